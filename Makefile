@@ -1,0 +1,41 @@
+# make dream: a picture, a minute after cloning.   make test: everything.   make check: style, types, layers.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: dream test check format bench clean
+.DEFAULT_GOAL := dream
+
+.venv/core: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/develop: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,test,check]'
+	@touch $@ .venv/core
+
+dream: .venv/core
+	@mkdir -p out
+	$(BIN)/python examples/make_clouds.py out/clouds.png
+	$(BIN)/entoptic dream out/clouds.png --force -o out/clouds-dream.png
+	@echo "Your first dream is in $(CURDIR)/out/clouds-dream.png"
+
+test: .venv/develop
+	$(BIN)/python -m pytest -q
+
+check: .venv/develop
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/develop
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/develop
+	$(BIN)/python -m benchmarks.step
+
+clean:
+	rm -rf .venv out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""entoptic shows what a neural network sees."""

@@ -1,0 +1,95 @@
+"""The errors that entoptic raises: what was wrong, what was given, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class EntopticError(Exception):
+    """Base of all errors that entoptic raises on purpose; its text is one line for the user."""
+
+    def __str__(self) -> str:
+        return " ".join(str(arg) for arg in self.args)
+
+
+class UnknownLayer(EntopticError, LookupError):
+    """A layer address that the network doesn't have."""
+
+
+class ChannelOutOfRange(EntopticError, IndexError):
+    """A channel or a position that the layer doesn't have."""
+
+
+class UnknownLabel(EntopticError, LookupError):
+    """A class name or number that the network doesn't know."""
+
+
+class UnknownModel(EntopticError, LookupError):
+    """A model specification that no source understands."""
+
+
+class BadExpression(EntopticError, ValueError):
+    """An objective expression that can't be read, or a call with the wrong arguments."""
+
+
+class BadSetting(EntopticError, ValueError):
+    """An option out of its range, or options that exclude each other."""
+
+
+class BadPicture(EntopticError, ValueError):
+    """A file that isn't a picture that can be read, or a tensor that isn't an Image."""
+
+
+class PictureNotFound(EntopticError, FileNotFoundError):
+    """A picture that isn't there, or may not be read."""
+
+
+class PictureTooSmall(EntopticError, ValueError):
+    """A picture that is too small for the network up to the layer asked for."""
+
+
+class CannotWrite(EntopticError, OSError):
+    """A place where the result can't be written."""
+
+
+class NoJob(EntopticError, LookupError):
+    """A picture that doesn't carry the job that made it."""
+
+
+class BadWeights(EntopticError, ValueError):
+    """A weights file that is damaged, changed, or asks for more than plain numbers."""
+
+
+class BadModelFile(EntopticError, ValueError):
+    """A model file that is damaged, dangerous, or uses something that can't be imported."""
+
+
+class MissingExtra(EntopticError, ImportError):
+    """A feature whose optional packages aren't installed; the text names the extra."""
+
+
+class NonFiniteGradient(EntopticError, ArithmeticError):
+    """A gradient with NaN or infinity in it; the text names the layer."""
+
+
+class DeadGradient(EntopticError, ArithmeticError):
+    """A gradient that is zero everywhere, so that no step can be made."""
+
+
+class NoPath(EntopticError, ValueError):
+    """A gradient of something with respect to something that it doesn't depend on."""
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """The tail of a message that suggests the nearest known name.
+
+    Returns:
+        `"; did you mean 'fire7'?"`, or an empty string where nothing is near.
+
+    >>> did_you_mean("fire77", ["fire6", "fire7", "conv1"])
+    "; did you mean 'fire7'?"
+    """
+    lowered = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(given.lower(), lowered, n=1, cutoff=0.5)
+    return f"; did you mean {lowered[near[0]]!r}?" if near else ""

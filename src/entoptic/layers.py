@@ -1,0 +1,86 @@
+"""Addresses of places in a network, and what is known of each."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from entoptic.errors import UnknownLayer
+
+_ADDRESS = re.compile(r"(?P<name>.+?)(?:#(?P<call>[1-9]\d*))?(?P<input><in>)?", re.DOTALL)
+
+
+@dataclass(frozen=True, order=True)
+class Layer:
+    """One port of one call of one layer.
+
+    As text: `"inception_4c/output"` is the layer's output, `"inception_4c/output<in>"` its input,
+    `"relu#1"` the output of its second call.
+
+    Args:
+        name: the layer's address, as `Model.layers` lists it.
+        port: the value that the layer returns, or the first one that it is given.
+        call: which call, counted from 0, of a layer that runs more than once.
+
+    Raises:
+        UnknownLayer: the name is empty.
+    """
+
+    name: str
+    port: Literal["output", "input"] = "output"
+    call: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise UnknownLayer("a layer's name is empty; `entoptic layers` lists the names")
+
+    def __str__(self) -> str:
+        call = f"#{self.call}" if self.call else ""
+        return f"{self.name}{call}{'<in>' if self.port == 'input' else ''}"
+
+    @classmethod
+    def parse(cls, text: str | Layer) -> Layer:
+        """Read a layer's address.
+
+        >>> Layer.parse("relu#1<in>")
+        Layer(name='relu', port='input', call=1)
+        >>> str(Layer.parse("fire2/squeeze1x1"))
+        'fire2/squeeze1x1'
+        """
+        if isinstance(text, Layer):
+            return text
+        found = _ADDRESS.fullmatch(text)
+        if found is None:
+            raise UnknownLayer("a layer's name is empty; `entoptic layers` lists the names")
+        port: Literal["output", "input"] = "input" if found["input"] else "output"
+        return cls(found["name"], port, int(found["call"] or 0))
+
+
+INPUT = Layer("input")
+"""The picture itself, sRGB in [0, 1], as the network is shown it."""
+
+LOGITS = Layer("logits")
+"""The scores of the classes before any softmax; each Model says which of its layers that is."""
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """What the layer table says of one layer, at the input size that it was asked for.
+
+    Args:
+        kind: class of the module, or name of the operation.
+        shape: of the output, for a batch of one; empty where the output isn't one tensor.
+        channels: number of channels (or features), None where there is no such axis.
+        stride: input pixels from one place to the next, (rows, columns); None without places.
+        receptive_field: input pixels that one place depends on, (rows, columns);
+            None where every place depends on the whole picture.
+        parameters: number of weights inside.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    channels: int | None
+    stride: tuple[int, int] | None
+    receptive_field: tuple[int, int] | None
+    parameters: int

@@ -1,0 +1,29 @@
+"""Names for the tensors that travel between the parts.
+
+With jaxtyping installed (the tests have it) the names carry their axes and can be checked while
+running; without it they are plain tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from torch import Tensor
+
+from entoptic.layers import Layer
+
+if TYPE_CHECKING or find_spec("jaxtyping") is None:
+    Image: TypeAlias = Tensor
+    Scores: TypeAlias = Tensor
+    Alpha: TypeAlias = Tensor
+else:
+    from jaxtyping import Float
+
+    Image = Float[Tensor, "batch 3 height width"]
+    Scores = Float[Tensor, " batch"]
+    Alpha = Float[Tensor, "batch 1 height width"]
+
+PathLike: TypeAlias = str | Path

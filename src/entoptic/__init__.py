@@ -1,1 +1,115 @@
-"""entoptic shows what a neural network sees."""
+"""entoptic shows what a neural network sees.
+
+>>> import entoptic as ent
+>>> result = ent.dream(ent.load(), noise=(60, 80), octaves=1, steps=1)
+>>> result.image.shape
+torch.Size([1, 3, 60, 80])
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from entoptic.ascent import Step, ascend
+    from entoptic.canvas import Canvas, Pixels
+    from entoptic.climb import adam, climb
+    from entoptic.errors import EntopticError
+    from entoptic.jobs import Job, Result
+    from entoptic.layers import Layer, LayerInfo
+    from entoptic.models import Model, Preprocess, load
+    from entoptic.objectives import (
+        Objective,
+        channel,
+        energy,
+        l2,
+        logit,
+        match,
+        mean,
+        neuron,
+        objective,
+        parse,
+        per_image,
+        total,
+        total_variation,
+    )
+    from entoptic.pictures import Picture, read, write
+    from entoptic.recipes import dream
+    from entoptic.transforms import Jitter
+
+# Where each public name lives. Looked up on first use, so that importing entoptic is instant and
+# torch is imported only when work begins.
+_HOMES = {
+    "ascent": ("Step", "ascend"),
+    "canvas": ("Canvas", "Pixels"),
+    "climb": ("adam", "climb"),
+    "errors": ("EntopticError",),
+    "jobs": ("Job", "Result"),
+    "layers": ("Layer", "LayerInfo"),
+    "models": ("Model", "Preprocess", "load"),
+    "objectives": (
+        "Objective",
+        "channel",
+        "energy",
+        "l2",
+        "logit",
+        "match",
+        "mean",
+        "neuron",
+        "objective",
+        "parse",
+        "per_image",
+        "total",
+        "total_variation",
+    ),
+    "pictures": ("Picture", "read", "write"),
+    "recipes": ("dream",),
+    "transforms": ("Jitter",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Canvas",
+    "EntopticError",
+    "Jitter",
+    "Job",
+    "Layer",
+    "LayerInfo",
+    "Model",
+    "Objective",
+    "Picture",
+    "Pixels",
+    "Preprocess",
+    "Result",
+    "Step",
+    "adam",
+    "ascend",
+    "channel",
+    "climb",
+    "dream",
+    "energy",
+    "l2",
+    "load",
+    "logit",
+    "match",
+    "mean",
+    "neuron",
+    "objective",
+    "parse",
+    "per_image",
+    "read",
+    "total",
+    "total_variation",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'entoptic' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"entoptic.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

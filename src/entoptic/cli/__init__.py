@@ -1,0 +1,1 @@
+"""The command `entoptic`: it parses and shows, nothing else."""

@@ -1,0 +1,9 @@
+"""Networks: where they come from, what they are made of, and how they are run."""
+
+from entoptic.models.devices import device
+from entoptic.models.model import Model
+from entoptic.models.prepare import Prepared, prepare
+from entoptic.models.preprocess import Preprocess
+from entoptic.models.sources import load, sources
+
+__all__ = ["Model", "Prepared", "Preprocess", "device", "load", "prepare", "sources"]

@@ -1,0 +1,271 @@
+"""The climb: change a canvas, step by step, so that an objective grows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from entoptic.canvas import Canvas
+from entoptic.climb import Rule, adam
+from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient
+from entoptic.layers import Layer, LayerInfo
+from entoptic.models import Model, Prepared, prepare
+from entoptic.objectives import Activations, Objective, Reference
+from entoptic.pictures import Picture, read
+from entoptic.resample import fit_long_side, resize
+from entoptic.transforms import Transform
+from entoptic.types import Image, Scores
+
+# Larger guides say no more, and the match of all places with all places grows with their number.
+_LARGEST_GUIDE = 480
+
+# A climb whose gradient has been zero for so many steps in a row from its start won't move.
+_PATIENCE = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One step of a climb.
+
+    Args:
+        index: counted from 0.
+        scores: one per image, of the picture before the step and as the transforms showed it; on
+            the device of the canvas, so that reading them waits for the device.
+        image: renders the picture after the step; to be called before the next step is asked for.
+        octave: counted from 0; always 0 where there are no octaves.
+    """
+
+    index: int
+    scores: Scores
+    image: Callable[[], Image]
+    octave: int = 0
+
+
+def ascend(
+    model: Model,
+    objective: Objective,
+    canvas: Canvas,
+    *,
+    transforms: Sequence[Transform] = (),
+    optimizer: Rule | None = None,
+    steps: int = 512,
+    seed: int | torch.Generator = 0,
+) -> Iterator[Step]:
+    """Climb an objective by changing a canvas.
+
+    Everything is checked when the function is called, before the first step is asked for. The climb
+    runs where the canvas is.
+
+    Args:
+        model: the network; it isn't changed.
+        objective: what is to grow.
+        canvas: what is changed, in place.
+        transforms: applied in order to the picture before the network sees it, anew in each step.
+        optimizer: a step rule, `climb(...)`, `adam(...)`, or any class of torch.optim with its
+            settings bound; `adam(0.05)` by default.
+        steps: how many.
+        seed: of all chance; or a CPU generator to go on with.
+
+    Returns:
+        An iterator of steps; stop asking for more at any time.
+
+    Raises:
+        UnknownLayer, ChannelOutOfRange, UnknownLabel: the network lacks what the objective names.
+        PictureTooSmall: the network can't work on a picture of the canvas's size.
+        NonFiniteGradient, DeadGradient: while climbing; with the layer and what to try.
+        BadSetting: a negative number of steps, or a canvas without parameters.
+    """
+    if steps < 0:
+        raise BadSetting(f"{steps} steps; there can't be fewer than 0")
+    with torch.no_grad():
+        image = canvas()
+    parameters = [each for each in canvas.parameters() if each.requires_grad]
+    if not parameters:
+        raise BadSetting(f"the canvas {type(canvas).__name__} has no parameters to change")
+    bound = bind(objective, model, (image.shape[-2], image.shape[-1]))
+    prepared = prepare(model, bound.layers(), image.device)
+    guides = _guides(bound, model, image.device)
+    rng = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
+    rule = (optimizer or adam())(parameters)
+
+    def score() -> Scores:
+        picture = canvas()
+        for transform in transforms:
+            picture = transform(picture, rng)
+        return bound(_joined(prepared(picture), guides))
+
+    watch = _Watch(parameters, lambda: _diagnosis(bound, prepared, guides, canvas))
+    return _steps(canvas, score, rule, watch, steps)
+
+
+def _joined(acts: Mapping[Layer, Tensor], guides: Activations) -> Activations:
+    joined: dict[Layer | Reference, Tensor] = dict(guides)
+    for layer, value in acts.items():
+        joined[layer] = value
+    return joined
+
+
+def bind(objective: Objective, model: Model, size: tuple[int, int]) -> Objective:
+    """An objective with its names resolved and checked for a picture of (height, width).
+
+    Binding what is bound already changes nothing.
+
+    Raises:
+        UnknownLayer, ChannelOutOfRange, UnknownLabel, PictureTooSmall: with what to do.
+    """
+    bound = objective.bound(_Sized(model, size))
+    layers = bound.layers()
+    if not layers:
+        raise BadSetting(f"{objective!r} asks for no layer, so that nothing can climb it")
+    for layer in layers:
+        model.info(layer, size)
+    return bound
+
+
+def _steps(
+    canvas: Canvas,
+    score: Callable[[], Scores],
+    rule: torch.optim.Optimizer,
+    watch: _Watch,
+    steps: int,
+) -> Iterator[Step]:
+    scores: Scores | None = None
+
+    def closure() -> float:
+        nonlocal scores
+        rule.zero_grad(set_to_none=True)
+        with torch.enable_grad():
+            scores = score()
+            loss = -scores.sum()
+            watch.backward(loss)
+        scores = scores.detach()
+        # Rules want a number, but none looks at it; the true one would wait for the device.
+        return 0.0
+
+    def image() -> Image:
+        with torch.no_grad():
+            picture: Image = canvas()
+            return picture.clone()
+
+    for index in range(steps):
+        rule.step(closure)
+        canvas.constrain()
+        watch.look(index, last=index == steps - 1)
+        assert scores is not None
+        yield Step(index, scores, image)
+
+
+@dataclass(frozen=True)
+class _Sized:
+    """What an objective may ask of a model about pictures of one size."""
+
+    model: Model
+    size: tuple[int, int]
+
+    def resolve(self, layer: Layer) -> Layer:
+        return self.model.resolve(layer)
+
+    def info(self, layer: Layer) -> LayerInfo:
+        return self.model.info(layer, self.size)
+
+    def label(self, name: int | str) -> int:
+        return self.model.label(name)
+
+    def guide(self, name: str) -> Picture:
+        return read(name)
+
+
+class _Watch:
+    """Sees to it that gradients are finite and that something moves.
+
+    What it notes stays on the device; it is read, which waits for the device, only after the steps
+    1, 2, 4, 8, ... and after the last one.
+    """
+
+    def __init__(self, parameters: Sequence[nn.Parameter], diagnosis: Callable[[], str]) -> None:
+        self.parameters = parameters
+        self.diagnosis = diagnosis
+        self.finite: Tensor | None = None
+        self.moved: Tensor | None = None
+
+    def backward(self, loss: Tensor) -> None:
+        """Go back through the climb and note what the gradients are like."""
+        if not loss.requires_grad:
+            raise DeadGradient(f"the score doesn't depend on the picture; {self.diagnosis()}")
+        torch.autograd.backward(loss)
+        finite, moved = [], []
+        for parameter in self.parameters:
+            if parameter.grad is None:
+                continue
+            # One pass over the gradient: its sum of magnitudes is finite and above 0 as it should.
+            size = parameter.grad.flatten(1).abs().sum(1)
+            finite.append(size.isfinite().all())
+            moved.append(size > 0)
+        if finite:
+            all_finite, any_moved = torch.stack(finite).all(), torch.stack(moved).any(0)
+            self.finite = all_finite if self.finite is None else self.finite & all_finite
+            self.moved = any_moved if self.moved is None else self.moved | any_moved
+
+    def look(self, index: int, *, last: bool) -> None:
+        """Raise what has gone wrong, at the steps at which it looks."""
+        done = index + 1
+        if done & index and not last:
+            return
+        if self.finite is not None and not self.finite:
+            raise NonFiniteGradient(
+                f"the gradient isn't finite after {done} steps; {self.diagnosis()}; "
+                "try a smaller step, or another picture"
+            )
+        if (done >= _PATIENCE or last) and (self.moved is None or not self.moved.all()):
+            still = "" if self.moved is None else _still(self.moved)
+            raise DeadGradient(
+                f"the gradient{still} is zero everywhere, so the picture can't change; "
+                f"{self.diagnosis()}; try another start (--seed), a layer before a ReLU, or energy "
+                "of the layer instead of one unit"
+            )
+
+
+def _still(moved: Tensor) -> str:
+    if len(moved) == 1:
+        return ""
+    return f" of image {int((~moved).nonzero()[0])} of the batch"
+
+
+@torch.no_grad()
+def _diagnosis(
+    objective: Objective, prepared: Prepared, guides: Activations, canvas: Canvas
+) -> str:
+    """Which layer of an objective looks wrong for the picture as it is now."""
+    acts = prepared(canvas())
+    for layer, value in sorted(acts.items()):
+        if not value.isfinite().all():
+            return f"{str(layer)!r} has values that aren't finite"
+    for layer, value in sorted(acts.items()):
+        if not value.any():
+            return f"{str(layer)!r} is zero everywhere"
+    return f"{objective!r} is {objective(_joined(acts, guides)).tolist()} there"
+
+
+@torch.no_grad()
+def _guides(
+    objective: Objective, model: Model, device: torch.device
+) -> Mapping[Layer | Reference, Tensor]:
+    """The activations of the guides, each guide read once and run once."""
+    found: dict[Layer | Reference, Tensor] = {}
+    by_guide: dict[str | Picture, set[Layer]] = {}
+    for reference in objective.references():
+        by_guide.setdefault(reference.guide, set()).add(reference.layer)
+    for guide, layers in by_guide.items():
+        assert isinstance(guide, Picture)  # names have been read by binding
+        image = guide.image.to(device)
+        height, width = image.shape[-2:]
+        if max(height, width) > _LARGEST_GUIDE:
+            image = resize(image, *fit_long_side(height, width, _LARGEST_GUIDE)).clamp(0, 1)
+        for layer in layers:
+            model.info(layer, (image.shape[-2], image.shape[-1]))
+        acts = prepare(model, layers, device)(image)
+        found |= {Reference(guide, layer): value for layer, value in acts.items()}
+    return found

@@ -1,0 +1,27 @@
+"""The canvas: whatever is changed so that the picture changes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import nn
+
+from entoptic.types import Image
+
+
+class Canvas(nn.Module, ABC):
+    """Parameters, and how a picture comes of them.
+
+    The first axis of every parameter is the batch, so that step rules can treat images one by one.
+    """
+
+    @abstractmethod
+    def forward(self) -> Image:
+        """The picture, sRGB in [0, 1], differentiable in the parameters."""
+
+    @abstractmethod
+    def resized(self, height: int, width: int) -> Canvas:
+        """A new canvas with the same picture at another size."""
+
+    def constrain(self) -> None:
+        """Bring the parameters back to where the picture is in range; called after each step."""

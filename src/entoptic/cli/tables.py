@@ -1,0 +1,128 @@
+"""`entoptic layers`, `entoptic models` and `entoptic identify`: what there is to know."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from entoptic.cli.arguments import height_and_width
+from entoptic.errors import BadSetting
+
+if TYPE_CHECKING:
+    from entoptic.layers import LayerInfo
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+
+
+@click.command(
+    "layers",
+    epilog="""\b
+Examples:
+  entoptic layers
+  entoptic layers squeezenet1_1 "fire7*"
+  entoptic layers efficientnet_lite0 --size 512x512 --json
+""",
+)
+@click.argument("model", default="squeezenet1_1")
+@click.argument("glob", default="*")
+@click.option("--size", metavar="HxW", help="Of the picture; by default the network's own.")
+@_JSON
+def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> None:
+    """List the layers of a network, in the order in which they run.
+
+    Shape is that of the output for one picture. Stride is how many pixels of the picture lie from
+    one place of a layer to the next, "sees" how many pixels a place depends on; a dash means that
+    every place depends on the whole picture.
+    """
+    from entoptic.models import load
+
+    chosen = load(model)
+    table = chosen.layers(glob, size=None if size is None else height_and_width("--size", size))
+    if as_json:
+        rows = [{"layer": str(layer)} | asdict(info) for layer, info in table.items()]
+        click.echo(json.dumps(rows))
+        return
+    header = ("layer", "kind", "shape", "channels", "stride", "sees", "parameters")
+    _show(header, [(str(layer), *_cells(info)) for layer, info in table.items()])
+
+
+@click.command("models")
+@click.argument("model", required=False)
+@_JSON
+def models_command(model: str | None, as_json: bool) -> None:
+    """List the networks, or tell of one how it wants its pictures and what it dreams of."""
+    from entoptic.models import load, sources
+
+    if model is None:
+        summaries = {name: sources[name].summary for name in sources}
+        if as_json:
+            click.echo(json.dumps(summaries))
+        else:
+            _show(("model", "what it is"), list(summaries.items()))
+        return
+    from entoptic.recipes.tuned import tuned
+
+    chosen = load(model)
+    facts: dict[str, Any] = {
+        "model": chosen.source,
+        "parameters": sum(weight.numel() for weight in chosen.module.parameters()),
+        "layers": len(chosen.layers()),
+        "classes": len(chosen.labels) if chosen.labels else None,
+        "preprocess": asdict(chosen.preprocess),
+        "dreams of": tuned(chosen).objective,
+    }
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        preprocess = facts.pop("preprocess")
+        _show(("", ""), [(key, str(value)) for key, value in {**facts, **preprocess}.items()])
+
+
+@click.command("identify")
+@click.argument("photo")
+@click.option("--model", "-m", default="squeezenet1_1", metavar="M", help="Network.")
+@click.option("--top", type=int, default=5, metavar="N", help="How many classes.")
+@_JSON
+def identify_command(photo: str, model: str, top: int, as_json: bool) -> None:
+    """Say what a network takes a photo for."""
+    if top < 1:
+        raise BadSetting(f"--top is {top}; it must be at least 1")
+
+    from entoptic.models import load
+    from entoptic.pictures import read
+    from entoptic.recipes import identify
+
+    guesses = identify(load(model), read(photo), top=top)
+    if as_json:
+        click.echo(json.dumps([asdict(guess) for guess in guesses]))
+    else:
+        for guess in guesses:
+            click.echo(f"{guess.probability:6.1%}  {guess.label} ({guess.number})")
+
+
+def _cells(info: LayerInfo) -> tuple[str, ...]:
+    return (
+        info.kind,
+        _times(info.shape),
+        str(info.channels or "-"),
+        _times(info.stride) if info.stride else "-",
+        _times(info.receptive_field) if info.receptive_field else "-",
+        f"{info.parameters:,}",
+    )
+
+
+def _times(sizes: Sequence[int]) -> str:
+    return "x".join(map(str, sizes)) or "-"
+
+
+def _show(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns of text, as wide as they must be: complete, and fit for grep and awk."""
+    lines = [header, *rows] if any(header) else rows
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    for line in lines:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())

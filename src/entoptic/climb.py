@@ -1,0 +1,97 @@
+"""Step rules: how far the canvas moves along the gradient."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, TypeAlias, get_args
+
+import torch
+from torch import Tensor
+
+from entoptic.errors import BadSetting
+
+Norm: TypeAlias = Literal["mean_abs", "max_abs", "std", "l2", "none"]
+NORMS: tuple[str, ...] = get_args(Norm)
+
+Rule: TypeAlias = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
+"""Makes an optimizer for a canvas's parameters; a class of torch.optim with settings bound is one."""
+
+_SIZES: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean_abs": lambda gradient: gradient.abs().mean(1),
+    "max_abs": lambda gradient: gradient.abs().amax(1),
+    "std": lambda gradient: gradient.std(1, correction=0),
+    "l2": lambda gradient: gradient.norm(dim=1),
+}
+
+
+class Climb(torch.optim.Optimizer):
+    """Gradient steps whose length is set by a norm of the gradient, image by image.
+
+    Like every torch optimizer it goes down; `ascend` gives it the negated score.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], step: float, norm: Norm) -> None:
+        super().__init__(parameters, {"step": step, "norm": norm})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Move every parameter by `step` times its normalised gradient."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    change = normalised(parameter.grad, group["norm"])
+                    parameter.sub_(change, alpha=group["step"])
+        return loss
+
+
+def normalised(gradient: Tensor, norm: Norm) -> Tensor:
+    """A gradient divided by its own size, image by image; a gradient of zero stays zero.
+
+    Args:
+        gradient: (batch, ...).
+        norm: the size: `mean_abs` (the original DeepDream's), `max_abs`, `std`, `l2`, `none`.
+
+    >>> normalised(torch.tensor([[3.0, -1.0]]), "mean_abs")
+    tensor([[ 1.5000, -0.5000]])
+    """
+    if norm == "none":
+        return gradient
+    size = _SIZES[norm](gradient.flatten(1)).reshape(-1, *[1] * (gradient.ndim - 1))
+    # Where the size is 0 the gradient is 0 (or, for std, says nothing): no step, not NaN.
+    return gradient / size.where(size > 0, torch.inf)
+
+
+def climb(step: float = 1.5 / 255, norm: Norm = "mean_abs") -> Rule:
+    """Plain gradient ascent with normalised steps.
+
+    Args:
+        step: length of a step, in units of the canvas (pixels: 1 is from black to white).
+        norm: what the gradient is divided by; with `none` the step is a plain factor.
+
+    Returns:
+        A rule for `ascend`.
+
+    Raises:
+        BadSetting: the step isn't finite and above 0, or there is no such norm.
+
+    Source: Mordvintsev, Olah, Tyka, "DeepDreaming with Caffe" notebook, 2015.
+    """
+    if norm not in NORMS:
+        raise BadSetting(f"no norm {norm!r}; there are {', '.join(NORMS)}")
+    if not (math.isfinite(step) and step > 0):
+        raise BadSetting(f"a step of {step}; it must be above 0 and finite")
+    return functools.partial(Climb, step=step, norm=norm)
+
+
+def adam(learning_rate: float = 0.05) -> Rule:
+    """Adam, the rule of most feature visualization.
+
+    Source: Kingma, Ba, 2014; lucid's default rate.
+    """
+    return functools.partial(torch.optim.Adam, lr=learning_rate)

@@ -1,0 +1,36 @@
+"""Where to compute."""
+
+from __future__ import annotations
+
+import torch
+
+from entoptic.errors import BadSetting
+
+
+def device(name: str = "auto") -> torch.device:
+    """A device by name.
+
+    Args:
+        name: `auto` (the fastest there is), `cpu`, `cuda`, `cuda:1`, `mps`.
+
+    Raises:
+        BadSetting: torch has no such device here.
+
+    >>> device("cpu")
+    device(type='cpu')
+    """
+    if name == "auto":
+        return torch.device(_best())
+    try:
+        chosen = torch.device(name)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadSetting(f"no device {name!r} here ({reason}); try --device auto") from None
+    return chosen
+
+
+def _best() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -1,0 +1,17 @@
+"""A frozen twin of a network, so that nothing is ever changed in the user's own."""
+
+from __future__ import annotations
+
+import copy
+
+from torch import nn
+
+
+def frozen_copy(module: nn.Module) -> nn.Module:
+    """A copy in evaluation mode whose weights are the same memory and ask for no gradient."""
+    shared: dict[int, object] = {}
+    for weight in module.parameters():
+        shared[id(weight)] = nn.Parameter(weight.detach(), requires_grad=False)
+    for buffer in module.buffers():
+        shared[id(buffer)] = buffer.detach()
+    return copy.deepcopy(module, shared).eval()

@@ -1,0 +1,263 @@
+"""Where each place of a layer looks: stride and receptive field, followed through a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+aten = torch.ops.aten
+
+
+@dataclass(frozen=True)
+class Field:
+    """What one place sees along one axis, in pixels of the picture.
+
+    Args:
+        stride: from one place to the next.
+        size: how many pixels a place depends on.
+    """
+
+    stride: float = 1.0
+    size: float = 1.0
+
+    def windowed(self, kernel: int, stride: int, dilation: int = 1) -> Field:
+        """After a window of `kernel` places has slid over."""
+        return Field(self.stride * stride, self.size + (kernel - 1) * dilation * self.stride)
+
+    def upsampled(self, kernel: float, factor: float) -> Field:
+        """After places have been spread by `factor`, each made from `kernel` of the old ones."""
+        return Field(self.stride / factor, self.size + (kernel - 1) * self.stride)
+
+    def joined(self, other: Field) -> Field:
+        """Of something that depends on both."""
+        return Field(max(self.stride, other.stride), max(self.size, other.size))
+
+
+@dataclass(frozen=True)
+class Places:
+    """The rows and columns of a tensor, and where they are in it.
+
+    Args:
+        axes: which axes of the tensor are rows and columns; None where (batch, rows, columns) lie
+            merged in its first axis, as a linear layer on channels-last maps makes them.
+        shape: (batch, rows, columns).
+    """
+
+    rows: Field
+    columns: Field
+    axes: tuple[int, int] | None
+    shape: tuple[int, int, int]
+
+    def at(self, tensor: Tensor, axes: tuple[int, int]) -> Places | None:
+        """The same fields on a tensor whose size along rows and columns may differ."""
+        if tensor.ndim != 4:
+            return None
+        shape = (tensor.shape[0], tensor.shape[axes[0]], tensor.shape[axes[1]])
+        return replace(self, axes=axes, shape=shape)
+
+
+class Geometry(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """While active, follows the places of a picture through every operation of torch.
+
+    Operations that keep places or slide windows over them keep the fields; whatever mixes places in
+    another way (a mean over space, attention) ends them: the result sees the whole picture.
+    """
+
+    def __init__(self, image: Tensor) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        _mark(image, Places(Field(), Field(), (2, 3), _shape(image)))
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        inputs = [each for each in _flat(args) if hasattr(each, _MARK)]
+        if inputs:
+            for each in _flat([out]):
+                if isinstance(each, Tensor):
+                    _mark(each, _after(func.overloadpacket, args, inputs, each))
+        return out
+
+
+def places(tensor: Tensor) -> Places | None:
+    """What is known of a tensor's places; None where each depends on the whole picture."""
+    found: Places | None = getattr(tensor, _MARK, None)
+    return found
+
+
+_MARK = "_entoptic_places"
+
+
+def _mark(tensor: Tensor, found: Places | None) -> None:
+    # An attribute of the tensor object: it lives exactly as long as the tensor.
+    setattr(tensor, _MARK, found)
+
+
+def _after(op: Any, args: tuple[Any, ...], inputs: list[Tensor], out: Tensor) -> Places | None:
+    """The places of an operation's result, of which `inputs` come from the picture."""
+    known = [places(each) for each in inputs]
+    first = known[0]
+    if first is None or any(each is None or each.axes != first.axes for each in known):
+        return None
+    rule = _RULES.get(op, _same_places)
+    joined = first
+    for other in known[1:]:
+        assert other is not None
+        joined = replace(
+            joined,
+            rows=joined.rows.joined(other.rows),
+            columns=joined.columns.joined(other.columns),
+        )
+    return rule(joined, args, out)
+
+
+def _same_places(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    """Whatever keeps rows and columns where they are works place by place."""
+    if found.axes is None:
+        return found if out.ndim == 2 and out.shape[0] == _merged(found) else None
+    after = found.at(out, found.axes)
+    return after if after is not None and after.shape[1:] == found.shape[1:] else None
+
+
+def _moved(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    """Padding, cropping and rolling: other places, with the same fields."""
+    return None if found.axes is None else found.at(out, found.axes)
+
+
+def _ended(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    return None
+
+
+def _convolved(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    weight, stride, dilation, transposed = args[1], args[3], args[5], args[6]
+    kernel = tuple(weight.shape[2:])
+    if found.axes != (2, 3) or len(kernel) != 2:
+        return None
+    if transposed:
+        spread = [
+            field.upsampled((k - 1) * d // s + 1, s)
+            for field, k, s, d in zip(
+                (found.rows, found.columns), kernel, _pair(stride), _pair(dilation), strict=True
+            )
+        ]
+        return replace(found, rows=spread[0], columns=spread[1]).at(out, (2, 3))
+    return _slid(found, kernel, _pair(stride), _pair(dilation), out)
+
+
+def _pooled(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    kernel = _pair(args[1])
+    stride = _pair(args[2]) if len(args) > 2 and args[2] not in (None, []) else kernel
+    # max_pool2d has a dilation as its fifth argument; avg_pool2d has a flag there.
+    spread = args[4] if len(args) > 4 and not isinstance(args[4], bool) else 1
+    return _slid(found, kernel, stride, _pair(spread), out)
+
+
+def _slid(
+    found: Places,
+    kernel: tuple[int, ...],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+    out: Tensor,
+) -> Places | None:
+    rows = found.rows.windowed(kernel[0], stride[0], dilation[0])
+    columns = found.columns.windowed(kernel[1], stride[1], dilation[1])
+    return replace(found, rows=rows, columns=columns).at(out, (2, 3))
+
+
+def _resized(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    if found.axes != (2, 3) or out.ndim != 4:
+        return None
+    taps = 2.0  # neighbours that a bilinear value is made of; nearest needs one, bicubic four
+    rows = found.rows.upsampled(taps, out.shape[2] / found.shape[1])
+    columns = found.columns.upsampled(taps, out.shape[3] / found.shape[2])
+    return replace(found, rows=rows, columns=columns).at(out, (2, 3))
+
+
+def _permuted(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    if found.axes is None or out.ndim != 4:
+        return None
+    order = [axis % 4 for axis in args[1]]
+    if order[0] != 0:
+        return None
+    return found.at(out, (order.index(found.axes[0]), order.index(found.axes[1])))
+
+
+def _viewed(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    """Channels-last maps are merged into a matrix for a linear layer, and back."""
+    if found.axes in (None, (1, 2)):
+        if out.ndim == 2 and out.shape[0] == _merged(found):
+            return replace(found, axes=None)
+        if tuple(out.shape[:3]) == found.shape and out.ndim == 4:
+            return found.at(out, (1, 2))
+    return _same_places(found, args, out)
+
+
+def _concatenated(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    axis = args[1] % 4 if len(args) > 1 else 0
+    if found.axes is None or axis in (0, *found.axes):
+        return None
+    return _same_places(found, args, out)
+
+
+def _normalised(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    """A layer norm mixes its last axes: the channels, where those are last."""
+    mixed = len(args[1])
+    if found.axes is not None and max(found.axes) >= 4 - mixed:
+        return None
+    return _same_places(found, args, out)
+
+
+def _softmaxed(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    if found.axes is not None and args[1] % 4 in found.axes:
+        return None
+    return _same_places(found, args, out)
+
+
+Rule = Callable[[Places, tuple[Any, ...], Tensor], Places | None]
+_RULES: dict[Any, Rule] = {
+    aten.convolution: _convolved,
+    aten.max_pool2d_with_indices: _pooled,
+    aten.avg_pool2d: _pooled,
+    aten.upsample_nearest2d: _resized,
+    aten.upsample_bilinear2d: _resized,
+    aten.permute: _permuted,
+    aten.view: _viewed,
+    aten._unsafe_view: _viewed,
+    aten.reshape: _viewed,
+    aten.cat: _concatenated,
+    aten.native_layer_norm: _normalised,
+    aten._softmax: _softmaxed,
+    aten.constant_pad_nd: _moved,
+    aten.reflection_pad2d: _moved,
+    aten.replication_pad2d: _moved,
+    aten.slice: _moved,
+    aten.roll: _moved,
+    aten.transpose: _ended,
+    aten.native_group_norm: _ended,
+    aten.bmm: _ended,
+    aten.cumsum: _ended,
+}
+
+
+def _merged(found: Places) -> int:
+    batch, rows, columns = found.shape
+    return batch * rows * columns
+
+
+def _shape(image: Tensor) -> tuple[int, int, int]:
+    return image.shape[0], image.shape[2], image.shape[3]
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (value[0], value[-1]) if isinstance(value, list | tuple) else (value, value)
+
+
+def _flat(value: Any) -> list[Any]:
+    if isinstance(value, list | tuple):
+        return [leaf for each in value for leaf in _flat(each)]
+    return [value]

@@ -1,0 +1,204 @@
+"""A network with its preprocessing, its labels and the addresses of its layers."""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import torch
+from torch import Tensor, nn
+
+from entoptic.errors import UnknownLabel, UnknownLayer, did_you_mean
+from entoptic.layers import INPUT, LOGITS, Layer, LayerInfo
+from entoptic.models import probe
+from entoptic.models.preprocess import Preprocess
+from entoptic.types import Image
+
+OUTPUT = "output"
+"""Address of the network itself: its final output."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network ready to be looked into.
+
+    Args:
+        module: any `nn.Module` that takes one tensor of pictures; it is never changed.
+        preprocess: how it wants its pictures.
+        source: what `load` was given; it is stored in every picture.
+        labels: names of its classes in order, if it has classes.
+        synsets: WordNet numbers of its classes in order, if it has them.
+        addresses: names of layers to paths of submodules, where they differ.
+        logits: address of the scores of the classes before any softmax.
+    """
+
+    module: nn.Module
+    preprocess: Preprocess = field(default_factory=Preprocess)
+    source: str = "python"
+    labels: tuple[str, ...] | None = None
+    synsets: tuple[str, ...] | None = None
+    addresses: Mapping[str, str] | None = None
+    logits: str = OUTPUT
+    _tables: dict[tuple[int, int], probe.Table] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def wrap(
+        cls,
+        module: nn.Module,
+        *,
+        preprocess: Preprocess | None = None,
+        labels: Collection[str] | None = None,
+        source: str = "python",
+    ) -> Model:
+        """Make a Model of a module of your own; the module isn't changed.
+
+        >>> Model.wrap(nn.Conv2d(3, 5, 3)).layers(size=(8, 9))[Layer("output")].shape
+        (1, 5, 6, 7)
+        """
+        return cls(
+            module,
+            preprocess or Preprocess(),
+            source,
+            tuple(labels) if labels is not None else None,
+        )
+
+    def modules_by_address(self, module: nn.Module | None = None) -> dict[str, nn.Module]:
+        """The submodules by address, of this model's module or of a copy of it."""
+        by_path = dict((module or self.module).named_modules())
+        paths = self.addresses if self.addresses is not None else {p: p for p in by_path if p}
+        return {OUTPUT: by_path[""]} | {name: by_path[path] for name, path in paths.items()}
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """Addresses of all layers, the network's output last."""
+        names = [name for name in self.modules_by_address() if name != OUTPUT]
+        return (*names, OUTPUT)
+
+    def layers(
+        self, glob: str = "*", *, size: tuple[int, int] | None = None
+    ) -> Mapping[Layer, LayerInfo]:
+        """The layer table, in the order in which the network runs.
+
+        Args:
+            glob: which names, with `*` and `?`; `*` matches slashes and dots too.
+            size: (height, width) of the picture; by default what the network was trained at.
+
+        Raises:
+            UnknownLayer: no name matches.
+            PictureTooSmall: the network can't work at that size.
+        """
+        table = self._table(size or self.preprocess.size)
+        if table.failure:
+            raise table.failure
+        found = {
+            layer: info
+            for layer, info in table.rows.items()
+            if (layer.port == "output" or "<in>" in glob) and fnmatch.fnmatchcase(str(layer), glob)
+        }
+        if not found:
+            hint = did_you_mean(glob, (str(layer) for layer in table.rows))
+            raise UnknownLayer(f"no layer of {self.source} matches {glob!r}{hint}")
+        return MappingProxyType(found)
+
+    def info(self, layer: Layer, size: tuple[int, int]) -> LayerInfo:
+        """What the layer table says of one layer, for a picture of (height, width).
+
+        Raises:
+            UnknownLayer: the network doesn't come by it.
+            PictureTooSmall: the network can't work up to it at that size.
+        """
+        if layer == INPUT:
+            return LayerInfo("Input", (1, 3, *size), 3, (1, 1), (1, 1), 0)
+        table = self._table(size)
+        if layer in table.rows:
+            return table.rows[layer]
+        raise table.failure or UnknownLayer(
+            f"{self.source} has {layer.name!r}, but doesn't run it as {str(layer)!r}; "
+            "`entoptic layers` lists what runs"
+        )
+
+    def _table(self, size: tuple[int, int]) -> probe.Table:
+        if size not in self._tables:
+            self._tables[size] = probe.table(self.module, self.modules_by_address, size)
+        return self._tables[size]
+
+    def resolve(self, layer: Layer | str) -> Layer:
+        """The layer that an address stands for.
+
+        Raises:
+            UnknownLayer: with the nearest name.
+        """
+        layer = Layer.parse(layer)
+        if layer == INPUT and INPUT.name not in self.names:
+            return layer
+        if layer == LOGITS and LOGITS.name not in self.names:
+            return Layer(self.logits)
+        if layer.name not in self.names:
+            hint = did_you_mean(layer.name, self.names)
+            raise UnknownLayer(
+                f"no layer named {layer.name!r} in {self.source}"
+                f"{hint or '; `entoptic layers` lists the names'}"
+            )
+        return layer
+
+    def label(self, name: int | str) -> int:
+        """Number of a class.
+
+        Args:
+            name: its number, its label (one of several synonyms will do), or its synset.
+
+        Raises:
+            UnknownLabel: with the nearest label.
+        """
+        if self.labels is None:
+            if isinstance(name, int):
+                return name
+            raise UnknownLabel(f"{self.source} has no labels; give the class {name!r} by number")
+        if isinstance(name, int):
+            if name < len(self.labels):
+                return name
+            raise UnknownLabel(
+                f"class {name} does not exist; {self.source} has {len(self.labels)} classes "
+                f"(0..{len(self.labels) - 1})"
+            )
+        numbers = self._numbers
+        number = numbers.get(name.casefold())
+        if number is None:
+            raise UnknownLabel(
+                f"no class named {name!r} in {self.source}{did_you_mean(name, numbers)}"
+            )
+        return number
+
+    @functools.cached_property
+    def _numbers(self) -> Mapping[str, int]:
+        """Label, synonym or synset to class number; the first class keeps a name that two share."""
+        numbers: dict[str, int] = {}
+        labels = self.labels or ()
+        for number, label in enumerate(labels):
+            numbers.setdefault(label.casefold(), number)
+        for number, label in enumerate(labels):
+            for synonym in label.split(","):
+                numbers.setdefault(synonym.strip().casefold(), number)
+        for number, synset in enumerate(self.synsets or ()):
+            numbers.setdefault(synset.casefold(), number)
+        return numbers
+
+    @torch.no_grad()
+    def activations(self, image: Image, layers: Collection[Layer | str]) -> Mapping[Layer, Tensor]:
+        """What some layers give for an image; the network runs only as far as it must.
+
+        Args:
+            image: (batch, 3, height, width), sRGB in [0, 1].
+            layers: addresses.
+
+        Raises:
+            UnknownLayer: before any work.
+            PictureTooSmall: the network can't work on a picture of this size.
+        """
+        from entoptic.models.prepare import prepare
+
+        wanted = {self.resolve(layer) for layer in layers}
+        return prepare(self, wanted, image.device)(image)

@@ -1,0 +1,60 @@
+"""How a network wants its pictures."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from entoptic.errors import BadSetting
+from entoptic.types import Image
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """From sRGB in [0, 1] to a network's own input: `(image * scale - mean) / std`, per channel.
+
+    Args:
+        size: (height, width) that the network was trained at; pictures of other sizes go in as
+            they are where the network allows it.
+        mean: in scaled units, in the network's channel order.
+        std: likewise.
+        scale: 1 for networks fed [0, 1], 255 for those fed 0..255.
+        order: of the network's channels.
+        fixed_size: whether the network accepts only `size`.
+    """
+
+    size: tuple[int, int] = (224, 224)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    scale: float = 1.0
+    order: str = "RGB"
+    fixed_size: bool = False
+
+    def __post_init__(self) -> None:
+        if self.order not in ("RGB", "BGR"):
+            raise BadSetting(f"channel order {self.order!r}; it is 'RGB' or 'BGR'")
+        if len(self.mean) != 3 or len(self.std) != 3 or 0 in self.std:
+            raise BadSetting(
+                f"mean {self.mean} and std {self.std} want 3 numbers each, std none of them 0"
+            )
+
+    def __call__(self, image: Image) -> Tensor:
+        """The network's input for an image."""
+        factor, offset = _affine(self, image.device, image.dtype)
+        if self.order == "BGR":
+            image = image.flip(1)
+        return torch.addcmul(offset, image, factor)
+
+
+@functools.lru_cache(maxsize=64)
+def _affine(how: Preprocess, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """`image * factor + offset`, as (1, 3, 1, 1) tensors, made once for each device."""
+    factor = torch.tensor([how.scale / std for std in how.std], dtype=torch.float64)
+    offset = torch.tensor(
+        [-mean / std for mean, std in zip(how.mean, how.std, strict=True)], dtype=torch.float64
+    )
+    shape = (1, 3, 1, 1)
+    return factor.reshape(shape).to(device, dtype), offset.reshape(shape).to(device, dtype)

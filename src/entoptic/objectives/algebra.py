@@ -1,0 +1,250 @@
+"""Objectives and their arithmetic; an objective is data: printed, compared, pickled."""
+
+from __future__ import annotations
+
+import math
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, final
+
+import torch
+from torch import Tensor
+
+from entoptic.errors import BadExpression, BadSetting
+from entoptic.layers import Layer, LayerInfo
+from entoptic.pictures import Picture
+from entoptic.types import Scores
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a layer makes of another picture, a guide: the key under which `ascend` provides it."""
+
+    guide: str | Picture
+    layer: Layer
+
+
+Activations: TypeAlias = Mapping[Layer | Reference, Tensor]
+"""The tensors that an objective asked for: of each layer, and of each guide at a layer."""
+
+
+class Network(Protocol):
+    """What an objective must know of a network to check itself before any work."""
+
+    def resolve(self, layer: Layer) -> Layer:
+        """The layer itself, or the one that a name such as `logits` stands for."""
+
+    def info(self, layer: Layer) -> LayerInfo:
+        """What the layer table says of a layer, at the size of the picture to come."""
+
+    def label(self, name: int | str) -> int:
+        """Number of a class, given by number, label or synset."""
+
+    def guide(self, name: str) -> Picture:
+        """The picture in a file."""
+
+
+class Objective(ABC):
+    """A score for each image, to be maximised.
+
+    Objectives add, subtract, multiply and divide, with each other and with numbers. Their `repr` is
+    the expression that makes them again, for `parse` and for Python alike.
+    """
+
+    @abstractmethod
+    def layers(self) -> frozenset[Layer]:
+        """The layers whose activations are needed."""
+
+    @abstractmethod
+    def references(self) -> frozenset[Reference]:
+        """The guides, and the layers at which they are needed."""
+
+    @abstractmethod
+    def bound(self, network: Network) -> Objective:
+        """The same objective with labels made numbers and guides read, checked against a network.
+
+        Raises:
+            UnknownLayer, UnknownLabel, ChannelOutOfRange: with what to do.
+            PictureNotFound, BadPicture: a guide can't be read.
+        """
+
+    @abstractmethod
+    def __call__(self, acts: Activations) -> Scores:
+        """One score per image."""
+
+    def __add__(self, other: Objective | float) -> Objective:
+        return _combined("+", self, other)
+
+    def __radd__(self, other: float) -> Objective:
+        return _combined("+", other, self)
+
+    def __sub__(self, other: Objective | float) -> Objective:
+        return _combined("-", self, other)
+
+    def __rsub__(self, other: float) -> Objective:
+        return _combined("-", other, self)
+
+    def __mul__(self, other: Objective | float) -> Objective:
+        return _combined("*", self, other)
+
+    def __rmul__(self, other: float) -> Objective:
+        return _combined("*", other, self)
+
+    def __truediv__(self, other: Objective | float) -> Objective:
+        return _combined("/", self, other)
+
+    def __rtruediv__(self, other: float) -> Objective:
+        return _combined("/", other, self)
+
+    def __neg__(self) -> Objective:
+        return _combined("*", -1.0, self)
+
+
+@final
+@dataclass(frozen=True)
+class Const(Objective):
+    """A number; it scores every image alike.
+
+    Raises:
+        BadExpression: the number isn't finite.
+    """
+
+    value: float
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            raise BadExpression(f"{self.value} in an objective; use finite numbers")
+
+    def layers(self) -> frozenset[Layer]:
+        return frozenset()
+
+    def references(self) -> frozenset[Reference]:
+        return frozenset()
+
+    def bound(self, network: Network) -> Objective:
+        return self
+
+    def __call__(self, acts: Activations) -> Scores:
+        some = next((value for key, value in acts.items() if isinstance(key, Layer)), None)
+        if some is None:
+            raise BadExpression(f"{self!r} asks for no layer, so that nothing can climb it")
+        return some.new_full((some.shape[0],), self.value)
+
+    def __repr__(self) -> str:
+        return repr(int(self.value)) if self.value == int(self.value) else repr(self.value)
+
+
+_OPERATORS: Mapping[str, Callable[[Tensor | float, Tensor | float], Tensor]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
+
+
+@final
+@dataclass(frozen=True)
+class Combined(Objective):
+    """Two objectives joined by `+`, `-`, `*` or `/`."""
+
+    operation: str
+    left: Objective
+    right: Objective
+
+    def layers(self) -> frozenset[Layer]:
+        return self.left.layers() | self.right.layers()
+
+    def references(self) -> frozenset[Reference]:
+        return self.left.references() | self.right.references()
+
+    def bound(self, network: Network) -> Objective:
+        return Combined(self.operation, self.left.bound(network), self.right.bound(network))
+
+    def __call__(self, acts: Activations) -> Scores:
+        # A number beside a tensor broadcasts; it needs no tensor of its own.
+        left, right = (
+            part.value if isinstance(part, Const) else part(acts)
+            for part in (self.left, self.right)
+        )
+        return _OPERATORS[self.operation](left, right)
+
+    def __repr__(self) -> str:
+        return f"({self.left!r} {self.operation} {self.right!r})"
+
+
+@final
+@dataclass(frozen=True)
+class PerImage(Objective):
+    """An objective of its own for each image of a batch."""
+
+    objectives: tuple[Objective, ...]
+
+    def layers(self) -> frozenset[Layer]:
+        return frozenset().union(*(each.layers() for each in self.objectives))
+
+    def references(self) -> frozenset[Reference]:
+        return frozenset().union(*(each.references() for each in self.objectives))
+
+    def bound(self, network: Network) -> Objective:
+        return PerImage(tuple(each.bound(network) for each in self.objectives))
+
+    def __call__(self, acts: Activations) -> Scores:
+        for key, value in acts.items():
+            if isinstance(key, Layer) and value.shape[0] != len(self.objectives):
+                raise BadSetting(
+                    f"per_image has {len(self.objectives)} objectives for a batch of "
+                    f"{value.shape[0]} images; give one for each image"
+                )
+        return torch.cat([each(_of_image(acts, i)) for i, each in enumerate(self.objectives)])
+
+    def __repr__(self) -> str:
+        return f"per_image([{', '.join(map(repr, self.objectives))}])"
+
+
+def per_image(objectives: Iterable[Objective]) -> PerImage:
+    """An objective for each image of a batch, in order: a sweep over channels is one climb.
+
+    Args:
+        objectives: as many as the canvas has images.
+
+    Raises:
+        BadExpression: there is none, or one isn't an objective.
+
+    >>> from entoptic.objectives import channel
+    >>> per_image([channel("fire7", i) for i in (3, 5)])
+    per_image([channel('fire7', 3), channel('fire7', 5)])
+    """
+    several = tuple(objectives)
+    wrong = [each for each in several if not isinstance(each, Objective)]
+    if wrong or not several:
+        given = repr(wrong[0]) if wrong else "an empty list"
+        raise BadExpression(f"per_image wants a list of objectives, got {given}")
+    return PerImage(several)
+
+
+def _of_image(acts: Activations, index: int) -> Activations:
+    return {
+        key: value[index : index + 1] if isinstance(key, Layer) else value
+        for key, value in acts.items()
+    }
+
+
+def _combined(operation: str, left: Objective | float, right: Objective | float) -> Objective:
+    sides = [side if isinstance(side, Objective) else _constant(side) for side in (left, right)]
+    if operation == "/" and sides[1] == Const(0.0):
+        raise BadExpression(f"{sides[0]!r} is divided by zero")
+    if all(isinstance(side, Const) for side in sides):
+        values = [side.value for side in sides if isinstance(side, Const)]
+        return Const(float(_OPERATORS[operation](*values)))
+    return Combined(operation, *sides)
+
+
+def _constant(value: float) -> Const:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadExpression(f"an objective joins objectives and numbers, not {value!r}")
+    try:
+        return Const(float(value))
+    except OverflowError:
+        raise BadExpression("a number in the objective is too large for a float") from None

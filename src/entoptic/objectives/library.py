@@ -1,0 +1,210 @@
+"""The vocabulary: every objective that has a name."""
+
+from __future__ import annotations
+
+import torch
+
+from entoptic.errors import ChannelOutOfRange
+from entoptic.layers import INPUT, LOGITS, Layer
+from entoptic.objectives.algebra import Activations, Reference
+from entoptic.objectives.terms import Channel, Column, Guide, Label, Row, objective
+from entoptic.types import Scores
+
+
+@objective
+def energy(acts: Activations, layer: Layer) -> Scores:
+    """Mean square of a layer's activations: what the original DeepDream climbs.
+
+    Args:
+        layer: any layer.
+
+    Returns:
+        One score per image, in the layer's units squared.
+
+    Source: Mordvintsev, Olah, Tyka, "Inceptionism", Google Research, 2015.
+
+    >>> energy("fire7")
+    energy('fire7')
+    """
+    return acts[layer].flatten(1).square().mean(1)
+
+
+@objective
+def mean(acts: Activations, layer: Layer) -> Scores:
+    """Mean of a layer's activations.
+
+    Args:
+        layer: any layer.
+
+    Returns:
+        One score per image, in the layer's units.
+
+    >>> mean("fire7")
+    mean('fire7')
+    """
+    return acts[layer].flatten(1).mean(1)
+
+
+@objective
+def total(acts: Activations, layer: Layer) -> Scores:
+    """Sum of a layer's activations: its gradient is that of all outputs together.
+
+    Args:
+        layer: any layer.
+
+    Returns:
+        One score per image, in the layer's units.
+
+    >>> total("pool1") / 1000
+    (total('pool1') / 1000)
+    """
+    return acts[layer].flatten(1).sum(1)
+
+
+@objective
+def channel(acts: Activations, layer: Layer, index: Channel) -> Scores:
+    """Mean activation of one channel over space.
+
+    Args:
+        layer: a layer whose output is (batch, channels, height, width) or (batch, features).
+        index: channel number, counted from 0.
+
+    Returns:
+        One score per image, in the layer's units.
+
+    Raises:
+        UnknownLayer, ChannelOutOfRange: before the first step, by `ascend`.
+
+    Source: Olah et al., "Feature Visualization", Distill, 2017.
+
+    >>> channel("inception_4a/output", 97) - 0.5 * total_variation()
+    (channel('inception_4a/output', 97) - (0.5 * total_variation('input')))
+    """
+    values = acts[layer][:, index]
+    return values.reshape(len(values), -1).mean(1)
+
+
+@objective
+def neuron(
+    acts: Activations, layer: Layer, index: Channel, row: Row = None, column: Column = None
+) -> Scores:
+    """Activation of one channel at one place.
+
+    Args:
+        layer: a layer whose output is (batch, channels, height, width).
+        index: channel number, counted from 0.
+        row: counted from 0; the middle (height // 2) by default.
+        column: counted from 0; the middle (width // 2) by default.
+
+    Returns:
+        One score per image, in the layer's units.
+
+    Raises:
+        UnknownLayer, ChannelOutOfRange: before the first step, by `ascend`.
+
+    Source: Erhan et al., "Visualizing Higher-Layer Features of a Deep Network", 2009.
+
+    >>> neuron("fire7", 12), neuron("fire7", 12, column=3)
+    (neuron('fire7', 12), neuron('fire7', 12, None, 3))
+    """
+    values = acts[layer]
+    if values.ndim != 4:
+        raise ChannelOutOfRange(
+            f"neuron wants a layer with rows and columns; {str(layer)!r} gives "
+            f"{tuple(values.shape)}; use channel instead"
+        )
+    height, width = values.shape[2:]
+    row = height // 2 if row is None else row
+    column = width // 2 if column is None else column
+    return values[:, index, row, column]
+
+
+@objective
+def logit(acts: Activations, label: Label, layer: Layer = LOGITS) -> Scores:
+    """Score of one class before any softmax.
+
+    Args:
+        label: number of the class, its label ("goldfish"), or its synset ("n01443537").
+        layer: where the class scores are; the network knows.
+
+    Returns:
+        One score per image, in logits.
+
+    Raises:
+        UnknownLabel: before the first step, by `ascend`.
+
+    Source: Simonyan et al., "Deep Inside Convolutional Networks", 2013.
+
+    >>> logit("goldfish")
+    logit('goldfish', 'logits')
+    """
+    # Once bound, a label is a number.
+    values = acts[layer][:, int(label)]
+    return values.reshape(len(values), -1).mean(1)
+
+
+@objective
+def match(acts: Activations, layer: Layer, guide: Guide) -> Scores:
+    """How well each place of the picture matches its best place of another picture, the guide.
+
+    For each place of the picture the largest dot product with any place of the guide is taken; the
+    score is their mean over places. The gradient at each place points to its best match, as in the
+    original guided dream.
+
+    Args:
+        layer: a layer whose output is (batch, channels, height, width).
+        guide: file name of the other picture, or a `Picture`.
+
+    Returns:
+        One score per image, in the layer's units squared.
+
+    Source: the "Controlling dreams" section of Google's DeepDream notebook, 2015.
+
+    >>> match("inception_3b/output", "flowers.jpg")
+    match('inception_3b/output', 'flowers.jpg')
+    """
+    ours = acts[layer].flatten(2)
+    theirs = acts[Reference(guide, layer)].flatten(2)[0]
+    products = torch.einsum("bcp,cq->bpq", ours, theirs)
+    return products.amax(2).mean(1)
+
+
+@objective
+def total_variation(acts: Activations, layer: Layer = INPUT) -> Scores:
+    """Mean absolute difference of neighbours, down plus across; subtract it for smoothness.
+
+    Args:
+        layer: a layer with rows and columns; the picture itself by default.
+
+    Returns:
+        One score per image, in the layer's units.
+
+    Source: Rudin, Osher, Fatemi, "Nonlinear total variation based noise removal", 1992.
+
+    >>> channel("fire7", 3) - 2 * total_variation()
+    (channel('fire7', 3) - (2 * total_variation('input')))
+    """
+    values = acts[layer]
+    down = values.diff(dim=-2).abs().flatten(1).sum(1)
+    across = values.diff(dim=-1).abs().flatten(1).sum(1)
+    return (down + across) / values[0].numel()
+
+
+@objective
+def l2(acts: Activations, layer: Layer = INPUT, constant: float = 0.5) -> Scores:
+    """Euclidean distance of a layer from a constant; subtract it to stay near.
+
+    Args:
+        layer: any layer; the picture itself by default, whose middle grey is 0.5.
+        constant: the value to be near to.
+
+    Returns:
+        One score per image, in the layer's units.
+
+    Source: lucid's `L2`, 2018.
+
+    >>> channel("fire7", 3) - 0.1 * l2()
+    (channel('fire7', 3) - (0.1 * l2('input', 0.5)))
+    """
+    # The slope of a square root is infinite at 0; the small number keeps it finite there.
+    return ((acts[layer] - constant).flatten(1).square().sum(1) + 1e-12).sqrt()

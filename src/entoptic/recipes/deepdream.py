@@ -1,0 +1,320 @@
+"""DeepDream: a photo, changed so that what a layer sees in it grows, on several scales."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from entoptic import pictures
+from entoptic.ascent import Step, ascend, bind
+from entoptic.canvas import Pixels
+from entoptic.climb import NORMS, Norm, climb
+from entoptic.errors import BadPicture, BadSetting, ChannelOutOfRange, PictureTooSmall
+from entoptic.jobs import Job, Result, Source
+from entoptic.models import Model, device
+from entoptic.objectives import Objective
+from entoptic.pictures import Picture
+from entoptic.recipes.tuned import chosen, tuned
+from entoptic.resample import fit_long_side, octave_sizes, resize
+from entoptic.transforms import Jitter
+from entoptic.types import Image, PathLike
+
+
+@dataclass(frozen=True)
+class DreamSettings:
+    """How a dream proceeds; the defaults are the original's.
+
+    Args:
+        octaves: how many sizes, the largest being the picture's own.
+        octave_scale: from one size to the next.
+        steps: of each octave.
+        step_size: how far the pixels move in one step, on average; 1 is from black to white.
+        norm: what that average is, see `climb`.
+        jitter: largest shift before each step, in pixels.
+        strength: a factor for the step size.
+        size: long side of the result in pixels; None keeps the photo's.
+        noise: (height, width) of the noise to begin with where there is no photo.
+
+    Raises:
+        BadSetting: a value out of its range.
+
+    Source: Mordvintsev, Olah, Tyka, "DeepDreaming with Caffe" notebook, 2015.
+    """
+
+    octaves: int = 4
+    octave_scale: float = 1.4
+    steps: int = 10
+    step_size: float = 1.5 / 255
+    norm: Norm = "mean_abs"
+    jitter: int = 32
+    strength: float = 1.0
+    size: int | None = None
+    noise: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        _whole("octaves", self.octaves, 1, 100)
+        _whole("steps", self.steps, 0, 1_000_000)
+        _whole("jitter", self.jitter, 0, 100_000)
+        _real("octave scale", self.octave_scale, above=1, most=100)
+        _real("step size", self.step_size, above=0, most=1000)
+        _real("strength", self.strength, above=0, most=1000)
+        if self.norm not in NORMS:
+            raise BadSetting(f"no norm {self.norm!r}; there are {', '.join(NORMS)}")
+        if self.size is not None:
+            _whole("size", self.size, 1, 100_000)
+        if self.noise is not None:
+            if not (isinstance(self.noise, list | tuple) and len(self.noise) == 2):
+                raise BadSetting(f"noise {self.noise!r}; it wants (height, width)")
+            for side in self.noise:
+                _whole("noise's side", side, 1, 30_000)
+            object.__setattr__(self, "noise", tuple(self.noise))
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A dream that has been checked and can begin.
+
+    Args:
+        photo: the picture to begin with, at its final size.
+        sizes: (height, width) of the octaves, smallest first.
+        job: what the picture will carry.
+        notes: what the user should know beforehand.
+    """
+
+    model: Model
+    objective: Objective
+    photo: Picture
+    settings: DreamSettings
+    device: torch.device
+    sizes: Sequence[tuple[int, int]]
+    job: Job
+    notes: tuple[str, ...] = field(default=())
+
+    def steps(self) -> Iterator[Step]:
+        """Dream; each step can render the whole picture as it is then, at its final size."""
+        return itertools.islice(self._steps(), self.count)
+
+    def _steps(self) -> Iterator[Step]:
+        how = self.settings
+        photo = self.photo.image.to(self.device)
+        rng = torch.Generator().manual_seed(self.job.seed)
+        rule = climb(how.step_size * how.strength, how.norm)
+        detail: Tensor | None = None
+        for octave, (height, width) in enumerate(self.sizes):
+            base = _resized(photo, height, width)
+            canvas = Pixels(base if detail is None else _with(base, detail))
+            for step in ascend(
+                self.model,
+                self.objective,
+                canvas,
+                transforms=[Jitter(how.jitter)],
+                optimizer=rule,
+                steps=how.steps,
+                seed=rng,
+            ):
+                render = functools.partial(_whole_picture, photo, canvas, base)
+                yield replace(step, octave=octave, image=render)
+            detail = canvas.pixels.detach() - base
+
+    def run(self) -> Result:
+        """Dream to the end."""
+        last: Step | None = None
+        scores: list[Tensor] = []
+        for step in self.steps():
+            last = step
+            scores.append(step.scores)
+        return self.result(last, scores)
+
+    @property
+    def count(self) -> int:
+        """How many steps there are in all."""
+        stop = self.job.stopped_after
+        whole = self.settings.steps * len(self.sizes)
+        return whole if stop is None else min(stop, whole)
+
+    def result(self, last: Step | None, scores: Sequence[Tensor] = ()) -> Result:
+        """The picture after the last step that was made; the job says so where that was early."""
+        image = self.photo.image if last is None else last.image().cpu()
+        done = len(scores)
+        job = self.job if done == self.count else replace(self.job, stopped_after=done)
+        values = torch.cat(list(scores)).tolist() if scores else []
+        return Result(image, job, self.photo.alpha, tuple(values), self.notes)
+
+
+def dream(
+    model: Model,
+    photo: Picture | Image | PathLike | None = None,
+    *,
+    objective: Objective | str | None = None,
+    layer: str | None = None,
+    guide: PathLike | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    **settings: Any,
+) -> Result:
+    """Dream a photo.
+
+    Args:
+        model: from `load`, or `Model.wrap`.
+        photo: a picture from `read`, a tensor (1, 3, height, width) of sRGB in [0, 1], or a file
+            name; None begins from noise, whose size `noise` says.
+        objective: what is to grow; by default what looks best with this network.
+        layer: instead, a layer whose energy is to grow.
+        guide: another picture, whose features are to appear.
+        seed: of all chance.
+        device: `auto`, `cpu`, `cuda`, ...
+        settings: those of `DreamSettings`; where one isn't given, the network's tuned one holds.
+
+    Returns:
+        The picture, with the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong with the settings, the picture or the objective is said
+            before any work.
+
+    Source: Mordvintsev, Olah, Tyka, "Inceptionism", Google Research, 2015.
+    """
+    plan = plan_dream(
+        model,
+        photo,
+        objective=objective,
+        layer=layer,
+        guide=guide,
+        seed=seed,
+        on=device,
+        **settings,
+    )
+    return plan.run()
+
+
+def plan_dream(
+    model: Model,
+    photo: Picture | Image | PathLike | None = None,
+    *,
+    objective: Objective | str | None = None,
+    layer: str | None = None,
+    guide: PathLike | None = None,
+    seed: int = 0,
+    on: str = "auto",
+    **settings: Any,
+) -> Plan:
+    """Check a dream and lay it out, without dreaming it; arguments as for `dream`."""
+    how = _settings(model, settings)
+    _whole("seed", seed, 0, 2**63 - 1)
+    wanted = chosen(model, objective, layer, str(guide) if guide is not None else None)
+    where = device(on)
+    start = _start(photo, how, seed)
+    height, width = start.image.shape[-2:]
+    bound = bind(wanted, model, (height, width))
+    sizes, left_out = _octaves(model, bound, how, height, width)
+    job = Job(
+        recipe="dream",
+        model=model.source,
+        objective=repr(wanted),
+        settings=asdict(how),
+        photo=None if how.noise else _source(start),
+        guides=tuple(_source(guide) for guide in _guides(bound)),
+        seed=seed,
+        device=str(where),
+        made_with={"entoptic": version("entoptic"), "torch": torch.__version__},
+    )
+    return Plan(model, bound, start, how, where, sizes, job, (*start.notes, *left_out))
+
+
+def _settings(model: Model, given: dict[str, Any]) -> DreamSettings:
+    unknown = given.keys() - DreamSettings.__dataclass_fields__.keys()
+    if unknown:
+        known = ", ".join(DreamSettings.__dataclass_fields__)
+        raise BadSetting(f"dream has no setting {min(unknown)!r}; it has {known}")
+    best = {key: value for key, value in asdict(tuned(model)).items() if key != "objective"}
+    return DreamSettings(**(best | {k: v for k, v in given.items() if v is not None}))
+
+
+def _start(photo: Picture | Image | PathLike | None, how: DreamSettings, seed: int) -> Picture:
+    """The picture to begin with, at its final size."""
+    if (photo is None) == (how.noise is None):
+        raise BadSetting("a dream begins with a photo, or with noise of a size; give one of them")
+    if how.noise is not None:
+        image = Pixels.noise(*how.noise, seed=seed).pixels.detach()
+        return _scaled(Picture.of(image), how.size)
+    if isinstance(photo, str | Path):
+        return _scaled(pictures.read(photo), how.size)
+    if isinstance(photo, Picture):
+        return _scaled(photo, how.size)
+    if isinstance(photo, Tensor):
+        return _scaled(Picture.of(photo), how.size)
+    raise BadPicture(f"a photo is a Picture, a tensor or a file name, not {type(photo).__name__}")
+
+
+def _scaled(photo: Picture, long_side: int | None) -> Picture:
+    height, width = photo.image.shape[-2:]
+    if long_side is None or long_side == max(height, width):
+        return photo
+    size = fit_long_side(height, width, long_side)
+    alpha = None if photo.alpha is None else _resized(photo.alpha, *size)
+    return replace(photo, image=_resized(photo.image, *size), alpha=alpha)
+
+
+def _octaves(
+    model: Model, objective: Objective, how: DreamSettings, height: int, width: int
+) -> tuple[list[tuple[int, int]], tuple[str, ...]]:
+    """The sizes at which the network can work, smallest first, and a note on the others."""
+    kept, small = [], []
+    for size in octave_sizes(height, width, how.octaves, how.octave_scale):
+        try:
+            bind(objective, model, size)
+        except (PictureTooSmall, ChannelOutOfRange):
+            # It fits the whole picture, so that nothing but the size is to blame.
+            small.append(size)
+        else:
+            kept.append(size)
+    if not small:
+        return kept, ()
+    sizes = ", ".join(f"{height}x{width}" for height, width in small)
+    return kept, (f"{len(small)} octaves too small for the network are left out ({sizes})",)
+
+
+def _resized(image: Tensor, height: int, width: int) -> Tensor:
+    return resize(image, height, width).clamp(0, 1)
+
+
+def _with(base: Tensor, detail: Tensor) -> Tensor:
+    """A photo with the detail that a smaller octave has found."""
+    return (base + resize(detail, base.shape[-2], base.shape[-1])).clamp(0, 1)
+
+
+@torch.no_grad()
+def _whole_picture(photo: Tensor, canvas: Pixels, base: Tensor) -> Tensor:
+    """The canvas at its final size; at a smaller octave, its detail on the full photo."""
+    if base.shape == photo.shape:
+        return canvas.pixels.detach().clone()
+    return _with(photo, canvas.pixels.detach() - base)
+
+
+def _source(photo: Picture) -> Source:
+    return Source(str(photo.path) if photo.path is not None else None, photo.sha256)
+
+
+def _guides(bound: Objective) -> list[Picture]:
+    found = {each.guide for each in bound.references()}
+    return sorted((each for each in found if isinstance(each, Picture)), key=lambda g: str(g.path))
+
+
+def _whole(name: str, value: Any, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise BadSetting(f"{name} is {value!r}; it must be a whole number from {least} to {most}")
+
+
+def _real(name: str, value: Any, above: float, most: float) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not above < value <= most:
+        raise BadSetting(f"{name} is {value!r}; it must be above {above} and at most {most}")

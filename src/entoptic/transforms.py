@@ -1,0 +1,50 @@
+"""What makes a climb robust: random changes of the picture before the network sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from entoptic.errors import BadSetting
+from entoptic.types import Image
+
+
+class Transform(Protocol):
+    """A random, differentiable change of an image; all chance comes from the generator."""
+
+    def __call__(self, image: Image, rng: torch.Generator) -> Image:
+        """The changed image, on the same device."""
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """Roll the picture by up to `pixels` in both directions, wrapping around.
+
+    The gradient rolls back by itself, so that nothing moves in the picture that is optimised.
+
+    Args:
+        pixels: largest shift; each is drawn uniformly from -pixels..pixels.
+
+    Raises:
+        BadSetting: a negative shift.
+
+    Source: Mordvintsev, Olah, Tyka, "DeepDreaming with Caffe" notebook, 2015.
+
+    >>> Jitter(0)(torch.ones(1, 3, 2, 2), torch.Generator()).sum()
+    tensor(12.)
+    """
+
+    pixels: int
+
+    def __post_init__(self) -> None:
+        if self.pixels < 0:
+            raise BadSetting(f"jitter is {self.pixels} pixels; it can't be negative (0 is off)")
+
+    def __call__(self, image: Image, rng: torch.Generator) -> Image:
+        if self.pixels == 0:
+            return image
+        # Drawn on the CPU: the same shifts on every device, and no synchronisation.
+        rows, columns = torch.randint(-self.pixels, self.pixels + 1, (2,), generator=rng).tolist()
+        return image.roll((rows, columns), (2, 3))

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 from jaxtyping import install_import_hook
 
-# From here on every function of entoptic that is imported checks its annotations, axes included.
-install_import_hook("entoptic", "beartype.beartype")
+# From here on every function of entoptic that is imported checks its annotations, axes included;
+# but for the command's, which name classes that are imported only when work begins.
+_SOURCE = Path(__file__).parents[1] / "src" / "entoptic"
+install_import_hook(
+    [f"entoptic.{each.name}" for each in iter_modules([str(_SOURCE)]) if each.name != "cli"],
+    "typechecker.checked",
+)
 
 _DATA = Path(
     os.environ.get("ENTOPTIC_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from entoptic.ascent import Step, ascend
     from entoptic.canvas import Canvas, Pixels
-    from entoptic.climb import adam, climb
     from entoptic.errors import EntopticError
     from entoptic.jobs import Job, Result
     from entoptic.layers import Layer, LayerInfo
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     )
     from entoptic.pictures import Picture, read, write
     from entoptic.recipes import dream
+    from entoptic.steprules import adam, climb
     from entoptic.transforms import Jitter
 
 # Where each public name lives. Looked up on first use, so that importing entoptic is instant and
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ascent": ("Step", "ascend"),
     "canvas": ("Canvas", "Pixels"),
-    "climb": ("adam", "climb"),
+    "steprules": ("adam", "climb"),
     "errors": ("EntopticError",),
     "jobs": ("Job", "Result"),
     "layers": ("Layer", "LayerInfo"),

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from entoptic.canvas import Canvas
-from entoptic.climb import Rule, adam
 from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient
 from entoptic.layers import Layer, LayerInfo
 from entoptic.models import Model, Prepared, prepare
 from entoptic.objectives import Activations, Objective, Reference
 from entoptic.pictures import Picture, read
 from entoptic.resample import fit_long_side, resize
+from entoptic.steprules import Rule, adam
 from entoptic.transforms import Transform
 from entoptic.types import Image, Scores
 
@@ -140,7 +140,8 @@ def _steps(
         with torch.enable_grad():
             scores = score()
             loss = -scores.sum()
-            watch.backward(loss)
+            watch.check(loss)
+            torch.autograd.backward(loss)
         scores = scores.detach()
         # Rules want a number, but none looks at it; the true one would wait for the device.
         return 0.0
@@ -181,50 +182,39 @@ class _Sized:
 class _Watch:
     """Sees to it that gradients are finite and that something moves.
 
-    What it notes stays on the device; it is read, which waits for the device, only after the steps
-    1, 2, 4, 8, ... and after the last one.
+    Looking waits for the device, so it looks after the steps 1, 2, 4, 8, ... and after the last.
+    Nothing is missed between: a gradient that isn't finite spoils the picture, and with it every
+    gradient from then on.
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter], diagnosis: Callable[[], str]) -> None:
         self.parameters = parameters
         self.diagnosis = diagnosis
-        self.finite: Tensor | None = None
         self.moved: Tensor | None = None
 
-    def backward(self, loss: Tensor) -> None:
-        """Go back through the climb and note what the gradients are like."""
+    def check(self, loss: Tensor) -> None:
+        """Raise where the score can't have a gradient."""
         if not loss.requires_grad:
             raise DeadGradient(f"the score doesn't depend on the picture; {self.diagnosis()}")
-        torch.autograd.backward(loss)
-        finite, moved = [], []
-        for parameter in self.parameters:
-            if parameter.grad is None:
-                continue
-            # One pass over the gradient: its sum of magnitudes is finite and above 0 as it should.
-            size = parameter.grad.flatten(1).abs().sum(1)
-            finite.append(size.isfinite().all())
-            moved.append(size > 0)
-        if finite:
-            all_finite, any_moved = torch.stack(finite).all(), torch.stack(moved).any(0)
-            self.finite = all_finite if self.finite is None else self.finite & all_finite
-            self.moved = any_moved if self.moved is None else self.moved | any_moved
 
     def look(self, index: int, *, last: bool) -> None:
-        """Raise what has gone wrong, at the steps at which it looks."""
+        """Raise what has gone wrong, after the steps at which it looks."""
         done = index + 1
         if done & index and not last:
             return
-        if self.finite is not None and not self.finite:
+        gradients = [each.grad.flatten(1) for each in self.parameters if each.grad is not None]
+        if not all(bool(each.isfinite().all()) for each in gradients):
             raise NonFiniteGradient(
                 f"the gradient isn't finite after {done} steps; {self.diagnosis()}; "
                 "try a smaller step, or another picture"
             )
-        if (done >= _PATIENCE or last) and (self.moved is None or not self.moved.all()):
-            still = "" if self.moved is None else _still(self.moved)
+        moves = torch.stack([each.any(1) for each in gradients]).any(0)
+        self.moved = moves if self.moved is None else self.moved | moves
+        if (done >= _PATIENCE or last) and not self.moved.all():
             raise DeadGradient(
-                f"the gradient{still} is zero everywhere, so the picture can't change; "
-                f"{self.diagnosis()}; try another start (--seed), a layer before a ReLU, or energy "
-                "of the layer instead of one unit"
+                f"the gradient{_still(self.moved)} is zero everywhere, so the picture can't "
+                f"change; {self.diagnosis()}; try another start (--seed), a layer before a ReLU, "
+                "or energy of the layer instead of one unit"
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -11,6 +11,7 @@ from entoptic.errors import BadSetting
 from entoptic.types import Image
 
 
+@runtime_checkable
 class Transform(Protocol):
     """A random, differentiable change of an image; all chance comes from the generator."""
 

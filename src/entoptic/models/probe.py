@@ -60,7 +60,8 @@ def table(
 
     for name, layer in by_address(shadow).items():
         layer.register_forward_hook(record(name))
-    image = torch.empty((1, 3, *size), device="meta")
+    dtype = next((each.dtype for each in shadow.parameters()), torch.float32)
+    image = torch.empty((1, 3, *size), device="meta", dtype=dtype)
     try:
         with torch.no_grad(), Geometry(image):
             shadow(image)

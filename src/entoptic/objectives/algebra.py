@@ -7,7 +7,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, final
+from typing import Protocol, TypeAlias, final, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -30,6 +30,7 @@ Activations: TypeAlias = Mapping[Layer | Reference, Tensor]
 """The tensors that an objective asked for: of each layer, and of each guide at a layer."""
 
 
+@runtime_checkable
 class Network(Protocol):
     """What an objective must know of a network to check itself before any work."""
 

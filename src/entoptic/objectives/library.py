@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
+from torch import Tensor
 
 from entoptic.errors import ChannelOutOfRange
 from entoptic.layers import INPUT, LOGITS, Layer
@@ -26,7 +30,7 @@ def energy(acts: Activations, layer: Layer) -> Scores:
     >>> energy("fire7")
     energy('fire7')
     """
-    return acts[layer].flatten(1).square().mean(1)
+    return _over_all(acts[layer].square(), Tensor.mean)
 
 
 @objective
@@ -42,7 +46,7 @@ def mean(acts: Activations, layer: Layer) -> Scores:
     >>> mean("fire7")
     mean('fire7')
     """
-    return acts[layer].flatten(1).mean(1)
+    return _over_all(acts[layer], Tensor.mean)
 
 
 @objective
@@ -58,7 +62,7 @@ def total(acts: Activations, layer: Layer) -> Scores:
     >>> total("pool1") / 1000
     (total('pool1') / 1000)
     """
-    return acts[layer].flatten(1).sum(1)
+    return _over_all(acts[layer], Tensor.sum)
 
 
 @objective
@@ -185,8 +189,8 @@ def total_variation(acts: Activations, layer: Layer = INPUT) -> Scores:
     (channel('fire7', 3) - (2 * total_variation('input')))
     """
     values = acts[layer]
-    down = values.diff(dim=-2).abs().flatten(1).sum(1)
-    across = values.diff(dim=-1).abs().flatten(1).sum(1)
+    down = _over_all(values.diff(dim=-2).abs(), Tensor.sum)
+    across = _over_all(values.diff(dim=-1).abs(), Tensor.sum)
     return (down + across) / values[0].numel()
 
 
@@ -207,4 +211,10 @@ def l2(acts: Activations, layer: Layer = INPUT, constant: float = 0.5) -> Scores
     (channel('fire7', 3) - (0.1 * l2('input', 0.5)))
     """
     # The slope of a square root is infinite at 0; the small number keeps it finite there.
-    return ((acts[layer] - constant).flatten(1).square().sum(1) + 1e-12).sqrt()
+    return (_over_all((acts[layer] - constant).square(), Tensor.sum) + 1e-12).sqrt()
+
+
+def _over_all(values: Tensor, reduction: Callable[..., Any]) -> Scores:
+    """Mean or sum over all axes but the batch, in whatever order they lie in memory."""
+    reduced: Tensor = reduction(values, tuple(range(1, values.ndim)))
+    return reduced

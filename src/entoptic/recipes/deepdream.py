@@ -17,7 +17,6 @@ from torch import Tensor
 from entoptic import pictures
 from entoptic.ascent import Step, ascend, bind
 from entoptic.canvas import Pixels
-from entoptic.climb import NORMS, Norm, climb
 from entoptic.errors import BadPicture, BadSetting, ChannelOutOfRange, PictureTooSmall
 from entoptic.jobs import Job, Result, Source
 from entoptic.models import Model, device
@@ -25,6 +24,7 @@ from entoptic.objectives import Objective
 from entoptic.pictures import Picture
 from entoptic.recipes.tuned import chosen, tuned
 from entoptic.resample import fit_long_side, octave_sizes, resize
+from entoptic.steprules import NORMS, Norm, climb
 from entoptic.transforms import Jitter
 from entoptic.types import Image, PathLike
 

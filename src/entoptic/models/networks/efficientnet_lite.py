@@ -41,17 +41,17 @@ class InvertedResidual(nn.Module):
         if self.widens:
             self.conv_pw = nn.Conv2d(channels, wide, 1, bias=False)
             self.bn1 = _norm(wide)
-            self.act1 = nn.ReLU6()
+            self.act1 = nn.ReLU6(inplace=True)
         self.pad_dw = SamePadding(kernel, stride)
         self.conv_dw = nn.Conv2d(wide, wide, kernel, stride, groups=wide, bias=False)
         if self.widens:
             self.bn2 = _norm(wide)
-            self.act2 = nn.ReLU6()
+            self.act2 = nn.ReLU6(inplace=True)
             self.conv_pwl = nn.Conv2d(wide, out, 1, bias=False)
             self.bn3 = _norm(out)
         else:
             self.bn1 = _norm(wide)
-            self.act1 = nn.ReLU6()
+            self.act1 = nn.ReLU6(inplace=True)
             self.conv_pw = nn.Conv2d(wide, out, 1, bias=False)
             self.bn2 = _norm(out)
 
@@ -89,7 +89,7 @@ def efficientnet_lite0() -> nn.Sequential:
     layers["pad_stem"] = SamePadding(3, 2)
     layers["conv_stem"] = nn.Conv2d(3, 32, 3, 2, bias=False)
     layers["bn1"] = _norm(32)
-    layers["act1"] = nn.ReLU6()
+    layers["act1"] = nn.ReLU6(inplace=True)
     stages: list[nn.Module] = []
     channels = 32
     for blocks, out, kernel, stride, widen in _STAGES:
@@ -102,7 +102,7 @@ def efficientnet_lite0() -> nn.Sequential:
     layers["blocks"] = nn.Sequential(*stages)
     layers["conv_head"] = nn.Conv2d(320, 1280, 1, bias=False)
     layers["bn2"] = _norm(1280)
-    layers["act2"] = nn.ReLU6()
+    layers["act2"] = nn.ReLU6(inplace=True)
     layers["global_pool"] = GlobalAverage()
     layers["classifier"] = nn.Linear(1280, 1000)
     return nn.Sequential(layers)

@@ -28,11 +28,11 @@ class Fire(nn.Module):
     def __init__(self, channels: int, squeeze: int, expand: int) -> None:
         super().__init__()
         self.squeeze1x1 = nn.Conv2d(channels, squeeze, 1)
-        self.relu_squeeze1x1 = nn.ReLU()
+        self.relu_squeeze1x1 = nn.ReLU(inplace=True)
         self.expand1x1 = nn.Conv2d(squeeze, expand, 1)
-        self.relu_expand1x1 = nn.ReLU()
+        self.relu_expand1x1 = nn.ReLU(inplace=True)
         self.expand3x3 = nn.Conv2d(squeeze, expand, 3, padding=1)
-        self.relu_expand3x3 = nn.ReLU()
+        self.relu_expand3x3 = nn.ReLU(inplace=True)
         self.concat = Concat()
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -65,12 +65,12 @@ def squeezenet1_1() -> nn.Sequential:
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     layers["conv1"] = nn.Conv2d(3, 64, 3, stride=2)
-    layers["relu_conv1"] = nn.ReLU()
+    layers["relu_conv1"] = nn.ReLU(inplace=True)
     layers["pool1"] = _pool()
     for name, sizes in _FIRES.items():
         layers[name] = Fire(*sizes) if sizes else _pool()
     layers["conv10"] = nn.Conv2d(512, 1000, 1)
-    layers["relu_conv10"] = nn.ReLU()
+    layers["relu_conv10"] = nn.ReLU(inplace=True)
     layers["pool10"] = GlobalAverage()
     return nn.Sequential(layers)
 

@@ -16,7 +16,7 @@ Norm: TypeAlias = Literal["mean_abs", "max_abs", "std", "l2", "none"]
 NORMS: tuple[str, ...] = get_args(Norm)
 
 Rule: TypeAlias = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
-"""Makes an optimizer for a canvas's parameters; a class of torch.optim with settings bound is one."""
+"""Makes an optimizer for parameters; a class of torch.optim with its settings bound is one."""
 
 _SIZES: dict[str, Callable[[Tensor], Tensor]] = {
     "mean_abs": lambda gradient: gradient.abs().mean(1),

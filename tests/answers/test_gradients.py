@@ -1,0 +1,96 @@
+"""Every objective's gradient with respect to the picture, against finite differences in float64."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import entoptic as ent
+from entoptic.ascent import bind
+from entoptic.models import Preprocess, prepare
+from entoptic.objectives import Reference, vocabulary
+
+HEIGHT, WIDTH = 9, 13
+
+
+def model() -> ent.Model:
+    torch.manual_seed(11)
+    module = nn.Sequential(
+        nn.Conv2d(3, 5, (3, 2)),
+        nn.Tanh(),
+        nn.Conv2d(5, 4, 3, stride=(2, 1)),
+        nn.Softplus(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 3),
+    ).double()
+    how = Preprocess((HEIGHT, WIDTH), (100, 110, 120), (60, 50, 40), scale=255, order="BGR")
+    return ent.Model.wrap(module, preprocess=how, labels=["cat", "dog", "sky"])
+
+
+GUIDE = ent.Picture.of(
+    torch.rand((1, 3, 7, 8), generator=torch.Generator().manual_seed(4)).double()
+)
+
+OBJECTIVES = {
+    "energy": ent.energy("1"),
+    "mean": ent.mean("2"),
+    "total": ent.total("3"),
+    "channel": ent.channel("2", 3),
+    "neuron": ent.neuron("0", 4, 2, 9),
+    "logit": ent.logit("dog"),
+    "match": ent.match("1", GUIDE),
+    "total_variation": ent.total_variation(),
+    "l2": ent.l2("1", 0.2),
+    "sum": ent.energy("1") + ent.mean("3"),
+    "difference": ent.logit(0) - 0.5 * ent.total_variation("2"),
+    "product": ent.mean("3") * ent.energy("0"),
+    "quotient": 2 / (1 + ent.energy("3")),
+    "negative": -ent.channel("1<in>", 2),
+}
+
+
+def test_every_word_of_the_vocabulary_is_checked() -> None:
+    assert set(vocabulary) - {"loudest"} <= set(OBJECTIVES)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_the_gradient_equals_finite_differences(name: str) -> None:
+    network = model()
+    bound = bind(OBJECTIVES[name], network, (HEIGHT, WIDTH))
+    run = prepare(network, bound.layers(), torch.device("cpu"))
+    guides = {
+        reference: network.activations(GUIDE.image, [reference.layer])[reference.layer]
+        for reference in bound.references()
+    }
+    assert all(isinstance(reference, Reference) for reference in guides)
+
+    def score(image: torch.Tensor) -> torch.Tensor:
+        return bound({**run(image), **guides})
+
+    rng = torch.Generator().manual_seed(7)
+    image = torch.rand((2, 3, HEIGHT, WIDTH), generator=rng, dtype=torch.float64)
+    image.requires_grad_()
+    (gradient,) = torch.autograd.grad(score(image).sum(), image)
+    step = 1e-5
+    for _ in range(6):
+        direction = torch.randn(image.shape, generator=rng, dtype=torch.float64)
+        with torch.no_grad():
+            ahead, behind = score(image + step * direction), score(image - step * direction)
+        numeric = float((ahead - behind).sum()) / (2 * step)
+        exact = float((gradient * direction).sum())
+        assert exact == pytest.approx(numeric, rel=1e-5)
+
+
+def test_a_picture_on_disk_guides_as_the_same_picture_in_memory(tmp_path: Path) -> None:
+    file = tmp_path / "guide.png"
+    ent.write(file, torch.rand((1, 3, 7, 8), generator=torch.Generator().manual_seed(4)))
+    network = ent.Model.wrap(nn.Sequential(nn.Conv2d(3, 2, 3)))
+    canvases = [ent.Pixels(torch.full((1, 3, 9, 9), 0.4)) for _ in range(2)]
+    for canvas, guide in zip(canvases, [str(file), ent.read(file)], strict=True):
+        for _ in ent.ascend(network, ent.match("0", guide), canvas, steps=2):
+            pass
+    assert torch.equal(canvases[0](), canvases[1]())

@@ -261,14 +261,12 @@ def lit_land(land: Land, rng: Rng) -> Array:
     tilt = np.clip(np.gradient(land.top, axis=1) / (x[:, 1:2] - x[:, :1]), -2, 2)
     tilt_away = np.clip(np.gradient(land.top, axis=0) / np.gradient(z, axis=0), -2, 2)
     right, up, near = TO_SUN
-    facing = np.maximum(up - right * tilt + near * tilt_away, 0) / np.hypot(
-        np.hypot(tilt, tilt_away), 1
-    )
+    steep = np.hypot(tilt, tilt_away)
+    facing = np.maximum(up - right * tilt + near * tilt_away, 0) / np.hypot(steep, 1)
     beam = land.top - up / right * x  # keeps its value along a sunbeam: below the highest is shadow
     lit = np.clip(1 - (np.maximum.accumulate(beam, 1) - beam) / (2 + 0.003 * z), 0, 1)
     clouds = sample(noise((512, 512), rng, 1.9), z / 7, x / 7)
     sun = facing * lit * (0.15 + 0.85 * smoothstep(-0.9, 0.1, clouds))
-    steep = np.hypot(tilt, tilt_away)
     rock = smoothstep(0.35, 0.7, steep) * smoothstep(200, 600, land.height)
     rock = np.maximum(rock, smoothstep(600, 900, land.height + 60 * land.fine))
     snow = smoothstep(800, 1000, land.height + 80 * land.fine - 300 * steep)
@@ -465,8 +463,9 @@ def main() -> None:
         picture.save(unfinished, "PNG", compress_level=4)
         unfinished.replace(args.out)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         parser.error(f"can't write {args.out}: {error.strerror}")
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ def test_one_octave_without_jitter_is_ten_steps_written_by_hand(
         score = network(picture)[layer].square().mean((1, 2, 3))
         (gradient,) = torch.autograd.grad(score.sum(), picture)
         with torch.no_grad():
-            picture = (picture + 0.01 * (gradient / gradient.abs().mean())).clamp(0, 1)
+            size = gradient.flatten(1).abs().mean(1)
+            picture = picture.add(gradient / size, alpha=0.01).clamp(0, 1)
     assert torch.equal(result.image, picture)
 
 
@@ -67,7 +68,8 @@ def test_the_detail_of_a_small_octave_is_carried_to_the_next() -> None:
     # The network sees brightness: each octave makes the whole picture brighter by the same amount.
     brightness = nn.Conv2d(3, 1, 1, bias=False)
     brightness.weight.data.fill_(1.0)
-    model = ent.Model.wrap(nn.Sequential(brightness))
+    plain = ent.Preprocess(mean=(0, 0, 0), std=(1, 1, 1))
+    model = ent.Model.wrap(nn.Sequential(brightness), preprocess=plain)
     photo = torch.full((1, 3, 20, 30), 0.25)
     result = ent.dream(
         model, photo, objective="mean('0')", octaves=3, steps=2, step_size=0.0625, jitter=3

@@ -58,7 +58,7 @@ def models_command(model: str | None, as_json: bool) -> None:
     from entoptic.models import load, sources
 
     if model is None:
-        summaries = {name: sources[name].summary for name in sources}
+        summaries = {sources[name].form: sources[name].summary for name in sources}
         if as_json:
             click.echo(json.dumps(summaries))
         else:

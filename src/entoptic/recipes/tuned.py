@@ -38,7 +38,7 @@ def tuned(model: Model) -> Tuned:
     Raises:
         BadSetting: no layer suggests itself.
     """
-    return TUNED.get(model.source) or Tuned(repr(_middle(model)))
+    return TUNED.get(model.source.partition("?")[0]) or Tuned(repr(_middle(model)))
 
 
 def _middle(model: Model) -> Objective:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from entoptic.errors import UnknownModel
 from entoptic.models.model import Model
 from entoptic.models.sources import embedded
+from entoptic.models.sources.spec import Spec
 from entoptic.registry import Registry
 
 DEFAULT = "squeezenet1_1"
@@ -18,24 +19,33 @@ class Source:
     """A way to get a network.
 
     Args:
-        load: makes a Model of the specification's rest.
+        load: makes a Model of a specification.
+        form: how a specification of this source is written.
         summary: one line for `entoptic models`.
     """
 
-    load: Callable[[str], Model]
+    load: Callable[[Spec], Model]
+    form: str
     summary: str
 
 
 sources: Registry[Source] = Registry("model", UnknownModel)
-"""Names of embedded networks, and prefixes such as `timm:`, to sources."""
+"""All sources, by the first word of a specification."""
 
-sources.add(
+
+def _register(form: str, summary: str, load: Callable[[Spec], Model]) -> None:
+    sources.add(form.partition(":")[0], Source(load, form, summary))
+
+
+_register(
     "squeezenet1_1",
-    Source(embedded.squeezenet1_1, "SqueezeNet 1.1, ImageNet, embedded: small, fast, the default"),
+    "SqueezeNet 1.1 on ImageNet, embedded: small, fast, the default",
+    embedded.squeezenet1_1,
 )
-sources.add(
+_register(
     "efficientnet_lite0",
-    Source(embedded.efficientnet_lite0, "EfficientNet-Lite0, ImageNet, embedded: more accurate"),
+    "EfficientNet-Lite0 on ImageNet, embedded: ornaments, creatures, towns",
+    embedded.efficientnet_lite0,
 )
 
 
@@ -43,14 +53,17 @@ def load(spec: str = DEFAULT) -> Model:
     """Load a network.
 
     Args:
-        spec: `squeezenet1_1` (the default) or `efficientnet_lite0`.
+        spec: `squeezenet1_1` (the default), `efficientnet_lite0`, or another source's form, as
+            `entoptic models` lists them; `?mean=...&std=...&scale=...&order=...&size=...` override
+            the preprocessing.
 
     Raises:
         UnknownModel: no source understands it; with the nearest.
-        BadWeights: its weights are damaged.
+        BadWeights, BadModelFile: its files are damaged.
+        MissingExtra: the source needs packages that aren't installed.
 
     >>> load().source
     'squeezenet1_1'
     """
-    name, _, rest = spec.partition(":")
-    return sources[name].load(rest)
+    parsed = Spec.parse(spec)
+    return parsed.overridden(sources[parsed.source].load(parsed))

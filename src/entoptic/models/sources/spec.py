@@ -1,0 +1,119 @@
+"""What a user calls a network: a source, what it needs, and options."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from entoptic.errors import BadModelFile, BadSetting, did_you_mean
+from entoptic.models.model import Model
+from entoptic.models.preprocess import Preprocess
+
+PREPROCESS_OPTIONS = ("size", "mean", "std", "scale", "order")
+"""Options that every source takes; they override what the source says or guesses."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A network's specification, `SOURCE[:REST][?KEY=VALUE&...]`.
+
+    Args:
+        text: all of it, as it is stored in pictures.
+        source: name of the source, such as `timm`.
+        rest: what the source makes of it: a name, files.
+        options: by key.
+    """
+
+    text: str
+    source: str
+    rest: str
+    options: Mapping[str, str]
+
+    @classmethod
+    def parse(cls, text: str) -> Spec:
+        """Read a specification.
+
+        Raises:
+            BadSetting: an option without a value, or given twice.
+
+        >>> Spec.parse("timm:vgg16?weights=my.safetensors").options["weights"]
+        'my.safetensors'
+        """
+        head, mark, tail = text.partition("?")
+        source, _, rest = head.partition(":")
+        try:
+            pairs = parse_qsl(tail, keep_blank_values=True, strict_parsing=True) if mark else []
+        except ValueError:
+            raise BadSetting(
+                f"can't read the options of {text!r}; write ?KEY=VALUE&KEY=VALUE"
+            ) from None
+        options = dict(pairs)
+        if len(options) < len(pairs):
+            raise BadSetting(f"an option is given twice in {text!r}")
+        return cls(text, source, rest, options)
+
+    def only(self, known: Collection[str] = ()) -> None:
+        """Refuse options that the source doesn't know.
+
+        Raises:
+            BadSetting: with the nearest one.
+        """
+        names = (*known, *PREPROCESS_OPTIONS)
+        for key in self.options:
+            if key not in names:
+                hint = did_you_mean(key, names) or f"; there are {', '.join(names)}"
+                raise BadSetting(f"{self.source!r} has no option {key!r}{hint}")
+
+    def files(self, count: int, form: str) -> list[Path]:
+        """The files that the rest names, joined by `+`.
+
+        Args:
+            count: how many there must be.
+            form: how the user should write it, for the message.
+
+        Raises:
+            BadModelFile: another number of files, or one that isn't there.
+        """
+        paths = [Path(part) for part in self.rest.split("+")] if self.rest else []
+        if len(paths) != count:
+            raise BadModelFile(f"{self.text!r} names {len(paths)} files; write {form}")
+        for path in paths:
+            if not path.is_file():
+                what = "is a folder" if path.is_dir() else "is not there"
+                raise BadModelFile(f"the model file {str(path)!r} {what}; write {form}")
+        return paths
+
+    def overridden(self, model: Model) -> Model:
+        """The model with the preprocessing that the options ask for."""
+        return replace(model, preprocess=_override(model.preprocess, self.options), _tables={})
+
+
+def _override(how: Preprocess, options: Mapping[str, str]) -> Preprocess:
+    changes: dict[str, object] = {}
+    if "size" in options:
+        size = _numbers("size", options["size"].replace("x", ","), 2)
+        changes["size"] = (int(size[0]), int(size[1]))
+    for key in ("mean", "std"):
+        if key in options:
+            changes[key] = tuple(_numbers(key, options[key], 3))
+    if "scale" in options:
+        changes["scale"] = _numbers("scale", options["scale"], 1)[0]
+    if "order" in options:
+        changes["order"] = options["order"].upper()
+    return replace(how, **changes) if changes else how  # type: ignore[arg-type]
+
+
+def _numbers(key: str, text: str, count: int) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) == 1 and count == 3:
+        numbers *= 3
+    if len(numbers) != count:
+        raise BadSetting(
+            f"{key}={text} wants {count} numbers, such as {key}={','.join('1' * count)}"
+        )
+    return numbers

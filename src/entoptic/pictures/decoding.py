@@ -1,0 +1,166 @@
+"""From an opened file to planes of colour: modes, depths, transparency, profiles, orientation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags
+from PIL import Image as Pillow
+
+from entoptic.pictures import png
+from entoptic.pictures.files import DAMAGE
+from entoptic.pictures.profiles import to_srgb
+
+_TIFF_BITS, _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
+
+
+@dataclass(frozen=True, eq=False)
+class Planes:
+    """Samples of a picture that has been read.
+
+    Args:
+        colour: (height, width, 1 or 3), sRGB, of any of numpy's types.
+        alpha: (height, width), None where the picture can't be transparent.
+        top: the sample that stands for 1.
+        alpha_top: the alpha that stands for 1.
+        notes: what the user should be told.
+    """
+
+    colour: NDArray[Any]
+    alpha: NDArray[Any] | None
+    top: int
+    alpha_top: int
+    notes: tuple[str, ...] = ()
+
+
+def decode(image: Pillow.Image, data: bytes = b"") -> Planes:
+    """Decode the current frame of an opened picture, upright and in sRGB.
+
+    Args:
+        image: what Pillow opened.
+        data: the whole file, where it is one.
+
+    Raises:
+        ValueError: samples that can't be understood; and what Pillow raises for damaged files.
+    """
+    image.load()
+    if image.format == "PNG" and png.header(data).depth == 16:
+        planes = _png_16_bit(image, data)
+    elif image.mode.startswith("I;16"):
+        planes = _grey_16_bit(image)
+    elif image.mode == "F":
+        planes = _float(image)
+    else:
+        planes = _eight_bit(image, data)
+    return _upright(image, planes)
+
+
+def _eight_bit(image: Pillow.Image, data: bytes) -> Planes:
+    _scale_transparent_grey(image, data)
+    notes: tuple[str, ...] = ()
+    if 16 in _tiff_bits(image):
+        notes = ("16 bits per channel read as 8; PNG keeps 16",)
+    if image.mode in {"1", "La", "RGBa"}:
+        image = image.convert({"1": "L"}.get(image.mode, image.mode.upper()))
+    alpha = None
+    if image.has_transparency_data:
+        alpha = np.asarray(image.convert("RGBA").getchannel("A"))
+    if image.mode in {"L", "LA"}:
+        colour = image.convert("L")
+    elif image.mode in {"P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"}:
+        colour = image.convert("RGB")
+    elif image.mode == "CMYK":
+        colour = image
+    else:
+        raise ValueError(f"samples of the kind {image.mode!r} have no known range")
+    converted = to_srgb(colour, image.info.get("icc_profile"))
+    if converted.note:
+        notes += (converted.note,)
+    return Planes(_with_channels(np.asarray(converted.image)), alpha, 255, 255, notes)
+
+
+def _scale_transparent_grey(image: Pillow.Image, data: bytes) -> None:
+    """Pillow scales samples of 1, 2 and 4 bits to 8, but not always the transparent one."""
+    if image.format == "PNG" and image.mode in {"1", "L"} and "transparency" in image.info:
+        scale = 255 // (2 ** png.header(data).depth - 1)
+        image.info["transparency"] = min(255, image.info["transparency"] * scale)
+
+
+def _png_16_bit(image: Pillow.Image, data: bytes) -> Planes:
+    samples, transparent = png.decode_16_bit(data)
+    alpha = None
+    if samples.shape[2] in (2, 4):
+        samples, alpha = samples[..., :-1], samples[..., -1]
+    elif transparent is not None:
+        alpha = np.where((samples == transparent).all(axis=2), 0, 65535).astype(np.uint16)
+    return _sixteen_bit(image, samples, alpha, 65535)
+
+
+def _grey_16_bit(image: Pillow.Image) -> Planes:
+    top = 2 ** min((16, *_tiff_bits(image))) - 1
+    samples = np.asarray(image).astype(np.uint16)[..., None]
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        samples = top - samples
+    return _sixteen_bit(image, samples, None, top)
+
+
+def _sixteen_bit(
+    image: Pillow.Image, samples: NDArray[np.uint16], alpha: NDArray[np.uint16] | None, top: int
+) -> Planes:
+    """Little CMS, by way of Pillow, takes 8 bits: a profile that isn't sRGB costs the rest."""
+    note = "16 bits per channel" if top == 65535 else f"{top.bit_length()} bits per channel"
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return Planes(samples, alpha, top, 65535, (note,))
+    rounded = (samples.astype(np.uint32) * 255 + top // 2) // top
+    grey = samples.shape[2] == 1
+    eight = Pillow.fromarray((rounded[..., 0] if grey else rounded).astype(np.uint8))
+    converted = to_srgb(eight, profile)
+    if not converted.changed:
+        notes = (note,) if converted.note is None else (note, converted.note)
+        return Planes(samples, alpha, top, 65535, notes)
+    notes = (f"{note} read as 8 for the sake of its colour profile", converted.note or "")
+    return Planes(_with_channels(np.asarray(converted.image)), alpha, 255, 65535, notes)
+
+
+def _float(image: Pillow.Image) -> Planes:
+    samples = np.asarray(image)
+    low, high = float(samples.min()), float(samples.max())
+    if not (low >= 0 and high <= 1):
+        raise ValueError(f"its numbers go from {low:g} to {high:g}, but must lie in 0 to 1")
+    return Planes(samples[..., None], None, 1, 1, ("floating-point numbers taken as sRGB",))
+
+
+def _tiff_bits(image: Pillow.Image) -> tuple[int, ...]:
+    tags = getattr(image, "tag_v2", {})
+    return tuple(tags.get(_TIFF_BITS, ()))
+
+
+def _with_channels(samples: NDArray[Any]) -> NDArray[Any]:
+    return samples if samples.ndim == 3 else samples[..., None]
+
+
+def _upright(image: Pillow.Image, planes: Planes) -> Planes:
+    """Turn and mirror as the EXIF data say; Pillow has done so for TIFF already."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except DAMAGE:
+        note = "its EXIF data are damaged, so it may lie on its side"
+        return replace(planes, notes=(*planes.notes, note))
+    alpha = planes.alpha if planes.alpha is None else _turned(planes.alpha, orientation)
+    return replace(planes, colour=_turned(planes.colour, orientation), alpha=alpha)
+
+
+def _turned(samples: NDArray[Any], orientation: object) -> NDArray[Any]:
+    """Undo one of EXIF's eight orientations: 5 to 8 are 2, 1, 4, 3 with rows as columns."""
+    if orientation in (5, 6, 7, 8):
+        samples = samples.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        samples = samples[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        samples = samples[::-1]
+    return samples

@@ -1,0 +1,74 @@
+"""Picture files to Pictures: any depth, profile and orientation to upright sRGB in [0, 1]."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from PIL import Image as Pillow
+
+from entoptic.errors import BadPicture, BadSetting
+from entoptic.pictures.decoding import decode
+from entoptic.pictures.files import DAMAGE, File, load, opened, shown
+from entoptic.pictures.picture import Picture
+from entoptic.types import PathLike
+
+# 10 000 x 10 000: more than cameras have, and 1.2 GB as an Image.
+MAX_PIXELS = 100_000_000
+
+
+def read(path: PathLike, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Read a picture file: PNG, JPEG, WebP, TIFF, GIF or BMP, told apart by its contents.
+
+    The picture is turned upright as its EXIF data say, and its colours are converted to sRGB by its
+    colour profile. PNG is read with all of its 16 bits per channel, grey TIFF too. Of an
+    animation or of several pages the first is read.
+
+    Args:
+        path: the file.
+        max_pixels: a picture with more is refused before it is decoded.
+
+    Returns:
+        The picture; its `notes` say what was done to it that isn't plain.
+
+    Raises:
+        PictureNotFound: there is no such file, it is a folder, or it may not be read.
+        BadPicture: it is empty, not a picture, damaged, or too large.
+        BadSetting: max_pixels is less than 1.
+
+    >>> import tempfile
+    >>> import torch
+    >>> from entoptic.pictures import write
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write(f"{folder}/grey.png", Picture.of(torch.full((3, 2, 4), 0.2)).image)
+    ...     picture = read(path)
+    >>> (picture.height, picture.width, round(float(picture.image.mean()), 4))
+    (2, 4, 0.2)
+    """
+    if max_pixels < 1:
+        raise BadSetting(f"max_pixels is {max_pixels}; it must be at least 1")
+    file = load(path)
+    with opened(file) as image:
+        _check_size(file, image.size, max_pixels)
+        planes = decode(image, file.data)
+        planes = replace(planes, notes=planes.notes + _frames(image))
+    return Picture.of_planes(planes, file.path, hashlib.sha256(file.data).hexdigest())
+
+
+def _check_size(file: File, size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise BadPicture(
+            f"{shown(file.path)} is {width} x {height}, {width * height / 1e6:.1f} megapixels,"
+            f" more than the limit of {max_pixels / 1e6:g}; shrink it first, or raise max_pixels"
+        )
+
+
+def _frames(image: Pillow.Image) -> tuple[str, ...]:
+    """What is said of an animation; later frames may be damaged, as they aren't used."""
+    noun = "pages" if image.format == "TIFF" else "frames"
+    try:
+        count = int(getattr(image, "n_frames", 1))
+    except DAMAGE:
+        return (f"first of several {noun}, some of them damaged",)
+    return (f"first of {count} {noun}",) if count > 1 else ()

@@ -1,0 +1,207 @@
+"""Images to picture files: all or nothing, the same bytes every time, and carrying their job."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from torch import Tensor
+
+from entoptic.errors import BadSetting, CannotWrite, EntopticError, did_you_mean
+from entoptic.pictures import png
+from entoptic.pictures.embedding import MAX_JPEG_XMP, checked_job, xmp_packet
+from entoptic.pictures.files import shown
+from entoptic.pictures.picture import to_samples
+from entoptic.pictures.profiles import srgb_profile
+from entoptic.types import PathLike
+
+_KINDS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WebP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+# Pixels along a side, by the formats' header fields.
+_LONGEST = {"PNG": 2**31 - 1, "JPEG": 65_535, "WebP": 16_383, "TIFF": 2**31 - 1}
+_TIFF_XMP = 700
+
+
+def check_writable(path: PathLike, *, not_over: Collection[Path] = ()) -> None:
+    """Find out before any work whether a picture can be written.
+
+    Args:
+        path: the file to be written; it may exist.
+        not_over: files that must survive, such as those that the picture is made from.
+
+    Raises:
+        CannotWrite: no kind of picture has this suffix; the folder isn't there or may not be
+            written to; the path is a folder, write-protected, or one of `not_over`.
+
+    >>> check_writable("dream.pgn")
+    Traceback (most recent call last):
+    entoptic.errors.CannotWrite: no picture can be written to 'dream.pgn': the suffix '.pgn' \
+is unknown; did you mean '.png'?
+    """
+    _kind(path)
+    target = _target(path)
+    try:
+        if target.is_dir():
+            raise CannotWrite(f"{shown(path)} is a folder; name a file in it")
+        if not target.parent.is_dir():
+            folder = shown(Path(path).parent)
+            raise CannotWrite(f"there is no folder {folder} to write to; make it first")
+        for other in not_over:
+            if target.exists() and other.exists() and target.samefile(other):
+                raise CannotWrite(
+                    f"{shown(path)} is the picture that is read; choose another name to write to"
+                )
+    except EntopticError:
+        raise
+    except (OSError, ValueError) as error:
+        raise CannotWrite(_refused(path, error)) from error
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise CannotWrite(
+            f"the folder {shown(Path(path).parent)} may not be written to;"
+            " choose another, or change its permissions"
+        )
+    if target.exists() and not os.access(target, os.W_OK):
+        raise CannotWrite(f"{shown(path)} is write-protected; choose another name")
+
+
+def write(
+    path: PathLike,
+    image: Tensor,
+    *,
+    alpha: Tensor | None = None,
+    job: str | None = None,
+    bits: Literal[8, 16] = 8,
+    quality: int = 92,
+) -> Path:
+    """Write a picture file: PNG, JPEG, WebP or TIFF, by its suffix.
+
+    The file appears complete or not at all, and the same input gives the same bytes. Values are
+    rounded to the nearest step, and those outside [0, 1] are clipped.
+
+    Args:
+        path: the file; an existing one is replaced, a link's target too.
+        image: (1, 3, height, width), sRGB in [0, 1].
+        alpha: (1, 1, height, width). JPEG can't store it: there the picture is laid on white.
+        job: text that `read_job` finds again; best JSON.
+        bits: per channel; 16 in PNG only.
+        quality: of JPEG and WebP, 1 to 100.
+
+    Returns:
+        The path, as it was given.
+
+    Raises:
+        CannotWrite: see `check_writable`; also a full disk, or a picture too large for the format.
+        BadPicture: another shape, or values that are NaN or infinite.
+        BadSetting: another number of bits, quality out of range, a job that doesn't fit.
+    """
+    kind = _kind(path)
+    check_writable(path)
+    if bits not in (8, 16):
+        raise BadSetting(f"a picture has 8 or 16 bits per channel, not {bits}")
+    if bits == 16 and kind != "PNG":
+        raise BadSetting(f"{kind} is written with 8 bits per channel; for 16 write .png")
+    if not 1 <= quality <= 100:
+        raise BadSetting(f"quality is {quality}; it goes from 1 to 100")
+    samples = to_samples(image, alpha, np.uint8 if bits == 8 else np.uint16)
+    if max(samples.shape[:2]) > _LONGEST[kind]:
+        height, width = samples.shape[:2]
+        raise CannotWrite(
+            f"{width} x {height} is too large for {kind}, whose sides have at most"
+            f" {_LONGEST[kind]} pixels; write .png"
+        )
+    text = None if job is None else checked_job(job)
+    _replace(path, _encoded(kind, samples, text, quality))
+    return Path(path)
+
+
+def _kind(path: PathLike) -> str:
+    suffix = Path(path).suffix.lower()
+    if suffix in _KINDS:
+        return _KINDS[suffix]
+    hint = did_you_mean(suffix, _KINDS) or f"; use {', '.join(_KINDS)}"
+    what = f"the suffix {suffix!r} is unknown" if suffix else "it has no suffix"
+    raise CannotWrite(f"no picture can be written to {shown(path)}: {what}{hint}")
+
+
+def _target(path: PathLike) -> Path:
+    """Where a link leads, so that it stays a link."""
+    try:
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError) as error:
+        raise CannotWrite(_refused(path, error)) from error
+
+
+def _refused(path: PathLike, error: OSError | ValueError) -> str:
+    reason = error.strerror if isinstance(error, OSError) else error
+    return f"{shown(path)} can't be written ({reason}); choose another place or make room"
+
+
+def _replace(path: PathLike, data: bytes) -> None:
+    """Write beside the target, then rename: no reader ever sees half a file."""
+    target = _target(path)
+    draft = target.with_name(f".entoptic-{secrets.token_hex(8)}.tmp")
+    try:
+        with draft.open("xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(target)
+    except OSError as error:
+        raise CannotWrite(_refused(path, error)) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _encoded(kind: str, samples: NDArray[Any], job: str | None, quality: int) -> bytes:
+    if kind == "PNG":
+        return png.encode(samples, job)
+    xmp = b"" if job is None else xmp_packet(job)
+    encode: dict[str, Callable[[NDArray[Any], bytes, int], bytes]] = {
+        "JPEG": _jpeg,
+        "WebP": _webp,
+        "TIFF": _tiff,
+    }
+    return encode[kind](samples, xmp, quality)
+
+
+def _jpeg(samples: NDArray[Any], xmp: bytes, quality: int) -> bytes:
+    if len(xmp) > MAX_JPEG_XMP:
+        raise BadSetting(
+            f"the job takes {len(xmp)} bytes, and JPEG has room for {MAX_JPEG_XMP}; write .png"
+        )
+    if samples.shape[2] == 4:
+        alpha = samples[..., 3:].astype(np.uint32)
+        on_white = samples[..., :3] * alpha + 255 * (255 - alpha)
+        samples = ((on_white + 127) // 255).astype(np.uint8)
+    # No chroma subsampling: dreams are full of fine colour.
+    return _saved(samples, "JPEG", xmp=xmp, quality=quality, subsampling=0)
+
+
+def _webp(samples: NDArray[Any], xmp: bytes, quality: int) -> bytes:
+    # Exact: what is transparent keeps its colour.
+    return _saved(samples, "WEBP", xmp=xmp, quality=quality, exact=True)
+
+
+def _tiff(samples: NDArray[Any], xmp: bytes, quality: int) -> bytes:
+    tags = {_TIFF_XMP: xmp} if xmp else {}
+    return _saved(samples, "TIFF", tiffinfo=tags, compression="tiff_adobe_deflate")
+
+
+def _saved(samples: NDArray[Any], kind: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    image = Pillow.fromarray(samples)
+    image.save(stream, kind, icc_profile=srgb_profile(), **options)
+    return stream.getvalue()

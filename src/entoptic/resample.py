@@ -1,0 +1,138 @@
+"""Sizes of pictures, and resizing: the octaves of a dream, from small to full size."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from entoptic.errors import BadSetting
+
+
+def resize(image: Tensor, height: int, width: int) -> Tensor:
+    """Resize to a given size by antialiased bicubic interpolation, up or down.
+
+    Args:
+        image: (batch, 3, height, width).
+        height: in pixels.
+        width: in pixels.
+
+    Returns:
+        (batch, 3, height, width), in the type and memory format of `image`. Not clamped: beside
+        sharp edges bicubic interpolation leaves [0, 1] by a little. At its own size, `image`
+        itself.
+
+    Raises:
+        BadSetting: a size less than 1.
+
+    Source: Keys, "Cubic convolution interpolation for digital image processing", 1981, with
+    a = -0.5; stretched by the scale when shrinking, as Pillow does.
+
+    >>> resize(torch.full((1, 3, 4, 6), 0.5), 2, 3).shape
+    torch.Size([1, 3, 2, 3])
+    """
+    _check_size(height, width)
+    if image.shape[-2:] == (height, width):
+        return image
+    # PyTorch has no bicubic interpolation of half precision on processors.
+    wide = image if image.dtype in (torch.float32, torch.float64) else image.float()
+    channels_last = image.is_contiguous(memory_format=torch.channels_last)
+    kept = torch.channels_last if channels_last else torch.contiguous_format
+    resized: Tensor = functional.interpolate(
+        wide, (height, width), mode="bicubic", align_corners=False, antialias=True
+    )
+    return resized.to(image.dtype).contiguous(memory_format=kept)
+
+
+def octave_sizes(height: int, width: int, octaves: int, scale: float) -> list[tuple[int, int]]:
+    """Sizes of a dream's octaves, smallest first, the last at full size.
+
+    Args:
+        height: of the full picture, in pixels.
+        width: of the full picture, in pixels.
+        octaves: how many sizes.
+        scale: how much larger each is than the one before.
+
+    Returns:
+        Pairs (height, width), in the picture's proportions and at least 1.
+
+    Raises:
+        BadSetting: a size or a number of octaves less than 1, a scale not above 1 or not finite.
+
+    >>> octave_sizes(300, 400, octaves=3, scale=1.4)
+    [(153, 204), (214, 286), (300, 400)]
+    """
+    _check_size(height, width)
+    if octaves < 1:
+        raise BadSetting(f"octaves is {octaves}; there must be at least 1")
+    if not (math.isfinite(scale) and scale > 1):
+        raise BadSetting(f"an octave's scale is {scale}; it must be above 1, such as 1.4")
+    return [
+        (_rounded(height * shrink), _rounded(width * shrink))
+        for shrink in (scale**-octave for octave in reversed(range(octaves)))
+    ]
+
+
+def fit_long_side(height: int, width: int, long_side: int) -> tuple[int, int]:
+    """The size, in the same proportions, whose longer side is as given; larger or smaller.
+
+    Raises:
+        BadSetting: a size less than 1.
+
+    >>> fit_long_side(600, 800, 400)
+    (300, 400)
+    """
+    return _fit(height, width, long_side, max(height, width))
+
+
+def fit_short_side(height: int, width: int, short_side: int) -> tuple[int, int]:
+    """The size, in the same proportions, whose shorter side is as given; larger or smaller.
+
+    Raises:
+        BadSetting: a size less than 1.
+
+    >>> fit_short_side(600, 800, 300)
+    (300, 400)
+    """
+    return _fit(height, width, short_side, min(height, width))
+
+
+def centre_crop(image: Tensor, height: int, width: int) -> Tensor:
+    """The middle of a picture; where it can't be centred, half a pixel up or to the left.
+
+    Returns:
+        (batch, 3, height, width), a view of `image`.
+
+    Raises:
+        BadSetting: a size less than 1, or larger than the picture.
+
+    >>> centre_crop(torch.arange(5.0).expand(1, 3, 2, 5), 1, 2)[0, 0]
+    tensor([[1., 2.]])
+    """
+    _check_size(height, width)
+    rows, columns = image.shape[-2:]
+    if height > rows or width > columns:
+        raise BadSetting(
+            f"a crop of {height} x {width} (height x width) is larger than the picture,"
+            f" {rows} x {columns}; resize the picture first"
+        )
+    top, left = (rows - height) // 2, (columns - width) // 2
+    return image[..., top : top + height, left : left + width]
+
+
+def _fit(height: int, width: int, side: int, now: int) -> tuple[int, int]:
+    _check_size(height, width)
+    if side < 1:
+        raise BadSetting(f"a side of {side} pixels is too short; it must have at least 1")
+    return _rounded(height * side / now), _rounded(width * side / now)
+
+
+def _rounded(pixels: float) -> int:
+    return max(1, math.floor(pixels + 0.5))
+
+
+def _check_size(height: int, width: int) -> None:
+    if height < 1 or width < 1:
+        raise BadSetting(f"a size of {height} x {width} (height x width) is empty; at least 1 x 1")

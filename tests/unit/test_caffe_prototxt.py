@@ -15,6 +15,14 @@ def parsed(text: str) -> Message:
     return parse_prototxt(text, "net.prototxt")
 
 
+def problem_of(text: str) -> str:
+    try:
+        parsed(text)
+    except BadModelFile as problem:
+        return str(problem)
+    return "none"
+
+
 def test_scalars_lists_and_repeated_fields_keep_their_order():
     message = parsed("pad: 1 pad: [2, 3], pad: 0x10; mean_value: -1.5 scale: 2f ok: true pool: AVE")
     assert message.integers("pad") == (1, 2, 3, 16)
@@ -127,10 +135,7 @@ def test_a_value_of_another_kind_is_an_error_that_names_the_field(text, ask, pro
 )
 def test_long_nonsense_takes_no_longer_than_its_length(text):
     start = time.monotonic()
-    try:
-        parsed(text)
-    except BadModelFile as problem:
-        assert len(str(problem)) < 300
+    assert len(problem_of(text)) < 300
     assert time.monotonic() - start < 20
 
 
@@ -142,7 +147,4 @@ def test_damaged_text_gives_an_error_or_a_message_and_nothing_else():
         for _ in range(rng.randint(1, 3)):
             letters[rng.randrange(len(letters))] = rng.choice("{}<>[]:,;\"'\\#-0aé\n\x00")
         damaged = "".join(letters)[: rng.randint(0, len(letters)) if trial % 2 else None]
-        try:
-            assert isinstance(parsed(damaged), Message)
-        except BadModelFile as problem:
-            assert "net.prototxt, line" in str(problem)
+        assert problem_of(damaged).startswith(("net.prototxt, line", "none"))

@@ -294,17 +294,19 @@ class _Reader:
 
 def _unquoted(literal: str) -> bytes:
     """The bytes that a quoted string stands for."""
+    content = literal[1:-1].encode(errors="replace")
+    return _ESCAPE.sub(_meant, content) if b"\\" in content else content
 
-    def meant(found: re.Match[bytes]) -> bytes:
-        if found["octal"]:
-            return bytes([int(found["octal"], 8) & 0xFF])
-        if found["hex"]:
-            return bytes([int(found["hex"], 16)])
-        if code := found["u"] or found["U"]:
-            # Beyond Unicode, or half a surrogate pair: the sign for "unreadable".
-            number = int(code, 16)
-            return (chr(number) if number < 0x110000 else "\ufffd").encode(errors="replace")
-        plain = found["plain"][0]
-        return bytes([_PLAIN_ESCAPES.get(plain, plain)])
 
-    return _ESCAPE.sub(meant, literal[1:-1].encode(errors="replace"))
+def _meant(escape: re.Match[bytes]) -> bytes:
+    """The bytes that a backslash and what follows it stand for."""
+    if escape["octal"]:
+        return bytes([int(escape["octal"], 8) & 0xFF])
+    if escape["hex"]:
+        return bytes([int(escape["hex"], 16)])
+    if code := escape["u"] or escape["U"]:
+        # Beyond Unicode, or half a surrogate pair: the sign for "unreadable".
+        number = int(code, 16)
+        return (chr(number) if number < 0x110000 else "\ufffd").encode(errors="replace")
+    plain = escape["plain"][0]
+    return bytes([_PLAIN_ESCAPES.get(plain, plain)])

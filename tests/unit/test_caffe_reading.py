@@ -215,6 +215,14 @@ def test_rules_decide_which_layers_run(rule, runs, read):
     assert names_of(read(text)) == (["a", "b"] if runs else ["a"])
 
 
+def test_an_input_that_only_the_loss_takes_is_left_out(read):
+    text = INPUT.replace("\n", ' input: "label" input_dim: [1, 1, 1, 1]\n') + CONV
+    text += 'layer { name: "p" type: "SoftmaxWithLoss" bottom: "conv" bottom: "label" top: "p" }'
+    model = read(text, CONV_WEIGHTS)
+    assert [value.name for value in model.graph.input] == ["data"]
+    np.testing.assert_allclose(result_of(model).sum(1), 1, rtol=1e-6)
+
+
 # Preprocessing
 
 RELU = 'layer { name: "a" type: "ReLU" bottom: "data" top: "a" }'
@@ -284,7 +292,7 @@ ONE_WEIGHT = v2("it", shape(1) + floats(5, 1))
         ('input: "data" input_shape {}' + RELU, "input 'data' can't have the shape ''"),
         (f"{INPUT.replace('3', '99999').replace('6', '999999')}{RELU}", "can't have the shape"),
         (INPUT.replace("3", "0") + RELU, "input_dim: 0 is not from 1 to"),
-        (INPUT + INPUT + RELU, "two inputs are named 'data'"),
+        (INPUT + INPUT + RELU, "two inputs have the same name"),
         ('layer { name: "d" type: "Input" top: "data" }' + RELU, "'d' .* shape isn't said"),
         ('layer { name: "d" type: "Data" }' + RELU, "it gives no blob; add 'top'"),
         (INPUT + RELU + RELU.replace("layer", "layers"), "both 'layers' and 'layer'"),

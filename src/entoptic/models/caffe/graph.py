@@ -112,10 +112,13 @@ class Graph:
             helper.make_node(n.op, n.inputs, n.outputs, name=n.name, **n.attributes)
             for n in self.nodes
         ]
+        taken = {name for node in self.nodes for name in node.inputs}
+        others = [tensor for tensor in self.inputs[1:] if tensor.name in taken]
         graph = helper.make_graph(
             nodes,
             name,
-            [_value(t, _free_axes(t, first=not i)) for i, t in enumerate(self.inputs)],
+            [_value(self.inputs[0], _picture_axes(self.inputs[0]))]
+            + [_value(tensor, [None, *tensor.shape[1:]]) for tensor in others],
             [_value(t, [None] * t.rank) for t in outputs],
             [from_array(array, key) for key, array in self.constants.items()],
         )
@@ -129,10 +132,8 @@ class Graph:
         return model
 
 
-def _free_axes(tensor: Tensor, first: bool) -> list[str | int | None]:
-    """An input's axes: the batch is free, and so is a picture's size."""
-    if not first:
-        return [None, *tensor.shape[1:]]
+def _picture_axes(tensor: Tensor) -> list[str | int]:
+    """The first input's axes: the batch is free, and so is a picture's size."""
     if tensor.rank == 4:
         return ["batch", tensor.shape[1], "height", "width"]
     return ["batch", *tensor.shape[1:]]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from entoptic.errors import BadModelFile
 from entoptic.models.caffe.graph import MOST_AXES, MOST_VALUES, Graph, Tensor, count, require_onnx
 from entoptic.models.caffe.kinds import KINDS, Kind
-from entoptic.models.caffe.net import LayerSpec, Net, read_net
+from entoptic.models.caffe.net import InputSpec, LayerSpec, Net, read_net
 from entoptic.models.caffe.preprocess import preprocess_metadata
 from entoptic.models.caffe.prototxt import Message, parse_prototxt
 from entoptic.models.caffe.site import Site
@@ -97,9 +97,11 @@ def _param(layer: LayerSpec, kind: Kind) -> Message:
 
 def _translated(net: Net, weights: Weights) -> tuple[Graph, list[Tensor]]:
     """The graph, and what it gives: the blobs that no layer takes."""
-    inputs = [_input(net, index) for index in range(len(net.inputs))]
+    inputs = [_input(net, given) for given in net.inputs]
     graph = Graph((layer.name for layer in net.layers), inputs)
     blobs = {tensor.name: tensor for tensor in inputs}
+    if len(blobs) < len(inputs):
+        raise BadModelFile(f"{net.file}: two inputs have the same name; rename one of them")
     unused = dict.fromkeys(blobs)
     labels = set(net.labels)
     for layer in net.layers:
@@ -107,27 +109,27 @@ def _translated(net: Net, weights: Weights) -> tuple[Graph, list[Tensor]]:
             labels.update(layer.tops)
             continue
         results = _results(_site(layer, weights, graph, blobs, labels))
-        for bottom in layer.bottoms:
+        bottoms = set(layer.bottoms)
+        for bottom in bottoms:
             unused.pop(bottom, None)
         for top, tensor in zip(layer.tops, results, strict=True):
-            if top in blobs and top not in layer.bottoms:
+            if top in blobs and top not in bottoms:
                 raise layer.error(f"another layer gives {top!r} already; rename one of the tops")
             blobs[top] = tensor
             unused[top] = None
     given = {blobs[top].name: blobs[top] for top in unused}
-    outputs = [tensor for tensor in given.values() if tensor not in inputs]
+    for tensor in inputs:
+        given.pop(tensor.name, None)
+    outputs = list(given.values())
     if not outputs:
         raise BadModelFile(f"{net.file} has no layer that computes anything")
     return graph, outputs
 
 
-def _input(net: Net, index: int) -> Tensor:
-    given = net.inputs[index]
+def _input(net: Net, given: InputSpec) -> Tensor:
     if not 0 < len(given.shape) <= MOST_AXES or count(given.shape) > MOST_VALUES:
         shown = "x".join(map(str, given.shape[:MOST_AXES]))
         raise BadModelFile(f"{net.file}: input {given.name!r} can't have the shape {shown!r}")
-    if any(given.name == other.name for other in net.inputs[:index]):
-        raise BadModelFile(f"{net.file}: two inputs are named {given.name!r}")
     return Tensor(given.name, given.shape)
 
 

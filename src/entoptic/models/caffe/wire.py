@@ -32,7 +32,7 @@ _TRANSFORM_SCALE, _TRANSFORM_CROP, _TRANSFORM_MEAN_FILE, _TRANSFORM_MEAN_VALUE =
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 
 # Real files have some thousand fields; stepping through more than this would only take our time.
-_MOST_FIELDS = 20_000_000
+_MOST_FIELDS = 5_000_000
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -15,6 +16,10 @@ from entoptic.registry import Registry
 
 if TYPE_CHECKING:
     import onnx
+
+
+_MOST_NAMES = 500_000
+_MOST_AXES = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,18 +44,25 @@ class GraphBuilder:
     is taken. The names of layers are claimed before all others, so they stay as they are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
-        self._taken: set[str] = set()
+        self._taken: dict[str, int] = {}
 
     def claim(self, name: str) -> str:
-        """The name, or the name with a number behind it where it is taken."""
-        number, free = 1, name
+        """The name, or the name with a number behind it where it is taken.
+
+        Raises:
+            BadModelFile: the graph grows beyond all measure.
+        """
+        if len(self._taken) >= _MOST_NAMES:
+            raise BadModelFile(f"{self.path}: it has more than {_MOST_NAMES} tensors")
+        free = name
         while free in self._taken:
-            number += 1
-            free = f"{name}/{number}"
-        self._taken.add(free)
+            self._taken[name] += 1
+            free = f"{name}/{self._taken[name]}"
+        self._taken[free] = 1
         return free
 
     def constant(self, name: str, array: Array) -> Value:
@@ -168,7 +180,10 @@ class Call:
     def last(self, kind: str, *inputs: Value, rank: int | None = None, **attributes: Any) -> Value:
         """Add the ONNX node that gives the result; it bears the MXNet node's own name."""
         self.graph.add(kind, inputs, [self.name], self.name, attributes)
-        return Value(self.name, _rank(rank, inputs))
+        value = Value(self.name, _rank(rank, inputs))
+        if value.rank > _MOST_AXES:
+            raise self.fail(f"its result has {value.rank} axes; at most {_MOST_AXES} are imported")
+        return value
 
     def last_of_several(
         self, kind: str, *inputs: Value, count: int, **attributes: Any

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from entoptic.errors import BadModelFile
+from entoptic.models.mxnet.files import contents
 
 Array: TypeAlias = NDArray[Any]
 T = TypeVar("T")
@@ -27,6 +28,7 @@ _V3_MAGIC = 0xF993FACA  # NumPy's meaning of a shape: () is a number, -1 axes is
 _DENSE = 0
 _DTYPES = {0: "<f4", 1: "<f8", 2: "<f2", 3: "<u1", 4: "<i4", 5: "<i1", 6: "<i8"}
 _MOST_AXES = 16
+_MOST_BYTES = 2**32  # as float32 that is more than an ONNX graph can hold
 _MOST_NAME_BYTES = 1024
 _SMALLEST_ARRAY_BYTES = 4  # an array of no axes is its magic (or its number of axes) alone
 _SMALLEST_NAME_BYTES = 8
@@ -47,11 +49,7 @@ def read_params(path: Path) -> dict[str, Array]:
 
     Source: MXNet 1.9.1, src/ndarray/ndarray.cc.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadModelFile(f"can't read {path}: {error.strerror}") from None
-    return _Reader(path, data).file()
+    return _Reader(path, contents(path, _MOST_BYTES)).file()
 
 
 class _Reader:

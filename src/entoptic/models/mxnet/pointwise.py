@@ -21,14 +21,13 @@ _UNARY = {
     "Erf": ("erf",),
     "Floor": ("floor",),
     "Ceil": ("ceil",),
-    "Round": ("rint",),
     "Sign": ("sign",),
     "Sin": ("sin",),
     "Cos": ("cos",),
     "Softsign": ("softsign",),
     # What MXNet does nothing with in the forward pass, or only while training.
     "Identity": (
-        *("identity", "_copy", "Dropout", "BlockGrad", "stop_gradient", "_contrib_round_ste"),
+        *("identity", "_copy", "Dropout", "BlockGrad", "stop_gradient"),
         *("MakeLoss", "make_loss", "LinearRegressionOutput", "MAERegressionOutput", "SVMOutput"),
         *("IdentityAttachKLSparseReg", "_contrib_gradientmultiplier", "_CrossDeviceCopy"),
     ),

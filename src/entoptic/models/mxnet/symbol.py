@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from entoptic.errors import BadModelFile
+from entoptic.models.mxnet.files import contents
 
 _MOST_BYTES = 64 * 2**20
 _MOST_NODES = 50_000
@@ -94,12 +95,9 @@ class _Reader:
         return Symbol(self.path, tuple(nodes), tuple(dict.fromkeys(heads)))
 
     def document(self) -> Any:
+        text = contents(self.path, _MOST_BYTES)
         try:
-            if self.path.stat().st_size > _MOST_BYTES:
-                raise self.fail(f"larger than {_MOST_BYTES // 2**20} MiB; that is no symbol.json")
-            return json.loads(self.path.read_bytes())
-        except OSError as error:
-            raise BadModelFile(f"can't read {self.path}: {error.strerror}") from None
+            return json.loads(text)
         except RecursionError:
             raise self.fail("not an MXNet symbol: it is nested too deeply") from None
         except ValueError as error:  # not JSON, not UTF-8, or a number with too many digits

@@ -69,7 +69,7 @@ def read_mxnet(symbol: Path, params: Path) -> onnx.ModelProto:
         MissingExtra: the package onnx isn't installed.
     """
     try:
-        import onnx
+        import onnx  # noqa: F401
     except ImportError:
         raise MissingExtra(
             "MXNet import needs the 'onnx' extra: pip install \"entoptic[onnx]\""
@@ -83,11 +83,11 @@ def read_mxnet(symbol: Path, params: Path) -> onnx.ModelProto:
         raise BadModelFile(f"{params}: more than 2 GiB of weights; ONNX can't hold them")
     translator = _Translator(network, needed, arrays, params)
     model: onnx.ModelProto = translator.model()
-    _note(onnx, model, "entoptic.source", "mxnet")
-    _note(onnx, model, "entoptic.preprocess", "guess")
+    _note(model, "entoptic.source", "mxnet")
+    _note(model, "entoptic.preprocess", "guess")
     size = _declared_size(network.nodes[translator.picture]) or input_size(model)
     if size is not None:
-        _note(onnx, model, "entoptic.input_size", f"{size[0]},{size[1]}")
+        _note(model, "entoptic.input_size", f"{size[0]},{size[1]}")
     return model
 
 
@@ -101,7 +101,7 @@ class _Translator:
         self.needed = needed
         self.arrays = arrays
         self.params = params
-        self.graph = GraphBuilder()
+        self.graph = GraphBuilder(symbol.path)
         self.values: dict[Output, Value] = {}
         self.names = {index: self.graph.claim(symbol.nodes[index].name) for index in needed}
         self.picture = self._find_picture()
@@ -125,7 +125,7 @@ class _Translator:
         outputs = [self._head(head) for head in self.symbol.heads]
         graph = helper.make_graph(
             self.graph.nodes,
-            self.symbol.path.name.removesuffix("-symbol.json"),
+            "mxnet",
             [helper.make_tensor_value_info(self.names[self.picture], TensorProto.FLOAT, axes)],
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
             list(self.graph.initializers.values()),
@@ -271,6 +271,6 @@ def _declared_size(picture: Node) -> tuple[int, int] | None:
     return (shape[2], shape[3]) if len(shape) == 4 and min(shape[2:]) > 0 else None
 
 
-def _note(onnx: object, model: onnx.ModelProto, key: str, value: str) -> None:
+def _note(model: onnx.ModelProto, key: str, value: str) -> None:
     entry = model.metadata_props.add()
     entry.key, entry.value = key, value

@@ -29,9 +29,7 @@ class _Window:
         axes = len(kernel)
         if not 1 <= axes <= 3:
             raise call.fail(f"its kernel has {axes} axes; 1 to 3 can be imported")
-        layout = call.attributes.texts.get("layout", "None")
-        if layout not in ("None", "NCHW", "NCW", "NCDHW"):
-            raise call.fail(f"layout {layout!r} can't be imported; channels must come second")
+        _require_channels_second(call)
         call.require_rank(axes + 2)
         return cls(
             kernel,
@@ -39,6 +37,12 @@ class _Window:
             _per_axis(call, "dilate", axes, 1),
             _per_axis(call, "pad", axes, 0),
         )
+
+
+def _require_channels_second(call: Call) -> None:
+    layout = call.attributes.texts.get("layout", "None")
+    if layout not in ("None", "NCHW", "NCW", "NCDHW"):
+        raise call.fail(f"layout {layout!r} can't be imported; channels must come second")
 
 
 def _per_axis(call: Call, key: str, axes: int, default: int) -> tuple[int, ...]:
@@ -84,6 +88,8 @@ def _deconvolution(call: Call) -> Value:
         "output_padding": _per_axis(call, "adj", axes, 0),
         "pads": window.pad * 2,
     }
+    if any(target) and not all(target):
+        raise call.fail(f"target_shape {target} must be positive")
     if any(target):  # then MXNet computes the padding, the larger half before the picture
         shape = {"output_shape": target}
     return call.last(
@@ -136,6 +142,9 @@ def _pooling(call: Call) -> Value:
 
 
 def _global_pooling(call: Call, kind: str) -> Value:
+    _require_channels_second(call)
+    if call.rank() < 3:
+        raise call.fail(f"its input must have 3 axes at least, but it has {call.rank()}")
     if kind == "sum":
         axes = call.integers("axes", range(2, call.rank()))
         return call.last("ReduceSum", call.input(), axes, keepdims=1)

@@ -92,7 +92,7 @@ def _tempered(call: Call, kind: str) -> Value:
 @operator("SoftmaxActivation")
 def _softmax_activation(call: Call) -> Value:
     mode = call.attributes.choice("mode", ("instance", "channel"), "instance")
-    return _softmax_over_axis(call, 1) if mode == "channel" else _softmax_over_all(call)
+    return _softmax_over_axis(call, 1 if mode == "channel" else -1)
 
 
 @operator("SoftmaxOutput", "Softmax")

@@ -129,9 +129,11 @@ def _integer(text: str, low: int = -_LARGEST_INTEGER, high: int = _LARGEST_INTEG
     if found is None:
         raise NotInForm("made of whole numbers")
     value = int(found[1])
+    if abs(value) > _LARGEST_INTEGER:
+        raise NotInForm("made of numbers that fit in 64 bits")
     if not low <= value <= high:
         limit = f"at least {low}" if high == _LARGEST_INTEGER else f"from {low} to {high}"
-        raise NotInForm(f"{limit}")
+        raise NotInForm(limit)
     return value
 
 

@@ -73,7 +73,7 @@ def _layer_norm(call: Call) -> Value:
 
 @operator("GroupNorm")
 def _group_norm(call: Call) -> Value:
-    """Gamma and beta are one per channel, in files before MXNet 1.7 one per group."""
+    """Gamma and beta are one per group; in MXNet 2, one per channel."""
     data, rank = call.input(), call.rank()
     groups = call.attributes.integer("num_groups", 1, low=1, high=65536)
     gamma = _known(call.parameter(1, "gamma", (None,)))

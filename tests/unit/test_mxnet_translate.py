@@ -139,6 +139,20 @@ def test_of_several_sizes_that_fit_the_usual_one_is_meant(tmp_path: Path) -> Non
     assert _notes(model)["entoptic.input_size"] == "224,224"
 
 
+def test_a_picture_smaller_than_a_window_does_not_fit(tmp_path: Path) -> None:
+    nodes = [
+        _variable("data"),
+        _node("Pooling", "pool", [0], kernel="(300, 300)", stride="(300, 300)"),
+        _variable("conv_weight"),
+        _node("Convolution", "conv", [1, 2], kernel="(1, 1)", num_filter="3", no_bias="True"),
+        _variable("fc_weight"),
+        _node("FullyConnected", "fc", [3, 4], num_hidden="2", no_bias="True"),
+    ]
+    arrays = _arrays({"conv_weight": (3, 3, 1, 1), "fc_weight": (2, 3)})
+    model = read_mxnet(*_write(tmp_path, nodes, arrays))
+    assert _notes(model)["entoptic.input_size"] == "331,331"  # 300..599 fit
+
+
 @pytest.mark.parametrize("features", [2 * 7 * 8, 98 * 98 * 98])
 def test_where_no_square_size_fits_none_is_noted(tmp_path: Path, features: int) -> None:
     shapes = _SHAPES | {"fc1_weight": (5, features)}

@@ -89,7 +89,7 @@ class _Demand:
             shapes = _shapes(_inferred(self.graph).graph)
         except InferenceError:
             return -1
-        if any(length <= 0 for shape in shapes.values() for length in _known(shape)):
+        if not all(_window_fits(node, shapes) for node in self.graph.graph.node):
             return -1
         features = shapes.get(self.graph.graph.output[0].name, (None,))[-1]
         return -1 if features is None else features
@@ -157,8 +157,21 @@ def _shapes(graph: onnx.GraphProto) -> dict[str, Shape]:
     return shapes
 
 
-def _known(shape: Shape) -> list[int]:
-    return [length for length in shape if length is not None]
+def _window_fits(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> bool:
+    """Whether the input, padding included, is as large as the kernel; inference doesn't look."""
+    found = {attribute.name: list(attribute.ints) for attribute in node.attribute}
+    kernel = found.get("kernel_shape", [])
+    places = shapes.get(node.input[0], ())[2:] if node.input else ()
+    if node.op_type == "ConvTranspose" or len(places) != len(kernel):
+        return True
+    pads = found.get("pads", [0] * 2 * len(kernel))
+    dilations = found.get("dilations", [1] * len(kernel))
+    return all(
+        length is None or length + before + after >= (taps - 1) * dilation + 1
+        for length, before, after, taps, dilation in zip(
+            places, pads[: len(kernel)], pads[len(kernel) :], kernel, dilations, strict=True
+        )
+    )
 
 
 def _check_channels(node: onnx.NodeProto, shapes: Mapping[str, Shape], path: Path) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-# The modules below are imported for the operators that they register.
 from entoptic.errors import BadModelFile, MissingExtra
 from entoptic.models.mxnet import activations, norms, pointwise, reshape, shaping, windows
 from entoptic.models.mxnet.attributes import Attributes
@@ -20,7 +19,8 @@ from entoptic.models.mxnet.symbol import Node, Output, Symbol, read_symbol
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["activations", "norms", "pointwise", "read_mxnet", "reshape", "shaping", "windows"]
+# Each of these registers its operators when it is imported.
+_FAMILIES = (activations, norms, pointwise, reshape, shaping, windows)
 
 _OPSET = 17
 _IR_VERSION = 8  # of the ONNX release that brought opset 17
@@ -67,7 +67,16 @@ def read_mxnet(symbol: Path, params: Path) -> onnx.ModelProto:
         BadModelFile: a file is damaged or dangerous, they don't belong together, or an operator
             can't be imported; all such operators are listed before any work is done.
         MissingExtra: the package onnx isn't installed.
+
+    Source: MXNet 1.9.1, whose answers the operators were compared with.
+
+    >>> read_mxnet(Path("no-symbol.json"), Path("no-0000.params"))
+    Traceback (most recent call last):
+    entoptic.errors.BadModelFile: can't read no-symbol.json: there is no such file
     """
+    network = read_symbol(symbol)
+    needed = _needed(network)
+    _refuse_unknown(network, needed)
     try:
         import onnx  # noqa: F401
     except ImportError:
@@ -75,9 +84,6 @@ def read_mxnet(symbol: Path, params: Path) -> onnx.ModelProto:
             "MXNet import needs the 'onnx' extra: pip install \"entoptic[onnx]\""
         ) from None
 
-    network = read_symbol(symbol)
-    needed = _needed(network)
-    _refuse_unknown(network, needed)
     arrays = read_params(params)
     if sum(array.size * 4 for array in arrays.values()) > _LARGEST_GRAPH:
         raise BadModelFile(f"{params}: more than 2 GiB of weights; ONNX can't hold them")

@@ -20,6 +20,7 @@ from entoptic.models.tensorflow.values import (
 )
 
 _MAX_CONSTANT_BYTES = 2**31 - 2**20  # an ONNX file is a protocol buffer, too
+MAX_LIST = 4096  # entries of a list of sizes or axes
 
 
 class Builder:
@@ -27,18 +28,22 @@ class Builder:
 
     Args:
         taken: names that belong to nodes of TensorFlow's.
+        budget_bytes: how large the constants that are worked out may be, all together.
     """
 
-    def __init__(self, taken: Iterable[str]) -> None:
+    def __init__(self, taken: Iterable[str], budget_bytes: int) -> None:
         self.nodes: list[Any] = []
         self.initializers: dict[str, Any] = {}
         self.fixed_size = False
         """A size that follows from the picture's was written into the graph as a number."""
+        self.whole: set[str] = set()
+        """Names of values that are whole numbers; all others are floats."""
         self.node = Node("?", "?")
         """The node that is being translated: what is emitted takes its name."""
         self._taken = set(taken)
         self._laid: dict[tuple[str, bool], Value] = {}
-        self._constant_bytes = 0
+        self._constant_bytes = self._worked_out_bytes = 0
+        self._budget_bytes = budget_bytes
 
     def emit(self, op: str, *inputs: Value | str, step: str = "", **attributes: Any) -> str:
         """Add one ONNX node.
@@ -74,6 +79,10 @@ class Builder:
         """
         from onnx import numpy_helper
 
+        # Counted each time that one is used: so damaged sharing can't take for ever either.
+        self._constant_bytes += array.nbytes
+        if self._constant_bytes > _MAX_CONSTANT_BYTES:
+            raise BadModelFile("the constants are larger than an ONNX graph can be (2 GiB)")
         array = np.ascontiguousarray(array).reshape(array.shape)
         for candidate in self._candidates(name):
             known = self.initializers.get(candidate)
@@ -81,15 +90,18 @@ class Builder:
                 break
             if list(known.dims) == list(array.shape) and known.raw_data == array.tobytes():
                 return candidate
-        self._constant_bytes += array.nbytes
-        if self._constant_bytes > _MAX_CONSTANT_BYTES:
-            raise BadModelFile("the constants are larger than an ONNX graph can be (2 GiB)")
         self.initializers[candidate] = numpy_helper.from_array(array, candidate)
         return candidate
 
     def integers(self, numbers: Sequence[int], role: str) -> str:
         """Add an initializer of whole numbers for the node at hand, such as the axes."""
         return self.constant(np.array(numbers, np.int64), f"{self.node.name}/{role}")
+
+    def charge(self, array: np.ndarray) -> None:
+        """Count a constant that was worked out, so that a small file can't ask for much memory."""
+        self._worked_out_bytes += array.nbytes
+        if self._worked_out_bytes > self._budget_bytes:
+            raise BadModelFile("its constants grow far beyond the size of the file")
 
     def numbers(self, value: Value, what: str) -> np.ndarray:
         """A constant's entries; a size that follows from the picture's is fixed by this."""
@@ -103,7 +115,7 @@ class Builder:
     def whole_numbers(self, value: Value, what: str) -> list[int]:
         """A constant's entries as a list of whole numbers."""
         array = self.numbers(value, what)
-        if array.dtype.kind != "i" or array.ndim > 1:
+        if array.dtype.kind != "i" or array.ndim > 1 or array.size > MAX_LIST:
             raise BadModelFile(f"its {what} isn't a list of whole numbers")
         return [int(entry) for entry in array.ravel()]
 
@@ -121,8 +133,7 @@ class Builder:
         """The same value, with four axes, kept as a picture (NCHW) or in TensorFlow's order."""
         if value.nchw == nchw:
             return value
-        if value.rank != 4:
-            raise BadModelFile(f"a value with four axes is needed, {value.name!r} has {value.rank}")
+        assert value.rank == 4, "only pictures are laid"
         key = (value.name, nchw)
         if key not in self._laid:
             if value.array is not None:
@@ -178,9 +189,13 @@ class Builder:
         inputs: Sequence[Value | str],
         attributes: dict[str, Any],
     ) -> None:
-        from onnx import helper
+        from onnx import TensorProto, helper
 
         names = [given if isinstance(given, str) else self._reference(given) for given in inputs]
+        if op == "ArgMax" or attributes.get("to") == TensorProto.INT64:
+            self.whole.add(name)
+        elif op != "Cast" and names[0] in self.whole:
+            self.whole.update(outputs)
         self.nodes.append(helper.make_node(op, names, outputs, name=name, **attributes))
 
     def _reference(self, value: Value) -> str:

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from entoptic.errors import BadModelFile
-from entoptic.models.tensorflow.graphdef import Node
+from entoptic.models.tensorflow.graphdef import FLOATS, Node
 from entoptic.models.tensorflow.values import Free
 
 Array = np.ndarray
 Fold = Callable[..., Array]
 
 _MAX_ENTRIES = 2**24  # that a result may have, if no operand is that large
+_MAX_SIZES = 4096  # entries of a list that is gone through one by one
 
 
 def _rsqrt(x: Array) -> Array:
@@ -79,7 +80,7 @@ def fold(node: Node, arrays: Sequence[Array]) -> Array:
     try:
         with np.errstate(all="ignore"):
             return _plain(_fold(node, arrays))
-    except (ValueError, IndexError, TypeError, OverflowError) as error:
+    except (ValueError, IndexError, OverflowError) as error:
         if isinstance(error, BadModelFile):
             raise
         text = " ".join(str(error).split())
@@ -87,17 +88,22 @@ def fold(node: Node, arrays: Sequence[Array]) -> Array:
 
 
 def _fold(node: Node, arrays: Sequence[Array]) -> Array:
-    if node.op in _UNARY:
-        (x,) = arrays
-        return _entrywise(_UNARY[node.op], x)
-    if node.op in _BINARY:
-        x, y = arrays
-        return _entrywise(_BINARY[node.op], x, y)
-    return _STRUCTURAL[node.op](node, *arrays)
+    count = len(arrays)
+    if node.op in _UNARY and count == 1:
+        return _entrywise(_UNARY[node.op], *arrays)
+    if node.op in _BINARY and count == 2:
+        return _entrywise(_BINARY[node.op], *arrays)
+    if node.op in _STRUCTURAL:
+        structural, fewest, most = _STRUCTURAL[node.op]
+        if fewest <= count <= most:
+            return structural(node, *arrays)
+    raise BadModelFile(f"damaged: {count} inputs are not as many as it has")
 
 
 def _plain(array: Array) -> Array:
     """Whole numbers again, once no entry is free."""
+    if array.dtype == object:
+        _check_sizes(array)
     if array.dtype != object or any(isinstance(entry, Free) for entry in array.ravel()):
         return array
     return np.array(array.tolist()).reshape(array.shape)
@@ -109,6 +115,7 @@ def _entrywise(function: Callable[..., Array], *arrays: Array) -> Array:
     if not any(array.dtype == object for array in arrays):
         result = np.asarray(function(*arrays))
         return result.astype(np.float32) if result.dtype == np.float64 else result
+    _check_sizes(np.broadcast_to(np.empty(()), shape))
     spread = [np.broadcast_to(array, shape).ravel() for array in arrays]
     entries = [_free(function, *operands) for operands in zip(*spread, strict=True)]
     return objects(entries).reshape(shape)
@@ -135,8 +142,14 @@ def _check_entries(count: int, arrays: Sequence[Array]) -> None:
         raise BadModelFile(f"a constant of {count} entries is absurd")
 
 
+def _check_sizes(array: Array) -> None:
+    if array.size > _MAX_SIZES:
+        raise BadModelFile(f"a list of {array.size} sizes is absurd")
+
+
 def as_integers(array: Array) -> list[int]:
     """Whole numbers that must not follow from the picture's size."""
+    _check_sizes(array)
     if array.dtype.kind != "i":
         raise BadModelFile("whole numbers are needed that don't follow from the picture's size")
     return [int(entry) for entry in array.ravel()]
@@ -145,8 +158,8 @@ def as_integers(array: Array) -> list[int]:
 def _cast(node: Node, x: Array) -> Array:
     code = node.integer("DstT", 1)
     if x.dtype != object:
-        return x.astype({1: np.float32, 2: np.float32, 10: np.bool_, 19: np.float32}.get(code, int))
-    convert = float if code in (1, 2, 19) else int
+        return x.astype(np.float32) if code in FLOATS else x.astype(np.int64)
+    convert = float if code in FLOATS else int
     return objects(_converted(entry, convert) for entry in x.ravel()).reshape(x.shape)
 
 
@@ -160,10 +173,6 @@ def _converted(entry: object, convert: type[int] | type[float]) -> object:
 def _joined(arrays: Sequence[Array], axis: int) -> Array:
     _check_entries(sum(array.size for array in arrays), arrays)
     return np.concatenate(arrays, axis)
-
-
-def _axes(array: Array) -> tuple[int, ...]:
-    return tuple(as_integers(array))
 
 
 def _concat_v2(node: Node, *arrays: Array) -> Array:
@@ -180,6 +189,7 @@ def _pack(node: Node, *arrays: Array) -> Array:
 
 
 def _prod(node: Node, x: Array, axes: Array) -> Array:
+    _check_sizes(x)
     if x.ndim != 1:
         raise BadModelFile("a product is taken of lists of sizes only")
     total = np.array(1, np.int64 if x.dtype == object else x.dtype)
@@ -204,7 +214,9 @@ def _gather(node: Node, x: Array, indices: Array, *axis: Array) -> Array:
     if axis and as_integers(axis[0]) != [0]:
         raise BadModelFile("only entries of the first axis are gathered")
     _check_entries(indices.size * math.prod(x.shape[1:]), [x])
-    return np.take(x, np.array(as_integers(indices), int).reshape(indices.shape), axis=0)
+    if indices.dtype.kind != "i":
+        raise BadModelFile("whole numbers are needed that don't follow from the picture's size")
+    return np.asarray(np.take(x, indices, axis=0))
 
 
 def _squeeze(node: Node, x: Array) -> Array:
@@ -250,20 +262,22 @@ def sliced(begin: list[int], size: list[int]) -> tuple[slice, ...]:
     )
 
 
-_STRUCTURAL: dict[str, Fold] = {
-    "Cast": _cast,
-    "Reshape": lambda node, x, shape: x.reshape(_axes(shape)),
-    "ExpandDims": lambda node, x, axis: np.expand_dims(x, _axes(axis)[0]),
-    "Squeeze": _squeeze,
-    "Transpose": lambda node, x, perm: x.transpose(_axes(perm)),
-    "ConcatV2": _concat_v2,
-    "Concat": _concat,
-    "Pack": _pack,
-    "Prod": _prod,
-    "Fill": _fill,
-    "Range": _range,
-    "Gather": _gather,
-    "GatherV2": _gather,
-    "StridedSlice": _strided_slice,
-    "Slice": _slice,
+_ANY = 1_000_000
+# Each with the fewest and the most inputs that it can have.
+_STRUCTURAL: dict[str, tuple[Fold, int, int]] = {
+    "Cast": (_cast, 1, 1),
+    "Reshape": (lambda node, x, shape: x.reshape(as_integers(shape)), 2, 2),
+    "ExpandDims": (lambda node, x, axis: np.expand_dims(x, as_integers(axis)[0]), 2, 2),
+    "Squeeze": (_squeeze, 1, 1),
+    "Transpose": (lambda node, x, perm: x.transpose(as_integers(perm)), 2, 2),
+    "ConcatV2": (_concat_v2, 2, _ANY),
+    "Concat": (_concat, 2, _ANY),
+    "Pack": (_pack, 1, _ANY),
+    "Prod": (_prod, 2, 2),
+    "Fill": (_fill, 2, 2),
+    "Range": (_range, 3, 3),
+    "Gather": (_gather, 2, 2),
+    "GatherV2": (_gather, 3, 3),
+    "StridedSlice": (_strided_slice, 4, 4),
+    "Slice": (_slice, 3, 3),
 }

@@ -21,11 +21,14 @@ from entoptic.models.tensorflow.wire import Wire, as_bytes, as_int, fields, sign
 _MAX_BYTES = 2**31  # protocol buffers can't be larger
 _MAX_NODES = 100_000  # the largest published image networks have about 20 000
 _MAX_RANK = 8  # TensorFlow's own limit is 254; no picture network needs more than 5
+_MAX_PARTS = 2_000_000  # inputs and settings of all nodes together
+_MAX_LIST_BYTES = 2**16  # of a setting that is a list
 _MAX_FILL = 2**24  # entries that one constant may have beyond those written in the file
 _NAME = re.compile(r"[A-Za-z0-9._>][A-Za-z0-9._>/\\-]{0,999}")
 
+UINT8 = 4
 FLOATS = {1: "<f4", 2: "<f8", 19: "<f2"}
-_INTEGERS = {3: "<i4", 4: "|u1", 5: "<i2", 6: "|i1", 9: "<i8", 17: "<u2", 10: "|b1"}
+_INTEGERS = {3: "<i4", 4: "|u1", 5: "<i2", 6: "|i1", 9: "<i8", 17: "<u2", 10: "|u1"}
 # Which field of TensorProto holds the entries, where tensor_content doesn't.
 _PACKED_BYTES = {1: 5, 2: 6}
 _PACKED_NUMBERS = {3: 7, 4: 7, 5: 7, 6: 7, 17: 7, 9: 10, 10: 11, 19: 13}
@@ -97,11 +100,10 @@ class Node:
         value = self._value(key, 1)
         if value is None:
             return default
-        numbers: list[int] = []
-        for number, item in fields(as_bytes(value)):
-            if number == 3:
-                numbers += [item] if isinstance(item, int) else varints(item)
-        return tuple(signed(number) for number in numbers)
+        message = as_bytes(value)
+        if len(message) > _MAX_LIST_BYTES:
+            raise BadModelFile(f"the setting {key!r} is a list of {len(message)} bytes")
+        return tuple(_numbers([item for number, item in fields(message) if number == 3]).tolist())
 
     def shape(self, key: str) -> tuple[int, ...] | None:
         """A setting that is a shape, -1 where a size is free; None where even the rank is."""
@@ -109,7 +111,7 @@ class Node:
         return None if value is None else _shape(as_bytes(value))
 
     def tensor(self, key: str) -> np.ndarray:
-        """A setting that is a constant; float32, int64 or bool."""
+        """A setting that is a constant; float32 or int64, which yes and no are, too."""
         value = self._value(key, 8)
         if value is None:
             raise BadModelFile(f"it has no setting {key!r} with a constant in it")
@@ -153,6 +155,7 @@ def read_graph(path: Path) -> dict[str, Node]:
 def parse_graph(data: memoryview) -> dict[str, Node]:
     """Read the nodes of a GraphDef from its bytes; see `read_graph`."""
     nodes: dict[str, Node] = {}
+    parts = 0
     for number, value in fields(data):
         if number != 1:
             continue
@@ -164,8 +167,9 @@ def parse_graph(data: memoryview) -> dict[str, Node]:
         if node.name in nodes:
             raise BadModelFile(f"damaged: two nodes have the name {node.name!r}")
         nodes[node.name] = node
-        if len(nodes) > _MAX_NODES:
-            raise BadModelFile(f"more than {_MAX_NODES} nodes, which no image network has")
+        parts += len(node.inputs) + len(node.attrs)
+        if len(nodes) > _MAX_NODES or parts > _MAX_PARTS:
+            raise BadModelFile("more nodes, inputs or settings than any image network has")
     if not nodes:
         raise BadModelFile("not a TensorFlow graph: there is no node in it")
     return nodes
@@ -234,8 +238,8 @@ def _shape(message: memoryview) -> tuple[int, ...] | None:
             if not -1 <= size < 2**31:
                 raise BadModelFile(f"a size of {size} in a shape is absurd")
             sizes.append(size)
-    if len(sizes) > _MAX_RANK:
-        raise BadModelFile(f"a shape with {len(sizes)} axes; at most {_MAX_RANK} are read")
+            if len(sizes) > _MAX_RANK:
+                raise BadModelFile(f"a shape has more than {_MAX_RANK} axes")
     return tuple(sizes)
 
 
@@ -262,7 +266,7 @@ def _tensor(message: memoryview) -> np.ndarray:
         if content
         else _from_entries(entries, dtype, written, math.prod(shape))
     )
-    kind = np.float32 if dtype in FLOATS else np.bool_ if dtype == 10 else np.int64
+    kind = np.float32 if dtype in FLOATS else np.int64
     with np.errstate(all="ignore"):
         return flat.astype(kind).reshape(shape)
 
@@ -273,8 +277,7 @@ def _from_content(content: memoryview, dtype: np.dtype, count: int) -> np.ndarra
             f"damaged: a constant has {len(content)} bytes,"
             f" its shape needs {count * dtype.itemsize}"
         )
-    raw = np.frombuffer(content, np.uint8 if dtype == np.bool_ else dtype)
-    return raw != 0 if dtype == np.bool_ else raw
+    return np.frombuffer(content, dtype)
 
 
 def _from_entries(
@@ -287,10 +290,7 @@ def _from_entries(
             raise BadModelFile("damaged: a constant ends within a number")
         values = np.frombuffer(joined, dtype)
     else:
-        numbers: list[int] = []
-        for value in entries.get(_PACKED_NUMBERS[code], []):
-            numbers += [value] if isinstance(value, int) else varints(value)
-        values = np.array([signed(number) for number in numbers], np.int64)
+        values = _numbers(entries.get(_PACKED_NUMBERS[code], []))
         if code == 19:  # halves travel as the numbers of their bits
             values = values.astype(np.uint16).view(np.float16)
     if len(values) > count:
@@ -299,3 +299,12 @@ def _from_entries(
         raise BadModelFile(f"a constant repeats one number {count} times, which is absurd")
     last = values[-1] if len(values) else 0
     return np.concatenate([values, np.full(count - len(values), last, values.dtype)])
+
+
+def _numbers(values: list[Wire]) -> np.ndarray:
+    """A repeated field of numbers, packed, one by one, or both."""
+    pieces = [
+        np.array([signed(value)], np.int64) if isinstance(value, int) else varints(value)
+        for value in values
+    ]
+    return np.concatenate([np.empty(0, np.int64), *pieces])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from entoptic.errors import BadModelFile, did_you_mean
-from entoptic.models.tensorflow.graphdef import FLOATS, Node
+from entoptic.models.tensorflow.graphdef import FLOATS, UINT8, Node
 from entoptic.models.tensorflow.rewrites import consumers, simplified, source
 
 # What stands between an encoded picture and the float picture that a network starts with.
@@ -79,8 +79,6 @@ def plan(
     seen = _downstream(users, picture.name)
     if outputs is None:
         wanted = [name for name in wanted if name in seen]
-        if not wanted:
-            raise BadModelFile("no output of the graph follows from the picture")
     for name in wanted:
         if name == picture.name or name not in seen:
             raise BadModelFile(f"output {name!r} doesn't follow from the picture {picture.name!r}")
@@ -167,8 +165,6 @@ def _ordered(nodes: Mapping[str, Node], wanted: Iterable[str], stop: str) -> lis
             open_.discard(name)
             done.add(name)
             ordered.append(nodes[name])
-        elif name in open_:
-            raise BadModelFile(f"{nodes[name].label}: it needs its own result, a circle")
         elif name not in done:
             open_.add(name)
             waiting.append((name, True))
@@ -180,7 +176,7 @@ def _ordered(nodes: Mapping[str, Node], wanted: Iterable[str], stop: str) -> lis
     return ordered
 
 
-def _picture(nodes: Mapping[str, Node], reachable: Iterable[str]) -> Picture:
+def _picture(nodes: Mapping[str, Node], reachable: Mapping[str, None]) -> Picture:
     """Find the one float picture: a placeholder, or what follows a decoded picture file."""
     roots = [nodes[name] for name in reachable if nodes[name].op in _PLACEHOLDERS + _DECODERS]
     floats = [node for node in roots if _dtype(node) in FLOATS]
@@ -188,7 +184,7 @@ def _picture(nodes: Mapping[str, Node], reachable: Iterable[str]) -> Picture:
     whole = [
         node
         for node in roots
-        if node.op in _DECODERS or (_dtype(node) not in FLOATS and _declared(node))
+        if node.op in _DECODERS or (_dtype(node) == UINT8 and _declared(node))
     ]
     # Before 2017, TensorFlow wrote a placeholder of unknown shape as one without axes.
     unknown = [node for node in floats if not _declared(node) and not node.inputs]
@@ -197,7 +193,7 @@ def _picture(nodes: Mapping[str, Node], reachable: Iterable[str]) -> Picture:
             names = ", ".join(repr(node.name) for node in found)
             raise BadModelFile(f"{len(found)} pictures come in ({names}); one is needed")
         if found is whole and found:
-            return _after_decoding(nodes, found[0])
+            return _after_decoding({name: nodes[name] for name in reachable}, found[0])
         if found:
             return _placed(found[0])
     raise BadModelFile("no picture comes in; a float placeholder with four axes is needed")

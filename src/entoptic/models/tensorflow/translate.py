@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import onnx
 
 _OPSET = 17
+_GROWTH = 8  # a byte of the file may become a number of 8 bytes
+_ROOM_BYTES = 2**28  # and small files may have large constants to some extent
 _IR_VERSION = 8  # the one that came with opset 17
 _MINUS_ONE_TO_ONE = ("1", "0.5,0.5,0.5", "0.5,0.5,0.5")  # scale, mean, std
 
@@ -50,15 +52,16 @@ def read_tensorflow(pb: Path, *, outputs: Sequence[str] | None = None) -> onnx.M
         )
     with about(str(pb)):
         nodes = read_graph(pb)
-        return _translated(plan(nodes, outputs, _supported), taken=nodes)
+        planned = plan(nodes, outputs, _supported)
+        return _translated(planned, nodes, _GROWTH * pb.stat().st_size + _ROOM_BYTES)
 
 
 def _supported(op: str) -> bool:
     return op == "Const" or op in OPERATORS or folds(op)
 
 
-def _translated(planned: Plan, taken: dict[str, Node]) -> onnx.ModelProto:
-    builder = Builder(taken)
+def _translated(planned: Plan, taken: dict[str, Node], budget_bytes: int) -> onnx.ModelProto:
+    builder = Builder(taken, budget_bytes)
     values: dict[str, tuple[Value, ...]] = {
         planned.picture.name: (_picture_value(planned.picture),)
     }
@@ -88,11 +91,15 @@ def _input(values: dict[str, tuple[Value, ...]], reference: str) -> Value:
 
 def _results(builder: Builder, node: Node, inputs: list[Value]) -> tuple[Value, ...]:
     if node.op == "Const":
-        return (constant(node.name, node.tensor("value")),)
+        array = node.tensor("value")
+        builder.charge(array)
+        return (constant(node.name, array),)
     arrays = [value.array for value in inputs if value.array is not None]
     if folds(node.op) and arrays and len(arrays) == len(inputs):
-        name = inputs[0].name if node.op == "Identity" else node.name
-        return (constant(name, fold(node, arrays)),)
+        array = fold(node, arrays)
+        if all(array is not known for known in arrays):
+            builder.charge(array)
+        return (constant(inputs[0].name if node.op == "Identity" else node.name, array),)
     if node.op == "PlaceholderWithDefault" and len(arrays) == 1:
         return (constant(node.name, arrays[0]),)
     if node.op not in OPERATORS:
@@ -138,8 +145,7 @@ def _output(builder: Builder, name: str, value: Value) -> Any:
     from onnx import TensorProto, helper
 
     shape = [value.shape[axis] for axis in TO_NCHW] if value.nchw else list(value.shape)
-    last = {node.name: node.op_type for node in builder.nodes}[name]
-    dtype = TensorProto.INT64 if last == "ArgMax" else TensorProto.FLOAT
+    dtype = TensorProto.INT64 if name in builder.whole else TensorProto.FLOAT
     return helper.make_tensor_value_info(name, dtype, [_declared(size) for size in shape])
 
 
@@ -152,7 +158,8 @@ def _declared(size: Size) -> int | str | None:
 def _metadata(picture: Picture) -> dict[str, str]:
     """What an importer must know; a frozen graph doesn't say how its pictures are scaled.
 
-    The network is shown `(picture * scale - mean) / std`, the picture being in [0, 1]. Most networks of that time take [-1, 1]; those that decode picture files take [0, 255].
+    The network is shown `(picture * scale - mean) / std`, the picture being in [0, 1]. Most
+    networks of that time take [-1, 1]; those that decode picture files take [0, 255].
     """
     scale, mean, std = ("255", "0,0,0", "1,1,1") if picture.decoded else _MINUS_ONE_TO_ONE
     metadata = {

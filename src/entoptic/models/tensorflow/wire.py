@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeAlias
 
+import numpy as np
+
 from entoptic.errors import BadModelFile
 
 Wire: TypeAlias = int | memoryview
 """A field's value: a number (varint), or the bytes of anything else."""
 
 _FIXED_BYTES = {1: 8, 5: 4}
+_MAX_GROUPS = 10  # of seven bits each, which hold any 64-bit number
+_MAX_FIELDS = 2**21  # of one message; a graph has some 20 000 nodes
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, Wire]]:
@@ -32,8 +36,11 @@ def fields(message: memoryview) -> Iterator[tuple[int, Wire]]:
     >>> [(number, bytes(value)) for number, value in fields(memoryview(bytes([10, 2, 104, 105])))]
     [(1, b'hi')]
     """
-    position = 0
+    position = count = 0
     while position < len(message):
+        count += 1
+        if count > _MAX_FIELDS:
+            raise BadModelFile(f"one message has more than {_MAX_FIELDS} fields, which is absurd")
         tag, position = _varint(message, position)
         number, kind = tag >> 3, tag & 7
         if number == 0:
@@ -57,14 +64,28 @@ def fields(message: memoryview) -> Iterator[tuple[int, Wire]]:
         position += length
 
 
-def varints(packed: memoryview) -> list[int]:
-    """The numbers of a packed repeated field."""
-    numbers = []
-    position = 0
-    while position < len(packed):
-        number, position = _varint(packed, position)
-        numbers.append(number)
-    return numbers
+def varints(packed: memoryview) -> np.ndarray:
+    """The numbers of a packed repeated field, as signed ones.
+
+    >>> varints(memoryview(bytes([1, 172, 2]))).tolist()
+    [1, 300]
+    """
+    groups = np.frombuffer(packed, np.uint8)
+    if not len(groups):
+        return np.empty(0, np.int64)
+    ends = np.flatnonzero(groups < 0x80)
+    if groups[-1] >= 0x80:
+        raise BadModelFile("damaged or cut off: a number runs past the end")
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends - starts + 1
+    if lengths.max() > _MAX_GROUPS:
+        raise BadModelFile("damaged: a number is longer than 64 bits")
+    numbers = np.zeros(len(ends), np.uint64)
+    for group in range(lengths.max()):
+        longer = lengths > group
+        bits = groups[starts[longer] + group].astype(np.uint64) & np.uint64(0x7F)
+        numbers[longer] |= bits << np.uint64(7 * group)
+    return numbers.view(np.int64)
 
 
 def as_bytes(value: Wire) -> memoryview:
@@ -88,7 +109,7 @@ def signed(number: int) -> int:
 
 def _varint(message: memoryview, position: int) -> tuple[int, int]:
     number = 0
-    for index in range(10):  # ten groups of seven bits hold any 64-bit number
+    for index in range(_MAX_GROUPS):
         if position + index >= len(message):
             raise BadModelFile("damaged or cut off: a number runs past the end")
         byte = message[position + index]

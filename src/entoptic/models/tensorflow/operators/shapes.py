@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from entoptic.errors import BadModelFile
-from entoptic.models.tensorflow.builder import Builder
+from entoptic.models.tensorflow.builder import MAX_LIST, Builder
 from entoptic.models.tensorflow.fold import objects, sliced, strided
 from entoptic.models.tensorflow.graphdef import Node
 from entoptic.models.tensorflow.operators.reductions import droppable, without
@@ -210,7 +210,7 @@ def pack(builder: Builder, node: Node, *inputs: Value) -> Value:
 def split(builder: Builder, node: Node, at: Value, x: Value) -> tuple[Value, ...]:
     axis, parts = x.axis(_single(builder, at)), node.integer("num_split", 0)
     size = x.shape[axis]
-    if not isinstance(size, int) or parts < 1 or size % parts:
+    if not isinstance(size, int) or not 1 <= parts <= MAX_LIST or size % parts:
         raise BadModelFile(f"axis {axis} can't be split into {parts} equal parts")
     return _parts(builder, x, axis, [size // parts] * parts)
 
@@ -290,7 +290,7 @@ def _taken(builder: Builder, x: Value, index: tuple[slice | int, ...]) -> Value:
 
 def _bound(bound: int | None, missing: int, step: int | None) -> int:
     if bound is not None:
-        return bound
+        return max(-_END, min(bound, _END))
     if step is None or step > 0:
         return missing
     return -_END if missing else _END

@@ -242,6 +242,13 @@ def test_a_graph_with_variables_isn_t_frozen(graph):
         graph.model()
 
 
+def test_a_second_input_is_refused(graph):
+    scalar = {"shape": graph.raw(graph.part(7, b"")), "dtype": graph.raw(graph.part(6, 1))}
+    graph.picture(-1, 4, 5, 3).node("k", "Placeholder", **scalar).node("y", "Mul", ["in", "k"])
+    with pytest.raises(BadModelFile, match=r"Placeholder \('k'\); only the picture can come in"):
+        graph.model()
+
+
 def test_no_onnx_package_names_the_extra(graph, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingExtra, match=r'the \'onnx\' extra: pip install "entoptic\[onnx\]"'):

@@ -146,11 +146,11 @@ def _check_operators(needed: Iterable[Node], supported: Callable[[str], bool]) -
     if not strange:
         return
     listed = "; ".join(f"{op} ({', '.join(names)})" for op, names in sorted(strange.items()))
-    advice = (
-        "the graph isn't frozen, freeze its variables into constants first"
-        if any(op in _VARIABLES for op in strange)
-        else "ask for outputs that come before them"
-    )
+    advice = "ask for outputs that come before them"
+    if any(op in _VARIABLES for op in strange):
+        advice = "the graph isn't frozen, freeze its variables into constants first"
+    elif any(op in _PLACEHOLDERS for op in strange):
+        advice = "only the picture can come in, freeze other inputs into constants first"
     raise BadModelFile(f"operators that can't be read: {listed}; {advice}")
 
 

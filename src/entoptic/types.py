@@ -6,14 +6,11 @@ running; without it they are plain tensors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from torch import Tensor
-
-from entoptic.layers import Layer
 
 if TYPE_CHECKING or find_spec("jaxtyping") is None:
     Image: TypeAlias = Tensor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -114,7 +115,8 @@ class _DryRun:
     """
 
     def __init__(self, name: str, shape: Sequence[int]) -> None:
-        self.values: dict[str, Tensor] = {name: torch.empty(tuple(shape), device="meta")}
+        self.input_shape = tuple(shape)
+        self.values: dict[str, Tensor] = {name: torch.empty(self.input_shape, device="meta")}
 
     def shape(self, name: str) -> tuple[int, ...] | None:
         return tuple(self.values[name].shape) if name in self.values else None
@@ -286,14 +288,18 @@ class _Builder:
 
     def _try(self, step: Step, child: nn.Module, node: Node, is_host: bool) -> None:
         """The dry runs of one step: what can't be is refused where it can be known."""
-        for run, is_sure in ((self.dry, self.is_declared), (self.other, False)):
-            try:
-                run.run(child, step, is_host)
-            except _NONSENSE as error:
-                if is_sure:
-                    size = list(self.graph.input_shape)
-                    node.refuse(f"can't run at the declared input {size}: {_one_line(error)}")
-            run.forget(step.forget)
+        try:
+            self.dry.run(child, step, is_host)
+        except _NONSENSE as error:
+            # Where sizes are only guessed, a step may fail that would run with others.
+            if self.is_declared or isinstance(error, BadModelFile):
+                size = list(self.dry.input_shape)
+                node.refuse(f"can't run with an input of {size}: {_one_line(error)}")
+        if self.is_for_one:
+            with suppress(*_NONSENSE):
+                self.other.run(child, step, is_host)
+        self.dry.forget(step.forget)
+        self.other.forget(step.forget)
 
     def _child_name(self, address: str) -> str:
         """A name that a submodule may have, and that torch.fx can write."""

@@ -105,6 +105,8 @@ def load_graph(path: PathLike) -> onnx.ModelProto:
     model: onnx.ModelProto = package.ModelProto()
     try:
         size = file.stat().st_size
+        if not file.is_file():
+            raise BadModelFile(f"{file} isn't a file")
         if size > MAX_FILE_BYTES:
             raise BadModelFile(
                 f"{file} has {size} bytes; an ONNX file has at most {MAX_FILE_BYTES}"
@@ -146,7 +148,7 @@ def _all_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
 def _fetch(tensor: onnx.TensorProto, model_file: Path) -> None:
     """Put an external tensor's bytes into the tensor."""
     where = f"{model_file}, tensor {tensor.name!r}"
-    entries = {entry.key: entry.value for entry in tensor.external_data}
+    entries = {str(entry.key): str(entry.value) for entry in tensor.external_data}
     location = entries.get("location", "")
     data = _inside(model_file.parent, location, where)
     wanted = _declared_bytes(tensor, where)
@@ -173,18 +175,18 @@ def _fetch(tensor: onnx.TensorProto, model_file: Path) -> None:
 def _inside(folder: Path, location: str, where: str) -> Path:
     """The external file, if it is a real file in the model's folder (or in one below it)."""
     given = Path(location)
-    real = (folder / given).resolve() if "\0" not in location else folder
-    if (
-        not location
-        or given.is_absolute()
-        or ".." in given.parts
-        or not real.is_relative_to(folder.resolve())
-    ):
-        raise BadModelFile(
-            f"{where}: external data in {location!r} lies outside the model's folder; "
-            "put the file beside the model"
-        )
-    if not real.is_file():
+    is_outside = not location or "\0" in location or given.is_absolute() or ".." in given.parts
+    try:
+        real = folder if is_outside else (folder / given).resolve()
+        if is_outside or not real.is_relative_to(folder.resolve()):
+            raise BadModelFile(
+                f"{where}: external data in {location!r} lies outside the model's folder; "
+                "put the file beside the model"
+            )
+        is_there = real.is_file()
+    except (OSError, RuntimeError) as error:  # a name that is too long, links in a circle
+        raise BadModelFile(f"{where}: {location!r} names no file: {error}") from error
+    if not is_there:
         raise BadModelFile(f"{where}: the file {location!r} with external data isn't there")
     return real
 
@@ -196,6 +198,7 @@ def read_graph(model: onnx.ModelProto) -> Graph:
         BadModelFile: what the graph says can't be, or is of a kind that isn't imported.
     """
     proto = model.graph
+    _check_texts(model)
     opset = _opset(model)
     if proto.sparse_initializer:
         raise BadModelFile("sparse initializers aren't imported; export with dense weights")
@@ -214,6 +217,7 @@ def read_graph(model: onnx.ModelProto) -> Graph:
     nodes = _nodes(proto.node)
     _check_values(nodes, {inputs[0].name, *constants}, outputs)
     nodes = _running_order(_needed(nodes, outputs), {inputs[0].name, *constants})
+    metadata = {str(entry.key): str(entry.value) for entry in model.metadata_props}
     return Graph(
         nodes=tuple(nodes),
         constants=constants,
@@ -221,8 +225,22 @@ def read_graph(model: onnx.ModelProto) -> Graph:
         input_shape=_input_shape(inputs[0]),
         outputs=outputs,
         opset=opset,
-        metadata={entry.key: entry.value for entry in model.metadata_props},
+        metadata=metadata,
     )
+
+
+def _check_texts(model: onnx.ModelProto) -> None:
+    """Protobuf hands out what isn't UTF-8 as bytes; no name that matters may be of that kind."""
+    graph = model.graph
+    texts: list[str | bytes] = [entry.domain for entry in model.opset_import]
+    for named in (*graph.initializer, *graph.input, *graph.output):
+        texts.append(named.name)
+    for node in graph.node:
+        texts += [node.name, node.op_type, node.domain, *node.input, *node.output]
+        texts += [attribute.name for attribute in node.attribute]
+    for text in texts:
+        if isinstance(text, bytes):
+            raise BadModelFile(f"the name {text!r} in the graph isn't text; the file is damaged")
 
 
 def _opset(model: onnx.ModelProto) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import nn
+
+from entoptic.models.onnx.operators.operation import Traced
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class GraphModule(nn.Module):
         self.requires_grad_(False)
         self.eval()
 
-    def forward(self, picture: Tensor) -> Tensor | tuple[Tensor, ...]:
+    def forward(self, picture: Traced) -> Traced:
         """Run the network.
 
         Args:

@@ -107,7 +107,9 @@ class Flatten(Operation):
         self.axis = axis
 
     def compute(self, x: Tensor) -> Tensor:
-        axis = self.axis % x.dim() if self.axis < 0 else self.axis
+        if not -x.dim() <= self.axis <= x.dim():
+            raise IndexError(f"there is no axis {self.axis} among {x.dim()}")
+        axis = self.axis + x.dim() if self.axis < 0 else self.axis
         return x.reshape(x.shape[:axis].numel(), x.shape[axis:].numel())
 
 
@@ -176,7 +178,9 @@ class Concat(Operation):
     def __init__(self, node: Node) -> None:
         super().__init__(node)
         self.axis = node.integer("axis", 1)
-        self.repeat_constants = self.axis != 0 and any(part.is_batch for part in node.operands)
+        self.repeat_constants = any(
+            part.is_batch and self.axis % len(part.shape or (1,)) != 0 for part in node.operands
+        )
 
     def compute(self, *parts: Tensor) -> Tensor:
         if self.repeat_constants:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, NoReturn, TypeAlias
+from typing import Any, ClassVar, NoReturn, TypeAlias
 
 import torch
 from torch import Tensor, fx, nn
@@ -14,6 +14,9 @@ from entoptic.errors import BadModelFile
 from entoptic.models.onnx.graph import Attribute, GraphNode
 
 Builder: TypeAlias = Callable[["Node"], nn.Module]
+
+Traced: TypeAlias = Any
+"""A tensor (or a tuple of them), or what stands for one while torch.fx follows a network."""
 
 OPERATORS: dict[str, Builder] = {}
 """ONNX operator to what makes a module of a node: a function, or the module's class itself."""
@@ -207,7 +210,7 @@ class Operation(nn.Module):
             elif operand.present:
                 self._dynamic.append(index)
 
-    def forward(self, *values: Tensor) -> Tensor | tuple[Tensor, ...]:
+    def forward(self, *values: Traced) -> Traced:
         return _compute(self, *values)
 
     def operands(self, values: Sequence[Tensor]) -> list[Tensor | None]:

@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 from entoptic.models.onnx.operators.operation import (
     Node,
     Operation,
+    Traced,
     by_rank,
     operator,
     parameter,
@@ -138,7 +139,7 @@ class PaddedConv1d(nn.Conv1d):
 
     window: Window
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Traced) -> Traced:
         return super().forward(pad_for(input, self.window))
 
 
@@ -147,7 +148,7 @@ class PaddedConv2d(nn.Conv2d):
 
     window: Window
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Traced) -> Traced:
         return super().forward(pad_for(input, self.window))
 
 
@@ -156,7 +157,7 @@ class PaddedConv3d(nn.Conv3d):
 
     window: Window
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Traced) -> Traced:
         return super().forward(pad_for(input, self.window))
 
 
@@ -300,7 +301,7 @@ class CutConvTranspose1d(nn.ConvTranspose1d):
 
     cut: Cut
 
-    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+    def forward(self, input: Traced, output_size: list[int] | None = None) -> Traced:
         full = F.conv_transpose1d(
             input, self.weight, None, self.stride, 0, 0, self.groups, self.dilation
         )
@@ -312,7 +313,7 @@ class CutConvTranspose2d(nn.ConvTranspose2d):
 
     cut: Cut
 
-    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+    def forward(self, input: Traced, output_size: list[int] | None = None) -> Traced:
         full = F.conv_transpose2d(
             input, self.weight, None, self.stride, 0, 0, self.groups, self.dilation
         )
@@ -324,7 +325,7 @@ class CutConvTranspose3d(nn.ConvTranspose3d):
 
     cut: Cut
 
-    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+    def forward(self, input: Traced, output_size: list[int] | None = None) -> Traced:
         full = F.conv_transpose3d(
             input, self.weight, None, self.stride, 0, 0, self.groups, self.dilation
         )

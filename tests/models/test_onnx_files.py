@@ -100,7 +100,12 @@ def network(name: str) -> nn.Module:
         timm = pytest.importorskip("timm")
         settings: dict[str, Any] = {
             "timm:vit_tiny_patch16_224": {"img_size": 64, "depth": 2},
-            "timm:swin_tiny_patch4_window7_224": {"img_size": 112, "depths": (2, 2)},
+            "timm:swin_tiny_patch4_window7_224": {
+                "img_size": 112,
+                "depths": (2, 2),
+                "embed_dim": 24,
+                "num_heads": (2, 4),
+            },
         }.get(name, {})
         return randomized(timm.create_model(name.removeprefix("timm:"), **settings))
     models = pytest.importorskip("torchvision.models")

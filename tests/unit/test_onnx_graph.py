@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ onnx = pytest.importorskip("onnx")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from entoptic.errors import BadModelFile, EntopticError  # noqa: E402
+from entoptic.errors import BadModelFile, EntopticError, MissingExtra  # noqa: E402
 from entoptic.models.onnx import from_graph, load_graph  # noqa: E402
 
 
@@ -69,6 +70,15 @@ def saved(tmp_path: Path, proto: Any) -> Path:
 def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     imported = from_graph(load_graph(saved(tmp_path, convolution())))
     assert imported.module(torch.zeros(1, 3, 8, 6)).shape == (1, 5)
+
+
+def test_without_the_package_the_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path, convolution())
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(MissingExtra, match=r'pip install "entoptic\[onnx\]"'):
+        load_graph(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -286,6 +296,10 @@ def pool(**settings: Any) -> Any:
         (pool(kernel_shape=[2, 2], auto_pad="SAME"), "'auto_pad' is 'SAME'"),
         (pool(kernel_shape=[30, 30]), "can't run with an input of"),
         (helper.make_node("Softmax", ["x"], ["y"], name="s", axis=1.5), "whole number"),
+        (helper.make_node("Add", ["x"], ["y"], name="a"), "it has 1 inputs: missing .* 'b'"),
+        (helper.make_node("Sub", ["", "x"], ["y"], name="a"), "its input 'a' is missing"),
+        (helper.make_node("Neg", ["x", "x"], ["y"], name="n"), "it has 2 inputs: too many"),
+        (helper.make_node("Relu", ["x", "x"], ["y"], name="r"), "all its inputs but the first"),
         (helper.make_node("Flatten", ["x"], ["y"], name="f", axis=9), "can't run with an input"),
     ],
 )

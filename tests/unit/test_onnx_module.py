@@ -284,6 +284,18 @@ def test_constants_are_computed_once_and_have_no_address() -> None:
     assert imported.module.conv.weight.shape == (4, 3, 2, 1)
 
 
+def test_places_of_a_constant_are_found_when_it_is_built() -> None:
+    nodes = [
+        node("NonZero", ["mask"], ["places"]),
+        node("Squeeze", ["places", "axes"], ["columns"]),
+        node("Gather", ["x", "columns"], ["y"], name="pick", axis=3),
+    ]
+    imported = build(nodes, mask=np.array([0.0, 1, 0, 0, 1, 0]), axes=np.array([0]))
+    x = torch.rand(1, 3, 8, 6)
+    assert list(imported.addresses) == ["pick"]
+    assert torch.equal(imported.module(x), x[..., [1, 4]])
+
+
 def test_an_output_that_only_training_needs_is_ignored() -> None:
     names = ["y", "mean", "var", "saved_mean", "saved_var"]
     nodes = [node("BatchNormalization", ["x", "s", "b", "m", "v"], names, name="norm")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -220,20 +221,26 @@ class _Builder:
         )
         child = _build(node)
         try:
-            self._spend(_measured(child, known[:1]), sum(tensor.numel() for tensor in known))
+            self._spend(self._growth(child, known))
             with torch.no_grad():
-                made = child.eval()(known[0])
-        except NotImplementedError:
-            node.refuse("how much it makes of its constants can't be known before it is computed")
+                made = child(known[0])
         except _NONSENSE as error:
             node.refuse(f"its constants don't fit together: {_one_line(error)}")
         results = made if isinstance(made, tuple) else (made,)
         self.constants.update(zip(source.outputs, results, strict=False))
 
-    def _spend(self, made: Tensor | tuple[Tensor, ...], given: int) -> None:
-        """Count what a node makes beyond what it is given: a small file may not fill the memory."""
+    def _growth(self, child: nn.Module, given: Sequence[Tensor]) -> int:
+        """How many numbers a node makes beyond those that it is given."""
+        try:
+            made = _measured(child, given[:1])
+        except NotImplementedError:  # depends on the numbers: NonZero, an index per axis at most
+            return given[0].numel() * given[0].dim()
         results = made if isinstance(made, tuple) else (made,)
-        self.grown += max(sum(result.numel() for result in results) - given, 0)
+        return max(sum(part.numel() for part in results) - sum(part.numel() for part in given), 0)
+
+    def _spend(self, grown: int) -> None:
+        """Count what constants grow by: a small file may not fill the memory."""
+        self.grown += grown
         if self.grown > _MAX_GROWN:
             raise BadModelFile(f"its constants grow to more than {_MAX_GROWN} numbers")
 
@@ -353,7 +360,24 @@ def _build(node: Node) -> nn.Module:
     except _NONSENSE as error:
         node.refuse(f"its weights and settings don't fit together: {_one_line(error)}")
     node.check_all_read()
+    _check_inputs(node, child)
     return child.requires_grad_(False).eval()
+
+
+def _check_inputs(node: Node, child: nn.Module) -> None:
+    """As many inputs as the module takes, none of them missing that it needs."""
+    if not isinstance(child, Operation):
+        computed = [i for i, part in enumerate(node.operands) if part.present and i != 0]
+        if not node.has(0) or any(node.constant(index) is None for index in computed):
+            node.refuse("all its inputs but the first must be in the file")
+        return
+    try:
+        needs = inspect.signature(child.compute).bind(*node.operands).signature.parameters
+    except TypeError as error:
+        node.refuse(f"it has {len(node.operands)} inputs: {error}")
+    for parameter, operand in zip(needs.values(), node.operands, strict=False):
+        if parameter.default is inspect.Parameter.empty and not operand.present:
+            node.refuse(f"its input {parameter.name!r} is missing")
 
 
 def _constant(source: GraphNode) -> Tensor:

@@ -3,11 +3,12 @@
 from entoptic.models.onnx.operators import (
     activations,
     arithmetic,
+    convolutions,
     layout,
     normalization,
+    pooling,
     reductions,
     resize,
-    windows,
 )
 from entoptic.models.onnx.operators.operation import OPERATORS, Builder, Node, Operand, Operation
 
@@ -19,9 +20,10 @@ __all__ = [
     "Operation",
     "activations",
     "arithmetic",
+    "convolutions",
     "layout",
     "normalization",
+    "pooling",
     "reductions",
     "resize",
-    "windows",
 ]

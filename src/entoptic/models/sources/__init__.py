@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from entoptic.errors import UnknownModel
 from entoptic.models.model import Model
-from entoptic.models.sources import embedded
+from entoptic.models.sources import embedded, graphs
 from entoptic.models.sources.spec import Spec
 from entoptic.registry import Registry
 
@@ -47,6 +47,10 @@ _register(
     "EfficientNet-Lite0 on ImageNet, embedded: ornaments, creatures, towns",
     embedded.efficientnet_lite0,
 )
+_register(graphs.ONNX_FORM, "a file of ONNX", graphs.load_graph)
+_register(graphs.CAFFE_FORM, "files of Caffe, such as the first DeepDream's", graphs.load_graph)
+_register(graphs.MXNET_FORM, "files of MXNet", graphs.load_graph)
+_register(graphs.TENSORFLOW_FORM, "a frozen graph of TensorFlow 1", graphs.load_graph)
 
 
 def load(spec: str = DEFAULT) -> Model:

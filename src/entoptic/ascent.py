@@ -87,7 +87,7 @@ def ascend(
         raise BadSetting(f"the canvas {type(canvas).__name__} has no parameters to change")
     bound = bind(objective, model, (image.shape[-2], image.shape[-1]))
     prepared = prepare(model, bound.layers(), image.device)
-    guides = _guides(bound, model, image)
+    guides = guide_activations(bound, model, image)
     rng = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
     rule = (optimizer or adam())(parameters)
 
@@ -95,13 +95,14 @@ def ascend(
         picture = canvas()
         for transform in transforms:
             picture = transform(picture, rng)
-        return bound(_joined(prepared(picture), guides))
+        return bound(joined(prepared(picture), guides))
 
     watch = _Watch(parameters, lambda: _diagnosis(bound, prepared, guides, canvas))
     return _steps(canvas, score, rule, watch, steps)
 
 
-def _joined(acts: Mapping[Layer, Tensor], guides: Activations) -> Activations:
+def joined(acts: Mapping[Layer, Tensor], guides: Activations) -> Activations:
+    """Activations of the picture and of the guides, as an objective wants them."""
     joined: dict[Layer | Reference, Tensor] = dict(guides)
     for layer, value in acts.items():
         joined[layer] = value
@@ -236,11 +237,13 @@ def _diagnosis(
     for layer, value in sorted(acts.items()):
         if not value.any():
             return f"{str(layer)!r} is zero everywhere"
-    return f"{objective!r} is {objective(_joined(acts, guides)).tolist()} there"
+    return f"{objective!r} is {objective(joined(acts, guides)).tolist()} there"
 
 
 @torch.no_grad()
-def _guides(objective: Objective, model: Model, like: Image) -> Mapping[Layer | Reference, Tensor]:
+def guide_activations(
+    objective: Objective, model: Model, like: Image
+) -> Mapping[Layer | Reference, Tensor]:
     """The activations of the guides, each run once, where and how precisely the picture is."""
     found: dict[Layer | Reference, Tensor] = {}
     by_guide: dict[str | Picture, set[Layer]] = {}

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from entoptic.errors import BadSetting
-from entoptic.types import Image
 
 
 @dataclass(frozen=True)
@@ -19,11 +18,12 @@ class Preprocess:
     Args:
         size: (height, width) that the network was trained at; pictures of other sizes go in as
             they are where the network allows it.
-        mean: in scaled units, in the network's channel order.
+        mean: in scaled units, in the network's channel order; empty for no preprocessing at all.
         std: likewise.
         scale: 1 for networks fed [0, 1], 255 for those fed 0..255.
         order: of the network's channels.
         fixed_size: whether the network accepts only `size`.
+        channels: how many the network is fed; pictures have 3.
     """
 
     size: tuple[int, int] = (224, 224)
@@ -32,17 +32,27 @@ class Preprocess:
     scale: float = 1.0
     order: str = "RGB"
     fixed_size: bool = False
+    channels: int = 3
 
     def __post_init__(self) -> None:
         if self.order not in ("RGB", "BGR"):
             raise BadSetting(f"channel order {self.order!r}; it is 'RGB' or 'BGR'")
+        if not self.mean and not self.std:
+            return
         if len(self.mean) != 3 or len(self.std) != 3 or 0 in self.std:
             raise BadSetting(
                 f"mean {self.mean} and std {self.std} want 3 numbers each, std none of them 0"
             )
 
-    def __call__(self, image: Image) -> Tensor:
+    @classmethod
+    def none(cls, size: tuple[int, int], channels: int) -> Preprocess:
+        """No preprocessing, for a network that is fed something else than pictures."""
+        return cls(size, (), (), channels=channels)
+
+    def __call__(self, image: Tensor) -> Tensor:
         """The network's input for an image."""
+        if not self.mean:
+            return image
         factor, offset = _affine(self, image.device, image.dtype)
         if self.order == "BGR":
             image = image.flip(1)

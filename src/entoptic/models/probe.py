@@ -34,7 +34,7 @@ class Table:
 def table(
     module: nn.Module,
     by_address: Callable[[nn.Module], Mapping[str, nn.Module]],
-    size: tuple[int, int],
+    shape: tuple[int, int, int],
 ) -> Table:
     """Run a network on a picture of a size, without computing anything.
 
@@ -44,7 +44,7 @@ def table(
     Args:
         module: the network; it isn't changed.
         by_address: the submodules of a copy of it by address.
-        size: (height, width) of the picture.
+        shape: (channels, height, width) of what it is fed.
     """
     shadow = frozen_copy(module).to("meta")
     rows: dict[Layer, LayerInfo] = {}
@@ -61,7 +61,7 @@ def table(
     for name, layer in by_address(shadow).items():
         layer.register_forward_hook(record(name))
     dtype = next((each.dtype for each in shadow.parameters()), torch.float32)
-    image = torch.empty((1, 3, *size), device="meta", dtype=dtype)
+    image = torch.empty((1, *shape), device="meta", dtype=dtype)
     try:
         with torch.no_grad(), Geometry(image):
             shadow(image)
@@ -70,7 +70,7 @@ def table(
         return Table(
             rows,
             PictureTooSmall(
-                f"the network can't work on a picture of {size[0]}x{size[1]} "
+                f"the network can't work on a picture of {shape[1]}x{shape[2]} "
                 f"(height x width): {reason}; try a larger one (--size)"
             ),
         )

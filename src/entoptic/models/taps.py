@@ -18,7 +18,14 @@ class _Stop(BaseException):
     """Ends a forward pass when everything has been seen; never leaves this module.
 
     It isn't an Exception, so that no `except Exception` in a network swallows it.
+
+    Args:
+        taps: whose pass it ends; a network may hold another one that is stopped in the same way.
     """
+
+    def __init__(self, taps: Taps) -> None:
+        super().__init__()
+        self.taps = taps
 
 
 class Taps:
@@ -46,7 +53,7 @@ class Taps:
             )
         self.seen[layer] = tensor
         if len(self.seen) == len(self.wanted):
-            raise _Stop
+            raise _Stop(self)
         return tensor.clone() if tensor is value else None
 
 
@@ -86,7 +93,9 @@ def run(
     with tapped(modules, wanted) as taps:
         try:
             forward(value)
-        except _Stop:
+        except _Stop as stop:
+            if stop.taps is not taps:
+                raise
             return taps.seen
     missing = min(taps.wanted - taps.seen.keys())
     times = taps.calls[missing.name]

@@ -69,6 +69,8 @@ class Model:
         """The submodules by address, of this model's module or of a copy of it."""
         by_path = dict((module or self.module).named_modules())
         paths = self.addresses if self.addresses is not None else {p: p for p in by_path if p}
+        # `input` is the picture, also where a network has a layer of that name.
+        paths = {name: path for name, path in paths.items() if name != INPUT.name}
         return {OUTPUT: by_path[""]} | {name: by_path[path] for name, path in paths.items()}
 
     @functools.cached_property
@@ -132,7 +134,7 @@ class Model:
             UnknownLayer: with the nearest name.
         """
         layer = Layer.parse(layer)
-        if layer == INPUT and INPUT.name not in self.names:
+        if layer == INPUT:
             return layer
         if layer == LOGITS and LOGITS.name not in self.names:
             return Layer(self.logits)
@@ -158,7 +160,7 @@ class Model:
                 return name
             raise UnknownLabel(f"{self.source} has no labels; give the class {name!r} by number")
         if isinstance(name, int):
-            if name < len(self.labels):
+            if 0 <= name < len(self.labels):
                 return name
             raise UnknownLabel(
                 f"class {name} does not exist; {self.source} has {len(self.labels)} classes "
@@ -201,4 +203,6 @@ class Model:
         from entoptic.models.prepare import prepare
 
         wanted = {self.resolve(layer) for layer in layers}
+        for layer in wanted:
+            self.info(layer, (image.shape[-2], image.shape[-1]))
         return prepare(self, wanted, image.device)(image)

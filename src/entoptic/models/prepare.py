@@ -31,6 +31,8 @@ class Prepared:
         self.targets = layers - {INPUT}
         self.wants_input = INPUT in layers
         self.module = frozen_copy(model.module).to(device)
+        weights = (each.dtype for each in self.module.parameters() if each.is_floating_point())
+        self.dtype = next(weights, None)
         # Convolutions run fastest with the channels innermost; matrices have no such layout.
         self.format = (
             torch.channels_last
@@ -43,12 +45,12 @@ class Prepared:
     def __call__(self, image: Image) -> dict[Layer, Tensor]:
         """The targets' activations for an image, differentiable in the image.
 
-        Raises:
-            PictureTooSmall: the network can't work on a picture of this size.
+        `Model.info` says beforehand whether the network can work at the image's size.
         """
         seen: dict[Layer, Tensor] = {}
         if self.targets:
-            value = self.preprocess(image).contiguous(memory_format=self.format)
+            value = self.preprocess(image).to(self.dtype or image.dtype)
+            value = value.contiguous(memory_format=self.format)
             seen = taps.run(self.module, self._modules, value, self.targets)
         if self.wants_input:
             seen[INPUT] = image

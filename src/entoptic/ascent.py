@@ -143,6 +143,7 @@ def _steps(
             loss = -scores.sum()
             watch.check(loss)
             torch.autograd.backward(loss)
+        watch.look(index, last=index == steps - 1)
         scores = scores.detach()
         # Rules want a number, but none looks at it; the true one would wait for the device.
         return 0.0
@@ -155,7 +156,6 @@ def _steps(
     for index in range(steps):
         rule.step(closure)
         canvas.constrain()
-        watch.look(index, last=index == steps - 1)
         assert scores is not None
         yield Step(index, scores, image)
 
@@ -183,7 +183,8 @@ class _Sized:
 class _Watch:
     """Sees to it that gradients are finite and that something moves.
 
-    Looking waits for the device, so it looks after the steps 1, 2, 4, 8, ... and after the last.
+    Looking waits for the device, so it looks in the steps 1, 2, 4, 8, ... and in the last, before
+    the canvas is moved.
     Nothing is missed between: a gradient that isn't finite spoils the picture, and with it every
     gradient from then on.
     """
@@ -199,14 +200,14 @@ class _Watch:
             raise DeadGradient(f"the score doesn't depend on the picture; {self.diagnosis()}")
 
     def look(self, index: int, *, last: bool) -> None:
-        """Raise what has gone wrong, after the steps at which it looks."""
+        """Raise what has gone wrong, in the steps in which it looks."""
         done = index + 1
         if done & index and not last:
             return
         gradients = [each.grad.flatten(1) for each in self.parameters if each.grad is not None]
         if not all(bool(each.isfinite().all()) for each in gradients):
             raise NonFiniteGradient(
-                f"the gradient isn't finite after {done} steps; {self.diagnosis()}; "
+                f"the gradient isn't finite in step {done}; {self.diagnosis()}; "
                 "try a smaller step, or another picture"
             )
         moves = torch.stack([each.any(1) for each in gradients]).any(0)

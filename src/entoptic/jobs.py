@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from entoptic import pictures
-from entoptic.errors import NoJob
+from entoptic.errors import NoJob, one_line
 from entoptic.types import Alpha, Image, PathLike
 
 FORMAT = 1
@@ -59,7 +60,9 @@ class Job:
 
     def to_json(self) -> str:
         """The text that a picture carries."""
-        return json.dumps({"entoptic": FORMAT} | asdict(self), ensure_ascii=False)
+        text = json.dumps({"entoptic": FORMAT} | asdict(self), ensure_ascii=False)
+        # What stands for the bytes of a file name that isn't UTF-8 can't be written as it is.
+        return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
     @classmethod
     def from_json(cls, text: str) -> Job:
@@ -72,7 +75,7 @@ class Job:
             raw = json.loads(text)
         except (ValueError, RecursionError):
             raise NoJob("the job in the picture is damaged; it can't be made again") from None
-        if not isinstance(raw, dict) or not isinstance(raw.get("entoptic"), int):
+        if not isinstance(raw, dict) or type(raw.get("entoptic")) is not int:
             raise NoJob("the picture carries something that isn't a job of entoptic")
         if raw["entoptic"] > FORMAT:
             raise NoJob("the picture was made by a newer entoptic; update it to make it again")
@@ -104,8 +107,13 @@ assert set(_SHAPES) == {each.name for each in fields(Job)}
 
 
 def _checked(name: str, value: Any) -> Any:
-    if not isinstance(value, _SHAPES[name]) or isinstance(value, bool):
-        raise NoJob(f"the job in the picture is damaged: {name!r} is {value!r}")
+    wrong = not isinstance(value, _SHAPES[name]) or isinstance(value, bool)
+    if name == "stopped_after" and isinstance(value, int):
+        wrong |= value < 0
+    if name == "made_with" and isinstance(value, dict):
+        wrong |= not all(isinstance(each, str) for each in value.values())
+    if wrong:
+        raise NoJob(f"the job in the picture is damaged: {name!r} is {one_line(repr(value))}")
     if name == "photo":
         return None if value is None else _source(value)
     if name == "guides":

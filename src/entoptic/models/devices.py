@@ -23,7 +23,7 @@ def device(name: str = "auto") -> torch.device:
         return torch.device(_best())
     try:
         chosen = torch.device(name)
-        torch.empty(0, device=chosen)
+        torch.zeros(1, device=chosen).item()  # also refuses devices without memory, such as meta
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise BadSetting(f"no device {name!r} here ({reason}); try --device auto") from None

@@ -77,7 +77,8 @@ class Model:
         named = self.addresses
         if named is None:
             named = {path: path for path, _ in self.module.named_modules() if path}
-        return {OUTPUT: "", **named}
+        # `input` is the picture, also where a network has a layer of that name.
+        return {OUTPUT: ""} | {name: path for name, path in named.items() if name != INPUT.name}
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
@@ -169,7 +170,7 @@ class Model:
             UnknownLayer: with the nearest name.
         """
         layer = Layer.parse(layer)
-        if layer == INPUT and INPUT.name not in self.names:
+        if layer == INPUT:
             return layer
         if layer == LOGITS and LOGITS.name not in self.names:
             return Layer(self.logits)
@@ -195,7 +196,7 @@ class Model:
                 return name
             raise UnknownLabel(f"{self.source} has no labels; give the class {name!r} by number")
         if isinstance(name, int):
-            if name < len(self.labels):
+            if 0 <= name < len(self.labels):
                 return name
             raise UnknownLabel(
                 f"class {name} does not exist; {self.source} has {len(self.labels)} classes "
@@ -238,4 +239,6 @@ class Model:
         from entoptic.models.prepare import prepare
 
         wanted = {self.resolve(layer) for layer in layers}
+        for layer in wanted:
+            self.info(layer, (image.shape[-2], image.shape[-1]))
         return prepare(self, wanted, image.device)(image)

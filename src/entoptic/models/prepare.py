@@ -36,13 +36,19 @@ class Prepared:
         self.wants_input = INPUT in layers
         self.module = module
         self.layout = layout
+        weights = (each.dtype for each in module.parameters() if each.is_floating_point())
+        self.dtype = next(weights, None)
         self._modules = model.modules_by_address(module)
 
     def __call__(self, image: Tensor) -> dict[Layer, Tensor]:
-        """The targets' activations for an image, differentiable in the image."""
+        """The targets' activations for an image, differentiable in the image.
+
+        `Model.info` says beforehand whether the network can work at the image's size.
+        """
         seen: dict[Layer, Tensor] = {}
         if self.targets:
-            value = self.preprocess(image).contiguous(memory_format=self.layout)
+            value = self.preprocess(image).to(self.dtype or image.dtype)
+            value = value.contiguous(memory_format=self.layout)
             seen = taps.run(self.module, self._modules, value, self.targets)
         if self.wants_input:
             seen[INPUT] = image

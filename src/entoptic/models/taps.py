@@ -51,7 +51,8 @@ class Taps:
                 f"{str(layer)!r} gives {type(value).__name__}, not a tensor; "
                 "choose a layer inside it"
             )
-        self.seen[layer] = tensor
+        # What lies in a tuple can't be replaced there, so that the copy is what is kept.
+        self.seen[layer] = tensor if tensor is value else tensor.clone()
         if len(self.seen) == len(self.wanted):
             raise _Stop(self)
         return tensor.clone() if tensor is value else None

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
-from entoptic.errors import BadExpression
+from entoptic.errors import BadExpression, one_line
 from entoptic.objectives.algebra import Const, Objective, per_image
 from entoptic.objectives.library import channel
 from entoptic.objectives.terms import vocabulary
 
 # Far longer than anyone writes, far shorter than what exhausts Python's own parser.
 _LONGEST = 20_000
-_DEEPEST = 100
+# Room for the brackets of an objective that is as deep as objectives may be.
+_DEEPEST = 160
+# No channel, row or class has a larger number; and int() itself balks at very long ones.
+_LARGEST = 10**18
 
-_UNIT = re.compile(r"\s*([A-Za-z0-9_./\-]+(?:#\d+)?(?:<in>)?):(\d+)\s*")
+_UNIT = re.compile(r"\s*([A-Za-z0-9_./\-]+(?:#\d+)?(?:<in>)?):([0-9]{1,18})\s*")
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: lambda left, right: left + right,
@@ -48,9 +52,9 @@ def parse(text: str) -> Objective:
         return channel(unit[1], int(unit[2]))
     result = _Reader(text).read()
     if isinstance(result, Const | int | float):
-        raise BadExpression(f"the objective {text.strip()!r} is a number; nothing can climb it")
+        raise BadExpression(f"the objective {one_line(text)!r} is a number; nothing can climb it")
     if not isinstance(result, Objective):
-        raise BadExpression(f"the objective {text.strip()!r} is no objective; {_known()}")
+        raise BadExpression(f"the objective {one_line(text)!r} is no objective; {_known()}")
     return result
 
 
@@ -74,12 +78,15 @@ class _Reader:
         if _depth(self.text) > _DEEPEST:
             raise BadExpression(f"the objective's brackets are nested deeper than {_DEEPEST}")
         try:
-            tree = ast.parse(self.text.strip(), mode="eval")
+            with warnings.catch_warnings():
+                # What Python warns of, such as '\\d' in a file name, is read otherwise than meant.
+                warnings.simplefilter("error")
+                tree = ast.parse(self.text.strip(), mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             place = getattr(error, "offset", None)
             at = f" at character {place}" if place else ""
             raise BadExpression(
-                f"can't read the objective {_short(self.text)!r}{at}; "
+                f"can't read the objective {one_line(self.text)!r}{at}; "
                 "write for example \"channel('fire7', 3) - 0.5 * total_variation()\""
             ) from None
         try:
@@ -89,8 +96,10 @@ class _Reader:
 
     def node(self, node: ast.expr) -> Any:
         match node:
-            case ast.Constant(value=int() | float() | str() | None) if node.value is not True:
-                return node.value if node.value is not False else self.refuse(node)
+            case ast.Constant(value=bool()):
+                return self.refuse(node)
+            case ast.Constant(value=int() | float() | str() | None):
+                return self.sized(node.value)
             case ast.BinOp(op=op) if type(op) in _BINARY:
                 return self.join(_BINARY[type(op)], node)
             case ast.UnaryOp(op=ast.USub()):
@@ -110,15 +119,21 @@ class _Reader:
     def join(self, operation: Callable[[Any, Any], Any], node: ast.BinOp) -> Any:
         left, right = self.number_or_objective(node.left), self.number_or_objective(node.right)
         try:
-            return operation(left, right)
-        except (ZeroDivisionError, OverflowError) as error:
-            raise BadExpression(f"{_short(self.text)!r}: {error}") from None
+            return self.sized(operation(left, right))
+        except ZeroDivisionError:
+            raise BadExpression(f"{one_line(self.text)!r} divides by zero") from None
+
+    def sized(self, value: Any) -> Any:
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise BadExpression(f"a number in {one_line(self.text)!r} is too large")
+        return value
 
     def number_or_objective(self, node: ast.expr) -> Any:
         value = self.node(node)
         if isinstance(value, str | list | None):
             raise BadExpression(
-                f"{value!r} stands where a number or an objective belongs in {_short(self.text)!r}"
+                f"{one_line(repr(value))} stands where a number or an objective belongs "
+                f"in {one_line(self.text)!r}"
             )
         return value
 
@@ -128,6 +143,8 @@ class _Reader:
         if any(each.arg is None for each in node.keywords):
             self.refuse(node)
         named = {str(each.arg): self.node(each.value) for each in node.keywords}
+        if len(named) < len(node.keywords):
+            raise BadExpression(f"{name} is given an argument twice in {one_line(self.text)!r}")
         if name == "per_image":
             if len(args) != 1 or named or not isinstance(args[0], list):
                 raise BadExpression("per_image wants one list: per_image([energy('a'), ...])")
@@ -137,7 +154,7 @@ class _Reader:
     def refuse(self, node: ast.expr) -> Any:
         part = ast.get_source_segment(self.text.strip(), node) or type(node).__name__
         raise BadExpression(
-            f"{_short(part)!r} isn't understood in an objective; "
+            f"{one_line(part)!r} isn't understood in an objective; "
             f"numbers, + - * /, brackets and calls are, and {_known()}"
         )
 
@@ -148,8 +165,3 @@ def _depth(text: str) -> int:
         depth += (character in "([{") - (character in ")]}")
         deepest = max(deepest, depth)
     return deepest
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 80 else text[:77] + "..."

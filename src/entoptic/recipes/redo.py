@@ -11,7 +11,7 @@ from entoptic.errors import BadSetting, NoJob, PictureNotFound
 from entoptic.jobs import Job
 from entoptic.models import load
 from entoptic.pictures import Picture
-from entoptic.recipes.deepdream import Plan, plan_dream
+from entoptic.recipes.deepdream import DreamSettings, Plan, plan_dream
 from entoptic.types import PathLike
 
 
@@ -35,6 +35,9 @@ def plan_redo(picture: PathLike, *, photo: PathLike | None = None, **changes: An
     job = Job.from_json(pictures.read_job(picture))
     if job.recipe != "dream":
         raise NoJob(f"{picture} was made by {job.recipe!r}, which this entoptic doesn't know")
+    strange = sorted(job.settings.keys() - DreamSettings.__dataclass_fields__.keys())
+    if strange:
+        raise NoJob(f"the job in {picture} is damaged: a dream has no setting {strange[0]!r}")
     changes = {key: value for key, value in changes.items() if value is not None}
     model = load(changes.pop("model", job.model))
     settings = dict(job.settings) | {
@@ -72,7 +75,7 @@ def _photo(job: Job, picture: Path, given: PathLike | None) -> Picture:
         )
     places = [Path(job.photo.name), picture.parent / job.photo.name]
     places.append(picture.parent / places[0].name)
-    found = [place for place in places if place.is_file()]
+    found = [place for place in places if _is_file(place)]
     if not found:
         raise PictureNotFound(
             f"the photo {job.photo.name!r} that {picture} was made from isn't here; "
@@ -86,6 +89,14 @@ def _photo(job: Job, picture: Path, given: PathLike | None) -> Picture:
         f"{found[0]} has changed since {picture} was made from it; "
         "dream it anew, or name the right file with --photo FILE"
     )
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file; a name that the system refuses names none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _same_guides(job: Job) -> None:

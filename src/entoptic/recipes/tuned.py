@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from entoptic.errors import BadSetting
 from entoptic.models import Model
-from entoptic.objectives import Objective, energy, parse
+from entoptic.objectives import Objective, energy, match, parse
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def chosen(
     if objective is not None:
         return parse(objective) if isinstance(objective, str) else objective
     if guide is not None:
-        return parse(f"match({layer or _guided_layer(model)!r}, {guide!r})")
+        return match(layer or _guided_layer(model), guide)
     return energy(layer) if layer is not None else parse(tuned(model).objective)
 
 

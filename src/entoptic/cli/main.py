@@ -8,6 +8,7 @@ import sys
 import click
 
 from entoptic.cli.dreaming import dream_command, redo_command
+from entoptic.cli.networks import convert_command, gradient_command
 from entoptic.cli.tables import identify_command, layers_command, models_command
 from entoptic.errors import (
     BadExpression,
@@ -77,6 +78,8 @@ for _command in (
     layers_command,
     models_command,
     identify_command,
+    gradient_command,
+    convert_command,
     completion_command,
 ):
     main.add_command(_command)

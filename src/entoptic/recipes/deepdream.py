@@ -249,17 +249,18 @@ def _start(photo: Picture | Image | PathLike | None, how: DreamSettings, seed: i
         raise BadSetting("a dream begins with a photo, or with noise of a size; give one of them")
     if how.noise is not None:
         image = Pixels.noise(*how.noise, seed=seed).pixels.detach()
-        return _scaled(Picture.of(image), how.size)
+        return scaled(Picture.of(image), how.size)
     if isinstance(photo, str | Path):
-        return _scaled(pictures.read(photo), how.size)
+        return scaled(pictures.read(photo), how.size)
     if isinstance(photo, Picture):
-        return _scaled(photo, how.size)
+        return scaled(photo, how.size)
     if isinstance(photo, Tensor):
-        return _scaled(Picture.of(photo), how.size)
+        return scaled(Picture.of(photo), how.size)
     raise BadPicture(f"a photo is a Picture, a tensor or a file name, not {type(photo).__name__}")
 
 
-def _scaled(photo: Picture, long_side: int | None) -> Picture:
+def scaled(photo: Picture, long_side: int | None) -> Picture:
+    """A picture at another long side; None leaves it as it is."""
     height, width = photo.image.shape[-2:]
     if long_side is None or long_side == max(height, width):
         return photo

@@ -19,14 +19,14 @@ def gradient_picture(gradient: Tensor, height: int, width: int) -> Image:
 
     Args:
         gradient: (batch, channels, rows, columns). With 3 channels it is shown in colour, middle
-            grey being 0 and large magnitudes black or white; with another number, its length at each
-            place is shown in grey, black being 0.
+            grey being 0 and large magnitudes black or white; with another number, its length at
+            each place is shown in grey, black being 0.
         height: of the picture, in pixels.
         width: likewise; a gradient of fewer places is enlarged.
 
     Returns:
-        (batch, 3, height, width), sRGB in [0, 1]; of each image the largest half percent is clipped,
-        so that a few extreme places don't leave the rest grey.
+        (batch, 3, height, width), sRGB in [0, 1]; the largest half percent of each image is
+        clipped, so that a few extreme places don't leave the rest grey.
 
     Raises:
         DeadGradient: it is zero everywhere, so that there is nothing to see.

@@ -36,6 +36,7 @@ _SETTINGS: tuple[Callable[[Command], Command], ...] = (
     click.option(
         "--step-size", type=float, metavar="X", help="Mean change of a pixel in a step; white is 1."
     ),
+    click.option("--smoothing", type=float, metavar="X", help="Of the gradient, pixels; 0 is off."),
     click.option("--jitter", type=int, metavar="N", help="Largest shift before each step, pixels."),
     click.option("--strength", type=float, metavar="X", help="Factor for the step size."),
     click.option("--size", type=int, metavar="PIXELS", help="Long side of the result."),

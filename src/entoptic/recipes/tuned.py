@@ -28,8 +28,10 @@ class Tuned:
 
 
 TUNED: Mapping[str, Tuned] = {
-    "squeezenet1_1": Tuned("energy('fire7') + 2 * energy('fire9')", octaves=5, smoothing=1.0),
-    "efficientnet_lite0": Tuned("energy('blocks.4')", octaves=5),
+    "squeezenet1_1": Tuned(
+        "energy('fire7') + energy('fire8')", octaves=5, steps=12, step_size=1 / 255, smoothing=1.5
+    ),
+    "efficientnet_lite0": Tuned("energy('blocks.4')", octaves=5, step_size=1 / 255, smoothing=1.0),
 }
 
 

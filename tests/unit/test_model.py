@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.errors import PictureTooSmall, UnknownLabel, UnknownLayer
+from entoptic.errors import PictureTooSmall, UnknownLabel, UnknownLayer, UnknownModel
 from entoptic.models import sources
 from entoptic.models.sources.embedded import imagenet
 
@@ -221,8 +221,6 @@ def test_without_labels_classes_go_by_number(model: ent.Model) -> None:
 
 
 def test_an_unknown_network_is_answered_with_the_nearest() -> None:
-    from entoptic.errors import UnknownModel
-
     with pytest.raises(
         UnknownModel, match="no model named 'squeezenet'; did you mean 'squeezenet1_1'"
     ):

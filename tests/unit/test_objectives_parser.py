@@ -123,7 +123,7 @@ NOT_UNDERSTOOD = {
     "energy('\ud800')": "can't read the objective",
     "energy('a') + " * 200 + "1": "more than 150 parts in a row; group them in brackets",
     "(" * 200 + "1" + ")" * 200: "brackets are nested deeper than 160",
-    "-" * 900 + "energy('a')": "is nested too deeply; use fewer brackets and signs",
+    "-" * 400 + "energy('a')": "is nested too deeply; use fewer brackets and signs",
     "energy('a')" + " " * 20_000: "an objective of 20011 characters; 20000 is the most",
 }  # fmt: skip
 

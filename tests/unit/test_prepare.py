@@ -143,14 +143,14 @@ def test_the_picture_itself_is_given_before_preprocessing_and_without_a_run() ->
     assert run(Bomb(), "input")[0] is IMAGE
 
 
-def test_a_network_is_prepared_once_for_one_set_of_targets_and_let_go_with_its_model(
+def test_a_frozen_copy_is_made_once_for_the_same_targets_and_let_go_with_its_model(
     network: Residual,
 ) -> None:
     model = ent.Model.wrap(network)
     a, b = ent.Layer("conv"), ent.Layer("norm")
-    assert prepare(model, [a, b], CPU) is prepare(model, {b, a}, CPU)
-    assert prepare(model, [a], CPU) is not prepare(model, [b], CPU)
-    kept = weakref.ref(prepare(model, [a], CPU))
+    assert prepare(model, [a, b], CPU).module is prepare(model, {b, a}, CPU).module
+    kept = weakref.ref(prepare(model, [a, b], CPU).module)
+    assert kept() is not None
     del model
     gc.collect()
     assert kept() is None

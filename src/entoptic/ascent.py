@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -135,7 +136,7 @@ def _steps(
 ) -> Iterator[Step]:
     scores: Scores | None = None
 
-    def closure() -> float:
+    def closure() -> Any:
         nonlocal scores
         rule.zero_grad(set_to_none=True)
         with torch.enable_grad():
@@ -145,8 +146,8 @@ def _steps(
             torch.autograd.backward(loss)
         watch.look(index, last=index == steps - 1)
         scores = scores.detach()
-        # Rules want a number, but none looks at it; the true one would wait for the device.
-        return 0.0
+        # Left on the device: most rules don't look at it, and need not wait.
+        return loss.detach()
 
     def image() -> Image:
         with torch.no_grad():

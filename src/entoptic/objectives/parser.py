@@ -92,7 +92,9 @@ class _Reader:
         try:
             return self.node(tree.body)
         except RecursionError:
-            raise BadExpression("the objective has too many parts in a row; group them") from None
+            raise BadExpression(
+                "the objective is nested too deeply; use fewer brackets and signs"
+            ) from None
 
     def node(self, node: ast.expr) -> Any:
         match node:
@@ -100,8 +102,8 @@ class _Reader:
                 return self.refuse(node)
             case ast.Constant(value=int() | float() | str() | None):
                 return self.sized(node.value)
-            case ast.BinOp(op=op) if type(op) in _BINARY:
-                return self.join(_BINARY[type(op)], node)
+            case ast.BinOp():
+                return self.join(node)
             case ast.UnaryOp(op=ast.USub()):
                 return -self.number_or_objective(node.operand)
             case ast.UnaryOp(op=ast.UAdd()):
@@ -116,10 +118,22 @@ class _Reader:
                 raise BadExpression(f"{name!r} is no number and no objective; {_known()}")
         return self.refuse(node)
 
-    def join(self, operation: Callable[[Any, Any], Any], node: ast.BinOp) -> Any:
-        left, right = self.number_or_objective(node.left), self.number_or_objective(node.right)
+    def join(self, node: ast.BinOp) -> Any:
+        # From the left, as in a + b + c; not by recursion, since rows may be long.
+        row, first = [node], node.left
+        while isinstance(first, ast.BinOp):
+            row.append(first)
+            first = first.left
+        value = self.number_or_objective(first)
+        for each in reversed(row):
+            value = self.joined(each, value, self.number_or_objective(each.right))
+        return value
+
+    def joined(self, node: ast.BinOp, left: Any, right: Any) -> Any:
+        if type(node.op) not in _BINARY:
+            self.refuse(node)
         try:
-            return self.sized(operation(left, right))
+            return self.sized(_BINARY[type(node.op)](left, right))
         except ZeroDivisionError:
             raise BadExpression(f"{one_line(self.text)!r} divides by zero") from None
 
@@ -146,9 +160,10 @@ class _Reader:
         if len(named) < len(node.keywords):
             raise BadExpression(f"{name} is given an argument twice in {one_line(self.text)!r}")
         if name == "per_image":
-            if len(args) != 1 or named or not isinstance(args[0], list):
-                raise BadExpression("per_image wants one list: per_image([energy('a'), ...])")
-            return per_image(args[0])
+            several = args[0] if len(args) == 1 and not named else None
+            if not isinstance(several, list) or not all(isinstance(o, Objective) for o in several):
+                raise BadExpression("per_image wants one list of objectives: per_image([...])")
+            return per_image(several)
         return vocabulary[name](*args, **named)
 
     def refuse(self, node: ast.expr) -> Any:

@@ -114,7 +114,7 @@ def objective(function: Callable[..., Scores]) -> Callable[..., Leaf]:
     _, *parameters = inspect.signature(function).parameters.values()
     for each in parameters:
         if each.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
-            raise ValueError(f"objective {function.__name__!r}: {each} can't be given by position")
+            raise ValueError(f"{function.__name__}'s {each.name!r} can't be given by position")
     signature = inspect.Signature(parameters)
     kinds = {each.name: hints.get(each.name, Any) for each in parameters}
     term = Term(function.__name__, function, kinds, signature)

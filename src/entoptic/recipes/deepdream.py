@@ -60,7 +60,7 @@ class DreamSettings:
     jitter: int = 32
     strength: float = 1.0
     size: int | None = None
-    noise: tuple[int, int] | None = None
+    noise: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         _whole("octaves", self.octaves, 1, 100)

@@ -60,6 +60,7 @@ _DAMAGED = (
     EOFError,
     LookupError,
     MemoryError,
+    SystemError,
     TypeError,
     ValueError,
 )

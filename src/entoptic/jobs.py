@@ -58,8 +58,8 @@ class Job:
     made_with: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """The text that a picture carries."""
-        return json.dumps({"entoptic": FORMAT} | asdict(self), ensure_ascii=False)
+        """The text that a picture carries; in ASCII, since a file's name needn't be Unicode."""
+        return json.dumps({"entoptic": FORMAT} | asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Job:

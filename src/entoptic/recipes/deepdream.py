@@ -99,6 +99,12 @@ class Plan:
     job: Job
     notes: tuple[str, ...] = field(default=())
 
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The files that are read, and so mustn't be written."""
+        pictures_read = (self.photo, *_guides(self.objective))
+        return tuple(each.path for each in pictures_read if each.path is not None)
+
     def steps(self) -> Iterator[Step]:
         """Dream; each step can render the whole picture as it is then, at its final size."""
         return itertools.islice(self._steps(), self.count)
@@ -212,6 +218,9 @@ def plan_dream(
     _whole("seed", seed, 0, 2**63 - 1)
     wanted = chosen(model, objective, layer, str(guide) if guide is not None else None)
     where = device(on)
+    for each in wanted.layers():
+        # A wrong name is found before a photo is decoded at length.
+        model.resolve(each)
     start = _start(photo, how, seed)
     height, width = start.image.shape[-2:]
     bound = bind(wanted, model, (height, width))
@@ -244,6 +253,7 @@ def _start(photo: Picture | Image | PathLike | None, how: DreamSettings, seed: i
     if (photo is None) == (how.noise is None):
         raise BadSetting("a dream begins with a photo, or with noise of a size; give one of them")
     if how.noise is not None:
+        _check_pixels(*how.noise)
         image = Pixels.noise(*how.noise, seed=seed).pixels.detach()
         return _scaled(Picture.of(image), how.size)
     if isinstance(photo, str | Path):
@@ -260,8 +270,18 @@ def _scaled(photo: Picture, long_side: int | None) -> Picture:
     if long_side is None or long_side == max(height, width):
         return photo
     size = fit_long_side(height, width, long_side)
+    _check_pixels(*size)
     alpha = None if photo.alpha is None else _resized(photo.alpha, *size)
     return replace(photo, image=_resized(photo.image, *size), alpha=alpha)
+
+
+def _check_pixels(height: int, width: int) -> None:
+    """What can't be read again isn't made."""
+    if height * width > pictures.MAX_PIXELS:
+        raise BadSetting(
+            f"{height}x{width} (height x width) is {height * width / 1e6:.0f} megapixels, more "
+            f"than the limit of {pictures.MAX_PIXELS / 1e6:.0f}; choose a smaller size"
+        )
 
 
 def _octaves(
@@ -280,7 +300,8 @@ def _octaves(
     if not small:
         return kept, ()
     sizes = ", ".join(f"{height}x{width}" for height, width in small)
-    return kept, (f"{len(small)} octaves too small for the network are left out ({sizes})",)
+    few, are = ("1 octave", "is") if len(small) == 1 else (f"{len(small)} octaves", "are")
+    return kept, (f"{few} too small for the network {are} left out ({sizes})",)
 
 
 def _resized(image: Tensor, height: int, width: int) -> Tensor:

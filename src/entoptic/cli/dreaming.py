@@ -82,11 +82,11 @@ def dream_command(photos: tuple[str, ...], noise: str | None, **given: Any) -> i
     def plan(photo: str | None) -> Plan:
         return plan_dream(model, photo, noise=side, seed=seed, on=on, **asked)
 
-    if len(starts) > 1:
-        # All are checked before the first is dreamt; a plan holds its photo, so none is kept.
-        for photo, output in zip(starts, outputs, strict=True):
-            _check(plan(photo), output, delivery, inputs)
     with made(delivery.folder):
+        if len(starts) > 1:
+            # All are checked before the first is dreamt; a plan holds its photo, so none is kept.
+            for photo, output in zip(starts, outputs, strict=True):
+                _check(plan(photo), output, delivery, inputs)
         for photo, output in zip(starts, outputs, strict=True):
             code = _make(plan(photo), output, delivery, inputs)
             if code:
@@ -164,7 +164,7 @@ def _make(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) 
             bar.advance(step)
             done = len(scores)
             if delivery.every and done % delivery.every == 0 and done < plan.count:
-                frame = output.with_stem(f"{output.stem}-{done:0{len(str(plan.count))}}")
+                frame = output.with_stem(f"{output.stem}-step{done:0{len(str(plan.count))}}")
                 frame = free(frame, [*inputs, *plan.inputs], (), delivery.force)
                 plan.result(last, scores).save(frame, bits=delivery.bits)
             if interrupted():

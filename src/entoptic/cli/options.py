@@ -120,7 +120,13 @@ result = together(
         metavar="OUT",
         help="File (.png .jpg .webp .tif), or folder (end a new one with /).",
     ),
-    option(_RESULT, "--every", type=int, metavar="N", help="Also save the picture every N steps."),
+    option(
+        _RESULT,
+        "--every",
+        type=int,
+        metavar="N",
+        help="Also save the picture every N steps, as OUT-stepN.",
+    ),
     option(
         _RESULT,
         "--bits",

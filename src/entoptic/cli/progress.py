@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.table import Column
+from rich.text import Text
 
 from entoptic.cli.arguments import one_line
 
@@ -40,6 +41,7 @@ class ShownBar(Bar):
 
     def __init__(self, plan: Plan, bar: Progress, name: str) -> None:
         self.bar = bar
+        self.name = name
         self.octaves = len(plan.sizes)
         self.weights = [height * width for height, width in plan.sizes]
         each = (weight for weight in self.weights for _ in range(plan.settings.steps))
@@ -58,16 +60,45 @@ class ShownBar(Bar):
         self.bar.update(self.task, description="Stopping (Ctrl-C again: unsaved)")
 
     def finish(self) -> None:
+        self.bar.update(self.task, description=self.name)
         if self.last is not None:
             self._show(self.last)
 
     def _show(self, step: Step) -> None:
         self.shown = time.monotonic()
-        score = f"score {float(step.scores.mean()):.4g}"
-        self.bar.update(self.task, octave=self._octave(step.octave), score=score)
+        score = _number(float(step.scores.mean()))
+        self.bar.update(self.task, octave=self._octave(step.octave), score=f"score {score}")
 
     def _octave(self, octave: int) -> str:
         return f"octave {octave + 1}/{self.octaves}"
+
+
+class _Clock(ProgressColumn):
+    """The time left, and in the end the time that it took."""
+
+    def render(self, task: Task) -> Text:
+        if task.finished:
+            return Text(f"in {_minutes(task.finished_time or 0)}", style="progress.elapsed")
+        left = "" if task.time_remaining is None else f"{_minutes(task.time_remaining)} left"
+        return Text(left, style="progress.remaining")
+
+
+def _minutes(seconds: float) -> str:
+    """Minutes and seconds, which a glance reads.
+
+    >>> _minutes(75.4)
+    '1:15'
+    """
+    return f"{round(seconds) // 60}:{round(seconds) % 60:02}"
+
+
+def _number(value: float) -> str:
+    """A score with four digits at least, and without powers of ten where they can be helped.
+
+    >>> _number(13834.2), _number(0.012346)
+    ('13,834', '0.01235')
+    """
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 @contextmanager
@@ -85,8 +116,8 @@ def progress(plan: Plan, name: str, quiet: bool) -> Iterator[Bar]:
         ),
         BarColumn(bar_width=None),
         TextColumn("{task.fields[octave]}", table_column=Column(no_wrap=True)),
-        TextColumn("{task.fields[score]}", table_column=Column(no_wrap=True, min_width=15)),
-        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("{task.fields[score]}", table_column=Column(no_wrap=True, min_width=12)),
+        _Clock(table_column=Column(no_wrap=True, justify="right", min_width=10)),
     )
     with Progress(*columns, console=console, expand=True) as bar:
         shown = ShownBar(plan, bar, one_line(name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -211,9 +211,13 @@ def plan_dream(
     guide: PathLike | None = None,
     seed: int = 0,
     on: str = "auto",
+    read_guide: Callable[[str], Picture] = pictures.read,
     **settings: Any,
 ) -> Plan:
-    """Check a dream and lay it out, without dreaming it; arguments as for `dream`."""
+    """Check a dream and lay it out, without dreaming it; arguments as for `dream`.
+
+    Guides are read by `read_guide`, which may look for them elsewhere.
+    """
     how = _settings(model, settings)
     _whole("seed", seed, 0, 2**63 - 1)
     wanted = chosen(model, objective, layer, str(guide) if guide is not None else None)
@@ -223,7 +227,7 @@ def plan_dream(
         model.resolve(each)
     start = _start(photo, how, seed)
     height, width = start.image.shape[-2:]
-    bound = bind(wanted, model, (height, width))
+    bound = bind(wanted, model, (height, width), read_guide)
     sizes, left_out = _octaves(model, bound, how, height, width)
     job = Job(
         recipe="dream",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from entoptic import pictures
 from entoptic.errors import BadSetting, NoJob, PictureNotFound
-from entoptic.jobs import Job
+from entoptic.jobs import Job, Source
 from entoptic.models import load
+from entoptic.objectives import parse
 from entoptic.pictures import Picture
 from entoptic.recipes.deepdream import DreamSettings, Plan, plan_dream
 from entoptic.types import PathLike
@@ -21,8 +22,7 @@ def plan_redo(picture: PathLike, *, photo: PathLike | None = None, **changes: An
 
     Args:
         picture: a file that entoptic wrote.
-        photo: where the photo is now, if it isn't where it was; it must be the same file, unless
-            there are other changes too: then it is one of them.
+        photo: where the photo is now, if it isn't where it was; or another photo.
         changes: anything that `plan_dream` takes.
 
     Returns:
@@ -47,11 +47,15 @@ def plan_redo(picture: PathLike, *, photo: PathLike | None = None, **changes: An
         raise BadSetting(
             f"{str(picture)!r} was made from noise, not from a photo; leave out --photo"
         )
-    start = None if settings["noise"] else _photo(job, Path(picture), photo)
+    finder = _Finder(Path(picture), job)
+    start = None if settings["noise"] else finder.photo(photo)
     options: dict[str, Any] = {"seed": job.seed, "on": job.device} | changes
     if not changes.keys() & {"objective", "layer", "guide"}:
-        _same_guides(job)
-        options["objective"] = job.objective
+        options |= {"objective": job.objective, "read_guide": finder.guide}
+    elif changes.keys() & {"objective", "layer", "guide"} == {"guide"}:
+        # Another guide, at the layer of the one before.
+        layers = {each.layer for each in parse(job.objective).references()}
+        options["layer"] = str(layers.pop()) if len(layers) == 1 else None
     plan = plan_dream(model, start, **options, **settings)
     return replace(plan, job=_kept(plan.job, job))
 
@@ -61,8 +65,12 @@ def _settings(job: Job) -> dict[str, Any]:
 
     What an older entoptic didn't know yet gets the default, at which it does nothing.
     """
+    # JSON knows lists only.
+    given: dict[str, Any] = {
+        key: tuple(v) if isinstance(v, list) else v for key, v in job.settings.items()
+    }
     try:
-        return asdict(DreamSettings(**job.settings))
+        return asdict(DreamSettings(**given))
     except (TypeError, BadSetting) as error:
         raise NoJob(f"the job in the picture is damaged: {error}") from None
 
@@ -70,49 +78,51 @@ def _settings(job: Job) -> dict[str, Any]:
 def _kept(new: Job, old: Job) -> Job:
     """The new job; where nothing has changed, the old one with today's versions.
 
-    The photo's name may differ, since it is looked for in several places.
+    Names of pictures may differ, since they are looked for in several places.
     """
-    photo = new.photo
-    if photo and old.photo and photo.sha256 == old.photo.sha256:
-        photo = old.photo
-    alike = replace(new, photo=photo, stopped_after=old.stopped_after, made_with=old.made_with)
-    if alike.to_json() == old.to_json():
-        return replace(old, made_with=new.made_with)
-    return replace(new, photo=photo)
+    known = {each.sha256: each for each in (old.photo, *old.guides) if each is not None}
+    photo = new.photo and known.get(new.photo.sha256, new.photo)
+    guides = tuple(known.get(each.sha256, each) for each in new.guides)
+    new = replace(new, photo=photo, guides=guides)
+    alike = replace(new, stopped_after=old.stopped_after, made_with=old.made_with)
+    return replace(old, made_with=new.made_with) if alike.to_json() == old.to_json() else new
 
 
-def _photo(job: Job, picture: Path, given: PathLike | None) -> Picture:
-    if given is not None:
-        return pictures.read(given)
-    if job.photo is None or job.photo.name is None:
-        raise BadSetting(
-            f"{str(picture)!r} was made from a photo given in Python; "
-            "say where it is with --photo FILE"
-        )
-    places = [Path(job.photo.name), picture.parent / job.photo.name]
-    places.append(picture.parent / places[0].name)
-    found = [place for place in places if os.path.isfile(place)]  # noqa: PTH113 (never raises)
-    if not found:
-        raise PictureNotFound(
-            f"the photo {job.photo.name!r} that {str(picture)!r} was made from isn't here; "
-            "say where it is with --photo FILE"
-        )
-    photos = [pictures.read(place) for place in found]
-    for photo in photos:
-        if photo.sha256 == job.photo.sha256:
-            return photo
-    raise PictureNotFound(
-        f"{str(found[0])!r} has changed since {str(picture)!r} was made from it; "
-        "dream it anew, or name the right file with --photo FILE"
-    )
+@dataclass(frozen=True)
+class _Finder:
+    """Finds again the pictures that a job needs: where they were, or beside the result."""
 
+    picture: Path
+    job: Job
 
-def _same_guides(job: Job) -> None:
-    """The guides of an objective must be what they were."""
-    for guide in job.guides:
-        if guide.name is None:
-            raise BadSetting("the guide was given in Python; name one with --guide FILE")
-        if pictures.read(guide.name).sha256 != guide.sha256:
-            raise PictureNotFound(
-                f"the guide {guide.name!r} has changed; name one with --guide FILE"
+    def photo(self, given: PathLike | None) -> Picture:
+        """The picture to begin with, or another one that is given."""
+        if given is not None:
+            return pictures.read(given)
+        return self._same("photo", self.job.photo or Source(None, None))
+
+    def guide(self, name: str) -> Picture:
+        """The guide that an objective names."""
+        known = {Path(each.name): each for each in self.job.guides if each.name is not None}
+        return self._same("guide", known.get(Path(name), Source(None, None)))
+
+    def _same(self, what: str, source: Source) -> Picture:
+        """A picture whose bytes are what they were."""
+        if source.name is None:
+            raise BadSetting(
+                f"{str(self.picture)!r} was made from a {what} given in Python; "
+                f"say where it is with --{what} FILE"
             )
+        beside = self.picture.parent
+        places = [Path(source.name), beside / source.name, beside / Path(source.name).name]
+        found = [place for place in places if os.path.isfile(place)]  # noqa: PTH113 (never raises)
+        for place in found:
+            read = pictures.read(place)
+            if read.sha256 == source.sha256:
+                return read
+        wrong = (
+            f"{str(found[0])!r} has changed since {str(self.picture)!r} was made from it"
+            if found
+            else f"{source.name!r} that {str(self.picture)!r} was made from isn't here"
+        )
+        raise PictureNotFound(f"the {what} {wrong}; say where it is with --{what} FILE")

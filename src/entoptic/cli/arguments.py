@@ -21,8 +21,8 @@ def height_and_width(option: str, text: str) -> tuple[int, int]:
     (512, 768)
     """
     height, _, width = text.lower().partition("x")
-    # More digits than any picture has, and than int() wants to read.
-    if all(each.isascii() and each.isdigit() and len(each) < 10 for each in (height, width)):
+    # A million pixels along a side is more than any picture has.
+    if all(each.isascii() and each.isdigit() and len(each) < 7 for each in (height, width)):
         sides = int(height), int(width)
         if all(sides):
             return sides

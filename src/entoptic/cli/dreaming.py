@@ -14,7 +14,7 @@ import click
 
 from entoptic.cli import options
 from entoptic.cli.arguments import height_and_width
-from entoptic.cli.outputs import Delivery, check_output, destinations, free, made
+from entoptic.cli.outputs import Delivery, check_inputs, check_output, destinations, free, made
 from entoptic.cli.progress import progress
 from entoptic.errors import BadSetting
 
@@ -67,7 +67,8 @@ def dream_command(photos: tuple[str, ...], noise: str | None, **given: Any) -> i
     delivery, settings = Delivery.split(given)
     side = None if noise is None else height_and_width("--noise", noise)
     starts: list[str | None] = [*photos] or [None]
-    inputs = [Path(each) for each in (*photos, settings["guide"]) if each]
+    inputs = [Path(each) for each in (*photos, settings["guide"]) if each is not None]
+    check_inputs(inputs)
     outputs = destinations(starts, delivery, "dream", inputs)
 
     from entoptic.models import load
@@ -128,7 +129,8 @@ def redo_command(picture: str, photo: str | None, **given: Any) -> int:
     if not picture:
         raise BadSetting("the name of the picture is empty; name a file")
     delivery, changes = Delivery.split(given)
-    inputs = [Path(each) for each in (picture, photo, changes["guide"]) if each]
+    inputs = [Path(each) for each in (picture, photo, changes["guide"]) if each is not None]
+    check_inputs(inputs)
     (output,) = destinations([picture], delivery, "redo", inputs)
 
     from entoptic.recipes import plan_redo

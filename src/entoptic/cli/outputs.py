@@ -98,6 +98,14 @@ def destinations(
     return taken
 
 
+def check_inputs(inputs: Collection[Path]) -> None:
+    """See `check_readable`."""
+    from entoptic.pictures import check_readable
+
+    for each in inputs:
+        check_readable(each)
+
+
 def check_output(
     path: Path,
     delivery: Delivery,

@@ -34,6 +34,8 @@ class Preprocess:
     fixed_size: bool = False
 
     def __post_init__(self) -> None:
+        if min(self.size) < 1:
+            raise BadSetting(f"a network's size is {self.size}; it wants (height, width)")
         if self.order not in ("RGB", "BGR"):
             raise BadSetting(f"channel order {self.order!r}; it is 'RGB' or 'BGR'")
         if len(self.mean) != 3 or len(self.std) != 3 or 0 in self.std:

@@ -129,7 +129,8 @@ class _Reader:
             self.refuse(node)
         named = {str(each.arg): self.node(each.value) for each in node.keywords}
         if name == "per_image":
-            if len(args) != 1 or named or not isinstance(args[0], list):
+            several = args[0] if len(args) == 1 and isinstance(args[0], list) else None
+            if named or not several or not all(isinstance(each, Objective) for each in several):
                 raise BadExpression("per_image wants one list: per_image([energy('a'), ...])")
             return per_image(args[0])
         return vocabulary[name](*args, **named)

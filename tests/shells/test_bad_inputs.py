@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from shells.command import QUICK, Outcome, entoptic, picture
@@ -140,12 +141,8 @@ MODELS: list[Case] = [
     *numbers("--model", "squeezenet1_1?colour=red", "has no option 'colour'; "),
     *numbers("--model", "squeezenet1_1?scale", "can't read the options of .*; write .KEY=VALUE"),
     *numbers("--model", "squeezenet1_1?scale=1&scale=2", "an option is given twice"),
-    *numbers(
-        "--model", "squeezenet1_1?mean=1,2", "mean=1,2 wants 3 finite numbers, such as mean=1,1,1"
-    ),
-    *numbers(
-        "--model", "squeezenet1_1?scale=x squeezenet1_1?scale=", "scale=.* wants 1 finite numbers"
-    ),
+    *numbers("--model", "squeezenet1_1?mean=1,2", "mean=1,2 wants 3 finite numbers, such"),
+    *numbers("--model", "squeezenet1_1?scale=x squeezenet1_1?scale=", "wants 1 finite numbers"),
     *numbers("--model", "squeezenet1_1?order=RRR", "channel order 'RRR'; it is 'RGB' or 'BGR'"),
     *numbers("--model", "squeezenet1_1?std=0", "std"),
     *numbers("--model", "squeezenet1_1?std=nan squeezenet1_1?mean=inf", "wants 3 finite"),
@@ -169,26 +166,24 @@ MODELS: list[Case] = [
     Case(("identify", ""), FILES, "is a folder|is empty"),
 ]
 
+_NO_SIZES = (
+    "x",
+    "5",
+    "5x",
+    "x5",
+    "0x5",
+    "5x0",
+    "-1x5",
+    "5*5",
+    "5x5x5",
+    "5.5x5",
+    "nanx1",
+    "\u0665x5",
+)
 NOISE: list[Case] = [
     *(
         Case(("dream", "--noise", each), TYPED, f"--noise is {re.escape(repr(each))}; it wants")
-        for each in [
-            *[
-                "x",
-                "5",
-                "5x",
-                "x5",
-                "0x5",
-                "5x0",
-                "-1x5",
-                "5*5",
-                "5x5x5",
-                "5.5x5",
-                "nanxinf",
-                "٥x5",
-            ],
-            "",
-        ]
+        for each in ("", *_NO_SIZES)
     ),
     Case(("dream", "--noise", f"{_HUGE}x5"), TYPED, "it wants HEIGHTxWIDTH, such as 512x768"),
     Case(("dream", "--noise", "999999x999999"), TYPED, "noise's side is 999999; it must"),
@@ -404,6 +399,13 @@ def assert_one_line(done: Outcome, code: int, message: str) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_what_is_wrong_is_told_on_one_line(pantry: Path, case: Case) -> None:
     assert_one_line(entoptic(*case.arguments, folder=pantry), case.code, case.message)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "cuda:99", "mps"])
+def test_a_device_that_is_not_here_is_told_on_one_line(pantry: Path, device: str) -> None:
+    done = entoptic("dream", "sky.png", "--device", device, folder=pantry)
+    assert_one_line(done, TYPED, f"no device '{device}' here .*; try --device auto")
 
 
 @pytest.mark.parametrize(

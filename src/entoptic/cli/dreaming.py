@@ -57,6 +57,9 @@ def dream_command(photos: tuple[str, ...], noise: str | None, **given: Any) -> i
 
     You can leave out every option: what isn't said is set to what looks best with the network. The
     result carries all of it, so that `entoptic redo` can make it again, with changes if you like.
+
+    An expression joins terms by + - * /: energy('L'), mean('L'), channel('L', N), neuron('L', N),
+    logit('CLASS'), match('L', 'IMAGE'), total_variation(), l2().
     """
     if not photos and noise is None:
         raise click.UsageError("name a photo, or begin with noise: --noise 512x768")
@@ -102,7 +105,7 @@ def dream_command(photos: tuple[str, ...], noise: str | None, **given: Any) -> i
 Examples:
   entoptic redo sky-dream.png                        the same picture again, byte for byte
   entoptic redo sky-dream.png --seed 2               a variation
-  entoptic redo sky-dream.png --size 2048 --steps 20 larger, and more of it
+  entoptic redo sky-dream.png --steps 20 --size 999  more of it, and larger
   entoptic redo sky-dream.png --photo cat.jpg        the same dream of another photo
 """,
 )

@@ -95,7 +95,11 @@ how = together(
         _HOW, "--steps", type=int, metavar="N", help="Steps at each size; more give more dream."
     ),
     option(
-        _HOW, "--strength", type=float, metavar="X", help="Factor for each step: 0.5 is subtle."
+        _HOW,
+        "--strength",
+        type=float,
+        metavar="X",
+        help="Factor for each step: 0.5 is subtle, 2 wild.",
     ),
     option(
         _HOW,

@@ -111,7 +111,7 @@ Examples:
 )
 @click.argument("photo", type=click.Path())
 @click.option("--model", "-m", default="squeezenet1_1", metavar="M", help="The network.")
-@click.option("--top", type=int, default=5, metavar="N", help="How many classes.")
+@click.option("--top", type=int, default=5, metavar="N", help="How many classes; 5 unless you say.")
 @_JSON
 def identify_command(photo: str, model: str, top: int, as_json: bool) -> None:
     """Say what a network takes a photo for.

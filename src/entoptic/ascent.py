@@ -110,15 +110,20 @@ def joined(acts: Mapping[Layer, Tensor], guides: Activations) -> Activations:
     return joined
 
 
-def bind(objective: Objective, model: Model, size: tuple[int, int]) -> Objective:
+def bind(
+    objective: Objective,
+    model: Model,
+    size: tuple[int, int],
+    read_guide: Callable[[str], Picture] = read,
+) -> Objective:
     """An objective with its names resolved and checked for a picture of (height, width).
 
-    Binding what is bound already changes nothing.
+    Binding what is bound already changes nothing. Guides are read by `read_guide`.
 
     Raises:
         UnknownLayer, ChannelOutOfRange, UnknownLabel, PictureTooSmall: with what to do.
     """
-    bound = objective.bound(_Sized(model, size))
+    bound = objective.bound(_Sized(model, size, read_guide))
     layers = bound.layers()
     if not layers:
         raise BadSetting(f"{objective!r} asks for no layer, so that nothing can climb it")
@@ -167,6 +172,7 @@ class _Sized:
 
     model: Model
     size: tuple[int, int]
+    read_guide: Callable[[str], Picture]
 
     def resolve(self, layer: Layer) -> Layer:
         return self.model.resolve(layer)
@@ -178,7 +184,7 @@ class _Sized:
         return self.model.label(name)
 
     def guide(self, name: str) -> Picture:
-        return read(name)
+        return self.read_guide(name)
 
 
 class _Watch:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -59,10 +58,8 @@ class Job:
     made_with: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """The text that a picture carries."""
-        text = json.dumps({"entoptic": FORMAT} | asdict(self), ensure_ascii=False)
-        # What stands for the bytes of a file name that isn't UTF-8 can't be written as it is.
-        return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
+        """The text that a picture carries; in ASCII, since a file's name needn't be Unicode."""
+        return json.dumps({"entoptic": FORMAT} | asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Job:

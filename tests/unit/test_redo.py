@@ -111,7 +111,7 @@ def test_a_missing_photo_is_asked_for(picture: Path, photo: Path) -> None:
 
 def test_a_photo_that_has_changed_is_refused(picture: Path, photo: Path) -> None:
     noise(photo, 2)
-    with pytest.raises(BadSetting, match=r"photo.png has changed since .* dream it anew"):
+    with pytest.raises(PictureNotFound, match=r"photo.png' has changed since .* with --photo FILE"):
         plan_redo(picture)
 
 
@@ -130,7 +130,9 @@ def test_a_guide_must_be_what_it_was(model: ent.Model, photo: Path, tmp_path: Pa
     path = result.save(tmp_path / "guided.png")
     assert plan_redo(path).job == job_of(path)
     noise(guide, 4)
-    with pytest.raises(BadSetting, match=r"the guide .*guide.png has changed; name one with"):
+    with pytest.raises(
+        PictureNotFound, match=r"the guide .*guide.png' has changed .* with --guide FILE"
+    ):
         plan_redo(path)
     assert plan_redo(path, layer="fire4").job.guides == ()
 
@@ -138,7 +140,9 @@ def test_a_guide_must_be_what_it_was(model: ent.Model, photo: Path, tmp_path: Pa
 def test_a_guide_given_in_python_is_asked_for(model: ent.Model, photo: Path) -> None:
     guide = ent.Picture.of(torch.rand(1, 3, 40, 52))
     result = ent.dream(model, photo, objective=ent.match("fire3", guide), **QUICK)
-    with pytest.raises(BadSetting, match="the guide was given in Python; name one with --guide"):
+    with pytest.raises(
+        BadSetting, match="from a guide given in Python; say where it is with --guide FILE"
+    ):
         plan_redo(result.save(photo.with_name("guided.png")))
 
 
@@ -152,21 +156,25 @@ STRANGE = [
     ({"model": "nothing"}, UnknownModel, "no model named 'nothing'"),
     ({"objective": "exit()"}, BadExpression, "no objective named 'exit'"),
     ({"objective": "energy('a').term"}, BadExpression, "isn't understood in an objective"),
-    ({"device": "meta"}, BadSetting, "no device 'meta' here"),
-    ({"device": "abacus"}, BadSetting, "no device 'abacus' here"),
+    ({"device": "meta"}, BadSetting, "no device is called 'meta'; there are auto"),
+    ({"device": "abacus"}, BadSetting, "no device is called 'abacus'"),
     ({"seed": -1}, BadSetting, "seed is -1; it must be a whole number from 0"),
     ({"settings": {"seed": 3}}, NoJob, "is damaged: a dream has no setting 'seed'"),
     ({"settings": {"model": "m"}}, NoJob, "is damaged: a dream has no setting 'model'"),
-    ({"settings": {"steps": 10**9}}, BadSetting, "steps is 1000000000; it must be"),
-    ({"settings": {"octave_scale": float("nan")}}, BadSetting, "octave scale is nan"),
-    ({"settings": {"steps": "many"}}, BadSetting, "steps is 'many'; it must be a whole number"),
-    ({"settings": {"norm": ["l2"]}}, BadSetting, r"no norm \['l2'\]; there are mean_abs"),
-    ({"settings": {"noise": [10**6, 10**6]}}, BadSetting, "noise's side is 1000000"),
-    ({"settings": {"noise": "40x52"}}, BadSetting, r"noise '40x52'; it wants \(height, width\)"),
+    ({"settings": {"steps": 10**9}}, NoJob, "steps is 1000000000; it must be"),
+    ({"settings": {"octave_scale": float("nan")}}, NoJob, "octave scale is nan"),
+    ({"settings": {"steps": "many"}}, NoJob, "steps is 'many'; it must be a whole number"),
+    ({"settings": {"norm": ["l2"]}}, NoJob, r"no norm \('l2',\); there are mean_abs"),
+    ({"settings": {"noise": [10**6, 10**6]}}, NoJob, "noise's side is 1000000"),
+    ({"settings": {"noise": "40x52"}}, NoJob, r"noise '40x52'; it wants \(height, width\)"),
     ({"photo": Source("a" * 5000, None)}, PictureNotFound, "isn't here; say where"),
     ({"photo": Source("a\0b", None)}, PictureNotFound, "isn't here; say where"),
     ({"photo": Source("/dev/zero", None)}, PictureNotFound, "isn't here; say where"),
-    ({"guides": (Source("nowhere.png", None),)}, PictureNotFound, "nowhere.png"),
+    (
+        {"objective": "match('fire3', 'nowhere.png')", "guides": (Source("nowhere.png", None),)},
+        PictureNotFound,
+        "the guide 'nowhere.png' .* isn't here",
+    ),
 ]
 
 

@@ -35,6 +35,8 @@ class Preprocess:
     channels: int = 3
 
     def __post_init__(self) -> None:
+        if min(self.size) < 1:
+            raise BadSetting(f"a network's size is {self.size}; it wants (height, width)")
         if self.order not in ("RGB", "BGR"):
             raise BadSetting(f"channel order {self.order!r}; it is 'RGB' or 'BGR'")
         if not self.mean and not self.std:

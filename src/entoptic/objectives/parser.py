@@ -20,6 +20,12 @@ _DEEPEST = 160
 # No channel, row or class has a larger number; and int() itself balks at very long ones.
 _LARGEST = 10**18
 
+# Inside an expression a hyphen is a minus, and what stands in quotes is left alone.
+_UNIT_INSIDE = re.compile(
+    r"""(?P<quoted>'[^']*'|"[^"]*")|"""
+    r"""(?<![\w./])(?P<name>[A-Za-z_][\w./]*(?:\#\d+)?(?:<in>)?):(?P<index>[0-9]{1,18})\b""",
+    re.VERBOSE,
+)
 _UNIT = re.compile(r"\s*([A-Za-z0-9_./\-]+(?:#\d+)?(?:<in>)?):([0-9]{1,18})\s*")
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -46,7 +52,11 @@ def parse(text: str) -> Objective:
     (channel('fire7', 3) - (0.5 * total_variation('input')))
     >>> parse("fire7:3")
     channel('fire7', 3)
+    >>> parse("fire7:3 + inception_4a/output:97")
+    (channel('fire7', 3) + channel('inception_4a/output', 97))
     """
+    if len(text) > _LONGEST:
+        raise BadExpression(f"an objective of {len(text)} characters; {_LONGEST} is the most")
     unit = _UNIT.fullmatch(text)
     if unit:
         return channel(unit[1], int(unit[2]))
@@ -58,6 +68,11 @@ def parse(text: str) -> Objective:
     return result
 
 
+def _written_out(found: re.Match[str]) -> str:
+    """`fire7:3` as the call that it stands for."""
+    return found["quoted"] or f"channel('{found['name']}', {found['index']})"
+
+
 def _known() -> str:
     return f"there are {', '.join(vocabulary)} and per_image"
 
@@ -66,14 +81,10 @@ class _Reader:
     """Turns one text into one objective; knows the text for its messages."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.text = _UNIT_INSIDE.sub(_written_out, text.strip())
 
     def read(self) -> Any:
-        if len(self.text) > _LONGEST:
-            raise BadExpression(
-                f"an objective of {len(self.text)} characters; {_LONGEST} is the most"
-            )
-        if not self.text.strip():
+        if not self.text:
             raise BadExpression(f"the objective is empty; {_known()}")
         if _depth(self.text) > _DEEPEST:
             raise BadExpression(f"the objective's brackets are nested deeper than {_DEEPEST}")
@@ -81,7 +92,7 @@ class _Reader:
             with warnings.catch_warnings():
                 # What Python warns of, such as '\\d' in a file name, is read otherwise than meant.
                 warnings.simplefilter("error")
-                tree = ast.parse(self.text.strip(), mode="eval")
+                tree = ast.parse(self.text, mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             place = getattr(error, "offset", None)
             at = f" at character {place}" if place else ""
@@ -167,7 +178,7 @@ class _Reader:
         return vocabulary[name](*args, **named)
 
     def refuse(self, node: ast.expr) -> Any:
-        part = ast.get_source_segment(self.text.strip(), node) or type(node).__name__
+        part = ast.get_source_segment(self.text, node) or type(node).__name__
         raise BadExpression(
             f"{one_line(part)!r} isn't understood in an objective; "
             f"numbers, + - * /, brackets and calls are, and {_known()}"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from entoptic.objectives import (
         Objective,
         channel,
+        channels,
         energy,
         l2,
         logit,
@@ -31,11 +32,14 @@ if TYPE_CHECKING:
         objective,
         parse,
         per_image,
+        positive,
         total,
         total_variation,
     )
     from entoptic.pictures import Picture, read, write
     from entoptic.recipes import dream
+    from entoptic.resample import centre_crop, fit_short_side, resize
+    from entoptic.sheets import sheet
     from entoptic.steprules import adam, climb
     from entoptic.transforms import Jitter
 
@@ -53,6 +57,7 @@ _HOMES = {
     "objectives": (
         "Objective",
         "channel",
+        "channels",
         "energy",
         "l2",
         "logit",
@@ -62,11 +67,14 @@ _HOMES = {
         "objective",
         "parse",
         "per_image",
+        "positive",
         "total",
         "total_variation",
     ),
     "pictures": ("Picture", "read", "write"),
     "recipes": ("dream",),
+    "resample": ("centre_crop", "fit_short_side", "resize"),
+    "sheets": ("sheet",),
     "transforms": ("Jitter",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -87,10 +95,13 @@ __all__ = [
     "Step",
     "adam",
     "ascend",
+    "centre_crop",
     "channel",
+    "channels",
     "climb",
     "dream",
     "energy",
+    "fit_short_side",
     "gradient",
     "jacobian",
     "l2",
@@ -102,7 +113,10 @@ __all__ = [
     "objective",
     "parse",
     "per_image",
+    "positive",
     "read",
+    "resize",
+    "sheet",
     "total",
     "total_variation",
     "write",

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 from torch import Tensor
@@ -74,11 +73,11 @@ def _check(count: int, columns: int, gap: int, background: float, labels: Sequen
 
 def _strips(labels: Sequence[str], images: Image, background: float) -> Tensor:
     """The labels as pictures to stand below their own, (batch, 3, strip, width)."""
-    strips = np.stack([_strip(label, images.shape[-1], background) for label in labels])
-    return torch.from_numpy(strips).to(images)[:, None].expand(-1, 3, -1, -1)
+    strips = torch.stack([_strip(label, images.shape[-1], background) for label in labels])
+    return strips.to(images)[:, None].expand(-1, 3, -1, -1)
 
 
-def _strip(label: str, width: int, background: float) -> NDArray[np.float32]:
+def _strip(label: str, width: int, background: float) -> Tensor:
     """One label in the middle of its strip, black or white, whichever is seen better."""
     font = ImageFont.load_default(_LETTERS)
     shown = label
@@ -88,6 +87,5 @@ def _strip(label: str, width: int, background: float) -> NDArray[np.float32]:
     coverage = Pillow.new("L", (width, _STRIP))
     ImageDraw.Draw(coverage).text((width / 2, _STRIP / 2), shown, 255, font, anchor="mm")
     ink = 0.0 if background > 0.5 else 1.0
-    amount = np.asarray(coverage, np.float32) / 255
-    strip: NDArray[np.float32] = background + (ink - background) * amount
-    return strip
+    amount = torch.from_numpy(np.asarray(coverage, np.float32) / 255)
+    return background + (ink - background) * amount

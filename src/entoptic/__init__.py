@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     )
     from entoptic.pictures import Picture, read, write
     from entoptic.recipes import dream
+    from entoptic.recipes.saliency import gradient_picture
     from entoptic.resample import centre_crop, fit_short_side, resize
     from entoptic.sheets import sheet
     from entoptic.steprules import adam, climb
@@ -73,6 +74,7 @@ _HOMES = {
     ),
     "pictures": ("Picture", "read", "write"),
     "recipes": ("dream",),
+    "recipes.saliency": ("gradient_picture",),
     "resample": ("centre_crop", "fit_short_side", "resize"),
     "sheets": ("sheet",),
     "transforms": ("Jitter",),
@@ -103,6 +105,7 @@ __all__ = [
     "energy",
     "fit_short_side",
     "gradient",
+    "gradient_picture",
     "jacobian",
     "l2",
     "load",

@@ -38,7 +38,7 @@ UNITS = {  # chosen by eye, early to late
     "inception_4c/pool_proj": 46,
     "inception_4d/pool_proj": 7,
     "inception_4e/1x1": 24,
-    "inception_5a/3x3": 85,
+    "inception_5a/pool_proj": 80,
 }
 
 
@@ -159,12 +159,10 @@ def cat_neurons(google: ent.Model, photos: Path, layer: str, count: int) -> list
 
 
 def cats_in_the_clouds(google: ent.Model, photo: Path, photos: Path) -> Tensor:
-    """These neurons as one group, dreamt into the whole photo."""
+    """These neurons as one group, dreamt into the whole photo as the first DeepDream did it."""
     layer = "inception_4d/output"
     group = ent.channels(layer, cat_neurons(google, photos, layer, count=8))
-    return ent.dream(
-        google, photo, objective=group, size=512, steps=15, step_size=2 / 255, jitter=16
-    ).image
+    return ent.dream(google, photo, objective=group, size=512, steps=12).image
 
 
 def early_to_late(google: ent.Model) -> Tensor:
@@ -208,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)
     for name, picture in walk(given.data, given.photo):
-        print(ent.write(given.out / f"{name}.jpg", picture, quality=80))
+        print(ent.write(given.out / f"{name}.jpg", picture, quality=70))
 
 
 if __name__ == "__main__":

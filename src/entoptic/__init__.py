@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from entoptic.objectives import (
         Objective,
         channel,
+        channels,
         energy,
         l2,
         logit,
@@ -31,11 +32,15 @@ if TYPE_CHECKING:
         objective,
         parse,
         per_image,
+        positive,
         total,
         total_variation,
     )
     from entoptic.pictures import Picture, read, write
     from entoptic.recipes import dream
+    from entoptic.recipes.saliency import gradient_picture
+    from entoptic.resample import centre_crop, fit_short_side, resize
+    from entoptic.sheets import sheet
     from entoptic.steprules import adam, climb
     from entoptic.transforms import Jitter
 
@@ -53,6 +58,7 @@ _HOMES = {
     "objectives": (
         "Objective",
         "channel",
+        "channels",
         "energy",
         "l2",
         "logit",
@@ -62,11 +68,15 @@ _HOMES = {
         "objective",
         "parse",
         "per_image",
+        "positive",
         "total",
         "total_variation",
     ),
     "pictures": ("Picture", "read", "write"),
     "recipes": ("dream",),
+    "recipes.saliency": ("gradient_picture",),
+    "resample": ("centre_crop", "fit_short_side", "resize"),
+    "sheets": ("sheet",),
     "transforms": ("Jitter",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -87,11 +97,15 @@ __all__ = [
     "Step",
     "adam",
     "ascend",
+    "centre_crop",
     "channel",
+    "channels",
     "climb",
     "dream",
     "energy",
+    "fit_short_side",
     "gradient",
+    "gradient_picture",
     "jacobian",
     "l2",
     "load",
@@ -102,7 +116,10 @@ __all__ = [
     "objective",
     "parse",
     "per_image",
+    "positive",
     "read",
+    "resize",
+    "sheet",
     "total",
     "total_variation",
     "write",

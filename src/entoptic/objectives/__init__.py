@@ -12,18 +12,21 @@ from entoptic.objectives.algebra import (
 )
 from entoptic.objectives.library import (
     channel,
+    channels,
     energy,
     l2,
     logit,
     match,
     mean,
     neuron,
+    positive,
     total,
     total_variation,
 )
 from entoptic.objectives.parser import parse
 from entoptic.objectives.terms import (
     Channel,
+    Channels,
     Column,
     Guide,
     Label,
@@ -37,6 +40,7 @@ from entoptic.objectives.terms import (
 __all__ = [
     "Activations",
     "Channel",
+    "Channels",
     "Column",
     "Combined",
     "Const",
@@ -50,6 +54,7 @@ __all__ = [
     "Reference",
     "Row",
     "channel",
+    "channels",
     "energy",
     "l2",
     "logit",
@@ -59,6 +64,7 @@ __all__ = [
     "objective",
     "parse",
     "per_image",
+    "positive",
     "total",
     "total_variation",
     "vocabulary",

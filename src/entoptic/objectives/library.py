@@ -10,7 +10,7 @@ from torch import Tensor
 
 from entoptic.layers import INPUT, LOGITS, Layer
 from entoptic.objectives.algebra import Activations, Reference
-from entoptic.objectives.terms import Channel, Column, Guide, Label, Map, Row, objective
+from entoptic.objectives.terms import Channel, Channels, Column, Guide, Label, Map, Row, objective
 from entoptic.types import Scores
 
 
@@ -65,6 +65,22 @@ def total(acts: Activations, layer: Layer) -> Scores:
 
 
 @objective
+def positive(acts: Activations, layer: Layer) -> Scores:
+    """Sum of a layer's positive activations: what is below zero neither counts nor pulls.
+
+    Args:
+        layer: any layer; after a ReLU it is the same as `total`.
+
+    Returns:
+        One score per image, in the layer's units.
+
+    >>> positive("conv5_3")
+    positive('conv5_3')
+    """
+    return _over_all(acts[layer].relu(), Tensor.sum)
+
+
+@objective
 def channel(acts: Activations, layer: Layer, index: Channel) -> Scores:
     """Mean activation of one channel over space.
 
@@ -85,6 +101,26 @@ def channel(acts: Activations, layer: Layer, index: Channel) -> Scores:
     """
     values = acts[layer][:, index]
     return values.reshape(len(values), -1).mean(1)
+
+
+@objective
+def channels(acts: Activations, layer: Layer, indices: Channels) -> Scores:
+    """Mean activation of a group of channels over space.
+
+    Args:
+        layer: a layer whose output is (batch, channels, height, width) or (batch, features).
+        indices: channel numbers, counted from 0, all different.
+
+    Returns:
+        One score per image, in the layer's units.
+
+    Raises:
+        UnknownLayer, ChannelOutOfRange: before the first step, by `ascend`.
+
+    >>> channels("inception_4a/output", [97, 12])
+    channels('inception_4a/output', (97, 12))
+    """
+    return _over_all(acts[layer][:, list(indices)], Tensor.mean)
 
 
 @objective

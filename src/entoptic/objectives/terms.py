@@ -23,6 +23,9 @@ Map: TypeAlias = Annotated[Layer, "map"]
 Channel: TypeAlias = Annotated[int, "channel"]
 """Annotates a parameter that is a channel of the term's layer, counted from 0."""
 
+Channels: TypeAlias = Annotated[tuple[int, ...], "channels"]
+"""Annotates several channels of the term's layer, counted from 0; a list will do."""
+
 Row: TypeAlias = Annotated[int | None, "row"]
 """Annotates a row of the term's layer, counted from 0; None is the middle."""
 
@@ -95,8 +98,9 @@ def objective(function: Callable[..., Scores]) -> Callable[..., Leaf]:
     """Register a function of activations as an objective.
 
     The function is given the activations, then its own arguments, and returns one score per image.
-    Its annotations say what is checked before the first step: `Layer`, `Channel`, `Row`, `Column`,
-    `Map`, `Label`, `Guide`, `int`, `float`, `str`. A parameter that may be left out has a default.
+    Its annotations say what is checked before the first step: `Layer`, `Channel`, `Channels`,
+    `Row`, `Column`, `Map`, `Label`, `Guide`, `int`, `float`, `str`. A parameter that may be left
+    out has a default.
 
     Returns:
         A function of those arguments that makes the objective.
@@ -178,6 +182,11 @@ def _counted(value: Any) -> int:
     return whole if whole >= 0 else _refuse()
 
 
+def _group(value: Any) -> tuple[int, ...]:
+    whole = tuple(_counted(each) for each in value)
+    return whole if whole and len(set(whole)) == len(whole) else _refuse()
+
+
 def _place(value: Any) -> int | None:
     return None if value is None else _counted(value)
 
@@ -216,6 +225,7 @@ _KINDS: dict[Any, tuple[str, Callable[[Any], Any]]] = {
     Layer: ("the name of a layer", _layer),
     Map: ("the name of a layer", _layer),
     Channel: ("a channel number (0, 1, ...)", _counted),
+    Channels: ("different channel numbers (0, 1, ...)", _group),
     Row: ("a row (0, 1, ...) or None", _place),
     Column: ("a column (0, 1, ...) or None", _place),
     Label: ("a class, by number or name,", _label),
@@ -239,6 +249,8 @@ def _bind(kind: Any, value: Any, layer: Layer | None, network: Network) -> Any:
         _check_inside(Row, 0, value, network)
     elif kind in (Channel, Row, Column) and place is not None:
         _check_inside(kind, value or 0, place, network)
+    elif kind == Channels and place is not None:
+        _check_inside(Channel, max(value), place, network)
     elif kind == Label and place is not None:
         _check_inside(Channel, value, place, network)
     return value

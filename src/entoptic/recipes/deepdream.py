@@ -17,7 +17,7 @@ from torch import Tensor
 from entoptic import pictures
 from entoptic.ascent import Step, ascend, bind
 from entoptic.canvas import Pixels
-from entoptic.errors import BadPicture, BadSetting, ChannelOutOfRange, PictureTooSmall
+from entoptic.errors import BadPicture, BadSetting, ChannelOutOfRange, WrongPictureSize
 from entoptic.jobs import Job, Result, Source
 from entoptic.models import Model, device
 from entoptic.objectives import Objective
@@ -272,7 +272,7 @@ def _octaves(
     for size in octave_sizes(height, width, how.octaves, how.octave_scale):
         try:
             bind(objective, model, size)
-        except (PictureTooSmall, ChannelOutOfRange):
+        except (WrongPictureSize, ChannelOutOfRange):
             # It fits the whole picture, so that nothing but the size is to blame.
             small.append(size)
         else:
@@ -280,7 +280,10 @@ def _octaves(
     if not small:
         return kept, ()
     sizes = ", ".join(f"{height}x{width}" for height, width in small)
-    return kept, (f"{len(small)} octaves too small for the network are left out ({sizes})",)
+    why = "of sizes that the network doesn't take" if model.preprocess.fixed_size else (
+        "too small for the network"
+    )
+    return kept, (f"{len(small)} octaves {why} are left out ({sizes})",)
 
 
 def _resized(image: Tensor, height: int, width: int) -> Tensor:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from entoptic.errors import BadSetting
+from entoptic.layers import Layer
 from entoptic.models import Model
 from entoptic.objectives import Objective, energy, parse
 
@@ -41,24 +42,50 @@ def tuned(model: Model) -> Tuned:
     return TUNED.get(model.source.partition("?")[0]) or Tuned(repr(_middle(model)))
 
 
-def _middle(model: Model) -> Objective:
-    """Energy of the last layer whose places are at most 16 pixels apart: eyes and faces, mostly.
+# Pixels from place to place in the original's favourite, GoogLeNet's fourth stage: eyes and faces.
+_STRIDE = 16
 
-    That is where the original's favourite, GoogLeNet's fourth stage, lies.
+
+def _middle(model: Model) -> Objective:
+    """Energy of the last layer whose places are at most 16 pixels apart.
+
+    Transformers and mixers keep the same places all the way: there it is the middle one of their
+    blocks.
     """
-    maps = {
+    strides = {
         layer: info.stride[0]
         for layer, info in model.layers().items()
-        if info.stride and min(info.shape[2:]) > 1
+        if info.stride and info.places and min(info.places) > 1
     }
-    coarsest = max((stride for stride in maps.values() if stride <= 16), default=None)
-    if coarsest is None:
+    if not strides:
         raise BadSetting(
             f"no layer of {model.source} suggests itself for a dream; name one with --layer "
             "(`entoptic layers` lists them)"
         )
-    last = [layer for layer, stride in maps.items() if stride == coarsest][-1]
-    return energy(last)
+    wanted = max((each for each in strides.values() if each <= _STRIDE), default=0)
+    wanted = wanted or min(strides.values())
+    alike = [layer for layer, stride in strides.items() if stride == wanted]
+    if wanted == max(strides.values()):
+        blocks = _longest_series(alike)
+        if len(blocks) > 1:
+            return energy(blocks[(len(blocks) - 1) // 2])
+    # A whole stage rather than a part of the next one's first block.
+    depth = min(map(_depth, alike))
+    return energy([layer for layer in alike if _depth(layer) == depth][-1])
+
+
+def _longest_series(layers: Sequence[Layer]) -> list[Layer]:
+    """The most layers in a row that differ by nothing but a number: `blocks.0`, `blocks.1`, ..."""
+    series: dict[str, list[Layer]] = {}
+    for layer in layers:
+        stem, _, number = layer.name.rpartition(".")
+        if number.isdigit() and layer.call == 0:
+            series.setdefault(stem, []).append(layer)
+    return max(series.values(), key=len, default=[])
+
+
+def _depth(layer: Layer) -> int:
+    return layer.name.count(".") + layer.name.count("/")
 
 
 def chosen(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from entoptic.errors import UnknownModel
 from entoptic.models.model import Model
-from entoptic.models.sources import embedded
+from entoptic.models.sources import embedded, timm
 from entoptic.models.sources.spec import Spec
 from entoptic.registry import Registry
 
@@ -47,6 +47,7 @@ _register(
     "EfficientNet-Lite0 on ImageNet, embedded: ornaments, creatures, towns",
     embedded.efficientnet_lite0,
 )
+_register("timm:NAME", "one of timm's networks, such as timm:resnet50.a1_in1k", timm.timm)
 
 
 def load(spec: str = DEFAULT) -> Model:

@@ -1,4 +1,4 @@
-"""What the axes of a layer's output are, and one order of them for all: (batch, channels, places)."""
+"""What the axes of a layer's output are, and how all are brought to (batch, channels, places)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def arranged(value: Tensor, info: LayerInfo) -> Tensor:
 
     Returns:
         (batch, channels, rows, columns) where there are such, without tokens that belong to no
-        place; (batch, channels, tokens), or (batch, channels). As it is, where its axes are unknown.
+        place; (batch, channels, tokens), or (batch, channels). As it is where its axes are unknown.
     """
     if info.layout is None:
         return value
@@ -64,10 +64,10 @@ def arranged(value: Tensor, info: LayerInfo) -> Tensor:
     parts = info.shape[images]
     if parts != 1:
         # Windows of a picture lie in the batch, those of one picture together.
-        value = value.unflatten(0, (-1, parts)).transpose(1, 2).flatten(2)
+        value = value.reshape(-1, parts, *value.shape[1:]).transpose(1, 2).flatten(2)
     if info.grid is not None:
         prefix = value.shape[2] - prod(info.grid)
-        value = value[:, :, prefix:].unflatten(2, info.grid)
+        value = value[:, :, prefix:].reshape(*value.shape[:2], *info.grid)
     return value
 
 

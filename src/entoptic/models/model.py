@@ -135,16 +135,14 @@ class Model:
         if self.preprocess.fixed_size and asked != own:
             return WrongPictureSize(
                 f"{self.source} takes only pictures of {own} (height x width), not {asked}; crop "
-                "the photo to that size, or choose a network that takes any"
+                f"the photo, or load the network for that size, if it can be: ?size={asked}"
             )
         return PictureTooSmall(
             f"the network can't work on a picture of {asked} (height x width): {reason}; "
             "try a larger one (--size)"
         )
 
-    def arranged(
-        self, acts: Mapping[Layer, Tensor], size: tuple[int, int]
-    ) -> dict[Layer, Tensor]:
+    def arranged(self, acts: Mapping[Layer, Tensor], size: tuple[int, int]) -> dict[Layer, Tensor]:
         """Activations as objectives see them, whatever order of axes the network uses inside.
 
         Args:

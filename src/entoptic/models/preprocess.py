@@ -25,8 +25,8 @@ class Preprocess:
         scale: 1 for networks fed [0, 1], 255 for those fed 0..255.
         order: of the network's channels.
         fixed_size: whether the network accepts only `size`.
-        multiple: of what the sides of pictures must be multiples; others grow to the next one, below
-            and at the right, by repeating their edge.
+        multiple: of what the sides of pictures must be multiples; others grow to the next one,
+            below and at the right, by repeating their edge.
     """
 
     size: tuple[int, int] = (224, 224)

@@ -280,8 +280,10 @@ def _octaves(
     if not small:
         return kept, ()
     sizes = ", ".join(f"{height}x{width}" for height, width in small)
-    why = "of sizes that the network doesn't take" if model.preprocess.fixed_size else (
-        "too small for the network"
+    why = (
+        "of sizes that the network doesn't take"
+        if model.preprocess.fixed_size
+        else ("too small for the network")
     )
     return kept, (f"{len(small)} octaves {why} are left out ({sizes})",)
 

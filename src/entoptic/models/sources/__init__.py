@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from entoptic.errors import UnknownModel
 from entoptic.models.model import Model
-from entoptic.models.sources import embedded, timm
+from entoptic.models.sources import embedded, python, timm, torchvision
 from entoptic.models.sources.spec import Spec
 from entoptic.registry import Registry
 
@@ -48,6 +48,12 @@ _register(
     embedded.efficientnet_lite0,
 )
 _register("timm:NAME", "one of timm's networks, such as timm:resnet50.a1_in1k", timm.timm)
+_register(
+    "torchvision:NAME",
+    "one of torchvision's networks, such as torchvision:googlenet",
+    torchvision.torchvision,
+)
+_register(python.FORM, "what your own function returns; this runs code", python.python)
 
 
 def load(spec: str = DEFAULT) -> Model:

@@ -116,6 +116,11 @@ class Spec:
         options = self.options
         if "size" in options:
             changes["size"] = self.size()
+            if how.fixed_size and changes["size"] != how.size:
+                raise BadSetting(
+                    f"{self.text!r} takes only pictures of {how.size[0]}x{how.size[1]} "
+                    "(height x width); leave out the size"
+                )
         for key in ("mean", "std"):
             if key in options:
                 changes[key] = tuple(_numbers(key, options[key], 3))

@@ -1,4 +1,4 @@
-"""Files of weights: read without running code, unwrapped, and compared with what a network wants."""
+"""Files of weights: read without running code, unwrapped, compared with what a network wants."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     weights = _without_prefixes(_unboxed(found))
     if not weights:
         raise BadWeights(
-            f"{path} holds no weights by name; save a state dict: torch.save(net.state_dict(), FILE)"
+            f"{path} holds no weights by name; save them so: torch.save(net.state_dict(), FILE)"
         )
     return weights
 

@@ -41,10 +41,10 @@ def timm(spec: Spec) -> Model:
             'networks of timm need the zoo extra: pip install "entoptic[zoo]"'
         ) from None
     _check_name(spec)
-    cfg = get_pretrained_cfg(spec.rest).to_dict()
+    known = get_pretrained_cfg(spec.rest)
+    cfg: dict[str, Any] = known.to_dict() if known else {}
     module = _build(spec, cfg)
-    size = spec.size() or tuple(cfg["input_size"][1:])
-    how = Preprocess(size, tuple(cfg["mean"]), tuple(cfg["std"]))
+    how = Preprocess(spec.size() or cfg["input_size"][1:], tuple(cfg["mean"]), tuple(cfg["std"]))
     labels, synsets = (None, None) if spec.random else _labels(module, cfg)
     return fitted(Model(module.eval(), how, spec.text, labels, synsets))
 
@@ -122,7 +122,7 @@ def _labels(
     module: nn.Module, cfg: dict[str, Any]
 ) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
     """Labels and synsets of the classes, as far as they are ImageNet's."""
-    from timm.data import ImageNetInfo, infer_imagenet_subset
+    from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 
     classes: int = getattr(module, "num_classes", 0)
     subset = infer_imagenet_subset({"num_classes": classes})

@@ -133,8 +133,21 @@ def _same_places(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | 
 
 
 def _moved(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    """Padding, cropping and rolling: other places, with the same fields."""
+    """Padding and rolling: other places, with the same fields."""
     return None if found.axes is None else found.at(out, found.axes)
+
+
+def _sliced(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    """Every second row, or a part of them."""
+    if found.axes is None:
+        return None
+    axis = args[1] % out.ndim if len(args) > 1 else 0
+    step = args[4] if len(args) > 4 else 1
+    if axis == found.axes[0]:
+        found = replace(found, rows=found.rows.windowed(1, step))
+    elif axis == found.axes[1]:
+        found = replace(found, columns=found.columns.windowed(1, step))
+    return found.at(out, found.axes)
 
 
 def _mixed(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
@@ -249,7 +262,7 @@ _RULES: dict[Any, Rule] = {
     aten.constant_pad_nd: _moved,
     aten.reflection_pad2d: _moved,
     aten.replication_pad2d: _moved,
-    aten.slice: _moved,
+    aten.slice: _sliced,
     aten.roll: _moved,
     aten.transpose: _ended,
     aten.native_group_norm: _mixed,

@@ -66,7 +66,7 @@ def _middle(model: Model) -> Objective:
     wanted = wanted or min(strides.values())
     alike = [layer for layer, stride in strides.items() if stride == wanted]
     if wanted == max(strides.values()):
-        blocks = _longest_series(alike)
+        blocks = _longest_series(alike, model)
         if len(blocks) > 1:
             return energy(blocks[(len(blocks) - 1) // 2])
     # A whole stage rather than a part of the next one's first block.
@@ -74,13 +74,14 @@ def _middle(model: Model) -> Objective:
     return energy([layer for layer in alike if _depth(layer) == depth][-1])
 
 
-def _longest_series(layers: Sequence[Layer]) -> list[Layer]:
-    """The most layers in a row that differ by nothing but a number: `blocks.0`, `blocks.1`, ..."""
-    series: dict[str, list[Layer]] = {}
+def _longest_series(layers: Sequence[Layer], model: Model) -> list[Layer]:
+    """The most layers of a kind whose names differ only by the number at their end: `blocks.0`."""
+    table = model.layers()
+    series: dict[tuple[str, str], list[Layer]] = {}
     for layer in layers:
-        stem, _, number = layer.name.rpartition(".")
-        if number.isdigit() and layer.call == 0:
-            series.setdefault(stem, []).append(layer)
+        stem = layer.name.rstrip("0123456789")
+        if stem != layer.name and layer.call == 0:
+            series.setdefault((stem, table[layer].kind), []).append(layer)
     return max(series.values(), key=len, default=[])
 
 

@@ -87,7 +87,7 @@ def ascend(
         raise BadSetting(f"the canvas {type(canvas).__name__} has no parameters to change")
     bound = bind(objective, model, (image.shape[-2], image.shape[-1]))
     prepared = prepare(model, bound.layers(), image.device)
-    guides = _guides(bound, model, image.device)
+    guides = _guides(bound, model, image)
     rng = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
     rule = (optimizer or adam())(parameters)
 
@@ -246,23 +246,21 @@ def _diagnosis(
 
 
 @torch.no_grad()
-def _guides(
-    objective: Objective, model: Model, device: torch.device
-) -> Mapping[Layer | Reference, Tensor]:
-    """The activations of the guides, each guide read once and run once."""
+def _guides(objective: Objective, model: Model, like: Image) -> Mapping[Layer | Reference, Tensor]:
+    """The activations of the guides, each run once, where and how precisely the picture is."""
     found: dict[Layer | Reference, Tensor] = {}
     by_guide: dict[str | Picture, set[Layer]] = {}
     for reference in objective.references():
         by_guide.setdefault(reference.guide, set()).add(reference.layer)
     for guide, layers in by_guide.items():
         assert isinstance(guide, Picture)  # names have been read by binding
-        image = guide.image.to(device)
+        image = guide.image.to(like)
         height, width = image.shape[-2:]
         if max(height, width) > _LARGEST_GUIDE:
             image = resize(image, *fit_long_side(height, width, _LARGEST_GUIDE)).clamp(0, 1)
         size = image.shape[-2], image.shape[-1]
         for layer in layers:
             model.info(layer, size)
-        acts = model.arranged(prepare(model, layers, device)(image), size)
+        acts = model.arranged(prepare(model, layers, like.device)(image), size)
         found |= {Reference(guide, layer): value for layer, value in acts.items()}
     return found

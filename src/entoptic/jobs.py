@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from entoptic import pictures
 from entoptic.errors import NoJob
@@ -132,7 +132,7 @@ class Result:
     scores: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def save(self, path: PathLike, *, bits: int = 8) -> Path:
+    def save(self, path: PathLike, *, bits: Literal[8, 16] = 8) -> Path:
         """Write the picture with its job; a file is replaced in one go or not at all.
 
         Args:

@@ -13,7 +13,7 @@ from entoptic.models import prepare
 from entoptic.recipes import plan_dream, plan_redo
 from entoptic.resample import octave_sizes
 
-ONE_OCTAVE = {"octaves": 1, "jitter": 0, "steps": 10, "step_size": 0.01}
+ONE_OCTAVE = {"octaves": 1, "jitter": 0, "steps": 10, "step_size": 0.01, "smoothing": 0.0}
 
 
 @pytest.fixture(scope="module")

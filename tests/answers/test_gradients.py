@@ -63,7 +63,7 @@ def test_the_gradient_equals_finite_differences(name: str) -> None:
     bound = bind(OBJECTIVES[name], network, (HEIGHT, WIDTH))
     run = prepare(network, bound.layers(), torch.device("cpu"))
     guides = {
-        reference: network.activations(GUIDE.image, [reference.layer])[reference.layer]
+        reference: network.activations(GUIDE.image.double(), [reference.layer])[reference.layer]
         for reference in bound.references()
     }
     assert all(isinstance(reference, Reference) for reference in guides)

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -174,7 +174,7 @@ def _outputs(starts: list[str | None], show: dict[str, Any], suffix: str) -> lis
         if output is None:
             name = f"{Path(start).stem if start else 'noise'}-{suffix}.png"
             place = Path(given) if given is not None else Path(start or name).parent
-            output = place / name if show["force"] else _free(place / name, taken)
+            output = _free(place / name, taken, force=show["force"])
         _check_output(output, starts, force=show["force"])
         taken.add(output)
         outputs.append(output)
@@ -196,10 +196,10 @@ def _check_output(output: Path, starts: list[str | None], *, force: bool) -> Non
         raise CannotWrite(f"{output} exists; name another file with -o, or replace it with --force")
 
 
-def _free(path: Path, taken: set[Path]) -> Path:
-    """The path itself, or the first of PATH-2, PATH-3, ... that isn't there yet."""
+def _free(path: Path, taken: set[Path], *, force: bool) -> Path:
+    """The path itself, or the first of PATH-2, PATH-3, ... that isn't there, or may be replaced."""
     number, free = 1, path
-    while free.exists() or free in taken:
+    while free in taken or (free.exists() and not force):
         number += 1
         free = path.with_stem(f"{path.stem}-{number}")
     return free
@@ -213,7 +213,7 @@ def _make(plan: Plan, output: Path, show: dict[str, Any]) -> int:
     """
     from entoptic.cli.progress import progress
 
-    bits = int(show["bits"])
+    bits: Literal[8, 16] = 16 if show["bits"] == "16" else 8
     last: Step | None = None
     scores: list[Any] = []
     with _graceful_interrupt() as interrupted, progress(plan, output.name, show["quiet"]) as tell:
@@ -222,7 +222,9 @@ def _make(plan: Plan, output: Path, show: dict[str, Any]) -> int:
             scores.append(step.scores)
             tell(step)
             if show["every"] and len(scores) % show["every"] == 0 and len(scores) < plan.count:
-                _save_frame(plan, last, scores, output, bits)
+                frame = output.with_stem(f"{output.stem}-{len(scores):0{len(str(plan.count))}}")
+                frame = _free(frame, set(), force=show["force"])
+                plan.result(last, scores).save(frame, bits=bits)
             if interrupted():
                 break
     result = plan.result(last, scores)
@@ -232,12 +234,6 @@ def _make(plan: Plan, output: Path, show: dict[str, Any]) -> int:
         click.echo(f"Interrupted after {len(scores)} of {plan.count} steps; saved.", err=True)
         return 130
     return 0
-
-
-def _save_frame(plan: Plan, last: Step, scores: list[Any], output: Path, bits: int) -> None:
-    digits = len(str(plan.count))
-    frame = output.with_stem(f"{output.stem}-{len(scores):0{digits}}")
-    plan.result(last, scores).save(frame, bits=bits)
 
 
 def _report(result: Result, output: Path, show: dict[str, Any]) -> None:

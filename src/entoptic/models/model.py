@@ -40,6 +40,7 @@ class Model:
         synsets: WordNet numbers of its classes in order, if it has them.
         addresses: names of layers to paths of submodules, where they differ.
         logits: address of the scores of the classes before any softmax.
+        notes: what the user should know of it, such as what is guessed.
     """
 
     module: nn.Module
@@ -49,6 +50,7 @@ class Model:
     synsets: tuple[str, ...] | None = None
     addresses: Mapping[str, str] | None = None
     logits: str = OUTPUT
+    notes: tuple[str, ...] = ()
     _tables: dict[tuple[int, int], probe.Table] = field(default_factory=dict, repr=False)
 
     @classmethod

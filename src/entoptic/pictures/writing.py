@@ -123,7 +123,7 @@ def write(
             f" {_LONGEST[kind]} pixels; write .png"
         )
     text = None if job is None else checked_job(job)
-    _replace(path, _encoded(kind, samples, text, quality))
+    replace_file(path, _encoded(kind, samples, text, quality))
     return Path(path)
 
 
@@ -149,8 +149,12 @@ def _refused(path: PathLike, error: OSError | ValueError) -> str:
     return f"{shown(path)} can't be written ({reason}); choose another place or make room"
 
 
-def _replace(path: PathLike, data: bytes) -> None:
-    """Write beside the target, then rename: no reader ever sees half a file."""
+def replace_file(path: PathLike, data: bytes) -> None:
+    """Write beside the target, then rename: no reader ever sees half a file.
+
+    Raises:
+        CannotWrite: with what to do; the file is as it was.
+    """
     target = _target(path)
     draft = target.with_name(f".entoptic-{secrets.token_hex(8)}.tmp")
     try:

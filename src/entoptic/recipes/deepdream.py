@@ -39,6 +39,7 @@ class DreamSettings:
         steps: of each octave.
         step_size: how far the pixels move in one step, on average; 1 is from black to white.
         norm: what that average is, see `climb`.
+        smoothing: of the gradient, in pixels, see `smoothed`: large shapes gain on fine grain.
         jitter: largest shift before each step, in pixels.
         strength: a factor for the step size.
         size: long side of the result in pixels; None keeps the photo's.
@@ -55,6 +56,7 @@ class DreamSettings:
     steps: int = 10
     step_size: float = 1.5 / 255
     norm: Norm = "mean_abs"
+    smoothing: float = 0.0
     jitter: int = 32
     strength: float = 1.0
     size: int | None = None
@@ -67,6 +69,8 @@ class DreamSettings:
         _real("octave scale", self.octave_scale, above=1, most=100)
         _real("step size", self.step_size, above=0, most=1000)
         _real("strength", self.strength, above=0, most=1000)
+        if self.smoothing != 0:
+            _real("smoothing", self.smoothing, above=0, most=100)
         if self.norm not in NORMS:
             raise BadSetting(f"no norm {self.norm!r}; there are {', '.join(NORMS)}")
         if self.size is not None:
@@ -107,7 +111,7 @@ class Plan:
         how = self.settings
         photo = self.photo.image.to(self.device)
         rng = torch.Generator().manual_seed(self.job.seed)
-        rule = climb(how.step_size * how.strength, how.norm)
+        rule = climb(how.step_size * how.strength, how.norm, how.smoothing)
         detail: Tensor | None = None
         for octave, (height, width) in enumerate(self.sizes):
             base = _resized(photo, height, width)

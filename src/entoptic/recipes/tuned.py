@@ -17,7 +17,7 @@ class Tuned:
 
     Args:
         objective: an expression.
-        octaves, octave_scale, steps, step_size: as in `DreamSettings`.
+        octaves, octave_scale, steps, step_size, smoothing: as in `DreamSettings`.
     """
 
     objective: str
@@ -25,10 +25,11 @@ class Tuned:
     octave_scale: float = 1.4
     steps: int = 10
     step_size: float = 1.5 / 255
+    smoothing: float = 0.0
 
 
 TUNED: Mapping[str, Tuned] = {
-    "squeezenet1_1": Tuned("energy('fire7') + 2 * energy('fire9')", octaves=6, steps=16),
+    "squeezenet1_1": Tuned("energy('fire7') + 2 * energy('fire9')", octaves=5, smoothing=1.0),
     "efficientnet_lite0": Tuned("energy('blocks.4')", octaves=5),
 }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from entoptic.errors import UnknownModel
 from entoptic.models.model import Model
-from entoptic.models.sources import embedded, python, timm, torchvision
+from entoptic.models.sources import embedded, graphs, python, timm, torchvision
 from entoptic.models.sources.spec import Spec
 from entoptic.registry import Registry
 
@@ -54,6 +54,10 @@ _register(
     torchvision.torchvision,
 )
 _register(python.FORM, "what your own function returns; this runs code", python.python)
+_register(graphs.ONNX_FORM, "a file of ONNX", graphs.load_graph)
+_register(graphs.CAFFE_FORM, "files of Caffe, such as the first DeepDream's", graphs.load_graph)
+_register(graphs.MXNET_FORM, "files of MXNet", graphs.load_graph)
+_register(graphs.TENSORFLOW_FORM, "a frozen graph of TensorFlow 1", graphs.load_graph)
 
 
 def load(spec: str = DEFAULT) -> Model:

@@ -1,0 +1,6 @@
+"""The one road from ONNX to torch."""
+
+from entoptic.models.onnx.build import Imported, from_graph
+from entoptic.models.onnx.graph import load_graph
+
+__all__ = ["Imported", "from_graph", "load_graph"]

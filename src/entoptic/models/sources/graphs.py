@@ -1,0 +1,178 @@
+"""Networks in files of ONNX, Caffe, MXNet and TensorFlow: all come by way of one ONNX graph."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from entoptic.errors import BadModelFile, PictureTooSmall
+from entoptic.layers import Layer
+from entoptic.models.model import Model
+from entoptic.models.preprocess import Preprocess
+from entoptic.models.sources.labels import labels_of
+from entoptic.models.sources.spec import Spec
+
+if TYPE_CHECKING:
+    import onnx
+
+    from entoptic.models.onnx import Imported
+
+ONNX_FORM = "onnx:FILE.onnx"
+CAFFE_FORM = "caffe:DEPLOY.prototxt+WEIGHTS.caffemodel"
+MXNET_FORM = "mxnet:NAME-symbol.json+NAME-0000.params"
+TENSORFLOW_FORM = "tensorflow:FROZEN.pb"
+
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# The means of the VGG networks, which MXNet's first model gallery took over.
+_GALLERY_MEAN = (123.68, 116.779, 103.939)
+
+
+def onnx_graph(spec: Spec) -> onnx.ModelProto:
+    """The graph of a specification of any of the four sources.
+
+    Raises:
+        BadModelFile: a file is missing, damaged or dangerous, or uses what can't be imported.
+        MissingExtra: the onnx extra isn't installed.
+    """
+    return _READERS[spec.source](spec)
+
+
+def load_graph(spec: Spec) -> Model:
+    """A Model of a specification of any of the four sources."""
+    from entoptic.models.onnx import from_graph
+
+    spec.only(["labels"])
+    try:
+        imported = from_graph(onnx_graph(spec))
+    except BadModelFile as error:
+        if spec.rest in str(error):
+            raise
+        raise BadModelFile(f"{spec.rest}: {error}") from None
+    channels = imported.input_shape[1:2]
+    if channels not in ((3,), (None,)):
+        raise BadModelFile(
+            f"{spec.rest} takes {channels[0] if channels else 'no'} channels; "
+            "entoptic shows networks pictures of 3"
+        )
+    model = Model(
+        imported.module,
+        _preprocess(spec.source, imported),
+        spec.text,
+        addresses=imported.addresses,
+        logits=imported.logits or imported.output,
+        notes=_guessed(imported.metadata),
+    )
+    labels, synsets, notes = labels_of(_classes(model), spec.options)
+    return replace(model, labels=labels, synsets=synsets, notes=(*model.notes, *notes))
+
+
+def _classes(model: Model) -> int | None:
+    """How many classes a network has, as far as its last layer tells."""
+    try:
+        info = model.info(Layer(model.logits), model.preprocess.size)
+    except PictureTooSmall:
+        return None
+    return info.channels if math.prod(info.shape[2:]) == 1 else None
+
+
+def _read_onnx(spec: Spec) -> onnx.ModelProto:
+    from entoptic.models.onnx import load_graph as read
+
+    (file,) = spec.files(1, ONNX_FORM)
+    return read(file)
+
+
+def _read_caffe(spec: Spec) -> onnx.ModelProto:
+    from entoptic.models.caffe import read_caffe
+
+    prototxt, caffemodel = spec.files(2, CAFFE_FORM)
+    return read_caffe(prototxt, caffemodel)
+
+
+def _read_mxnet(spec: Spec) -> onnx.ModelProto:
+    from entoptic.models.mxnet import read_mxnet
+
+    symbol, params = spec.files(2, MXNET_FORM)
+    return read_mxnet(symbol, params)
+
+
+def _read_tensorflow(spec: Spec) -> onnx.ModelProto:
+    from entoptic.models.tensorflow import read_tensorflow
+
+    (file,) = spec.files(1, TENSORFLOW_FORM)
+    return read_tensorflow(file)
+
+
+_READERS = {
+    "onnx": _read_onnx,
+    "caffe": _read_caffe,
+    "mxnet": _read_mxnet,
+    "tensorflow": _read_tensorflow,
+}
+
+
+def _preprocess(source: str, imported: Imported) -> Preprocess:
+    """What the file says of its preprocessing; for the rest what is usual where it comes from."""
+    said = imported.metadata
+    usual = _usual(source, imported)
+    return Preprocess(
+        size=_size(imported) or usual.size,
+        mean=_three(said, "entoptic.mean") or usual.mean,
+        std=_three(said, "entoptic.std") or usual.std,
+        scale=float(said.get("entoptic.scale", usual.scale)),
+        order=said.get("entoptic.channel_order", usual.order),
+    )
+
+
+def _usual(source: str, imported: Imported) -> Preprocess:
+    # Gluon, MXNet's second model gallery, ends the names of its operators so; it normalises as
+    # torchvision does. The first gallery didn't.
+    gluon = any(name.endswith("_fwd") for name in imported.addresses)
+    if source == "mxnet" and not gluon:
+        return Preprocess(mean=_GALLERY_MEAN, std=(1.0, 1.0, 1.0), scale=255.0)
+    return Preprocess(mean=_IMAGENET_MEAN, std=_IMAGENET_STD)
+
+
+def _size(imported: Imported) -> tuple[int, int] | None:
+    said = imported.metadata.get("entoptic.input_size", "").split(",")
+    if len(said) == 2:
+        return int(said[0]), int(said[1])
+    match imported.input_shape:
+        case (_, _, int(height), int(width)):
+            return height, width
+    return None
+
+
+def _three(said: Mapping[str, str], key: str) -> tuple[float, ...] | None:
+    return tuple(float(part) for part in said[key].split(",")) if key in said else None
+
+
+def _guessed(said: Mapping[str, str]) -> tuple[str, ...]:
+    if said.get("entoptic.preprocess") == "file":
+        return ()
+    return (
+        "the preprocessing is a guess, since the file doesn't say; correct it by "
+        "?mean=...&std=...&scale=...&order=RGB|BGR&size=HxW",
+    )
+
+
+def save_graph(graph: onnx.ModelProto, path: Path) -> None:
+    """Check a graph and write it as an ONNX file, in one go or not at all.
+
+    Raises:
+        CannotWrite: with what to do.
+        BadModelFile: the graph breaks a rule of ONNX.
+    """
+    import onnx
+
+    from entoptic.pictures.writing import replace_file
+
+    try:
+        onnx.checker.check_model(graph, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadModelFile(f"the graph breaks a rule of ONNX: {reason}") from None
+    replace_file(path, graph.SerializeToString())

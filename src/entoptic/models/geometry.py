@@ -139,15 +139,16 @@ def _moved(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
 
 def _sliced(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
     """Every second row, or a part of them."""
-    if found.axes is None:
+    axes = found.axes
+    if axes is None:
         return None
     axis = args[1] % out.ndim if len(args) > 1 else 0
     step = args[4] if len(args) > 4 else 1
-    if axis == found.axes[0]:
+    if axis == axes[0]:
         found = replace(found, rows=found.rows.windowed(1, step))
-    elif axis == found.axes[1]:
+    elif axis == axes[1]:
         found = replace(found, columns=found.columns.windowed(1, step))
-    return found.at(out, found.axes)
+    return found.at(out, axes)
 
 
 def _mixed(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:

@@ -36,14 +36,7 @@ def layout_of(
         return None, None
     if shape[0] != 1:
         return ("LNC" if shape[1] == 1 else "NLC"), None
-    for grid in _latest_first(grids):
-        if prod(grid) == shape[1]:
-            return "NLC", grid
-        if prod(grid) == shape[2]:
-            return "NCL", grid
-    return "NLC", next(
-        (grid for grid in _latest_first(grids) if 0 < shape[1] - prod(grid) <= _MOST_PREFIX), None
-    )
+    return _tokens(shape[1], shape[2], grids)
 
 
 def arranged(value: Tensor, info: LayerInfo) -> Tensor:
@@ -71,6 +64,32 @@ def arranged(value: Tensor, info: LayerInfo) -> Tensor:
     return value
 
 
+def _tokens(
+    first: int, second: int, grids: Sequence[tuple[int, int]]
+) -> tuple[Layout, tuple[int, int] | None]:
+    """Which of two axes are tokens, and the grid that has so many places.
+
+    Maps that the network has come by say more than their halves. Tokens come before channels in
+    nearly every network; that numbers of channels are those of places happens (384 is 16x24).
+    """
+    maps, halves = list(reversed(grids)), list(_halves(grids))
+    found = _near(first, maps)
+    if found is None and (across := _near(second, maps, most=0)) is not None:
+        return "NCL", across
+    return "NLC", found or _near(first, halves, most=0)
+
+
+def _near(
+    tokens: int, grids: Sequence[tuple[int, int]], most: int = _MOST_PREFIX
+) -> tuple[int, int] | None:
+    """The grid with so many places, or with fewer by at most a number."""
+    for spare in (0, most):
+        for grid in grids:
+            if 0 <= tokens - prod(grid) <= spare:
+                return grid
+    return None
+
+
 def _rows_and_columns(
     shape: tuple[int, ...], grids: Sequence[tuple[int, int]]
 ) -> tuple[int, int] | None:
@@ -82,12 +101,11 @@ def _rows_and_columns(
 
 def is_grid(places: tuple[int, ...] | None, grids: Sequence[tuple[int, int]]) -> bool:
     """Whether rows and columns are those of a map that the network has come by, or of its half."""
-    return places in set(_latest_first(grids))
+    return places in grids or places in set(_halves(grids))
 
 
-def _latest_first(grids: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:
-    """The grids, then their halves: tokens are thinned out without becoming a map."""
-    yield from reversed(grids)
+def _halves(grids: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:
+    """What becomes of grids, the latest first, where tokens are thinned out without being a map."""
     for rows, columns in reversed(grids):
         while rows > 1 and columns > 1:
             rows, columns = -(-rows // 2), -(-columns // 2)

@@ -17,6 +17,9 @@ from entoptic.models.geometry import Geometry, Places, places
 from entoptic.models.layout import is_grid, layout_of
 from entoptic.models.taps import first_tensor
 
+# Modules after which tokens are no longer in reading order, as in timm's Hiera.
+_SHUFFLES = ("Unroll",)
+
 
 @dataclass(frozen=True)
 class Table:
@@ -57,6 +60,8 @@ def table(
             rows[Layer(name, "output", calls[name])] = _info(layer, output, size, grids)
             rows[Layer(name, "input", calls[name])] = _info(layer, inputs, size, grids)
             calls[name] += 1
+            if type(layer).__name__ in _SHUFFLES:
+                grids.clear()
 
         return hook
 

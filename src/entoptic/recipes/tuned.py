@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from entoptic.errors import BadSetting
@@ -70,24 +72,46 @@ def _middle(model: Model) -> Objective:
         blocks = _longest_series(alike, model)
         if len(blocks) > 1:
             return energy(blocks[(len(blocks) - 1) // 2])
-    # A whole stage rather than a part of the next one's first block.
-    depth = min(map(_depth, alike))
-    return energy([layer for layer in alike if _depth(layer) == depth][-1])
+    return energy(_last_stage(alike, model))
+
+
+def _last_stage(layers: Sequence[Layer], model: Model) -> Layer:
+    """The module that holds the most of some layers, which is a stage; else the outermost layer.
+
+    The last, where several are alike.
+    """
+    backwards = list(reversed(layers))
+    if model.addresses is None:
+        inside = Counter(parent for layer in layers for parent in _parents(layer))
+        stage = max(backwards, key=lambda layer: inside[layer.name])
+        if inside[stage.name]:
+            return stage
+    return min(backwards, key=lambda layer: _depth(layer, model))
+
+
+def _parents(layer: Layer) -> Iterator[str]:
+    """Names of the modules that a layer lies in, if names are paths."""
+    parts = layer.name.split(".")
+    return (".".join(parts[:count]) for count in range(1, len(parts)))
 
 
 def _longest_series(layers: Sequence[Layer], model: Model) -> list[Layer]:
-    """The most layers of a kind whose names differ only by the number at their end: `blocks.0`."""
+    """The most layers of a kind whose names differ by nothing but one number: `blocks.0`, ...
+
+    The outermost, where several are alike.
+    """
     table = model.layers()
     series: dict[tuple[str, str], list[Layer]] = {}
     for layer in layers:
-        stem = layer.name.rstrip("0123456789")
-        if stem != layer.name and layer.call == 0:
+        for number in re.finditer(r"\d+", layer.name) if layer.call == 0 else ():
+            stem = f"{layer.name[: number.start()]}#{layer.name[number.end() :]}"
             series.setdefault((stem, table[layer].kind), []).append(layer)
-    return max(series.values(), key=len, default=[])
+    return max(series.values(), key=lambda some: (len(some), -_depth(some[0], model)), default=[])
 
 
-def _depth(layer: Layer) -> int:
-    return layer.name.count(".") + layer.name.count("/")
+def _depth(layer: Layer, model: Model) -> int:
+    """How many modules a layer lies in; in files of graphs a name says nothing of that."""
+    return layer.name.count(".") if model.addresses is None else 0
 
 
 def chosen(

@@ -25,8 +25,8 @@ def fitted(model: Model) -> Model:
 
 
 def _takes(model: Model, multiple: int) -> bool:
-    """Whether the network works on pictures that are larger than its own by odd multiples."""
-    height, width = (_odd(side, multiple) for side in model.preprocess.size)
+    """Whether the network works on pictures whose sides are odd multiples, far from its own."""
+    height, width = (_odd(side + side // 2, multiple) for side in model.preprocess.size)
     size = height, width + 2 * multiple
     return probe.table(model.module, model.modules_by_address, size).failure is None
 

@@ -55,14 +55,15 @@ def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> No
 @_JSON
 def models_command(model: str | None, as_json: bool) -> None:
     """List the networks, or tell of one how it wants its pictures and what it dreams of."""
-    from entoptic.models import load, sources
+    from entoptic.models import load
+    from entoptic.models.sources import summaries
 
     if model is None:
-        summaries = {sources[name].form: sources[name].summary for name in sources}
+        found = summaries()
         if as_json:
-            click.echo(json.dumps(summaries))
+            click.echo(json.dumps(found))
         else:
-            _show(("model", "what it is"), list(summaries.items()))
+            _show(("model", "what it is"), list(found.items()))
         return
     from entoptic.recipes.tuned import tuned
 

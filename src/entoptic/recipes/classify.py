@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from entoptic.errors import BadSetting
 from entoptic.layers import LOGITS
@@ -54,7 +55,7 @@ def identify(model: Model, photo: Picture | Image, *, top: int = 5) -> tuple[Gue
     )
 
 
-def _middle(image: Image, height: int, width: int) -> Image:
+def _middle(image: Tensor, height: int, width: int) -> Tensor:
     """The middle of a picture at a network's size; cropped first, so that no size explodes."""
     rows, columns = image.shape[-2:]
     side = min(rows / height, columns / width) * _SHOWN

@@ -231,7 +231,9 @@ def plan_dream(
         device=str(where),
         made_with={"entoptic": version("entoptic"), "torch": torch.__version__},
     )
-    return Plan(model, bound, start, how, where, sizes, job, (*start.notes, *left_out))
+    return Plan(
+        model, bound, start, how, where, sizes, job, (*model.notes, *start.notes, *left_out)
+    )
 
 
 def _settings(model: Model, given: dict[str, Any]) -> DreamSettings:

@@ -91,6 +91,11 @@ class Spec:
         return self.options.get("weights") == "random"
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of a network with such options."""
+        return ("its weights are random: nobody has trained it",) if self.random else ()
+
+    @property
     def weights(self) -> Path | None:
         """The file of weights that the options name."""
         given = self.options.get("weights")

@@ -84,12 +84,14 @@ def _torch_save(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "weights_only" in str(error) or "Unsupported global" in str(error):
+        if "GLOBAL" in str(error):
             raise BadWeights(
                 f"{path} holds more than plain weights, which could run code; save only the state "
                 "dict: torch.save(net.state_dict(), FILE)"
             ) from None
-        raise BadWeights(f"can't read the weights in {path}: {_first_line(error)}") from None
+        raise BadWeights(
+            f"can't read the weights in {path}: it is damaged, or torch.save didn't write it"
+        ) from None
     except (RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise BadWeights(f"can't read the weights in {path}: {_first_line(error)}") from None
 

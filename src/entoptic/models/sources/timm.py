@@ -46,7 +46,7 @@ def timm(spec: Spec) -> Model:
     module = _build(spec, cfg)
     how = Preprocess(spec.size() or cfg["input_size"][1:], tuple(cfg["mean"]), tuple(cfg["std"]))
     labels, synsets = (None, None) if spec.random else _labels(module, cfg)
-    return fitted(Model(module.eval(), how, spec.text, labels, synsets))
+    return fitted(Model(module.eval(), how, spec.text, labels, synsets, notes=spec.notes))
 
 
 def _check_name(spec: Spec) -> None:
@@ -55,8 +55,10 @@ def _check_name(spec: Spec) -> None:
     name, _, tag = spec.rest.partition(".")
     if is_model(name) and (not tag or spec.rest in list_pretrained(f"{name}.*")):
         return
-    known = list_pretrained(f"{name}.*") if is_model(name) else list_models()
-    hint = did_you_mean(spec.rest, known) or "; timm.list_models() lists them"
+    if is_model(name):
+        tags = [each.partition(".")[2] for each in list_pretrained(f"{name}.*")]
+        raise UnknownModel(f"timm has no weights {tag!r} of {name}; there are {', '.join(tags)}")
+    hint = did_you_mean(spec.rest, list_models()) or "; timm.list_models() lists them"
     raise UnknownModel(f"timm has no network {spec.rest!r}{hint}")
 
 

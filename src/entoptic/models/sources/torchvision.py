@@ -41,7 +41,8 @@ def torchvision(spec: Spec) -> Model:
     weights = models.get_model_weights(spec.rest).DEFAULT
     labels = None if spec.random else tuple(weights.meta["categories"])
     module = _built(spec, weights).eval()
-    return fitted(Model(module, _preprocess(weights, module), spec.text, labels))
+    how = _preprocess(weights, module)
+    return fitted(Model(module, how, spec.text, labels, notes=spec.notes))
 
 
 def _preprocess(weights: Any, module: nn.Module) -> Preprocess:

@@ -85,7 +85,7 @@ def measure(name: str, steps: int = 2) -> Found:
     (layer,) = ent.parse(objective).layers()
     size = how.size if how.fixed_size else SIZE
     begin = time.perf_counter()
-    result = dream(model, noise=size, octaves=1, steps=steps, device="cpu")
+    result = dream(model, noise=size, octaves=1, steps=steps, jitter=0, device="cpu")
     seconds = (time.perf_counter() - begin) / steps
     table = model.layers()
     return Found(model, objective, table[layer], len(table), size, result.scores, seconds)

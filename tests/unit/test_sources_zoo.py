@@ -23,6 +23,7 @@ from entoptic.errors import (
 )
 from entoptic.layers import Layer
 from entoptic.models import load
+from entoptic.models.sources.spec import Spec
 from entoptic.models.sources.statedict import read_state_dict
 from entoptic.recipes import identify
 
@@ -274,11 +275,12 @@ def test_a_network_of_one_size_says_which_and_what_to_do() -> None:
 
 
 def test_a_network_of_one_size_can_be_made_for_another() -> None:
-    model = load("timm:beit_base_patch16_224?weights=random&size=64x96")
+    model = load("timm:cait_xxs24_224?weights=random&size=64x96")
     assert model.preprocess.size == (64, 96)
     assert model.layers("blocks.0")[Layer("blocks.0")].grid == (4, 6)
 
 
 def test_a_size_that_a_network_does_not_take_is_refused() -> None:
-    with pytest.raises(BadSetting, match="takes only pictures of 224x224"):
-        load("torchvision:vit_b_32?weights=random&size=64x64")
+    model = ent.Model.wrap(nn.Conv2d(3, 1, 1), preprocess=ent.Preprocess(fixed_size=True))
+    with pytest.raises(BadSetting, match=r"takes only pictures of 224x224 \(height x width\)"):
+        Spec.parse("torchvision:vit_b_32?size=64x64").overridden(model)

@@ -61,6 +61,9 @@ def _middle(model: Model) -> Objective:
         if info.stride and info.places and min(info.places) > 1
     }
     if not strides:
+        blocks = _longest_series(list(model.layers()), model)
+        if len(blocks) > 1:
+            return energy(blocks[(len(blocks) - 1) // 2])
         raise BadSetting(
             f"no layer of {model.source} suggests itself for a dream; name one with --layer "
             "(`entoptic layers` lists them)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from entoptic.errors import BadSetting
@@ -84,18 +84,16 @@ def _last_stage(layers: Sequence[Layer], model: Model) -> Layer:
     The last, where several are alike.
     """
     backwards = list(reversed(layers))
-    if model.addresses is None:
-        inside = Counter(parent for layer in layers for parent in _parents(layer))
-        stage = max(backwards, key=lambda layer: inside[layer.name])
-        if inside[stage.name]:
-            return stage
-    return min(backwards, key=lambda layer: _depth(layer, model))
+    inside = Counter(parent for layer in layers for parent in _parents(layer, model))
+    stage = max(backwards, key=lambda layer: inside[layer.name])
+    return stage if inside[stage.name] else min(backwards, key=lambda layer: _depth(layer, model))
 
 
-def _parents(layer: Layer) -> Iterator[str]:
-    """Names of the modules that a layer lies in, if names are paths."""
+def _parents(layer: Layer, model: Model) -> list[str]:
+    """Names of the modules that a layer lies in; files of graphs may know of none."""
     parts = layer.name.split(".")
-    return (".".join(parts[:count]) for count in range(1, len(parts)))
+    paths = [".".join(parts[:count]) for count in range(1, len(parts))]
+    return [path for path in paths if path in model.names]
 
 
 def _longest_series(layers: Sequence[Layer], model: Model) -> list[Layer]:
@@ -113,8 +111,7 @@ def _longest_series(layers: Sequence[Layer], model: Model) -> list[Layer]:
 
 
 def _depth(layer: Layer, model: Model) -> int:
-    """How many modules a layer lies in; in files of graphs a name says nothing of that."""
-    return layer.name.count(".") if model.addresses is None else 0
+    return len(_parents(layer, model))
 
 
 def chosen(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from entoptic.errors import UnknownModel, did_you_mean
 from entoptic.models.model import Model
-from entoptic.models.sources import embedded, graphs, python, timm, torchvision
+from entoptic.models.sources import embedded, export, graphs, python, timm, torchvision
 from entoptic.models.sources.source import Source, plugin, plugins
 from entoptic.models.sources.spec import Spec
 from entoptic.registry import Registry
@@ -38,6 +38,7 @@ _register(
     "one of torchvision's networks, such as torchvision:googlenet",
     torchvision.torchvision,
 )
+_register(export.FORM, "a file of torch.export", export.export)
 _register(python.FORM, "what your own function returns; this runs code", python.python)
 _register(graphs.ONNX_FORM, "a file of ONNX", graphs.load_graph)
 _register(graphs.CAFFE_FORM, "files of Caffe, such as the first DeepDream's", graphs.load_graph)

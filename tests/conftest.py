@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from pkgutil import iter_modules
 
 import pytest
-from jaxtyping import install_import_hook
+from jaxtyping import config, install_import_hook
 
-# From here on every function of entoptic that is imported checks its annotations, axes included;
-# but for the command's, which name classes that are imported only when work begins.
+# From here on every function of entoptic that is imported checks its annotations, axes included.
+# Not so the command's, which name classes that are imported only when work begins, and the embedded
+# networks', which are traced with stand-ins for tensors.
 _SOURCE = Path(__file__).parents[1] / "src" / "entoptic"
-install_import_hook(
-    [f"entoptic.{each.name}" for each in iter_modules([str(_SOURCE)]) if each.name != "cli"],
-    "typechecker.checked",
-)
+_checked = [
+    prefix + each.name
+    for folder, prefix in ((_SOURCE, "entoptic."), (_SOURCE / "models", "entoptic.models."))
+    for each in iter_modules([str(folder)])
+    if each.name not in ("cli", "models", "networks")
+]
+install_import_hook(_checked, "typechecker.checked")
 
 _DATA = Path(
     os.environ.get("ENTOPTIC_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")
@@ -34,3 +38,11 @@ def shared() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Annotations go unchecked, as they do for users: what a wrong argument meets there."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)

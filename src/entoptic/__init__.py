@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from entoptic.ascent import Step, ascend
     from entoptic.canvas import Canvas, Pixels
     from entoptic.errors import EntopticError
+    from entoptic.gradients import gradient, jacobian
     from entoptic.jobs import Job, Result
     from entoptic.layers import Layer, LayerInfo
     from entoptic.models import Model, Preprocess, load
@@ -45,6 +46,7 @@ _HOMES = {
     "canvas": ("Canvas", "Pixels"),
     "steprules": ("adam", "climb"),
     "errors": ("EntopticError",),
+    "gradients": ("gradient", "jacobian"),
     "jobs": ("Job", "Result"),
     "layers": ("Layer", "LayerInfo"),
     "models": ("Model", "Preprocess", "load"),
@@ -89,6 +91,8 @@ __all__ = [
     "climb",
     "dream",
     "energy",
+    "gradient",
+    "jacobian",
     "l2",
     "load",
     "logit",

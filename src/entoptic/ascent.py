@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -87,7 +88,7 @@ def ascend(
         raise BadSetting(f"the canvas {type(canvas).__name__} has no parameters to change")
     bound = bind(objective, model, (image.shape[-2], image.shape[-1]))
     prepared = prepare(model, bound.layers(), image.device)
-    guides = _guides(bound, model, image)
+    guides = guide_activations(bound, model, image)
     rng = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
     rule = (optimizer or adam())(parameters)
 
@@ -98,28 +99,34 @@ def ascend(
         picture = canvas()
         for transform in transforms:
             picture = transform(picture, rng)
-        return bound(_joined(activations(picture), guides))
+        return bound(joined(activations(picture), guides))
 
     watch = _Watch(parameters, lambda: _diagnosis(bound, activations, guides, canvas))
     return _steps(canvas, score, rule, watch, steps)
 
 
-def _joined(acts: Mapping[Layer, Tensor], guides: Activations) -> Activations:
+def joined(acts: Mapping[Layer, Tensor], guides: Activations) -> Activations:
+    """Activations of the picture and of the guides, as an objective wants them."""
     joined: dict[Layer | Reference, Tensor] = dict(guides)
     for layer, value in acts.items():
         joined[layer] = value
     return joined
 
 
-def bind(objective: Objective, model: Model, size: tuple[int, int]) -> Objective:
+def bind(
+    objective: Objective,
+    model: Model,
+    size: tuple[int, int],
+    read_guide: Callable[[str], Picture] = read,
+) -> Objective:
     """An objective with its names resolved and checked for a picture of (height, width).
 
-    Binding what is bound already changes nothing.
+    Binding what is bound already changes nothing. Guides are read by `read_guide`.
 
     Raises:
         UnknownLayer, ChannelOutOfRange, UnknownLabel, PictureTooSmall: with what to do.
     """
-    bound = objective.bound(_Sized(model, size))
+    bound = objective.bound(_Sized(model, size, read_guide))
     layers = bound.layers()
     if not layers:
         raise BadSetting(f"{objective!r} asks for no layer, so that nothing can climb it")
@@ -137,7 +144,7 @@ def _steps(
 ) -> Iterator[Step]:
     scores: Scores | None = None
 
-    def closure() -> float:
+    def closure() -> Any:
         nonlocal scores
         rule.zero_grad(set_to_none=True)
         with torch.enable_grad():
@@ -145,9 +152,10 @@ def _steps(
             loss = -scores.sum()
             watch.check(loss)
             torch.autograd.backward(loss)
+        watch.look(index, last=index == steps - 1)
         scores = scores.detach()
-        # Rules want a number, but none looks at it; the true one would wait for the device.
-        return 0.0
+        # Left on the device: most rules don't look at it, and need not wait.
+        return loss.detach()
 
     def image() -> Image:
         with torch.no_grad():
@@ -157,7 +165,6 @@ def _steps(
     for index in range(steps):
         rule.step(closure)
         canvas.constrain()
-        watch.look(index, last=index == steps - 1)
         assert scores is not None
         yield Step(index, scores, image)
 
@@ -168,6 +175,7 @@ class _Sized:
 
     model: Model
     size: tuple[int, int]
+    read_guide: Callable[[str], Picture]
 
     def resolve(self, layer: Layer) -> Layer:
         return self.model.resolve(layer)
@@ -179,13 +187,14 @@ class _Sized:
         return self.model.label(name)
 
     def guide(self, name: str) -> Picture:
-        return read(name)
+        return self.read_guide(name)
 
 
 class _Watch:
     """Sees to it that gradients are finite and that something moves.
 
-    Looking waits for the device, so it looks after the steps 1, 2, 4, 8, ... and after the last.
+    Looking waits for the device, so it looks in the steps 1, 2, 4, 8, ... and in the last, before
+    the canvas is moved.
     Nothing is missed between: a gradient that isn't finite spoils the picture, and with it every
     gradient from then on.
     """
@@ -201,14 +210,14 @@ class _Watch:
             raise DeadGradient(f"the score doesn't depend on the picture; {self.diagnosis()}")
 
     def look(self, index: int, *, last: bool) -> None:
-        """Raise what has gone wrong, after the steps at which it looks."""
+        """Raise what has gone wrong, in the steps in which it looks."""
         done = index + 1
         if done & index and not last:
             return
         gradients = [each.grad.flatten(1) for each in self.parameters if each.grad is not None]
         if not all(bool(each.isfinite().all()) for each in gradients):
             raise NonFiniteGradient(
-                f"the gradient isn't finite after {done} steps; {self.diagnosis()}; "
+                f"the gradient isn't finite in step {done}; {self.diagnosis()}; "
                 "try a smaller step, or another picture"
             )
         moves = torch.stack([each.any(1) for each in gradients]).any(0)
@@ -242,11 +251,13 @@ def _diagnosis(
     for layer, value in sorted(acts.items()):
         if not value.any():
             return f"{str(layer)!r} is zero everywhere"
-    return f"{objective!r} is {objective(_joined(acts, guides)).tolist()} there"
+    return f"{objective!r} is {objective(joined(acts, guides)).tolist()} there"
 
 
 @torch.no_grad()
-def _guides(objective: Objective, model: Model, like: Image) -> Mapping[Layer | Reference, Tensor]:
+def guide_activations(
+    objective: Objective, model: Model, like: Image
+) -> Mapping[Layer | Reference, Tensor]:
     """The activations of the guides, each run once, where and how precisely the picture is."""
     found: dict[Layer | Reference, Tensor] = {}
     by_guide: dict[str | Picture, set[Layer]] = {}

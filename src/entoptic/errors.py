@@ -85,6 +85,16 @@ class NoPath(EntopticError, ValueError):
     """A gradient of something with respect to something that it doesn't depend on."""
 
 
+def one_line(text: str, most: int = 80) -> str:
+    """What a user gave, on one line and not too long for a message.
+
+    >>> one_line("energy('fire7')   + energy('fire9')", most=20)
+    "energy('fire7') +..."
+    """
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
 def did_you_mean(given: str, known: Iterable[str]) -> str:
     """The tail of a message that suggests the nearest known name.
 

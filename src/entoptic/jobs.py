@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from entoptic import pictures
-from entoptic.errors import NoJob
+from entoptic.errors import NoJob, one_line
 from entoptic.types import Alpha, Image, PathLike
 
 FORMAT = 1
@@ -58,8 +58,8 @@ class Job:
     made_with: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """The text that a picture carries."""
-        return json.dumps({"entoptic": FORMAT} | asdict(self), ensure_ascii=False)
+        """The text that a picture carries; in ASCII, since a file's name needn't be Unicode."""
+        return json.dumps({"entoptic": FORMAT} | asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Job:
@@ -72,7 +72,7 @@ class Job:
             raw = json.loads(text)
         except (ValueError, RecursionError):
             raise NoJob("the job in the picture is damaged; it can't be made again") from None
-        if not isinstance(raw, dict) or not isinstance(raw.get("entoptic"), int):
+        if not isinstance(raw, dict) or type(raw.get("entoptic")) is not int:
             raise NoJob("the picture carries something that isn't a job of entoptic")
         if raw["entoptic"] > FORMAT:
             raise NoJob("the picture was made by a newer entoptic; update it to make it again")
@@ -104,8 +104,13 @@ assert set(_SHAPES) == {each.name for each in fields(Job)}
 
 
 def _checked(name: str, value: Any) -> Any:
-    if not isinstance(value, _SHAPES[name]) or isinstance(value, bool):
-        raise NoJob(f"the job in the picture is damaged: {name!r} is {value!r}")
+    wrong = not isinstance(value, _SHAPES[name]) or isinstance(value, bool)
+    if name == "stopped_after" and isinstance(value, int):
+        wrong |= value < 0
+    if name == "made_with" and isinstance(value, dict):
+        wrong |= not all(isinstance(each, str) for each in value.values())
+    if wrong:
+        raise NoJob(f"the job in the picture is damaged: {name!r} is {one_line(repr(value))}")
     if name == "photo":
         return None if value is None else _source(value)
     if name == "guides":

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from entoptic.errors import UnknownLayer
 
-_ADDRESS = re.compile(r"(?P<name>.+?)(?:#(?P<call>[1-9]\d*))?(?P<input><in>)?", re.DOTALL)
+_ADDRESS = re.compile(r"(?P<name>.+?)(?:#(?P<call>[1-9][0-9]{0,8}))?(?P<input><in>)?", re.DOTALL)
 
 
 @dataclass(frozen=True, order=True)

@@ -22,7 +22,7 @@ Rule: TypeAlias = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 _SIZES: dict[str, Callable[[Tensor], Tensor]] = {
     "mean_abs": lambda gradient: gradient.abs().mean(1),
     "max_abs": lambda gradient: gradient.abs().amax(1),
-    "std": lambda gradient: gradient.std(1, correction=0),
+    "std": lambda gradient: _spread(gradient),
     "l2": lambda gradient: gradient.norm(dim=1),
 }
 
@@ -71,6 +71,12 @@ def normalised(gradient: Tensor, norm: Norm) -> Tensor:
     return gradient / size.where(size > 0, torch.inf)
 
 
+def _spread(gradient: Tensor) -> Tensor:
+    """Standard deviation; 0 where it is but the rounding of equal numbers."""
+    spread = gradient.std(1, correction=0)
+    return spread.where(spread > 1e-6 * gradient.abs().amax(1), 0)
+
+
 def smoothed(gradient: Tensor, sigma: float) -> Tensor:
     """A gradient plus itself blurred by `sigma` and by twice that: large shapes gain on fine grain.
 
@@ -115,6 +121,11 @@ def climb(step: float = 1.5 / 255, norm: Norm = "mean_abs", smoothing: float = 0
 def adam(learning_rate: float = 0.05) -> Rule:
     """Adam, the rule of most feature visualization.
 
+    Raises:
+        BadSetting: the rate isn't finite and above 0.
+
     Source: Kingma, Ba, 2014; lucid's default rate.
     """
+    if not (math.isfinite(learning_rate) and learning_rate > 0):
+        raise BadSetting(f"a learning rate of {learning_rate}; it must be above 0 and finite")
     return functools.partial(torch.optim.Adam, lr=learning_rate)

@@ -269,9 +269,7 @@ def test_a_network_of_one_size_says_which_and_what_to_do() -> None:
     ):
         ent.dream(model, noise=(96, 128), steps=1)
     result = ent.dream(model, noise=(224, 224), steps=1, octaves=2)
-    assert result.notes[-1] == (
-        "1 octaves of sizes that the network doesn't take are left out (160x160)"
-    )
+    assert result.notes[-1] == ("1 octave of another size than the network's is left out (160x160)")
 
 
 def test_a_network_of_one_size_can_be_made_for_another() -> None:

@@ -1,6 +1,8 @@
-"""Arguments that several commands read in the same way."""
+"""What the user typed, read and shown in the same way by several commands."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from entoptic.errors import BadSetting
 
@@ -19,9 +21,34 @@ def height_and_width(option: str, text: str) -> tuple[int, int]:
     (512, 768)
     """
     height, _, width = text.lower().partition("x")
-    # More digits than any picture has, and than int() wants to read.
-    if all(each.isascii() and each.isdigit() and len(each) < 10 for each in (height, width)):
+    # A million pixels along a side is more than any picture has.
+    if all(each.isascii() and each.isdigit() and len(each) < 7 for each in (height, width)):
         sides = int(height), int(width)
         if all(sides):
             return sides
     raise BadSetting(f"{option} is {text!r}; it wants HEIGHTxWIDTH, such as 512x768")
+
+
+def quoted(path: str | Path) -> str:
+    """A path as messages show it.
+
+    >>> quoted(Path("sky.jpg"))
+    "'sky.jpg'"
+    """
+    return repr(str(path))
+
+
+# As long as a message gets; it is its middle that is left out, since its end says what to do.
+_START, _END = 400, 160
+
+
+def one_line(text: str) -> str:
+    r"""A message on one line that no terminal stumbles over, and that a screen has room for.
+
+    >>> one_line("no\nlayer \x1b[31m")
+    'no layer \\x1b[31m'
+    """
+    line = " ".join(text.split())
+    if len(line) > _START + _END:
+        line = f"{line[:_START]} ... {line[-_END:]}"
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 import click
 
-from entoptic.cli.dreaming import dream_command, redo_command
+from entoptic.cli.arguments import one_line
+from entoptic.cli.dreaming import INTERRUPTED, dream_command, redo_command
+from entoptic.cli.networks import convert_command, gradient_command
 from entoptic.cli.tables import identify_command, layers_command, models_command
 from entoptic.errors import (
     BadExpression,
@@ -32,7 +35,16 @@ _USAGE = (
 )
 
 
+class _Ordered(click.Group):
+    """Commands in the order of their use, not of the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
 @click.group(
+    cls=_Ordered,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
 Examples:
@@ -40,18 +52,28 @@ Examples:
   entoptic dream sky.jpg --layer fire5          of another layer: finer patterns
   entoptic dream sky.jpg --guide flowers.jpg    of what another picture shows
   entoptic dream --noise 512x768                of nothing at all
+  entoptic redo sky-dream.png --steps 30        a picture again, with changes
   entoptic layers                               what there is to dream of
   entoptic identify cat.jpg                     what the network takes a photo for
-  entoptic redo sky-dream.png --steps 30        a picture again, with changes
+
+\b
+`entoptic COMMAND --help` tells all of a command.
+
+\b
+Exit codes: 0 done; 1 something is wrong with a file or the machine; 2 something
+was typed wrongly; 130 ended by Ctrl-C, with what there was saved.
 """,
 )
 @click.version_option(package_name="entoptic", prog_name="entoptic")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """See what a neural network sees.
 
     entoptic changes a picture so that whatever you choose inside a network grows: the DeepDream of
     a photo, offline and in seconds.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 @click.command("completion")
@@ -77,42 +99,64 @@ for _command in (
     layers_command,
     models_command,
     identify_command,
+    gradient_command,
+    convert_command,
     completion_command,
 ):
     main.add_command(_command)
 
 
 def run() -> None:
-    """Run the command; every error that we know becomes one line and an exit code."""
-    sys.exit(_run())
+    """Run the command; whatever goes wrong becomes one line and an exit code."""
+    sys.exit(outcome())
 
 
-def _run() -> int:
+def outcome(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code.
+
+    Args:
+        arguments: what was typed after `entoptic`; by default what really was.
+    """
     try:
-        code = main.main(prog_name="entoptic", standalone_mode=False)
-    except click.exceptions.Abort:
-        return _interrupted()
-    except KeyboardInterrupt:
-        return _interrupted()
+        code = main.main(arguments, prog_name="entoptic", standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _failed(_told(error), error.exit_code)
     except EntopticError as error:
-        click.echo(f"Error: {error}", err=True)
-        return 2 if isinstance(error, _USAGE) else 1
+        return _failed(str(error), 2 if isinstance(error, _USAGE) else 1)
     except BrokenPipeError:
-        # The reader (head, less) has seen enough; Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader (head, less) has seen enough.
+        _drop_output()
         return 1
+    except OSError as error:
+        _drop_output()
+        return _failed(f"the system refuses: {error}", 1)
     except (MemoryError, RuntimeError) as error:
         if not _out_of_memory(error):
             raise
-        click.echo(
-            "Error: there isn't enough memory for a picture of this size; try a smaller --size",
-            err=True,
+        return _failed(
+            "there isn't enough memory for a picture of this size; try a smaller --size", 1
         )
-        return 1
     return code if isinstance(code, int) else 0
+
+
+def _failed(message: str, code: int) -> int:
+    click.echo(f"Error: {one_line(message)}", err=True)
+    return code
+
+
+def _told(error: click.ClickException) -> str:
+    """What click complains about, on one line with where to read on."""
+    message = error.format_message().rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"{message}; see `{context.command_path} --help`" if context else message
+
+
+def _drop_output() -> None:
+    """Nothing more can be printed; what is waiting to be would make Python complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _out_of_memory(error: BaseException) -> bool:
@@ -120,10 +164,6 @@ def _out_of_memory(error: BaseException) -> bool:
     return (
         isinstance(error, MemoryError)
         or "out of memory" in str(error)
-        or ("not enough memory" in str(error) or "can't allocate memory" in str(error))
+        or "not enough memory" in str(error)
+        or "can't allocate memory" in str(error)
     )
-
-
-def _interrupted() -> int:
-    click.echo("Interrupted.", err=True)
-    return 130

@@ -1,14 +1,19 @@
-"""The progress bar: octave, score and time left, on stderr."""
+"""The progress bar: which picture, which octave, the score and the time left, on stderr."""
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.table import Column
+from rich.text import Text
+
+from entoptic.cli.arguments import one_line
 
 if TYPE_CHECKING:
     from entoptic.ascent import Step
@@ -18,33 +23,103 @@ if TYPE_CHECKING:
 _INTERVAL = 0.1
 
 
-@contextmanager
-def progress(plan: Plan, name: str, quiet: bool) -> Iterator[Callable[[Step], None]]:
+class Bar:
+    """The progress of one picture where nobody looks: it shows nothing."""
+
+    def advance(self, step: Step) -> None:
+        """A step has been made."""
+
+    def stopping(self) -> None:
+        """The user has pressed Ctrl-C; the step in progress still ends."""
+
+    def finish(self) -> None:
+        """The last step has been made, or Ctrl-C has ended the dream."""
+
+
+class ShownBar(Bar):
     """A bar that fills by the pixels that have been worked through, not by steps."""
+
+    def __init__(self, plan: Plan, bar: Progress, name: str) -> None:
+        self.bar = bar
+        self.name = name
+        self.octaves = len(plan.sizes)
+        self.weights = [height * width for height, width in plan.sizes]
+        each = (weight for weight in self.weights for _ in range(plan.settings.steps))
+        self.total = sum(itertools.islice(each, plan.count))
+        self.task: TaskID = bar.add_task(name, total=self.total, octave=self._octave(0), score="")
+        self.last: Step | None = None
+        self.shown = 0.0
+
+    def advance(self, step: Step) -> None:
+        self.last = step
+        self.bar.advance(self.task, self.weights[step.octave])
+        if time.monotonic() - self.shown > _INTERVAL:
+            self._show(step)
+
+    def stopping(self) -> None:
+        self.bar.update(self.task, description="Stopping (Ctrl-C again: unsaved)")
+
+    def finish(self) -> None:
+        self.bar.update(self.task, description=self.name)
+        if self.last is not None:
+            self._show(self.last)
+
+    def _show(self, step: Step) -> None:
+        self.shown = time.monotonic()
+        score = _number(float(step.scores.mean()))
+        self.bar.update(self.task, octave=self._octave(step.octave), score=f"score {score}")
+
+    def _octave(self, octave: int) -> str:
+        return f"octave {octave + 1}/{self.octaves}"
+
+
+class _Clock(ProgressColumn):
+    """The time left, and in the end the time that it took."""
+
+    def render(self, task: Task) -> Text:
+        if task.finished:
+            return Text(f"in {_minutes(task.finished_time or 0)}", style="progress.elapsed")
+        left = "" if task.time_remaining is None else f"{_minutes(task.time_remaining)} left"
+        return Text(left, style="progress.remaining")
+
+
+def _minutes(seconds: float) -> str:
+    """Minutes and seconds, which a glance reads.
+
+    >>> _minutes(75.4)
+    '1:15'
+    """
+    return f"{round(seconds) // 60}:{round(seconds) % 60:02}"
+
+
+def _number(value: float) -> str:
+    """A score with four digits at least, and without powers of ten where they can be helped.
+
+    >>> _number(13834.2), _number(0.012346)
+    ('13,834', '0.01235')
+    """
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
+@contextmanager
+def progress(plan: Plan, name: str, quiet: bool) -> Iterator[Bar]:
+    """Show how a plan proceeds; on anything but a terminal nothing is shown."""
     console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield lambda step: None
+    if quiet or not console.is_terminal or plan.count == 0:
+        yield Bar()
         return
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("octave {task.fields[octave]}/{task.fields[octaves]}"),
-        TextColumn("score {task.fields[score]}"),
-        TimeRemainingColumn(elapsed_when_finished=True),
-        console=console,
-        transient=False,
+    columns = (
+        TextColumn(
+            "{task.description}",
+            markup=False,
+            table_column=Column(no_wrap=True, overflow="ellipsis", max_width=32),
+        ),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[octave]}", table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[score]}", table_column=Column(no_wrap=True, min_width=12)),
+        _Clock(table_column=Column(no_wrap=True, justify="right", min_width=10)),
     )
-    weights = [height * width for height, width in plan.sizes]
-    total = sum(weights) * plan.settings.steps
-    with bar:
-        task = bar.add_task(name, total=max(total, 1), octave=1, octaves=len(weights), score="...")
-        shown = 0.0
-
-        def tell(step: Step) -> None:
-            nonlocal shown
-            bar.advance(task, weights[step.octave])
-            if time.monotonic() - shown > _INTERVAL:
-                shown = time.monotonic()
-                bar.update(task, octave=step.octave + 1, score=f"{float(step.scores.mean()):.4g}")
-
-        yield tell
+    with Progress(*columns, console=console, expand=True) as bar:
+        shown = ShownBar(plan, bar, one_line(name))
+        yield shown
+        shown.finish()

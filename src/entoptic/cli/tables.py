@@ -14,6 +14,7 @@ from entoptic.errors import BadSetting
 
 if TYPE_CHECKING:
     from entoptic.layers import LayerInfo
+    from entoptic.models import Preprocess
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 
@@ -38,10 +39,16 @@ def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> No
     one place of a layer to the next, "sees" how many pixels a place depends on; a dash means that
     every place depends on the whole picture.
     """
+    if "*" in model:
+        raise click.UsageError(
+            f"a pattern comes after the network: entoptic layers squeezenet1_1 {model!r}"
+        )
+    sides = None if size is None else height_and_width("--size", size)
+
     from entoptic.models import load
 
     chosen = load(model)
-    table = chosen.layers(glob, size=None if size is None else height_and_width("--size", size))
+    table = chosen.layers(glob, size=sides)
     if as_json:
         rows = [{"layer": str(layer)} | asdict(info) for layer, info in table.items()]
         click.echo(json.dumps(rows))
@@ -50,11 +57,22 @@ def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> No
     _show(header, [(str(layer), *_cells(info)) for layer, info in table.items()])
 
 
-@click.command("models")
+@click.command(
+    "models",
+    epilog="""\b
+Examples:
+  entoptic models
+  entoptic models efficientnet_lite0
+""",
+)
 @click.argument("model", required=False)
 @_JSON
 def models_command(model: str | None, as_json: bool) -> None:
-    """List the networks, or tell of one how it wants its pictures and what it dreams of."""
+    """List the networks, or tell of one.
+
+    Of one network: how many layers it has, how it wants its pictures, and what it dreams of where
+    you don't say.
+    """
     from entoptic.models import load
     from entoptic.models.sources import summaries
 
@@ -74,22 +92,34 @@ def models_command(model: str | None, as_json: bool) -> None:
         "layers": len(chosen.layers()),
         "classes": len(chosen.labels) if chosen.labels else None,
         "preprocess": asdict(chosen.preprocess),
-        "dreams of": tuned(chosen).objective,
+        "dreams_of": tuned(chosen).objective,
     }
     if as_json:
         click.echo(json.dumps(facts))
     else:
-        preprocess = facts.pop("preprocess")
-        _show(("", ""), [(key, str(value)) for key, value in {**facts, **preprocess}.items()])
+        shown = facts | {"preprocess": _wish(chosen.preprocess)}
+        _show(None, [(key.replace("_", " "), str(value)) for key, value in shown.items()])
 
 
-@click.command("identify")
-@click.argument("photo")
-@click.option("--model", "-m", default="squeezenet1_1", metavar="M", help="Network.")
-@click.option("--top", type=int, default=5, metavar="N", help="How many classes.")
+@click.command(
+    "identify",
+    epilog="""\b
+Examples:
+  entoptic identify cat.jpg
+  entoptic identify cat.jpg --model efficientnet_lite0 --top 10
+  entoptic identify cat.jpg --json
+""",
+)
+@click.argument("photo", type=click.Path())
+@click.option("--model", "-m", default="squeezenet1_1", metavar="M", help="The network.")
+@click.option("--top", type=int, default=5, metavar="N", help="How many classes; 5 unless you say.")
 @_JSON
 def identify_command(photo: str, model: str, top: int, as_json: bool) -> None:
-    """Say what a network takes a photo for."""
+    """Say what a network takes a photo for.
+
+    It looks at the middle square. Each line is a probability, a class, and the number of the class,
+    which objectives understand like its name: "logit('tabby')" or "logit(281)".
+    """
     if top < 1:
         raise BadSetting(f"--top is {top}; it must be at least 1")
 
@@ -120,10 +150,16 @@ def _times(sizes: Sequence[int]) -> str:
     return "x".join(map(str, sizes)) or "-"
 
 
-def _show(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _wish(how: Preprocess) -> str:
+    """In words, how a network wants its pictures."""
+    sides = f"{_times(how.size)}{'' if how.fixed_size else ' or any other size'}"
+    return f"{sides}; {how.order}, 0 to {how.scale:g}, minus {how.mean}, divided by {how.std}"
+
+
+def _show(header: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> None:
     """Columns of text, as wide as they must be: complete, and fit for grep and awk."""
-    lines = [header, *rows] if any(header) else rows
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    lines = rows if header is None else [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         click.echo("  ".join(padded).rstrip())

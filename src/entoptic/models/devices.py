@@ -6,6 +6,9 @@ import torch
 
 from entoptic.errors import BadSetting
 
+# Of those that torch knows, the ones that compute; `meta`, for one, doesn't.
+_KINDS = ("cpu", "cuda", "mps", "xpu")
+
 
 def device(name: str = "auto") -> torch.device:
     """A device by name.
@@ -23,7 +26,12 @@ def device(name: str = "auto") -> torch.device:
         return torch.device(_best())
     try:
         chosen = torch.device(name)
-        torch.empty(0, device=chosen)
+    except RuntimeError:
+        chosen = None
+    if chosen is None or chosen.type not in _KINDS:
+        raise BadSetting(f"no device is called {name!r}; there are auto, cpu, cuda, cuda:1 and mps")
+    try:
+        torch.zeros(1, device=chosen).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise BadSetting(f"no device {name!r} here ({reason}); try --device auto") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -59,8 +60,11 @@ class Places:
     shape: tuple[int, int, int]
 
     def at(self, tensor: Tensor, axes: tuple[int, int]) -> Places | None:
-        """The same fields on a tensor whose size along rows and columns may differ."""
-        if tensor.ndim != 4:
+        """The same fields on a tensor whose size along rows and columns may differ.
+
+        In a tensor of five axes they can only be the last two: its channels lie in groups.
+        """
+        if tensor.ndim not in (4, 5) or (tensor.ndim == 5) != (axes == (3, 4)):
             return None
         shape = (tensor.shape[0], tensor.shape[axes[0]], tensor.shape[axes[1]])
         return replace(self, axes=axes, shape=shape)
@@ -197,10 +201,10 @@ def _slid(
     return replace(found, rows=rows, columns=columns).at(out, (2, 3))
 
 
-def _resized(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+def _resized(taps: int, found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    """Each place anew from `taps` neighbours."""
     if found.axes != (2, 3) or out.ndim != 4:
         return None
-    taps = 2.0  # neighbours that a bilinear value is made of; nearest needs one, bicubic four
     rows = found.rows.upsampled(taps, out.shape[2] / found.shape[1])
     columns = found.columns.upsampled(taps, out.shape[3] / found.shape[2])
     return replace(found, rows=rows, columns=columns).at(out, (2, 3))
@@ -222,7 +226,26 @@ def _viewed(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
             return replace(found, axes=None)
         if tuple(out.shape[:3]) == found.shape and out.ndim == 4:
             return found.at(out, (1, 2))
+    if found.axes in ((2, 3), (3, 4)) and (out.shape[0], *out.shape[-2:]) == found.shape:
+        return found.at(out, (out.ndim - 2, out.ndim - 1))  # channels are put in groups, or back
     return _same_places(found, args, out)
+
+
+def _transposed(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    if found.axes is None or {axis % out.ndim for axis in args[1:3]} & {0, *found.axes}:
+        return None
+    return _same_places(found, args, out)
+
+
+def _pooled_channels(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    """A mean over neighbouring channels, as in local response normalisation."""
+    return _same_places(found, args, out) if tuple(args[1][1:]) == (1, 1) else None
+
+
+def _standardised(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    """A batch norm by the statistics of the picture itself mixes all places."""
+    by_own_statistics = args[5]
+    return None if by_own_statistics else _same_places(found, args, out)
 
 
 def _concatenated(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
@@ -251,12 +274,18 @@ _RULES: dict[Any, Rule] = {
     aten.convolution: _convolved,
     aten.max_pool2d_with_indices: _pooled,
     aten.avg_pool2d: _pooled,
-    aten.upsample_nearest2d: _resized,
-    aten.upsample_bilinear2d: _resized,
+    aten.avg_pool3d: _pooled_channels,
+    aten.native_batch_norm: _standardised,
+    aten.upsample_nearest2d: functools.partial(_resized, 1),
+    aten._upsample_nearest_exact2d: functools.partial(_resized, 1),
+    aten.upsample_bilinear2d: functools.partial(_resized, 2),
+    aten.upsample_bicubic2d: functools.partial(_resized, 4),
     aten.permute: _permuted,
     aten.view: _viewed,
     aten._unsafe_view: _viewed,
     aten.reshape: _viewed,
+    aten.squeeze: _viewed,
+    aten.unsqueeze: _viewed,
     aten.cat: _concatenated,
     aten.native_layer_norm: _normalised,
     aten._softmax: _softmaxed,
@@ -265,7 +294,7 @@ _RULES: dict[Any, Rule] = {
     aten.replication_pad2d: _moved,
     aten.slice: _sliced,
     aten.roll: _moved,
-    aten.transpose: _ended,
+    aten.transpose: _transposed,
     aten.native_group_norm: _mixed,
     aten.bmm: _ended,
     aten.cumsum: _ended,

@@ -22,7 +22,6 @@ from entoptic.layers import INPUT, LOGITS, Layer, LayerInfo
 from entoptic.models import probe
 from entoptic.models.layout import arranged
 from entoptic.models.preprocess import Preprocess
-from entoptic.types import Image
 
 OUTPUT = "output"
 """Address of the network itself: its final output."""
@@ -77,14 +76,21 @@ class Model:
     def modules_by_address(self, module: nn.Module | None = None) -> dict[str, nn.Module]:
         """The submodules by address, of this model's module or of a copy of it."""
         by_path = dict((module or self.module).named_modules())
-        paths = self.addresses if self.addresses is not None else {p: p for p in by_path if p}
-        return {OUTPUT: by_path[""]} | {name: by_path[path] for name, path in paths.items()}
+        return {name: by_path[path] for name, path in self.paths.items()}
+
+    @functools.cached_property
+    def paths(self) -> Mapping[str, str]:
+        """Paths of the submodules by address; the network itself is `output`, and comes first."""
+        named = self.addresses
+        if named is None:
+            named = {path: path for path, _ in self.module.named_modules() if path}
+        # `input` is the picture, also where a network has a layer of that name.
+        return {OUTPUT: ""} | {name: path for name, path in named.items() if name != INPUT.name}
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """Addresses of all layers, the network's output last."""
-        names = [name for name in self.modules_by_address() if name != OUTPUT]
-        return (*names, OUTPUT)
+        return (*(name for name in self.paths if name != OUTPUT), OUTPUT)
 
     def layers(
         self, glob: str = "*", *, size: tuple[int, int] | None = None
@@ -99,16 +105,14 @@ class Model:
             UnknownLayer: no name matches.
             PictureTooSmall, WrongPictureSize: the network can't work at that size.
         """
-        table = self._table(size or self.preprocess.size)
-        if table.failure:
-            raise self._misfit(size or self.preprocess.size, table.failure)
+        rows = self.table(size or self.preprocess.size)
         found = {
             layer: info
-            for layer, info in table.rows.items()
+            for layer, info in rows.items()
             if (layer.port == "output" or "<in>" in glob) and fnmatch.fnmatchcase(str(layer), glob)
         }
         if not found:
-            hint = did_you_mean(glob, (str(layer) for layer in table.rows))
+            hint = did_you_mean(glob, (str(layer) for layer in rows))
             raise UnknownLayer(f"no layer of {self.source} matches {glob!r}{hint}")
         return MappingProxyType(found)
 
@@ -120,8 +124,15 @@ class Model:
             PictureTooSmall, WrongPictureSize: the network can't work up to it at that size.
         """
         if layer == INPUT:
-            return LayerInfo("Input", (1, 3, *size), 3, (1, 1), (1, 1), 0)
-        table = self._table(size)
+            return LayerInfo(
+                "Input",
+                (1, self.preprocess.channels, *size),
+                self.preprocess.channels,
+                (1, 1),
+                (1, 1),
+                0,
+            )
+        table = self._probed(size)
         if layer in table.rows:
             return table.rows[layer]
         if table.failure:
@@ -160,10 +171,35 @@ class Model:
             for layer, value in acts.items()
         }
 
-    def _table(self, size: tuple[int, int]) -> probe.Table:
+    def table(self, size: tuple[int, int]) -> Mapping[Layer, LayerInfo]:
+        """All that runs on a picture of (height, width): inputs and outputs of every call.
+
+        Raises:
+            PictureTooSmall, WrongPictureSize: the network can't work at that size.
+        """
+        table = self._probed(size)
+        if table.failure:
+            raise self._misfit(size, table.failure)
+        return table.rows
+
+    def upto(self, layer: Layer | str) -> Model:
+        """The network from the picture to a layer, as a model; see `slicing.upto`."""
+        from entoptic.models.slicing import upto
+
+        return upto(self, layer)
+
+    def between(self, first: Layer | str, last: Layer | str) -> Model:
+        """The network from one layer's input to another's output; see `slicing.between`."""
+        from entoptic.models.slicing import between
+
+        return between(self, first, last)
+
+    def _probed(self, size: tuple[int, int]) -> probe.Table:
         if size not in self._tables:
             self._tables[size] = probe.table(
-                self.module, self.modules_by_address, self.preprocess.grown(size)
+                self.module,
+                self.modules_by_address,
+                (self.preprocess.channels, *self.preprocess.grown(size)),
             )
         return self._tables[size]
 
@@ -174,7 +210,7 @@ class Model:
             UnknownLayer: with the nearest name.
         """
         layer = Layer.parse(layer)
-        if layer == INPUT and INPUT.name not in self.names:
+        if layer == INPUT:
             return layer
         if layer == LOGITS and LOGITS.name not in self.names:
             return Layer(self.logits)
@@ -200,7 +236,7 @@ class Model:
                 return name
             raise UnknownLabel(f"{self.source} has no labels; give the class {name!r} by number")
         if isinstance(name, int):
-            if name < len(self.labels):
+            if 0 <= name < len(self.labels):
                 return name
             raise UnknownLabel(
                 f"class {name} does not exist; {self.source} has {len(self.labels)} classes "
@@ -229,11 +265,11 @@ class Model:
         return numbers
 
     @torch.no_grad()
-    def activations(self, image: Image, layers: Collection[Layer | str]) -> Mapping[Layer, Tensor]:
+    def activations(self, image: Tensor, layers: Collection[Layer | str]) -> Mapping[Layer, Tensor]:
         """What some layers give for an image; the network runs only as far as it must.
 
         Args:
-            image: (batch, 3, height, width), sRGB in [0, 1].
+            image: (batch, 3, height, width), sRGB in [0, 1]; or what a part of a network is fed.
             layers: addresses.
 
         Raises:
@@ -243,4 +279,6 @@ class Model:
         from entoptic.models.prepare import prepare
 
         wanted = {self.resolve(layer) for layer in layers}
+        for layer in wanted:
+            self.info(layer, (image.shape[-2], image.shape[-1]))
         return prepare(self, wanted, image.device)(image)

@@ -12,56 +12,79 @@ from entoptic.layers import INPUT, Layer
 from entoptic.models import taps
 from entoptic.models.frozen import frozen_copy
 from entoptic.models.model import Model
-from entoptic.types import Image
-
-_prepared: weakref.WeakKeyDictionary[Model, dict[tuple[frozenset[Layer], str], Prepared]] = (
-    weakref.WeakKeyDictionary()
-)
 
 
 class Prepared:
-    """A frozen copy of a network that runs only as far as the deepest of its targets.
+    """A network that runs only as far as the deepest of its targets, on frozen weights.
 
-    The user's module isn't touched: weights are shared where they stay as they are, and copied
-    where speed wants them another way.
+    Args:
+        model: whose preprocessing and addresses hold.
+        layers: the targets.
+        module: a copy of the model's module, ready to run.
+        layout: of what the module is fed.
     """
 
-    def __init__(self, model: Model, layers: frozenset[Layer], device: torch.device) -> None:
+    def __init__(
+        self,
+        model: Model,
+        layers: frozenset[Layer],
+        module: nn.Module,
+        layout: torch.memory_format,
+    ) -> None:
         self.preprocess = model.preprocess
         self.targets = layers - {INPUT}
         self.wants_input = INPUT in layers
-        self.module = frozen_copy(model.module).to(device)
-        # Convolutions run fastest with the channels innermost; matrices have no such layout.
-        self.format = (
-            torch.channels_last
-            if any(isinstance(each, nn.Conv2d) for each in self.module.modules())
-            else torch.contiguous_format
-        )
-        self.module = self.module.to(memory_format=self.format)
-        self._modules = model.modules_by_address(self.module)
+        self.module = module
+        self.layout = layout
+        weights = (each.dtype for each in module.parameters() if each.is_floating_point())
+        self.dtype = next(weights, None)
+        self._modules = model.modules_by_address(module)
 
-    def __call__(self, image: Image) -> dict[Layer, Tensor]:
+    def __call__(self, image: Tensor) -> dict[Layer, Tensor]:
         """The targets' activations for an image, differentiable in the image.
 
-        Raises:
-            PictureTooSmall: the network can't work on a picture of this size.
+        `Model.info` says beforehand whether the network can work at the image's size.
         """
         seen: dict[Layer, Tensor] = {}
         if self.targets:
-            value = self.preprocess(image).contiguous(memory_format=self.format)
+            value = self.preprocess(image).to(self.dtype or image.dtype)
+            value = value.contiguous(memory_format=self.layout)
             seen = taps.run(self.module, self._modules, value, self.targets)
         if self.wants_input:
             seen[INPUT] = image
         return seen
 
 
-def prepare(model: Model, layers: Collection[Layer], device: torch.device) -> Prepared:
-    """Make a network ready for one set of targets on one device.
+_copies: weakref.WeakKeyDictionary[Model, dict[tuple[str, bool], nn.Module]] = (
+    weakref.WeakKeyDictionary()
+)
 
-    The result is kept as long as the model lives, so that octaves, pictures and jobs share it.
+
+def prepare(
+    model: Model, layers: Collection[Layer], device: torch.device, *, exact: bool = False
+) -> Prepared:
+    """Make a network ready for a set of targets on a device.
+
+    The user's module isn't touched: a frozen copy is made, once for each device, which shares the
+    weights where they stay as they are. It is kept as long as the model lives, so that octaves,
+    pictures and jobs share it.
+
+    Args:
+        exact: leave the memory's layout as it is, so that every sum is taken in the network's own
+            order; otherwise it is what is fastest, and results differ in their last bits.
     """
-    key = (frozenset(layers), str(device))
-    kept = _prepared.setdefault(model, {})
-    if key not in kept:
-        kept[key] = Prepared(model, frozenset(layers), device)
-    return kept[key]
+    copies = _copies.setdefault(model, {})
+    key = (str(device), exact)
+    if key not in copies:
+        copies[key] = frozen_copy(model.module).to(device)
+        if not exact:
+            copies[key].to(memory_format=_fastest(copies[key]))
+    module = copies[key]
+    layout = torch.contiguous_format if exact else _fastest(module)
+    return Prepared(model, frozenset(layers), module, layout)
+
+
+def _fastest(module: nn.Module) -> torch.memory_format:
+    """Convolutions run fastest with the channels innermost; matrices have no such layout."""
+    convolves = any(isinstance(each, nn.Conv2d) for each in module.modules())
+    return torch.channels_last if convolves else torch.contiguous_format

@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from entoptic.errors import BadSetting
-from entoptic.types import Image
 
 
 @dataclass(frozen=True)
@@ -20,13 +19,14 @@ class Preprocess:
     Args:
         size: (height, width) that the network was trained at; pictures of other sizes go in as
             they are where the network allows it.
-        mean: in scaled units, in the network's channel order.
+        mean: in scaled units, in the network's channel order; empty for no preprocessing at all.
         std: likewise.
         scale: 1 for networks fed [0, 1], 255 for those fed 0..255.
         order: of the network's channels.
         fixed_size: whether the network accepts only `size`.
         multiple: of what the sides of pictures must be multiples; others grow to the next one,
             below and at the right, by repeating their edge.
+        channels: how many the network is fed; pictures have 3.
     """
 
     size: tuple[int, int] = (224, 224)
@@ -36,17 +36,29 @@ class Preprocess:
     order: str = "RGB"
     fixed_size: bool = False
     multiple: int = 1
+    channels: int = 3
 
     def __post_init__(self) -> None:
+        if min(self.size) < 1:
+            raise BadSetting(f"a network's size is {self.size}; it wants (height, width)")
         if self.order not in ("RGB", "BGR"):
             raise BadSetting(f"channel order {self.order!r}; it is 'RGB' or 'BGR'")
+        if not self.mean and not self.std:
+            return
         if len(self.mean) != 3 or len(self.std) != 3 or 0 in self.std:
             raise BadSetting(
                 f"mean {self.mean} and std {self.std} want 3 numbers each, std none of them 0"
             )
 
-    def __call__(self, image: Image) -> Tensor:
+    @classmethod
+    def none(cls, size: tuple[int, int], channels: int) -> Preprocess:
+        """No preprocessing, for a network that is fed something else than pictures."""
+        return cls(size, (), (), channels=channels)
+
+    def __call__(self, image: Tensor) -> Tensor:
         """The network's input for an image."""
+        if not self.mean:
+            return image
         if self.multiple > 1:
             height, width = image.shape[-2:]
             rows, columns = self.grown((height, width))

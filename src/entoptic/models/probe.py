@@ -38,7 +38,7 @@ class Table:
 def table(
     module: nn.Module,
     by_address: Callable[[nn.Module], Mapping[str, nn.Module]],
-    size: tuple[int, int],
+    shape: tuple[int, int, int],
 ) -> Table:
     """Run a network on a picture of a size, without computing anything.
 
@@ -48,7 +48,7 @@ def table(
     Args:
         module: the network; it isn't changed.
         by_address: the submodules of a copy of it by address.
-        size: (height, width) of the picture.
+        shape: (channels, height, width) of what it is fed.
     """
     shadow = frozen_copy(module).to("meta")
     rows: dict[Layer, LayerInfo] = {}
@@ -57,8 +57,8 @@ def table(
 
     def record(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
-            rows[Layer(name, "output", calls[name])] = _info(layer, output, size, grids)
-            rows[Layer(name, "input", calls[name])] = _info(layer, inputs, size, grids)
+            rows[Layer(name, "output", calls[name])] = _info(layer, output, shape[1:], grids)
+            rows[Layer(name, "input", calls[name])] = _info(layer, inputs, shape[1:], grids)
             calls[name] += 1
             if type(layer).__name__ in _SHUFFLES:
                 grids.clear()
@@ -68,7 +68,7 @@ def table(
     for name, layer in by_address(shadow).items():
         layer.register_forward_hook(record(name))
     dtype = next((each.dtype for each in shadow.parameters()), torch.float32)
-    image = torch.empty((1, 3, *size), device="meta", dtype=dtype)
+    image = torch.empty((1, *shape), device="meta", dtype=dtype)
     try:
         with torch.no_grad(), Geometry(image):
             shadow(image)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -18,7 +18,14 @@ class _Stop(BaseException):
     """Ends a forward pass when everything has been seen; never leaves this module.
 
     It isn't an Exception, so that no `except Exception` in a network swallows it.
+
+    Args:
+        taps: whose pass it ends; a network may hold another one that is stopped in the same way.
     """
+
+    def __init__(self, taps: Taps) -> None:
+        super().__init__()
+        self.taps = taps
 
 
 class Taps:
@@ -44,10 +51,12 @@ class Taps:
                 f"{str(layer)!r} gives {type(value).__name__}, not a tensor; "
                 "choose a layer inside it"
             )
-        self.seen[layer] = tensor
+        replaced = _with_copy(value, tensor)
+        # What can't be replaced where it lies may be overwritten, so that a copy is what is kept.
+        self.seen[layer] = tensor if replaced is not value else tensor.clone()
         if len(self.seen) == len(self.wanted):
-            raise _Stop
-        return _with_copy(value, tensor)
+            raise _Stop(self)
+        return replaced
 
 
 @contextmanager
@@ -86,7 +95,9 @@ def run(
     with tapped(modules, wanted) as taps:
         try:
             forward(value)
-        except _Stop:
+        except _Stop as stop:
+            if stop.taps is not taps:
+                raise
             return taps.seen
     missing = min(taps.wanted - taps.seen.keys())
     times = taps.calls[missing.name]
@@ -113,7 +124,7 @@ def _with_copy(value: Any, tensor: Tensor) -> Any:
         return tensor.clone()
     if type(value) in (tuple, list):
         return type(value)(_with_copy(each, tensor) for each in value)
-    if isinstance(value, dict):
+    if type(value) in (dict, OrderedDict):
         return type(value)((key, _with_copy(each, tensor)) for key, each in value.items())
     return value
 

@@ -6,16 +6,19 @@ import math
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, final, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from entoptic.errors import BadExpression, BadSetting
+from entoptic.errors import BadExpression, BadSetting, one_line
 from entoptic.layers import Layer, LayerInfo
 from entoptic.pictures import Picture
 from entoptic.types import Scores
+
+# What recurses through an objective stays well within Python's own limit.
+_DEEPEST = 150
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,9 @@ class Objective(ABC):
     Objectives add, subtract, multiply and divide, with each other and with numbers. Their `repr` is
     the expression that makes them again, for `parse` and for Python alike.
     """
+
+    depth: int = 0
+    """How deep objectives are nested in it."""
 
     @abstractmethod
     def layers(self) -> frozenset[Layer]:
@@ -134,7 +140,8 @@ class Const(Objective):
         return some.new_full((some.shape[0],), self.value)
 
     def __repr__(self) -> str:
-        return repr(int(self.value)) if self.value == int(self.value) else repr(self.value)
+        # Whole numbers from 1e16 on are written with an exponent.
+        return repr(self.value).removesuffix(".0")
 
 
 _OPERATORS: Mapping[str, Callable[[Tensor | float, Tensor | float], Tensor]] = {
@@ -148,11 +155,19 @@ _OPERATORS: Mapping[str, Callable[[Tensor | float, Tensor | float], Tensor]] = {
 @final
 @dataclass(frozen=True)
 class Combined(Objective):
-    """Two objectives joined by `+`, `-`, `*` or `/`."""
+    """Two objectives joined by `+`, `-`, `*` or `/`.
+
+    Raises:
+        BadExpression: it would be too deep.
+    """
 
     operation: str
     left: Objective
     right: Objective
+    depth: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "depth", _deeper((self.left, self.right)))
 
     def layers(self) -> frozenset[Layer]:
         return self.left.layers() | self.right.layers()
@@ -181,6 +196,10 @@ class PerImage(Objective):
     """An objective of its own for each image of a batch."""
 
     objectives: tuple[Objective, ...]
+    depth: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "depth", _deeper(self.objectives) + 1)  # it has two brackets
 
     def layers(self) -> frozenset[Layer]:
         return frozenset().union(*(each.layers() for each in self.objectives))
@@ -218,11 +237,21 @@ def per_image(objectives: Iterable[Objective]) -> PerImage:
     per_image([channel('fire7', 3), channel('fire7', 5)])
     """
     several = tuple(objectives)
-    wrong = [each for each in several if not isinstance(each, Objective)]
+    wrong = [each for each in several if isinstance(each, Const) or not isinstance(each, Objective)]
     if wrong or not several:
-        given = repr(wrong[0]) if wrong else "an empty list"
+        given = one_line(repr(wrong[0])) if wrong else "an empty list"
         raise BadExpression(f"per_image wants a list of objectives, got {given}")
     return PerImage(several)
+
+
+def _deeper(objectives: tuple[Objective, ...]) -> int:
+    depth = 1 + max((each.depth for each in objectives), default=0)
+    if depth > _DEEPEST:
+        raise BadExpression(
+            f"an objective of more than {_DEEPEST} parts in a row; "
+            "group them in brackets: (a + b) + (c + d)"
+        )
+    return depth
 
 
 def _of_image(acts: Activations, index: int) -> Activations:
@@ -235,7 +264,7 @@ def _of_image(acts: Activations, index: int) -> Activations:
 def _combined(operation: str, left: Objective | float, right: Objective | float) -> Objective:
     sides = [side if isinstance(side, Objective) else _constant(side) for side in (left, right)]
     if operation == "/" and sides[1] == Const(0.0):
-        raise BadExpression(f"{sides[0]!r} is divided by zero")
+        raise BadExpression(f"{one_line(repr(sides[0]))} is divided by zero")
     if all(isinstance(side, Const) for side in sides):
         values = [side.value for side in sides if isinstance(side, Const)]
         return Const(float(_OPERATORS[operation](*values)))
@@ -244,7 +273,9 @@ def _combined(operation: str, left: Objective | float, right: Objective | float)
 
 def _constant(value: float) -> Const:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadExpression(f"an objective joins objectives and numbers, not {value!r}")
+        raise BadExpression(
+            f"an objective joins objectives and numbers, not {one_line(repr(value))}"
+        )
     try:
         return Const(float(value))
     except OverflowError:

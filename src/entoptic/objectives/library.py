@@ -8,10 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from entoptic.errors import ChannelOutOfRange
 from entoptic.layers import INPUT, LOGITS, Layer
 from entoptic.objectives.algebra import Activations, Reference
-from entoptic.objectives.terms import Channel, Column, Guide, Label, Row, objective
+from entoptic.objectives.terms import Channel, Column, Guide, Label, Map, Row, objective
 from entoptic.types import Scores
 
 
@@ -90,7 +89,7 @@ def channel(acts: Activations, layer: Layer, index: Channel) -> Scores:
 
 @objective
 def neuron(
-    acts: Activations, layer: Layer, index: Channel, row: Row = None, column: Column = None
+    acts: Activations, layer: Map, index: Channel, row: Row = None, column: Column = None
 ) -> Scores:
     """Activation of one channel at one place.
 
@@ -112,11 +111,6 @@ def neuron(
     (neuron('fire7', 12), neuron('fire7', 12, None, 3))
     """
     values = acts[layer]
-    if values.ndim != 4:
-        raise ChannelOutOfRange(
-            f"neuron wants a layer with rows and columns; {str(layer)!r} gives "
-            f"{tuple(values.shape)}; use channel instead"
-        )
     height, width = values.shape[2:]
     row = height // 2 if row is None else row
     column = width // 2 if column is None else column
@@ -167,14 +161,16 @@ def match(acts: Activations, layer: Layer, guide: Guide) -> Scores:
     >>> match("inception_3b/output", "flowers.jpg")
     match('inception_3b/output', 'flowers.jpg')
     """
-    ours = acts[layer].flatten(2)
-    theirs = acts[Reference(guide, layer)].flatten(2)[0]
-    products = torch.einsum("bcp,cq->bpq", ours, theirs)
+    ours, theirs = (
+        values.reshape(*values.shape[:2], -1)  # a layer without rows and columns is one place
+        for values in (acts[layer], acts[Reference(guide, layer)][:1])
+    )
+    products = torch.einsum("bcp,cq->bpq", ours, theirs[0])
     return products.amax(2).mean(1)
 
 
 @objective
-def total_variation(acts: Activations, layer: Layer = INPUT) -> Scores:
+def total_variation(acts: Activations, layer: Map = INPUT) -> Scores:
     """Mean absolute difference of neighbours, down plus across; subtract it for smoothness.
 
     Args:

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
-from entoptic.errors import BadExpression
+from entoptic.errors import BadExpression, one_line
 from entoptic.objectives.algebra import Const, Objective, per_image
 from entoptic.objectives.library import channel
 from entoptic.objectives.terms import vocabulary
 
 # Far longer than anyone writes, far shorter than what exhausts Python's own parser.
 _LONGEST = 20_000
-_DEEPEST = 100
+# Room for the brackets of an objective that is as deep as objectives may be.
+_DEEPEST = 160
+# No channel, row or class has a larger number; and int() itself balks at very long ones.
+_LARGEST = 10**18
 
-_UNIT = re.compile(r"\s*([A-Za-z0-9_./\-]+(?:#\d+)?(?:<in>)?):(\d+)\s*")
+# Inside an expression a hyphen is a minus, and what stands in quotes is left alone.
+_UNIT_INSIDE = re.compile(
+    r"""(?P<quoted>'[^']*'|"[^"]*")|"""
+    r"""(?<![\w./])(?P<name>[A-Za-z_][\w./]*(?:\#\d+)?(?:<in>)?):(?P<index>[0-9]{1,18})\b""",
+    re.VERBOSE,
+)
+_UNIT = re.compile(r"\s*([A-Za-z0-9_./\-]+(?:#\d+)?(?:<in>)?):([0-9]{1,18})\s*")
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: lambda left, right: left + right,
@@ -42,16 +52,25 @@ def parse(text: str) -> Objective:
     (channel('fire7', 3) - (0.5 * total_variation('input')))
     >>> parse("fire7:3")
     channel('fire7', 3)
+    >>> parse("fire7:3 + inception_4a/output:97")
+    (channel('fire7', 3) + channel('inception_4a/output', 97))
     """
+    if len(text) > _LONGEST:
+        raise BadExpression(f"an objective of {len(text)} characters; {_LONGEST} is the most")
     unit = _UNIT.fullmatch(text)
     if unit:
         return channel(unit[1], int(unit[2]))
     result = _Reader(text).read()
     if isinstance(result, Const | int | float):
-        raise BadExpression(f"the objective {text.strip()!r} is a number; nothing can climb it")
+        raise BadExpression(f"the objective {one_line(text)!r} is a number; nothing can climb it")
     if not isinstance(result, Objective):
-        raise BadExpression(f"the objective {text.strip()!r} is no objective; {_known()}")
+        raise BadExpression(f"the objective {one_line(text)!r} is no objective; {_known()}")
     return result
+
+
+def _written_out(found: re.Match[str]) -> str:
+    """`fire7:3` as the call that it stands for."""
+    return found["quoted"] or f"channel('{found['name']}', {found['index']})"
 
 
 def _known() -> str:
@@ -62,37 +81,40 @@ class _Reader:
     """Turns one text into one objective; knows the text for its messages."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.text = _UNIT_INSIDE.sub(_written_out, text.strip())
 
     def read(self) -> Any:
-        if len(self.text) > _LONGEST:
-            raise BadExpression(
-                f"an objective of {len(self.text)} characters; {_LONGEST} is the most"
-            )
-        if not self.text.strip():
+        if not self.text:
             raise BadExpression(f"the objective is empty; {_known()}")
         if _depth(self.text) > _DEEPEST:
             raise BadExpression(f"the objective's brackets are nested deeper than {_DEEPEST}")
         try:
-            tree = ast.parse(self.text.strip(), mode="eval")
+            with warnings.catch_warnings():
+                # What Python warns of, such as '\\d' in a file name, is read otherwise than meant.
+                warnings.simplefilter("error")
+                tree = ast.parse(self.text, mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             place = getattr(error, "offset", None)
             at = f" at character {place}" if place else ""
             raise BadExpression(
-                f"can't read the objective {_short(self.text)!r}{at}; "
+                f"can't read the objective {one_line(self.text)!r}{at}; "
                 "write for example \"channel('fire7', 3) - 0.5 * total_variation()\""
             ) from None
         try:
             return self.node(tree.body)
         except RecursionError:
-            raise BadExpression("the objective has too many parts in a row; group them") from None
+            raise BadExpression(
+                "the objective is nested too deeply; use fewer brackets and signs"
+            ) from None
 
     def node(self, node: ast.expr) -> Any:
         match node:
-            case ast.Constant(value=int() | float() | str() | None) if node.value is not True:
-                return node.value if node.value is not False else self.refuse(node)
-            case ast.BinOp(op=op) if type(op) in _BINARY:
-                return self.join(_BINARY[type(op)], node)
+            case ast.Constant(value=bool()):
+                return self.refuse(node)
+            case ast.Constant(value=int() | float() | str() | None):
+                return self.sized(node.value)
+            case ast.BinOp():
+                return self.join(node)
             case ast.UnaryOp(op=ast.USub()):
                 return -self.number_or_objective(node.operand)
             case ast.UnaryOp(op=ast.UAdd()):
@@ -107,18 +129,36 @@ class _Reader:
                 raise BadExpression(f"{name!r} is no number and no objective; {_known()}")
         return self.refuse(node)
 
-    def join(self, operation: Callable[[Any, Any], Any], node: ast.BinOp) -> Any:
-        left, right = self.number_or_objective(node.left), self.number_or_objective(node.right)
+    def join(self, node: ast.BinOp) -> Any:
+        # From the left, as in a + b + c; not by recursion, since rows may be long.
+        row, first = [node], node.left
+        while isinstance(first, ast.BinOp):
+            row.append(first)
+            first = first.left
+        value = self.number_or_objective(first)
+        for each in reversed(row):
+            value = self.joined(each, value, self.number_or_objective(each.right))
+        return value
+
+    def joined(self, node: ast.BinOp, left: Any, right: Any) -> Any:
+        if type(node.op) not in _BINARY:
+            self.refuse(node)
         try:
-            return operation(left, right)
-        except (ZeroDivisionError, OverflowError) as error:
-            raise BadExpression(f"{_short(self.text)!r}: {error}") from None
+            return self.sized(_BINARY[type(node.op)](left, right))
+        except ZeroDivisionError:
+            raise BadExpression(f"{one_line(self.text)!r} divides by zero") from None
+
+    def sized(self, value: Any) -> Any:
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise BadExpression(f"a number in {one_line(self.text)!r} is too large")
+        return value
 
     def number_or_objective(self, node: ast.expr) -> Any:
         value = self.node(node)
         if isinstance(value, str | list | None):
             raise BadExpression(
-                f"{value!r} stands where a number or an objective belongs in {_short(self.text)!r}"
+                f"{one_line(repr(value))} stands where a number or an objective belongs "
+                f"in {one_line(self.text)!r}"
             )
         return value
 
@@ -128,16 +168,19 @@ class _Reader:
         if any(each.arg is None for each in node.keywords):
             self.refuse(node)
         named = {str(each.arg): self.node(each.value) for each in node.keywords}
+        if len(named) < len(node.keywords):
+            raise BadExpression(f"{name} is given an argument twice in {one_line(self.text)!r}")
         if name == "per_image":
-            if len(args) != 1 or named or not isinstance(args[0], list):
-                raise BadExpression("per_image wants one list: per_image([energy('a'), ...])")
-            return per_image(args[0])
+            several = args[0] if len(args) == 1 and not named else None
+            if not isinstance(several, list) or not all(isinstance(o, Objective) for o in several):
+                raise BadExpression("per_image wants one list of objectives: per_image([...])")
+            return per_image(several)
         return vocabulary[name](*args, **named)
 
     def refuse(self, node: ast.expr) -> Any:
-        part = ast.get_source_segment(self.text.strip(), node) or type(node).__name__
+        part = ast.get_source_segment(self.text, node) or type(node).__name__
         raise BadExpression(
-            f"{_short(part)!r} isn't understood in an objective; "
+            f"{one_line(part)!r} isn't understood in an objective; "
             f"numbers, + - * /, brackets and calls are, and {_known()}"
         )
 
@@ -148,8 +191,3 @@ def _depth(text: str) -> int:
         depth += (character in "([{") - (character in ")]}")
         deepest = max(deepest, depth)
     return deepest
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 80 else text[:77] + "..."

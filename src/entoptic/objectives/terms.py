@@ -7,14 +7,18 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, TypeAlias, final, get_type_hints
 
-from entoptic.errors import BadExpression, ChannelOutOfRange, EntopticError
+from entoptic.errors import BadExpression, ChannelOutOfRange, EntopticError, one_line
 from entoptic.layers import Layer
 from entoptic.objectives.algebra import Activations, Network, Objective, Reference
 from entoptic.pictures import Picture
 from entoptic.registry import Registry
 from entoptic.types import Scores
+
+Map: TypeAlias = Annotated[Layer, "map"]
+"""Annotates a layer that must have rows and columns."""
 
 Channel: TypeAlias = Annotated[int, "channel"]
 """Annotates a parameter that is a channel of the term's layer, counted from 0."""
@@ -56,14 +60,14 @@ class Leaf(Objective):
     term: Term = field(repr=False, compare=False)
 
     def layers(self) -> frozenset[Layer]:
-        return frozenset(value for _, kind, value in self._items() if kind is Layer)
+        return frozenset(value for _, kind, value in self._items() if kind in (Layer, Map))
 
     def references(self) -> frozenset[Reference]:
         guides = [value for _, kind, value in self._items() if kind == Guide]
         return frozenset(Reference(guide, layer) for guide in guides for layer in self.layers())
 
     def bound(self, network: Network) -> Objective:
-        layer = next((value for _, kind, value in self._items() if kind is Layer), None)
+        layer = next((value for _, kind, value in self._items() if kind in (Layer, Map)), None)
         checked = (_bind(kind, value, layer, network) for _, kind, value in self._items())
         return Leaf(self.name, tuple(checked), self.term)
 
@@ -72,7 +76,8 @@ class Leaf(Objective):
 
     def __repr__(self) -> str:
         shown = list(self.arguments)
-        while shown and shown[-1] is None:
+        defaults = [each.default for each in self.term.signature.parameters.values()]
+        while shown and shown[-1] is None and defaults[len(shown) - 1] is None:
             shown.pop()
         return f"{self.name}({', '.join(map(_source, shown))})"
 
@@ -91,10 +96,13 @@ def objective(function: Callable[..., Scores]) -> Callable[..., Leaf]:
 
     The function is given the activations, then its own arguments, and returns one score per image.
     Its annotations say what is checked before the first step: `Layer`, `Channel`, `Row`, `Column`,
-    `Label`, `Guide`, `int`, `float`, `str`. A parameter that may be left out has a default.
+    `Map`, `Label`, `Guide`, `int`, `float`, `str`. A parameter that may be left out has a default.
 
     Returns:
         A function of those arguments that makes the objective.
+
+    Raises:
+        ValueError: the name is taken, or a parameter can't be given by position.
 
     >>> @objective
     ... def loudest(acts: Activations, layer: Layer) -> Scores:
@@ -104,6 +112,9 @@ def objective(function: Callable[..., Scores]) -> Callable[..., Leaf]:
     """
     hints = get_type_hints(function, include_extras=True)
     _, *parameters = inspect.signature(function).parameters.values()
+    for each in parameters:
+        if each.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+            raise ValueError(f"{function.__name__}'s {each.name!r} can't be given by position")
     signature = inspect.Signature(parameters)
     kinds = {each.name: hints.get(each.name, Any) for each in parameters}
     term = Term(function.__name__, function, kinds, signature)
@@ -148,10 +159,11 @@ def _read(term: Term, name: str, value: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value
     try:
         return reader(value)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, EntopticError):
-            raise
-        raise BadExpression(f"{term.name} wants {wanted} for {name!r}, got {value!r}") from None
+    except EntopticError:
+        raise
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last is torch's
+        given = one_line(repr(value))
+        raise BadExpression(f"{term.name} wants {wanted} for {name!r}, got {given}") from None
 
 
 def _whole(value: Any) -> int:
@@ -189,7 +201,11 @@ def _layer(value: Any) -> Layer:
 
 
 def _guide(value: Any) -> str | Picture:
-    return value if isinstance(value, Picture) else _text(str(value))
+    return (
+        value
+        if isinstance(value, Picture)
+        else _text(str(value) if isinstance(value, Path) else value)
+    )
 
 
 def _refuse() -> Any:
@@ -198,6 +214,7 @@ def _refuse() -> Any:
 
 _KINDS: dict[Any, tuple[str, Callable[[Any], Any]]] = {
     Layer: ("the name of a layer", _layer),
+    Map: ("the name of a layer", _layer),
     Channel: ("a channel number (0, 1, ...)", _counted),
     Row: ("a row (0, 1, ...) or None", _place),
     Column: ("a column (0, 1, ...) or None", _place),
@@ -211,15 +228,19 @@ _KINDS: dict[Any, tuple[str, Callable[[Any], Any]]] = {
 
 def _bind(kind: Any, value: Any, layer: Layer | None, network: Network) -> Any:
     """One argument, checked against the network it is for."""
-    if kind is Layer:
-        return network.resolve(value)
-    if kind == Label:
-        return network.label(value)
     if kind == Guide and isinstance(value, str):
         return network.guide(value)
-    if kind in (Channel, Row, Column) and value is not None and layer is not None:
-        place = network.resolve(layer)
-        _check_inside(kind, value, place, network)
+    place = None if layer is None else network.resolve(layer)
+    if kind in (Layer, Map):
+        value = network.resolve(value)
+    if kind == Label:
+        value = network.label(value)
+    if kind == Map:
+        _check_inside(Row, 0, value, network)
+    elif kind in (Channel, Row, Column) and place is not None:
+        _check_inside(kind, value or 0, place, network)
+    elif kind == Label and place is not None:
+        _check_inside(Channel, value, place, network)
     return value
 
 

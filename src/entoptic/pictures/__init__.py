@@ -1,8 +1,17 @@
 """Picture files: read as sRGB in [0, 1], written whole, and carrying the job that made them."""
 
 from entoptic.pictures.embedding import read_job
+from entoptic.pictures.files import check_readable
 from entoptic.pictures.picture import Picture
 from entoptic.pictures.reading import MAX_PIXELS, read
 from entoptic.pictures.writing import check_writable, write
 
-__all__ = ["MAX_PIXELS", "Picture", "check_writable", "read", "read_job", "write"]
+__all__ = [
+    "MAX_PIXELS",
+    "Picture",
+    "check_readable",
+    "check_writable",
+    "read",
+    "read_job",
+    "write",
+]

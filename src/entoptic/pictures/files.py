@@ -97,6 +97,19 @@ def load(path: PathLike) -> File:
         PictureNotFound: there is no such file, it is a folder or a device, or may not be read.
         BadPicture: it is empty, huge, or not a picture of a kind that can be read.
     """
+    return _load(path, whole=True)
+
+
+def check_readable(path: PathLike) -> None:
+    """Find out before any work whether there is a picture file that begins as it should.
+
+    Raises:
+        PictureNotFound, BadPicture: see `load`.
+    """
+    _load(path, whole=False)
+
+
+def _load(path: PathLike, whole: bool) -> File:
     try:
         # Looked at before it is opened: opening a pipe would wait for its other end.
         mode = Path(path).stat().st_mode
@@ -109,7 +122,7 @@ def load(path: PathLike) -> File:
             start = stream.read(64)
             kind = _kind(path, start, size)
             stream.seek(0)
-            return File(Path(path), stream.read(), kind)
+            return File(Path(path), stream.read() if whole else start, kind)
     except EntopticError:
         raise
     except (FileNotFoundError, NotADirectoryError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import secrets
@@ -35,25 +36,41 @@ _LONGEST = {"PNG": 2**31 - 1, "JPEG": 65_535, "WebP": 16_383, "TIFF": 2**31 - 1}
 _TIFF_XMP = 700
 
 
-def check_writable(path: PathLike, *, not_over: Collection[Path] = ()) -> None:
+def check_writable(
+    path: PathLike,
+    *,
+    bits: Literal[8, 16] = 8,
+    size: tuple[int, int] | None = None,
+    not_over: Collection[Path] = (),
+) -> None:
     """Find out before any work whether a picture can be written.
 
     Args:
         path: the file to be written; it may exist.
+        bits: per channel, as `write` will be told.
+        size: (height, width) of the picture, where it is known.
         not_over: files that must survive, such as those that the picture is made from.
 
     Raises:
         CannotWrite: no kind of picture has this suffix; the folder isn't there or may not be
-            written to; the path is a folder, write-protected, or one of `not_over`.
+            written to; the path is a folder, write-protected, or one of `not_over`; the size is
+            too large for the kind of picture.
+        BadSetting: no such kind of picture has so many bits.
 
     >>> check_writable("dream.pgn")
     Traceback (most recent call last):
     entoptic.errors.CannotWrite: no picture can be written to 'dream.pgn': the suffix '.pgn' \
 is unknown; did you mean '.png'?
     """
-    _kind(path)
+    kind = _kind(path)
+    _check_bits(kind, bits)
+    if size is not None:
+        _check_sides(kind, *size)
     target = _target(path)
     try:
+        # Also tells of a name that is too long, which is_dir() does before Python 3.13 only.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            target.stat()
         if target.is_dir():
             raise CannotWrite(f"{shown(path)} is a folder; name a file in it")
         if not target.parent.is_dir():
@@ -108,20 +125,11 @@ def write(
         BadSetting: another number of bits, quality out of range, a job that doesn't fit.
     """
     kind = _kind(path)
-    check_writable(path)
-    if bits not in (8, 16):
-        raise BadSetting(f"a picture has 8 or 16 bits per channel, not {bits}")
-    if bits == 16 and kind != "PNG":
-        raise BadSetting(f"{kind} is written with 8 bits per channel; for 16 write .png")
+    check_writable(path, bits=bits)
     if not 1 <= quality <= 100:
         raise BadSetting(f"quality is {quality}; it goes from 1 to 100")
     samples = to_samples(image, alpha, np.uint8 if bits == 8 else np.uint16)
-    if max(samples.shape[:2]) > _LONGEST[kind]:
-        height, width = samples.shape[:2]
-        raise CannotWrite(
-            f"{width} x {height} is too large for {kind}, whose sides have at most"
-            f" {_LONGEST[kind]} pixels; write .png"
-        )
+    _check_sides(kind, *samples.shape[:2])
     text = None if job is None else checked_job(job)
     replace_file(path, _encoded(kind, samples, text, quality))
     return Path(path)
@@ -134,6 +142,21 @@ def _kind(path: PathLike) -> str:
     hint = did_you_mean(suffix, _KINDS) or f"; use {', '.join(_KINDS)}"
     what = f"the suffix {suffix!r} is unknown" if suffix else "it has no suffix"
     raise CannotWrite(f"no picture can be written to {shown(path)}: {what}{hint}")
+
+
+def _check_bits(kind: str, bits: int) -> None:
+    if bits not in (8, 16):
+        raise BadSetting(f"a picture has 8 or 16 bits per channel, not {bits}")
+    if bits == 16 and kind != "PNG":
+        raise BadSetting(f"{kind} is written with 8 bits per channel; for 16 write .png")
+
+
+def _check_sides(kind: str, height: int, width: int) -> None:
+    if max(height, width) > _LONGEST[kind]:
+        raise CannotWrite(
+            f"{width} x {height} is too large for {kind}, whose sides have at most"
+            f" {_LONGEST[kind]} pixels; write .png"
+        )
 
 
 def _target(path: PathLike) -> Path:

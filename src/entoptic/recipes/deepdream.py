@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -60,7 +60,7 @@ class DreamSettings:
     jitter: int = 32
     strength: float = 1.0
     size: int | None = None
-    noise: tuple[int, int] | None = None
+    noise: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         _whole("octaves", self.octaves, 1, 100)
@@ -102,6 +102,12 @@ class Plan:
     sizes: Sequence[tuple[int, int]]
     job: Job
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The files that are read, and so mustn't be written."""
+        pictures_read = (self.photo, *_guides(self.objective))
+        return tuple(each.path for each in pictures_read if each.path is not None)
 
     def steps(self) -> Iterator[Step]:
         """Dream; each step can render the whole picture as it is then, at its final size."""
@@ -209,16 +215,23 @@ def plan_dream(
     guide: PathLike | None = None,
     seed: int = 0,
     on: str = "auto",
+    read_guide: Callable[[str], Picture] = pictures.read,
     **settings: Any,
 ) -> Plan:
-    """Check a dream and lay it out, without dreaming it; arguments as for `dream`."""
+    """Check a dream and lay it out, without dreaming it; arguments as for `dream`.
+
+    Guides are read by `read_guide`, which may look for them elsewhere.
+    """
     how = _settings(model, settings)
     _whole("seed", seed, 0, 2**63 - 1)
     wanted = chosen(model, objective, layer, str(guide) if guide is not None else None)
     where = device(on)
+    for each in wanted.layers():
+        # A wrong name is found before a photo is decoded at length.
+        model.resolve(each)
     start = _start(photo, how, seed)
     height, width = start.image.shape[-2:]
-    bound = bind(wanted, model, (height, width))
+    bound = bind(wanted, model, (height, width), read_guide)
     sizes, left_out = _octaves(model, bound, how, height, width)
     job = Job(
         recipe="dream",
@@ -250,24 +263,36 @@ def _start(photo: Picture | Image | PathLike | None, how: DreamSettings, seed: i
     if (photo is None) == (how.noise is None):
         raise BadSetting("a dream begins with a photo, or with noise of a size; give one of them")
     if how.noise is not None:
+        _check_pixels(*how.noise)
         image = Pixels.noise(*how.noise, seed=seed).pixels.detach()
-        return _scaled(Picture.of(image), how.size)
+        return scaled(Picture.of(image), how.size)
     if isinstance(photo, str | Path):
-        return _scaled(pictures.read(photo), how.size)
+        return scaled(pictures.read(photo), how.size)
     if isinstance(photo, Picture):
-        return _scaled(photo, how.size)
+        return scaled(photo, how.size)
     if isinstance(photo, Tensor):
-        return _scaled(Picture.of(photo), how.size)
+        return scaled(Picture.of(photo), how.size)
     raise BadPicture(f"a photo is a Picture, a tensor or a file name, not {type(photo).__name__}")
 
 
-def _scaled(photo: Picture, long_side: int | None) -> Picture:
+def scaled(photo: Picture, long_side: int | None) -> Picture:
+    """A picture at another long side; None leaves it as it is."""
     height, width = photo.image.shape[-2:]
     if long_side is None or long_side == max(height, width):
         return photo
     size = fit_long_side(height, width, long_side)
+    _check_pixels(*size)
     alpha = None if photo.alpha is None else _resized(photo.alpha, *size)
     return replace(photo, image=_resized(photo.image, *size), alpha=alpha)
+
+
+def _check_pixels(height: int, width: int) -> None:
+    """What can't be read again isn't made."""
+    if height * width > pictures.MAX_PIXELS:
+        raise BadSetting(
+            f"{height}x{width} (height x width) is {height * width / 1e6:.0f} megapixels, more "
+            f"than the limit of {pictures.MAX_PIXELS / 1e6:.0f}; choose a smaller size"
+        )
 
 
 def _octaves(
@@ -286,12 +311,10 @@ def _octaves(
     if not small:
         return kept, ()
     sizes = ", ".join(f"{height}x{width}" for height, width in small)
-    why = (
-        "of sizes that the network doesn't take"
-        if model.preprocess.fixed_size
-        else ("too small for the network")
-    )
-    return kept, (f"{len(small)} octaves {why} are left out ({sizes})",)
+    few, are = ("1 octave", "is") if len(small) == 1 else (f"{len(small)} octaves", "are")
+    fixed = model.preprocess.fixed_size
+    why = "of another size than the network's" if fixed else "too small for the network"
+    return kept, (f"{few} {why} {are} left out ({sizes})",)
 
 
 def _resized(image: Tensor, height: int, width: int) -> Tensor:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from entoptic import pictures
 from entoptic.errors import BadSetting, NoJob, PictureNotFound
-from entoptic.jobs import Job
+from entoptic.jobs import Job, Source
 from entoptic.models import load
+from entoptic.objectives import parse
 from entoptic.pictures import Picture
-from entoptic.recipes.deepdream import Plan, plan_dream
+from entoptic.recipes.deepdream import DreamSettings, Plan, plan_dream
 from entoptic.types import PathLike
 
 
@@ -20,8 +22,7 @@ def plan_redo(picture: PathLike, *, photo: PathLike | None = None, **changes: An
 
     Args:
         picture: a file that entoptic wrote.
-        photo: where the photo is now, if it isn't where it was; it must be the same file, unless
-            there are other changes too: then it is one of them.
+        photo: where the photo is now, if it isn't where it was; or another photo.
         changes: anything that `plan_dream` takes.
 
     Returns:
@@ -29,69 +30,102 @@ def plan_redo(picture: PathLike, *, photo: PathLike | None = None, **changes: An
 
     Raises:
         NoJob: the picture carries none.
-        PictureNotFound: the photo isn't where it was.
-        BadSetting: the photo isn't what it was, or was never in a file.
+        PictureNotFound: the photo isn't where it was, or isn't what it was.
+        BadSetting: the photo was never in a file; or a change that can't be.
     """
     job = Job.from_json(pictures.read_job(picture))
     if job.recipe != "dream":
-        raise NoJob(f"{picture} was made by {job.recipe!r}, which this entoptic doesn't know")
+        raise NoJob(
+            f"{str(picture)!r} was made by {job.recipe!r}, which this entoptic doesn't know; "
+            "update it"
+        )
+    settings = _settings(job)
     changes = {key: value for key, value in changes.items() if value is not None}
     model = load(changes.pop("model", job.model))
-    settings = dict(job.settings) | {
-        key: changes.pop(key) for key in list(changes) if key in job.settings
-    }
-    start = None if settings.get("noise") else _photo(job, Path(picture), photo)
+    settings |= {key: changes.pop(key) for key in list(changes) if key in settings}
+    if settings["noise"] and photo is not None:
+        raise BadSetting(
+            f"{str(picture)!r} was made from noise, not from a photo; leave out --photo"
+        )
+    finder = _Finder(Path(picture), job)
+    start = None if settings["noise"] else finder.photo(photo)
     options: dict[str, Any] = {"seed": job.seed, "on": job.device} | changes
     if not changes.keys() & {"objective", "layer", "guide"}:
-        _same_guides(job)
-        options["objective"] = job.objective
+        options |= {"objective": job.objective, "read_guide": finder.guide}
+    elif changes.keys() & {"objective", "layer", "guide"} == {"guide"}:
+        # Another guide, at the layer of the one before.
+        layers = {each.layer for each in parse(job.objective).references()}
+        options["layer"] = str(layers.pop()) if len(layers) == 1 else None
     plan = plan_dream(model, start, **options, **settings)
     return replace(plan, job=_kept(plan.job, job))
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    """The settings of a dream and nothing else, since a picture may come from anyone.
+
+    What an older entoptic didn't know yet gets the default, at which it does nothing.
+    """
+    # JSON knows lists only.
+    given: dict[str, Any] = {
+        key: tuple(v) if isinstance(v, list) else v for key, v in job.settings.items()
+    }
+    strange = sorted(given.keys() - DreamSettings.__dataclass_fields__.keys())
+    if strange:
+        raise NoJob(f"the job in the picture is damaged: a dream has no setting {strange[0]!r}")
+    try:
+        return asdict(DreamSettings(**given))
+    except (TypeError, BadSetting) as error:
+        raise NoJob(f"the job in the picture is damaged: {error}") from None
 
 
 def _kept(new: Job, old: Job) -> Job:
     """The new job; where nothing has changed, the old one with today's versions.
 
-    The photo's name may differ, since it is looked for in several places.
+    Names of pictures may differ, since they are looked for in several places.
     """
-    photo = new.photo
-    if photo and old.photo and photo.sha256 == old.photo.sha256:
-        photo = old.photo
-    alike = replace(new, photo=photo, stopped_after=old.stopped_after, made_with=old.made_with)
-    if alike.to_json() == old.to_json():
-        return replace(old, made_with=new.made_with)
-    return replace(new, photo=photo)
+    known = {each.sha256: each for each in (old.photo, *old.guides) if each is not None}
+    photo = new.photo and known.get(new.photo.sha256, new.photo)
+    guides = tuple(known.get(each.sha256, each) for each in new.guides)
+    new = replace(new, photo=photo, guides=guides)
+    alike = replace(new, stopped_after=old.stopped_after, made_with=old.made_with)
+    return replace(old, made_with=new.made_with) if alike.to_json() == old.to_json() else new
 
 
-def _photo(job: Job, picture: Path, given: PathLike | None) -> Picture:
-    if given is not None:
-        return pictures.read(given)
-    if job.photo is None or job.photo.name is None:
-        raise BadSetting(
-            f"{picture} was made from a photo given in Python; say where it is with --photo FILE"
+@dataclass(frozen=True)
+class _Finder:
+    """Finds again the pictures that a job needs: where they were, or beside the result."""
+
+    picture: Path
+    job: Job
+
+    def photo(self, given: PathLike | None) -> Picture:
+        """The picture to begin with, or another one that is given."""
+        if given is not None:
+            return pictures.read(given)
+        return self._same("photo", self.job.photo or Source(None, None))
+
+    def guide(self, name: str) -> Picture:
+        """The guide that an objective names."""
+        known = {Path(each.name): each for each in self.job.guides if each.name is not None}
+        return self._same("guide", known.get(Path(name), Source(None, None)))
+
+    def _same(self, what: str, source: Source) -> Picture:
+        """A picture whose bytes are what they were."""
+        if source.name is None:
+            raise BadSetting(
+                f"{str(self.picture)!r} was made from a {what} given in Python; "
+                f"say where it is with --{what} FILE"
+            )
+        beside = self.picture.parent
+        places = [Path(source.name), beside / source.name, beside / Path(source.name).name]
+        found = [place for place in places if os.path.isfile(place)]  # noqa: PTH113 (never raises)
+        for place in found:
+            read = pictures.read(place)
+            if read.sha256 == source.sha256:
+                return read
+        wrong = (
+            f"{str(found[0])!r} has changed since {str(self.picture)!r} was made from it"
+            if found
+            else f"{source.name!r} that {str(self.picture)!r} was made from isn't here"
         )
-    places = [Path(job.photo.name), picture.parent / job.photo.name]
-    places.append(picture.parent / places[0].name)
-    found = [place for place in places if place.is_file()]
-    if not found:
-        raise PictureNotFound(
-            f"the photo {job.photo.name!r} that {picture} was made from isn't here; "
-            "say where it is with --photo FILE"
-        )
-    photos = [pictures.read(place) for place in found]
-    for photo in photos:
-        if photo.sha256 == job.photo.sha256:
-            return photo
-    raise BadSetting(
-        f"{found[0]} has changed since {picture} was made from it; "
-        "dream it anew, or name the right file with --photo FILE"
-    )
-
-
-def _same_guides(job: Job) -> None:
-    """The guides of an objective must be what they were."""
-    for guide in job.guides:
-        if guide.name is None:
-            raise BadSetting("the guide was given in Python; name one with --guide FILE")
-        if pictures.read(guide.name).sha256 != guide.sha256:
-            raise BadSetting(f"the guide {guide.name} has changed; name one with --guide FILE")
+        raise PictureNotFound(f"the {what} {wrong}; say where it is with --{what} FILE")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from entoptic.models import Model
-from entoptic.objectives import Objective, energy, parse
+from entoptic.objectives import Objective, energy, match, parse
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,10 @@ class Tuned:
 
 
 TUNED: Mapping[str, Tuned] = {
-    "squeezenet1_1": Tuned("energy('fire7') + 2 * energy('fire9')", octaves=5, smoothing=1.0),
-    "efficientnet_lite0": Tuned("energy('blocks.4')", octaves=5),
+    "squeezenet1_1": Tuned(
+        "energy('fire7') + energy('fire8')", octaves=5, steps=12, step_size=1 / 255, smoothing=1.5
+    ),
+    "efficientnet_lite0": Tuned("energy('blocks.4')", octaves=5, step_size=1 / 255, smoothing=1.0),
 }
 
 
@@ -136,7 +138,7 @@ def chosen(
     if objective is not None:
         return parse(objective) if isinstance(objective, str) else objective
     if guide is not None:
-        return parse(f"match({layer or _guided_layer(model)!r}, {guide!r})")
+        return match(layer or _guided_layer(model), guide)
     return energy(layer) if layer is not None else parse(tuned(model).objective)
 
 

@@ -37,7 +37,7 @@ def onnx_graph(spec: Spec) -> onnx.ModelProto:
         BadModelFile: a file is missing, damaged or dangerous, or uses what can't be imported.
         MissingExtra: the onnx extra isn't installed.
     """
-    return _READERS[spec.source](spec)
+    return READERS[spec.source](spec)
 
 
 def load_graph(spec: Spec) -> Model:
@@ -106,7 +106,7 @@ def _read_tensorflow(spec: Spec) -> onnx.ModelProto:
     return read_tensorflow(file)
 
 
-_READERS = {
+READERS = {
     "onnx": _read_onnx,
     "caffe": _read_caffe,
     "mxnet": _read_mxnet,

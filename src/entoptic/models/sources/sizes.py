@@ -27,8 +27,8 @@ def fitted(model: Model) -> Model:
 def _takes(model: Model, multiple: int) -> bool:
     """Whether the network works on pictures whose sides are odd multiples, far from its own."""
     height, width = (_odd(side + side // 2, multiple) for side in model.preprocess.size)
-    size = height, width + 2 * multiple
-    return probe.table(model.module, model.modules_by_address, size).failure is None
+    shape = model.preprocess.channels, height, width + 2 * multiple
+    return probe.table(model.module, model.modules_by_address, shape).failure is None
 
 
 def _odd(side: int, multiple: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -143,8 +144,8 @@ def _numbers(key: str, text: str, count: int) -> list[float]:
         numbers = []
     if len(numbers) == 1 and count == 3:
         numbers *= 3
-    if len(numbers) != count:
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
         raise BadSetting(
-            f"{key}={text} wants {count} numbers, such as {key}={','.join('1' * count)}"
+            f"{key}={text} wants {count} finite numbers, such as {key}={','.join('1' * count)}"
         )
     return numbers

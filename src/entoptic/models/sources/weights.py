@@ -47,10 +47,23 @@ def packaged(package: str, file: str, sha256: str) -> bytes:
 _ALLOWED = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
-    # numpy moved it in 2.0; pickles name the old place.
-    ("numpy.core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,  # type: ignore[attr-defined]
-    ("numpy._core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,  # type: ignore[attr-defined]
+    # numpy moved it in 2.0, and pickles name either place; an array says where it is now.
+    ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+    ("numpy._core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
 }
+
+# Whatever reading a damaged pickle has been seen to raise.
+_DAMAGED = (
+    pickle.UnpicklingError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    SystemError,
+    TypeError,
+    ValueError,
+)
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -73,7 +86,7 @@ def arrays(data: bytes) -> Any:
     """
     try:
         return _ArraysOnly(io.BytesIO(data), encoding="latin1").load()
-    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, TypeError) as error:
-        if isinstance(error, BadWeights):
-            raise
+    except BadWeights:
+        raise
+    except _DAMAGED as error:
         raise BadWeights(f"the pickle with the weights is damaged: {error}") from None

@@ -1,0 +1,151 @@
+"""The options of `dream` and `redo`, and help that shows them in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Any], Any]
+
+
+class Option(click.Option):
+    """An option that stands under a heading of its own in the help."""
+
+    def __init__(self, *args: Any, heading: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.heading = heading
+
+
+class Grouped(click.Command):
+    """A command whose help shows its options under their headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        last = "The result"
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if record is not None:
+                last = parameter.heading if isinstance(parameter, Option) else last
+                groups.setdefault(last, []).append(record)
+        for heading, records in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def option(heading: str, *names: str, **attributes: Any) -> Decorator:
+    """Like `click.option`, under a heading."""
+    return click.option(*names, cls=Option, heading=heading, **attributes)
+
+
+def together(*options: Decorator) -> Decorator:
+    """Several options, shown in the order in which they are given here."""
+
+    def add(command: Command) -> Command:
+        for each in reversed(options):
+            command = each(command)
+        return command
+
+    return add
+
+
+_WHAT, _HOW, _RESULT = "What to dream of", "How to dream", "The result"
+
+what = together(
+    option(_WHAT, "--model", "-m", metavar="M", help="The network; `entoptic models` lists them."),
+    option(
+        _WHAT,
+        "--layer",
+        "-l",
+        metavar="L",
+        help="What this layer sees is to grow; `entoptic layers` lists them. "
+        "Early layers draw textures, late ones things.",
+    ),
+    option(
+        _WHAT,
+        "--objective",
+        metavar="EXPR",
+        help="What is to grow, as an expression: fire7:3 (a channel), \"logit('goldfish')\", "
+        "\"energy('fire5') - 2 * total_variation()\".",
+    ),
+    option(
+        _WHAT,
+        "--guide",
+        type=click.Path(),
+        metavar="IMAGE",
+        help="Another picture, whose shapes are to appear; also with --layer.",
+    ),
+)
+
+how = together(
+    option(_HOW, "--size", type=int, metavar="PIXELS", help="Long side of the result."),
+    option(
+        _HOW,
+        "--octaves",
+        type=int,
+        metavar="N",
+        help="How many sizes to dream at, small to large; more give larger shapes.",
+    ),
+    option(
+        _HOW, "--octave-scale", type=float, metavar="S", help="From one size to the next, as 1.4."
+    ),
+    option(
+        _HOW, "--steps", type=int, metavar="N", help="Steps at each size; more give more dream."
+    ),
+    option(
+        _HOW,
+        "--strength",
+        type=float,
+        metavar="X",
+        help="Factor for each step: 0.5 is subtle, 2 wild.",
+    ),
+    option(
+        _HOW,
+        "--step-size",
+        type=float,
+        metavar="X",
+        help="Mean change of a pixel in a step; 1 is from black to white.",
+    ),
+    option(
+        _HOW,
+        "--smoothing",
+        type=float,
+        metavar="X",
+        help="Of the gradient, pixels: large shapes gain on fine grain; 0 is off.",
+    ),
+    option(
+        _HOW, "--jitter", type=int, metavar="N", help="Largest random shift before a step, pixels."
+    ),
+    option(_HOW, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
+    option(_HOW, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, cuda:1, mps."),
+)
+
+result = together(
+    option(
+        _RESULT,
+        "--output",
+        "-o",
+        type=click.Path(),
+        metavar="OUT",
+        help="File (.png .jpg .webp .tif), or folder (end a new one with /).",
+    ),
+    option(
+        _RESULT,
+        "--every",
+        type=int,
+        metavar="N",
+        help="Also save the picture every N steps, as OUT-stepN.",
+    ),
+    option(
+        _RESULT,
+        "--bits",
+        type=click.Choice(["8", "16"]),
+        default="8",
+        help="Of each channel of a PNG; 8 unless you say.",
+    ),
+    option(_RESULT, "--force", "-f", is_flag=True, help="Replace the result if it is there."),
+    option(_RESULT, "--json", "as_json", is_flag=True, help="Print what was made as JSON."),
+    option(_RESULT, "--quiet", "-q", is_flag=True, help="No progress bar and no notes."),
+)

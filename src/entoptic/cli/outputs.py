@@ -1,0 +1,186 @@
+"""Where results go: to names that are free, with the pictures that are read left alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from entoptic.cli.arguments import quoted
+from entoptic.errors import BadSetting, CannotWrite
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How results reach the user.
+
+    Args:
+        output: file or folder, as it was typed.
+        every: steps between pictures of the dream as it grows.
+        bits: of a PNG's channels.
+        force: whether files that are there may be replaced.
+        as_json: whether what was made is printed as JSON.
+        quiet: whether progress and notes are left out.
+
+    Raises:
+        BadSetting: an output without a name, or less than one step.
+    """
+
+    output: str | None
+    every: int | None
+    bits: Literal[8, 16]
+    force: bool
+    as_json: bool
+    quiet: bool
+
+    def __post_init__(self) -> None:
+        if self.output == "":
+            raise BadSetting("--output is empty; name a file or a folder")
+        if self.every is not None and self.every < 1:
+            raise BadSetting(f"--every is {self.every}; it must be at least 1")
+
+    @classmethod
+    def split(cls, options: dict[str, Any]) -> tuple[Delivery, dict[str, Any]]:
+        """Take the shell's own options out of all of a command; the rest is the recipe's."""
+        rest = {key: value for key, value in options.items() if key not in cls.__annotations__}
+        own = {key: value for key, value in options.items() if key in cls.__annotations__}
+        return cls(**own | {"bits": int(own["bits"])}), rest
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that the output names; it may not be there yet."""
+        if self.output is None or not (self.output.endswith("/") or _is_dir(self.output)):
+            return None
+        return Path(self.output)
+
+
+def destinations(
+    starts: Sequence[str | None], delivery: Delivery, suffix: str, inputs: Collection[Path]
+) -> list[Path]:
+    """Where each result goes; found out before any work, and nothing is made yet.
+
+    Args:
+        starts: the pictures to begin with; None is noise.
+        delivery: what the user wants.
+        suffix: added to the name of the picture, where the user names no file.
+        inputs: pictures that must survive.
+
+    Raises:
+        BadSetting: several pictures for one file.
+        CannotWrite: see `check_writable`; or the file is there already.
+    """
+    folder = delivery.folder
+    if folder is not None:
+        _check_folder(folder)
+    elif delivery.output is not None:
+        if len(starts) > 1:
+            raise BadSetting(
+                f"{len(starts)} photos can't go into one file; "
+                f"name a folder: -o {quoted(delivery.output + '/')}"
+            )
+        output = Path(delivery.output)
+        check_output(output, delivery, inputs)
+        if os.path.lexists(output) and not delivery.force:
+            raise CannotWrite(
+                f"{quoted(output)} is there already; name another file, or replace it with --force"
+            )
+        return [output]
+    taken: list[Path] = []
+    for start in starts:
+        name = f"{Path(start).stem if start else 'noise'}-{suffix}.png"
+        path = free((folder or Path(start or name).parent) / name, inputs, taken, delivery.force)
+        if folder is None or os.path.lexists(folder):
+            check_output(path, delivery, inputs)
+        taken.append(path)
+    return taken
+
+
+def check_inputs(inputs: Collection[Path]) -> None:
+    """See `check_readable`."""
+    from entoptic.pictures import check_readable
+
+    for each in inputs:
+        check_readable(each)
+
+
+def check_output(
+    path: Path,
+    delivery: Delivery,
+    inputs: Collection[Path],
+    size: tuple[int, int] | None = None,
+) -> None:
+    """See `check_writable`."""
+    from entoptic.pictures import check_writable
+
+    check_writable(path, bits=delivery.bits, size=size, not_over=inputs)
+
+
+def free(path: Path, inputs: Collection[Path], taken: Collection[Path], force: bool) -> Path:
+    """The path itself, or the first of PATH-2, PATH-3, ... that isn't there, or may be replaced."""
+    number, found = 1, path
+    while found in taken or (os.path.lexists(found) and not (force and _spares(found, inputs))):
+        number += 1
+        found = path.with_stem(f"{path.stem}-{number}")
+    return found
+
+
+def _spares(path: Path, inputs: Collection[Path]) -> bool:
+    """Whether writing there leaves the pictures that are read as they are."""
+    return not any(_is_same(path, each) for each in inputs)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):
+        return False
+
+
+def _check_folder(folder: Path) -> None:
+    there = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), Path())
+    if not _is_dir(there):
+        raise CannotWrite(
+            f"can't make the folder {quoted(folder)}: {quoted(there)} is no folder; name another"
+        )
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise CannotWrite(
+            f"the folder {quoted(there)} may not be written to;"
+            " choose another, or change its permissions"
+        )
+
+
+@contextmanager
+def made(folder: Path | None) -> Iterator[None]:
+    """See to it that a folder is there; one that was made and stayed empty goes again.
+
+    Raises:
+        CannotWrite: it can't be made.
+    """
+    new = (
+        [each for each in (folder, *folder.parents) if not os.path.lexists(each)] if folder else []
+    )
+    try:
+        if folder is not None:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except (OSError, ValueError) as error:
+                reason = error.strerror if isinstance(error, OSError) else error
+                raise CannotWrite(
+                    f"can't make the folder {quoted(folder)} ({reason}); name another"
+                ) from None
+        yield
+    finally:
+        for each in new:
+            if _is_dir(each) and not any(each.iterdir()):
+                each.rmdir()
+
+
+def _is_dir(path: str | Path) -> bool:
+    # Path.is_dir() raises for names that are too long, before Python 3.13.
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,152 @@
+"""The gradient of anything in a network with respect to anything before it, exact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from entoptic.ascent import bind, guide_activations, joined
+from entoptic.errors import BadSetting, NoPath
+from entoptic.layers import Layer
+from entoptic.models import Model, prepare
+from entoptic.objectives import Objective, parse
+from entoptic.types import Image
+
+# A Jacobian has a row of the size of `wrt` for each number of `of`; this is half a gigabyte.
+_LARGEST_JACOBIAN = 1 << 27
+
+
+def gradient(
+    model: Model,
+    *,
+    of: Objective | Layer | str,
+    wrt: Layer | str = "input",
+    at: Image,
+    cotangent: Tensor | None = None,
+) -> Tensor:
+    """The gradient of an objective or a layer with respect to the picture or a layer before it.
+
+    Args:
+        model: the network.
+        of: an objective or its expression, whose score of each image is differentiated; or a layer
+            or its address, whose sum over all its outputs is, weighted by the cotangent.
+        wrt: `input`, the picture in sRGB; `output<in>`, what the network itself is fed; or any
+            layer, or input of a layer.
+        at: the pictures, (batch, 3, height, width), sRGB in [0, 1].
+        cotangent: weights of `of`, shaped like its value (or fit to broadcast to it); ones by
+            default.
+
+    Returns:
+        Shaped like `wrt`'s value. Images of a batch don't mix, unless the network mixes them.
+
+    Raises:
+        UnknownLayer, BadExpression, PictureTooSmall: before any work.
+        BadSetting: the cotangent doesn't fit.
+        NoPath: `of` doesn't depend on `wrt`.
+
+    Source: Simonyan et al., "Deep Inside Convolutional Networks", 2013.
+
+    >>> import entoptic as ent
+    >>> photo = torch.full((1, 3, 40, 60), 0.5)
+    >>> ent.gradient(ent.load(), of="pool1", at=photo).shape
+    torch.Size([1, 3, 40, 60])
+    """
+    value, start = _values(model, of, wrt, at)
+    weights = _fitting(cotangent, value)
+    (found,) = torch.autograd.grad(value, start, weights, allow_unused=True)
+    if found is None:
+        raise _no_path(of, wrt)
+    return found.detach()
+
+
+def jacobian(
+    model: Model, *, of: Objective | Layer | str, wrt: Layer | str = "input", at: Image
+) -> Tensor:
+    """All derivatives of a small layer, or an objective, with respect to a small layer.
+
+    Args:
+        of, wrt, at: as for `gradient`.
+
+    Returns:
+        Shaped like `of`'s value followed by `wrt`'s value, without its batch: entry
+        [image, ..., :] is the derivative of one number of that image.
+
+    Raises:
+        BadSetting: it would have more than 134 million entries.
+        NoPath and others: as `gradient`.
+    """
+    value, start = _values(model, of, wrt, at)
+    batch, rows, columns = value.shape[0], value[0].numel(), start[0].numel()
+    if batch * rows * columns > _LARGEST_JACOBIAN:
+        raise BadSetting(
+            f"a Jacobian of {rows} x {columns} for each of {batch} images is too large; "
+            "take a smaller layer, or gradient with a cotangent"
+        )
+    result = start.new_empty((batch, rows, columns))
+    flat = value.reshape(batch, rows)
+    for row in range(rows):
+        # All images at once: they don't mix.
+        (found,) = torch.autograd.grad(
+            flat[:, row].sum(), start, allow_unused=True, retain_graph=True
+        )
+        if found is None:
+            raise _no_path(of, wrt)
+        result[:, row] = found.reshape(batch, columns)
+    return result.reshape(*value.shape, *start.shape[1:]).detach()
+
+
+def _values(
+    model: Model, of: Objective | Layer | str, wrt: Layer | str, at: Image
+) -> tuple[Tensor, Tensor]:
+    """What is differentiated, and what it is differentiated by, in one graph."""
+    size = (at.shape[-2], at.shape[-1])
+    source = model.resolve(wrt)
+    target = _target(model, of)
+    evaluate: Callable[..., Tensor]
+    if isinstance(target, Objective):
+        bound = bind(target, model, size)
+        layers, guides = bound.layers(), guide_activations(bound, model, at)
+        evaluate = lambda acts: bound(joined(model.arranged(acts, size), guides))  # noqa: E731
+    else:
+        layers = frozenset({target})
+        evaluate = lambda acts: acts[target]  # noqa: E731
+    for layer in {source, *layers}:
+        model.info(layer, size)
+    image = at.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        acts = prepare(model, layers | {source}, at.device, exact=True)(image)
+        value = evaluate(acts)
+    start = acts[source]
+    if not (start.requires_grad and value.requires_grad):
+        raise _no_path(of, wrt)
+    return value, start
+
+
+def _target(model: Model, of: Objective | Layer | str) -> Objective | Layer:
+    """A text is a layer's address where there is one, an expression otherwise."""
+    if isinstance(of, Objective):
+        return of
+    text = str(of)
+    if isinstance(of, Layer) or not ("(" in text or ":" in text) or text in model.names:
+        return model.resolve(of)
+    return parse(text)
+
+
+def _fitting(cotangent: Tensor | None, value: Tensor) -> Tensor:
+    if cotangent is None:
+        return torch.ones_like(value)
+    try:
+        return cotangent.to(value).expand_as(value)
+    except RuntimeError:
+        raise BadSetting(
+            f"the cotangent is {tuple(cotangent.shape)}; it must fit the value of "
+            f"{tuple(value.shape)} that it weighs"
+        ) from None
+
+
+def _no_path(of: Objective | Layer | str, wrt: Layer | str) -> NoPath:
+    return NoPath(
+        f"{str(of)!r} doesn't depend on {str(wrt)!r}; differentiate by something before it"
+    )

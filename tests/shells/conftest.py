@@ -1,0 +1,37 @@
+"""Tiny pictures, and networks that are loaded once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+import entoptic.models
+import entoptic.recipes.redo
+from shells.command import picture
+
+
+@pytest.fixture(scope="session", autouse=True)
+def networks_once() -> Iterator[None]:
+    """Each network is loaded, and its layer table made, once for all tests of the command."""
+    load = functools.cache(entoptic.models.load)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(entoptic.models, "load", load)
+        patch.setattr(entoptic.recipes.redo, "load", load)
+        for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+            patch.delenv(name, raising=False)
+        yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with two photos, sky.png and sea.png."""
+    picture(1).save(tmp_path / "sky.png")
+    picture(2).save(tmp_path / "sea.png")
+    return tmp_path

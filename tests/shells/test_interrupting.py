@@ -1,0 +1,88 @@
+"""Ctrl-C while dreaming: what there is is saved, and a second press ends it at once."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from entoptic.ascent import Step
+from entoptic.cli.progress import Bar
+from entoptic.pictures import read_job
+from shells.command import entoptic
+
+
+def press_after(steps: int, patch: pytest.MonkeyPatch, times: int = 1) -> None:
+    """Press Ctrl-C so many times when so many steps have been made."""
+    made = 0
+
+    def advance(bar: Bar, step: Step) -> None:
+        nonlocal made
+        made += 1
+        if made == steps:
+            for _ in range(times):
+                signal.raise_signal(signal.SIGINT)
+
+    patch.setattr(Bar, "advance", advance)
+
+
+def test_what_there_is_is_saved_and_can_be_made_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch:
+        press_after(3, patch)
+        done = entoptic("dream", "sky.png", "--octaves=2", "--steps=4", folder=folder)
+    assert (done.code, done.out) == (130, "sky-dream.png\n")
+    assert done.err == "Interrupted after 3 of 8 steps; saved.\n"
+    assert json.loads(read_job(folder / "sky-dream.png"))["stopped_after"] == 3
+    assert signal.getsignal(signal.SIGINT) is before
+    again = entoptic("redo", "sky-dream.png", folder=folder)
+    assert again.code == 0
+    assert (folder / "sky-dream-redo.png").read_bytes() == (folder / "sky-dream.png").read_bytes()
+
+
+def test_an_interrupted_dream_can_be_finished_by_a_change(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        press_after(1, patch)
+        entoptic("dream", "sky.png", "--octaves=1", "--steps=2", folder=folder)
+    entoptic("redo", "sky-dream.png", "--steps=3", "-o", "three.png", folder=folder)
+    entoptic("dream", "sky.png", "--octaves=1", "--steps=3", "-o", "fresh.png", folder=folder)
+    assert (folder / "three.png").read_bytes() == (folder / "fresh.png").read_bytes()
+
+
+def test_ctrl_c_at_the_very_last_step_is_no_interruption(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    press_after(2, monkeypatch)
+    done = entoptic("dream", "sky.png", "--octaves=1", "--steps=2", folder=folder)
+    assert (done.code, done.err) == (0, "")
+
+
+def test_no_further_photo_is_dreamt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    press_after(1, monkeypatch)
+    done = entoptic("dream", "sky.png", "sea.png", "--octaves=1", "--steps=2", folder=folder)
+    assert (done.code, done.out) == (130, "sky-dream.png\n")
+    assert not (folder / "sea-dream.png").exists()
+
+
+def test_a_second_press_ends_all_at_once_and_leaves_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    press_after(1, monkeypatch, times=2)
+    done = entoptic("dream", "sky.png", "--octaves=1", "--steps=2", "-o", "new/", folder=folder)
+    assert (done.code, done.out, done.err) == (130, "", "\nInterrupted.\n")
+    assert {each.name for each in folder.iterdir()} == {"sky.png", "sea.png"}
+
+
+def test_ctrl_c_before_the_dream_is_told_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(model: str) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("entoptic.models.load", load)
+    done = entoptic("dream", "sky.png", folder=folder)
+    assert (done.code, done.out, done.err) == (130, "", "\nInterrupted.\n")

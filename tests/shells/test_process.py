@@ -1,0 +1,122 @@
+"""The command as a process: exit codes, signals, pipes, start-up, completion."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from entoptic.pictures import read_job
+from shells.command import QUICK, SOURCE, entoptic, finished, process
+
+
+def test_a_dream_prints_nothing_but_its_name(folder: Path) -> None:
+    done = finished(process("dream", "sky.png", *QUICK, folder=folder))
+    assert (done.code, done.out, done.err) == (0, "sky-dream.png\n", "")
+    # Another process gives the same bytes.
+    assert entoptic("redo", "sky-dream.png", folder=folder).code == 0
+    assert (folder / "sky-dream-redo.png").read_bytes() == (folder / "sky-dream.png").read_bytes()
+
+
+def test_ctrl_c_saves_what_there_is(folder: Path) -> None:
+    options = ["--octaves=1", "--steps=100000", "--every=10", "--jitter=2"]
+    child = process("dream", "sky.png", *options, folder=folder)
+    deadline = time.monotonic() + 60
+    while not list(folder.glob("*-step*.png")) and time.monotonic() < deadline:
+        assert child.poll() is None
+        time.sleep(0.02)
+    child.send_signal(signal.SIGINT)
+    done = finished(child)
+    assert (done.code, done.out) == (130, "sky-dream.png\n")
+    made = json.loads(read_job(folder / "sky-dream.png"))["stopped_after"]
+    assert done.err == f"Interrupted after {made} of 100000 steps; saved.\n"
+    assert made >= 10
+    assert entoptic("redo", "sky-dream.png", folder=folder).code == 0
+    assert (folder / "sky-dream-redo.png").read_bytes() == (folder / "sky-dream.png").read_bytes()
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    child = process("layers", folder=tmp_path)
+    assert child.stdout is not None
+    child.stdout.close()  # as head does, before anything has been written
+    child.stdout = None
+    assert finished(child).err in ("", None)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+def test_a_full_disk_behind_stdout_is_one_line(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "entoptic", "completion", "bash"],
+            env=os.environ | {"PYTHONPATH": str(SOURCE)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: the system refuses: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["--help"], 0), ([], 0), (["--version"], 0), (["nonsense"], 2), (["dream"], 2)],
+)
+def test_exit_codes_without_any_work(tmp_path: Path, arguments: list[str], code: int) -> None:
+    assert finished(process(*arguments, folder=tmp_path)).code == code
+
+
+def test_help_of_every_command_imports_neither_torch_nor_pillow(tmp_path: Path) -> None:
+    program = """
+import sys
+from entoptic.cli.main import main, outcome
+helps = [[name, "--help"] for name in main.commands]
+for arguments in ([], ["--help"], ["completion", "zsh"], *helps):
+    assert outcome(arguments) == 0
+print(sorted({"torch", "numpy", "PIL"} & sys.modules.keys()), file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("entoptic ide", "plain,identify"),
+        ("entoptic dream --octave-s", "plain,--octave-scale"),
+        ("entoptic dream --bits 1", "plain,16"),
+        ("entoptic dream sk", "file,sk"),
+        ("entoptic redo --photo s", "file,s"),
+    ],
+)
+def test_the_shell_completes(tmp_path: Path, words: str, expected: str) -> None:
+    done = finished(
+        process(
+            folder=tmp_path,
+            _ENTOPTIC_COMPLETE="bash_complete",
+            COMP_WORDS=words,
+            COMP_CWORD=str(words.count(" ")),
+        )
+    )
+    assert (done.out, done.err) == (f"{expected}\n", "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_name_the_command(tmp_path: Path, shell: str) -> None:
+    done = entoptic("completion", shell, folder=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert f"_ENTOPTIC_COMPLETE={shell}_complete" in done.out
+    if shell == "bash":
+        subprocess.run(["bash", "-n"], input=done.out, text=True, check=True)

@@ -1,0 +1,233 @@
+"""`entoptic redo`: the same picture again, and the same picture with changes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from entoptic.pictures import png, read, read_job
+from shells.command import QUICK, entoptic, picture
+
+
+def job(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(read_job(path))
+    return found
+
+
+@pytest.fixture
+def dreamt(folder: Path) -> Path:
+    """The folder with sky-dream.png, made from sky.png."""
+    assert entoptic("dream", "sky.png", *QUICK, folder=folder).code == 0
+    return folder
+
+
+def test_redo_makes_the_same_bytes(dreamt: Path) -> None:
+    done = entoptic("redo", "sky-dream.png", folder=dreamt)
+    assert (done.code, done.out, done.err) == (0, "sky-dream-redo.png\n", "")
+    assert (dreamt / "sky-dream-redo.png").read_bytes() == (dreamt / "sky-dream.png").read_bytes()
+
+
+def test_a_redone_picture_can_be_redone(dreamt: Path) -> None:
+    entoptic("redo", "sky-dream.png", folder=dreamt)
+    entoptic("redo", "sky-dream-redo.png", folder=dreamt)
+    again = dreamt / "sky-dream-redo-redo.png"
+    assert again.read_bytes() == (dreamt / "sky-dream.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["--octaves", "2"],
+        ["--octaves", "2", "--octave-scale", "1.2"],
+        ["--steps", "2"],
+        ["--step-size", "0.1"],
+        ["--jitter", "0"],
+        ["--strength", "3"],
+        ["--size", "64"],
+        ["--seed", "5"],
+        ["--layer", "fire3"],
+        ["--objective", "energy('fire4')"],
+        ["--guide", "sea.png"],
+        ["--photo", "sea.png"],
+        ["--model", "efficientnet_lite0", "--layer", "blocks.1"],
+    ],
+)
+def test_a_change_gives_what_dreaming_so_would_have_given(dreamt: Path, changes: list[str]) -> None:
+    done = entoptic("redo", "sky-dream.png", *changes, "-o", "changed.png", folder=dreamt)
+    assert (done.code, done.err) == (0, "")
+    photo = "sea.png" if "--photo" in changes else "sky.png"
+    options = [each for each in changes if each not in ("--photo", photo)]
+    fresh = entoptic("dream", photo, *QUICK, *options, "-o", "fresh.png", folder=dreamt)
+    assert fresh.code == 0
+    if "--model" in changes:  # what isn't said is the other network's, and here the old job's
+        assert job(dreamt / "changed.png")["objective"] == job(dreamt / "fresh.png")["objective"]
+        return
+    assert (dreamt / "changed.png").read_bytes() == (dreamt / "fresh.png").read_bytes()
+    assert (dreamt / "changed.png").read_bytes() != (dreamt / "sky-dream.png").read_bytes()
+
+
+def test_the_device_can_be_changed(dreamt: Path) -> None:
+    assert entoptic("redo", "sky-dream.png", "--device", "cpu", folder=dreamt).code == 0
+    assert (dreamt / "sky-dream-redo.png").read_bytes() == (dreamt / "sky-dream.png").read_bytes()
+
+
+def test_noise_is_made_again(folder: Path) -> None:
+    entoptic("dream", "--noise", "36x48", "--seed", "3", *QUICK, folder=folder)
+    assert entoptic("redo", "noise-dream.png", folder=folder).code == 0
+    again = folder / "noise-dream-redo.png"
+    assert again.read_bytes() == (folder / "noise-dream.png").read_bytes()
+
+
+def test_all_that_redo_writes_is_as_dream_would(dreamt: Path) -> None:
+    options = ["--bits=16", "--every=1", "--steps=3", "--json", "-o", "out/"]
+    done = entoptic("redo", "sky-dream.png", *options, folder=dreamt)
+    assert json.loads(done.out)["picture"] == "out/sky-dream-redo.png"
+    made = sorted(each.name for each in (dreamt / "out").iterdir())
+    steps = [f"sky-dream-redo-step{number}.png" for number in (1, 2)]
+    assert made == [*steps, "sky-dream-redo.png"]
+    assert png.header((dreamt / "out" / made[-1]).read_bytes()).depth == 16
+
+
+def test_the_photo_is_found_from_another_folder(dreamt: Path) -> None:
+    (dreamt / "elsewhere").mkdir()
+    done = entoptic("redo", "../sky-dream.png", folder=dreamt / "elsewhere")
+    assert (done.code, done.out) == (0, "../sky-dream-redo.png\n")
+    assert (dreamt / "sky-dream-redo.png").read_bytes() == (dreamt / "sky-dream.png").read_bytes()
+
+
+def test_the_photo_is_found_where_both_have_moved(dreamt: Path) -> None:
+    moved = dreamt / "moved"
+    moved.mkdir()
+    for name in ("sky.png", "sky-dream.png"):
+        shutil.move(dreamt / name, moved / name)
+    assert entoptic("redo", "moved/sky-dream.png", folder=dreamt).code == 0
+
+
+def test_a_photo_that_has_moved_is_asked_for(dreamt: Path) -> None:
+    (dreamt / "far").mkdir()
+    shutil.move(dreamt / "sky.png", dreamt / "far" / "clouds.png")
+    done = entoptic("redo", "sky-dream.png", folder=dreamt)
+    assert done.code == 1
+    assert "isn't here; say where it is with --photo FILE" in done.err
+    again = entoptic("redo", "sky-dream.png", "--photo", "far/clouds.png", folder=dreamt)
+    assert again.code == 0
+    assert (dreamt / "sky-dream-redo.png").read_bytes() == (dreamt / "sky-dream.png").read_bytes()
+
+
+def test_a_photo_that_has_changed_is_noticed(dreamt: Path) -> None:
+    shutil.copy(dreamt / "sea.png", dreamt / "sky.png")
+    done = entoptic("redo", "sky-dream.png", folder=dreamt)
+    assert done.code == 1
+    assert "'sky.png' has changed since 'sky-dream.png' was made from it" in done.err
+    assert not (dreamt / "sky-dream-redo.png").exists()
+
+
+def test_a_guide_is_found_from_another_folder(folder: Path) -> None:
+    entoptic("dream", "sky.png", "--guide", "sea.png", *QUICK, folder=folder)
+    (folder / "elsewhere").mkdir()
+    done = entoptic("redo", "../sky-dream.png", folder=folder / "elsewhere")
+    assert (done.code, done.err) == (0, "")
+    assert (folder / "sky-dream-redo.png").read_bytes() == (folder / "sky-dream.png").read_bytes()
+
+
+def test_a_guide_that_has_changed_is_noticed(folder: Path) -> None:
+    entoptic("dream", "sky.png", "--guide", "sea.png", *QUICK, folder=folder)
+    picture(9).save(folder / "sea.png")
+    done = entoptic("redo", "sky-dream.png", folder=folder)
+    assert done.code == 1
+    assert "the guide 'sea.png' has changed since 'sky-dream.png' was made from it" in done.err
+    assert entoptic("redo", "sky-dream.png", "--guide", "sea.png", folder=folder).code == 0
+
+
+def test_another_guide_works_at_the_layer_of_the_first(folder: Path) -> None:
+    picture(9).save(folder / "hill.png")
+    entoptic("dream", "sky.png", "--guide", "sea.png", "--layer", "fire3", *QUICK, folder=folder)
+    entoptic("redo", "sky-dream.png", "--guide", "hill.png", folder=folder)
+    assert job(folder / "sky-dream-redo.png")["objective"] == "match('fire3', 'hill.png')"
+
+
+@pytest.mark.parametrize("name", ["sky.png", "sky-dream.png"])
+def test_redo_never_replaces_what_it_reads(dreamt: Path, name: str) -> None:
+    before = (dreamt / name).read_bytes()
+    done = entoptic("redo", "sky-dream.png", "-o", name, "--force", folder=dreamt)
+    assert done.code == 1
+    assert "is the picture that is read" in done.err
+    assert (dreamt / name).read_bytes() == before
+
+
+def with_job(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Write a picture whose job has been tampered with."""
+    tampered = job(path)
+    change(tampered)
+    samples = (read(path).image[0].permute(1, 2, 0).numpy() * 255).astype("uint8")
+    path.write_bytes(png.encode(samples, json.dumps(tampered)))
+
+
+TAMPERED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "a setting that is an argument": (lambda j: j["settings"].update(seed=1), "damaged"),
+    "a setting that isn't one": (lambda j: j["settings"].update(rm="-rf"), "damaged"),
+    "a setting that is no number": (lambda j: j["settings"].update(steps="many"), "damaged"),
+    "a setting that isn't finite": (
+        lambda j: j["settings"].update(step_size=float("inf")),
+        "damaged",
+    ),
+    "a setting that is a list": (lambda j: j["settings"].update(norm=[1]), "damaged"),
+    "noise and a photo": (lambda j: j["settings"].update(noise=[5]), "damaged"),
+    "a network that isn't one": (lambda j: j.update(model="rm -rf"), "no model named"),
+    "an objective that is code": (
+        lambda j: j.update(objective="__import__('os').system('rm')"),
+        "isn't understood",
+    ),
+    "a device that computes nothing": (lambda j: j.update(device="meta"), "no device is called"),
+    "a seed too large": (lambda j: j.update(seed=10**40), "seed is"),
+    "a seed that is text": (lambda j: j.update(seed="1"), "damaged"),
+    "settings that are none": (lambda j: j.update(settings=None), "damaged"),
+    "another recipe": (lambda j: j.update(recipe="sculpture"), "this entoptic doesn't know"),
+    "a later format": (lambda j: j.update(entoptic=99), "newer entoptic"),
+    "no format": (lambda j: j.pop("entoptic"), "isn't a job of entoptic"),
+    "a photo that is a device": (
+        lambda j: j.update(photo={"name": "/dev/zero", "sha256": None}),
+        "isn't here",
+    ),
+    "a photo whose name is too long": (
+        lambda j: j.update(photo={"name": "x" * 5000, "sha256": None}),
+        "isn't here",
+    ),
+    "a photo whose name is cut": (
+        lambda j: j.update(photo={"name": "a\0b", "sha256": None}),
+        "isn't here",
+    ),
+    "a photo without a name": (
+        lambda j: j.update(photo={"name": None, "sha256": None}),
+        "given in Python",
+    ),
+    "a photo that is a number": (lambda j: j.update(photo=3), "damaged"),
+    "a recipe as long as a book": (lambda j: j.update(recipe="x" * 100_000), "doesn't know"),
+    "a recipe that paints the terminal": (lambda j: j.update(recipe="\x1b[31m\n"), "doesn't know"),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_a_job_that_was_tampered_with_is_refused_in_one_line(dreamt: Path, name: str) -> None:
+    change, message = TAMPERED[name]
+    with_job(dreamt / "sky-dream.png", change)
+    before = sorted(dreamt.iterdir())
+    done = entoptic("redo", "sky-dream.png", folder=dreamt)
+    assert done.code in (1, 2)
+    assert (done.out, done.err.count("\n")) == ("", 1)
+    assert done.err.startswith("Error: ")
+    assert len(done.err) < 700
+    assert message in done.err
+    assert "\x1b" not in done.err
+    assert sorted(dreamt.iterdir()) == before
+
+
+def test_settings_that_an_older_entoptic_did_not_know_have_their_defaults(dreamt: Path) -> None:
+    with_job(dreamt / "sky-dream.png", lambda j: j["settings"].pop("norm"))
+    assert entoptic("redo", "sky-dream.png", folder=dreamt).code == 0
+    assert job(dreamt / "sky-dream-redo.png")["settings"]["norm"] == "mean_abs"

@@ -1,0 +1,95 @@
+"""The vocabulary: what each word scores, on activations set by hand; two images, 2 x 3 places."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+import entoptic as ent
+from entoptic.layers import INPUT, LOGITS, Layer
+from entoptic.objectives import Objective, Reference, vocabulary
+
+A, FLAT = Layer("a"), Layer("flat")
+MAPS = torch.arange(24.0).reshape(2, 2, 2, 3)
+GUIDE = ent.Picture.of(torch.zeros(1, 3, 2, 2))
+
+ACTS = {
+    A: MAPS,
+    FLAT: torch.tensor([[1.0, -3.0], [2.0, 0.5]]),
+    LOGITS: torch.tensor([[1.0, 7.0, 2.0], [0.0, -1.0, 4.0]]),
+    INPUT: torch.full((2, 3, 2, 3), 0.75),
+    Reference(GUIDE, A): torch.tensor([[1.0, -2.0], [0.0, 1.0]]).reshape(1, 2, 1, 2),
+    Reference(GUIDE, FLAT): torch.tensor([[2.0, 1.0]]),
+}
+
+
+def root_of_squares(image: int) -> float:
+    return math.sqrt(sum((value - 1) ** 2 for value in range(12 * image, 12 * image + 12)))
+
+
+SCORES = {
+    # 0² + 1² + ... + 11² = 506; (12 + i)² = 12² + 24 i + i².
+    "energy": (ent.energy("a"), [506 / 12, 144 + 24 * 5.5 + 506 / 12]),
+    "energy of features": (ent.energy("flat"), [5, 2.125]),
+    "mean": (ent.mean("a"), [5.5, 17.5]),
+    "total": (ent.total("a"), [66, 210]),
+    "channel": (ent.channel("a", 1), [8.5, 20.5]),
+    "channel of features": (ent.channel("flat", 1), [-3, 0.5]),
+    "neuron in the middle": (ent.neuron("a", 1), [10, 22]),
+    "neuron at a place": (ent.neuron("a", 0, 0, 2), [2, 14]),
+    "neuron in a column": (ent.neuron("a", 0, column=0), [3, 15]),
+    "logit": (ent.logit(1), [7, -1]),
+    "logit of maps": (ent.logit(0, "a"), [2.5, 14.5]),
+    # (x, y) at each place; its best match is the larger of x and y - 2x.
+    "match": (ent.match("a", GUIDE), [(6 + 5 + 4 + 3 + 4 + 5) / 6, 14.5]),
+    "match of features": (ent.match("flat", GUIDE), [-1, 4.5]),
+    # Down: 3 for each of 6 pairs; across: 1 for each of 8; over 12 values.
+    "total variation": (ent.total_variation("a"), [26 / 12, 26 / 12]),
+    "total variation of a plain picture": (ent.total_variation(), [0, 0]),
+    "l2": (ent.l2("a", 1), [root_of_squares(0), root_of_squares(1)]),
+    "l2 of the picture": (ent.l2(), [0.25 * math.sqrt(18)] * 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SCORES)
+def test_a_word_scores_what_it_says(case: str) -> None:
+    objective, scores = SCORES[case]
+    torch.testing.assert_close(objective(ACTS), torch.tensor(scores, dtype=torch.float32))
+
+
+@pytest.mark.parametrize("case", SCORES)
+def test_the_order_in_memory_changes_no_score(case: str) -> None:
+    objective, scores = SCORES[case]
+    maps = {
+        key: value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
+        for key, value in ACTS.items()
+    }
+    torch.testing.assert_close(objective(maps), torch.tensor(scores, dtype=torch.float32))
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [ent.neuron("a", 1), ent.match("a", GUIDE), ent.l2("a") - ent.total_variation("a")],
+)
+def test_a_batch_scores_its_images_as_each_alone(objective: Objective) -> None:
+    alone = [
+        objective({key: value[i : i + 1] if key == A else value for key, value in ACTS.items()})
+        for i in range(2)
+    ]
+    torch.testing.assert_close(objective(ACTS), torch.cat(alone))
+
+
+def test_the_slope_of_l2_is_finite_where_nothing_differs() -> None:
+    picture = torch.full((1, 3, 2, 3), 0.5, requires_grad=True)
+    ent.l2()({INPUT: picture}).sum().backward()
+    assert picture.grad is not None
+    assert not picture.grad.any()
+
+
+@pytest.mark.parametrize("name", [name for name in vocabulary if name != "loudest"])
+def test_every_word_names_its_arguments_and_gives_an_example(name: str) -> None:
+    text = vocabulary[name].__doc__ or ""
+    assert "Args:" in text
+    assert ">>> " in text

@@ -1,0 +1,167 @@
+"""Prepared networks: equal to the plain one, and the user's own is never touched."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import weakref
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import entoptic as ent
+from entoptic.models import Preprocess, prepare
+from entoptic.models.frozen import frozen_copy
+
+CPU = torch.device("cpu")
+PLAIN = Preprocess(size=(9, 13), mean=(0, 0, 0), std=(1, 1, 1))
+
+
+class Residual(nn.Module):
+    """Convolutions, statistics, ReLUs in place and a sum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 3, padding=1)
+        self.norm = nn.BatchNorm2d(6)
+        self.relu = nn.ReLU(inplace=True)
+        self.inner = nn.Conv2d(6, 6, (3, 5), padding=(1, 2))
+        self.drop = nn.Dropout(0.5)
+        self.head = nn.Linear(6, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.norm(self.conv(x)))
+        x = self.relu(self.drop(self.inner(x)) + x)
+        return self.head(x.mean((2, 3)))
+
+
+@pytest.fixture
+def network() -> Residual:
+    torch.manual_seed(5)
+    network = Residual()
+    network.norm.running_mean.normal_()
+    network.norm.running_var.uniform_(0.5, 2)
+    return network.train()
+
+
+IMAGE = torch.rand((2, 3, 9, 13), generator=torch.Generator().manual_seed(7))
+
+
+def run(network: nn.Module, *addresses: str) -> list[Tensor]:
+    model = ent.Model.wrap(network, preprocess=PLAIN)
+    layers = [ent.Layer.parse(address) for address in addresses]
+    found = prepare(model, layers, CPU)(IMAGE)
+    return [found[layer] for layer in layers]
+
+
+def test_the_result_equals_that_of_the_plain_network(network: Residual) -> None:
+    plain = copy.deepcopy(network).eval()
+    conv = plain.conv(IMAGE)
+    first = plain.norm(conv).relu()
+    second = (plain.inner(first) + first).relu()
+    expected = [conv, first, second, plain(IMAGE)]
+    torch.testing.assert_close(run(network, "conv", "relu", "relu#1", "output"), expected)
+
+
+def test_the_gradient_equals_that_of_the_plain_network(network: Residual) -> None:
+    output = ent.Layer("output")
+    prepared = prepare(ent.Model.wrap(network, preprocess=PLAIN), [output], CPU)
+    image = IMAGE.clone().requires_grad_()
+    (ours,) = torch.autograd.grad(prepared(image)[output].square().sum(), image)
+    (plain,) = torch.autograd.grad(network.eval()(image).square().sum(), image)
+    torch.testing.assert_close(ours, plain)
+
+
+def test_the_users_network_is_left_exactly_as_it_was(network: Residual) -> None:
+    network.conv.weight.requires_grad_(False)
+    calls: list[int] = []
+    network.inner.register_forward_hook(lambda *_: calls.append(1))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    strides = {name: value.stride() for name, value in network.state_dict().items()}
+    homes = {name: value.data_ptr() for name, value in network.state_dict().items()}
+    wanting = {name: weight.requires_grad for name, weight in network.named_parameters()}
+
+    canvas = ent.Pixels(IMAGE)
+    list(ent.ascend(ent.Model.wrap(network), ent.energy("relu#1"), canvas, steps=2))
+
+    after = network.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert {name: value.stride() for name, value in after.items()} == strides
+    assert {name: value.data_ptr() for name, value in after.items()} == homes
+    assert {name: weight.requires_grad for name, weight in network.named_parameters()} == wanting
+    assert all(module.training for module in network.modules())
+    assert all(weight.grad is None for weight in network.parameters())
+    assert len(network.inner._forward_hooks) == 1
+    assert not any(m._forward_hooks for m in network.modules() if m is not network.inner)
+    assert not any(m._forward_pre_hooks for m in network.modules())
+
+
+def test_a_frozen_copy_shares_the_memory_of_all_weights_and_statistics(network: Residual) -> None:
+    twin = frozen_copy(network)
+    ours, theirs = twin.state_dict(), network.state_dict()
+    assert {k: v.data_ptr() for k, v in ours.items()} == {
+        k: v.data_ptr() for k, v in theirs.items()
+    }
+    assert not any(weight.requires_grad for weight in twin.parameters())
+    assert not any(module.training for module in twin.modules())
+    assert network.conv.weight.requires_grad
+    assert network.training
+
+
+def test_weights_that_two_layers_share_stay_shared() -> None:
+    first, second = nn.Linear(3, 3), nn.Linear(3, 3)
+    second.weight = first.weight
+    twin = frozen_copy(nn.Sequential(first, second))
+    assert twin[0].weight is twin[1].weight
+
+
+def test_matrices_are_not_copied(network: Residual) -> None:
+    prepared = prepare(ent.Model.wrap(network), [ent.Layer("output")], CPU)
+    assert prepared.module.head.weight.data_ptr() == network.head.weight.data_ptr()
+
+
+def test_no_gradient_of_a_weight_is_computed(network: Residual) -> None:
+    (out,) = run(network, "output")
+    assert not out.requires_grad
+
+
+def test_what_lies_behind_the_deepest_target_is_not_run(network: Residual) -> None:
+    class Bomb(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise AssertionError("must not run")
+
+    network.head = Bomb()  # type: ignore[assignment]
+    assert [tuple(each.shape) for each in run(network, "conv", "relu#1")] == [(2, 6, 9, 13)] * 2
+
+
+def test_the_picture_itself_is_given_before_preprocessing_and_without_a_run() -> None:
+    class Bomb(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise AssertionError("must not run")
+
+    assert run(Bomb(), "input")[0] is IMAGE
+
+
+def test_a_frozen_copy_is_made_once_for_the_same_targets_and_let_go_with_its_model(
+    network: Residual,
+) -> None:
+    model = ent.Model.wrap(network)
+    a, b = ent.Layer("conv"), ent.Layer("norm")
+    assert prepare(model, [a, b], CPU).module is prepare(model, {b, a}, CPU).module
+    kept = weakref.ref(prepare(model, [a, b], CPU).module)
+    assert kept() is not None
+    del model
+    gc.collect()
+    assert kept() is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_network_of_any_precision_takes_a_picture_of_float32(dtype: torch.dtype) -> None:
+    (out,) = run(nn.Sequential(nn.Conv2d(3, 2, 3)).to(dtype), "0")
+    assert out.dtype == dtype
+
+
+def test_a_network_without_weights_runs_too() -> None:
+    (means,) = run(nn.Sequential(nn.AvgPool2d((9, 13))), "0")
+    torch.testing.assert_close(means[:, :, 0, 0], IMAGE.mean((2, 3)))

@@ -1,0 +1,187 @@
+"""Redoing: the same picture from its job, with changes, or a word on why not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import entoptic as ent
+from entoptic.errors import (
+    BadExpression,
+    BadSetting,
+    EntopticError,
+    NoJob,
+    PictureNotFound,
+    UnknownModel,
+)
+from entoptic.jobs import Job, Result, Source
+from entoptic.pictures import read_job
+from entoptic.recipes import plan_dream, plan_redo
+
+QUICK = {"octaves": 1, "steps": 1, "jitter": 2}
+
+
+@pytest.fixture(scope="module")
+def model() -> ent.Model:
+    return ent.load()
+
+
+def noise(path: Path, seed: int, height: int = 40, width: int = 52) -> Path:
+    rng = torch.Generator().manual_seed(seed)
+    return ent.write(path, torch.rand((1, 3, height, width), generator=rng))
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    return noise(tmp_path / "photo.png", 1)
+
+
+@pytest.fixture
+def picture(model: ent.Model, photo: Path) -> Path:
+    """A dream of one step, saved beside its photo."""
+    result = ent.dream(model, photo, layer="fire3", seed=7, **QUICK)
+    return result.save(photo.with_name("dream.png"))
+
+
+def job_of(path: Path) -> Job:
+    return Job.from_json(read_job(path))
+
+
+def with_job(path: Path, **changes: Any) -> Path:
+    """A picture whose job a stranger has changed."""
+    job = replace(job_of(path), **changes)
+    return Result(ent.read(path).image, job).save(path.with_name("strange.png"))
+
+
+def test_a_plan_to_redo_is_the_plan_that_was(picture: Path) -> None:
+    plan = plan_redo(picture)
+    assert plan.job == job_of(picture)
+    again = plan.run().save(picture.with_name("again.png"))
+    assert again.read_bytes() == picture.read_bytes()
+
+
+def test_a_picture_begun_from_noise_needs_no_photo(model: ent.Model, tmp_path: Path) -> None:
+    path = ent.dream(model, noise=(40, 52), layer="fire3", **QUICK).save(tmp_path / "a.png")
+    again = plan_redo(path).run().save(tmp_path / "b.png")
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_a_dream_that_was_stopped_is_stopped_again(model: ent.Model, photo: Path) -> None:
+    plan = plan_dream(model, photo, layer="fire3", **QUICK | {"steps": 5})
+    scores = []
+    for step in plan.steps():
+        scores.append(step.scores)
+        if len(scores) == 2:
+            break
+    path = plan.result(step, scores).save(photo.with_name("stopped.png"))
+    again = plan_redo(path)
+    assert (again.count, job_of(path).stopped_after) == (2, 2)
+    assert again.run().save(photo.with_name("b.png")).read_bytes() == path.read_bytes()
+
+
+def test_changes_are_made_and_all_else_is_kept(picture: Path) -> None:
+    plan = plan_redo(picture, steps=3, seed=8, jitter=None)
+    assert (plan.settings.steps, plan.settings.jitter, plan.job.seed) == (3, 2, 8)
+    assert plan.job.objective == "energy('fire3')"
+    assert plan_redo(picture, layer="fire4").job.objective == "energy('fire4')"
+
+
+def test_a_photo_that_has_moved_is_found_beside_the_picture_or_where_it_is_said_to_be(
+    picture: Path, photo: Path, tmp_path: Path
+) -> None:
+    beside = tmp_path / "elsewhere"
+    beside.mkdir()
+    moved = picture.rename(beside / "dream.png")
+    photo.rename(beside / "photo.png")
+    assert plan_redo(moved).run().save(tmp_path / "a.png").read_bytes() == moved.read_bytes()
+    (beside / "photo.png").rename(tmp_path / "other.png")
+    found = plan_redo(moved, photo=tmp_path / "other.png")
+    assert found.run().save(tmp_path / "b.png").read_bytes() == moved.read_bytes()
+
+
+def test_a_missing_photo_is_asked_for(picture: Path, photo: Path) -> None:
+    photo.unlink()
+    with pytest.raises(PictureNotFound, match=r"the photo '.*photo.png' .* isn't here; .* --photo"):
+        plan_redo(picture)
+
+
+def test_a_photo_that_has_changed_is_refused(picture: Path, photo: Path) -> None:
+    noise(photo, 2)
+    with pytest.raises(PictureNotFound, match=r"photo.png' has changed since .* with --photo FILE"):
+        plan_redo(picture)
+
+
+def test_a_photo_given_in_python_is_asked_for(model: ent.Model, tmp_path: Path) -> None:
+    image = torch.full((1, 3, 40, 52), 0.5)
+    path = ent.dream(model, image, layer="fire3", **QUICK).save(tmp_path / "a.png")
+    with pytest.raises(
+        BadSetting, match=r"from a photo given in Python; say where .* --photo FILE"
+    ):
+        plan_redo(path)
+
+
+def test_a_guide_must_be_what_it_was(model: ent.Model, photo: Path, tmp_path: Path) -> None:
+    guide = noise(tmp_path / "guide.png", 3)
+    result = ent.dream(model, photo, layer="fire3", guide=guide, **QUICK)
+    path = result.save(tmp_path / "guided.png")
+    assert plan_redo(path).job == job_of(path)
+    noise(guide, 4)
+    with pytest.raises(
+        PictureNotFound, match=r"the guide .*guide.png' has changed .* with --guide FILE"
+    ):
+        plan_redo(path)
+    assert plan_redo(path, layer="fire4").job.guides == ()
+
+
+def test_a_guide_given_in_python_is_asked_for(model: ent.Model, photo: Path) -> None:
+    guide = ent.Picture.of(torch.rand(1, 3, 40, 52))
+    result = ent.dream(model, photo, objective=ent.match("fire3", guide), **QUICK)
+    with pytest.raises(
+        BadSetting, match="from a guide given in Python; say where it is with --guide FILE"
+    ):
+        plan_redo(result.save(photo.with_name("guided.png")))
+
+
+def test_a_picture_without_a_job_is_told(photo: Path) -> None:
+    with pytest.raises(NoJob):
+        plan_redo(photo)
+
+
+STRANGE = [
+    ({"recipe": "paint"}, NoJob, "was made by 'paint', which this entoptic doesn't know"),
+    ({"model": "nothing"}, UnknownModel, "no model named 'nothing'"),
+    ({"objective": "exit()"}, BadExpression, "no objective named 'exit'"),
+    ({"objective": "energy('a').term"}, BadExpression, "isn't understood in an objective"),
+    ({"device": "meta"}, BadSetting, "no device is called 'meta'; there are auto"),
+    ({"device": "abacus"}, BadSetting, "no device is called 'abacus'"),
+    ({"seed": -1}, BadSetting, "seed is -1; it must be a whole number from 0"),
+    ({"settings": {"seed": 3}}, NoJob, "is damaged: a dream has no setting 'seed'"),
+    ({"settings": {"model": "m"}}, NoJob, "is damaged: a dream has no setting 'model'"),
+    ({"settings": {"steps": 10**9}}, NoJob, "steps is 1000000000; it must be"),
+    ({"settings": {"octave_scale": float("nan")}}, NoJob, "octave scale is nan"),
+    ({"settings": {"steps": "many"}}, NoJob, "steps is 'many'; it must be a whole number"),
+    ({"settings": {"norm": ["l2"]}}, NoJob, r"no norm \('l2',\); there are mean_abs"),
+    ({"settings": {"noise": [10**6, 10**6]}}, NoJob, "noise's side is 1000000"),
+    ({"settings": {"noise": "40x52"}}, NoJob, r"noise '40x52'; it wants \(height, width\)"),
+    ({"photo": Source("a" * 5000, None)}, PictureNotFound, "isn't here; say where"),
+    ({"photo": Source("a\0b", None)}, PictureNotFound, "isn't here; say where"),
+    ({"photo": Source("/dev/zero", None)}, PictureNotFound, "isn't here; say where"),
+    (
+        {"objective": "match('fire3', 'nowhere.png')", "guides": (Source("nowhere.png", None),)},
+        PictureNotFound,
+        "the guide 'nowhere.png' .* isn't here",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "error", "told"), STRANGE)
+def test_a_job_of_a_stranger_does_no_harm(
+    picture: Path, changes: dict[str, Any], error: type[EntopticError], told: str, unchecked: None
+) -> None:
+    with pytest.raises(error, match=told) as caught:
+        plan_redo(with_job(picture, **changes))
+    assert "\n" not in str(caught.value)

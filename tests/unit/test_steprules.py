@@ -1,0 +1,96 @@
+"""Step rules: how far a step goes."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from entoptic.errors import BadSetting
+from entoptic.steprules import Norm, adam, climb, normalised
+
+# Two images of different size of gradient; each is divided by its own.
+GRADIENT = torch.tensor([[3.0, -1.0, 4.0, 0.0], [0.0, 30.0, -10.0, 40.0]]).reshape(2, 1, 1, 4)
+
+SIZES: dict[Norm, float] = {
+    "mean_abs": 2.0,
+    "max_abs": 4.0,
+    "std": math.sqrt((9 + 1 + 16) / 4 - 1.5**2),
+    "l2": math.sqrt(26),
+}
+
+
+@pytest.mark.parametrize("norm", SIZES)
+def test_each_image_is_divided_by_its_own_size(norm: Norm) -> None:
+    expected = torch.stack([GRADIENT[0] / SIZES[norm], GRADIENT[1]])
+    if norm == "std":
+        expected[1] /= math.sqrt((900 + 100 + 1600) / 4 - 15**2)
+    else:
+        expected[1] /= 10 * SIZES[norm]
+    torch.testing.assert_close(normalised(GRADIENT, norm), expected)
+
+
+def test_none_leaves_the_gradient_as_it_is() -> None:
+    assert normalised(GRADIENT, "none") is GRADIENT
+
+
+@pytest.mark.parametrize("norm", SIZES)
+def test_a_gradient_of_zero_makes_no_step(norm: Norm) -> None:
+    assert not normalised(torch.zeros(2, 3, 4, 5), norm).any()
+
+
+def test_equal_numbers_have_no_spread_however_they_are_rounded() -> None:
+    assert not normalised(torch.full((1, 3, 50, 70), 0.1), "std").any()
+
+
+def test_a_step_moves_against_the_gradient_by_its_length() -> None:
+    pixels = torch.tensor([[1.0, 2.0]], requires_grad=True)
+    rule = climb(0.5, "max_abs")([pixels])
+    pixels.grad = torch.tensor([[-4.0, 1.0]])
+    rule.step()
+    assert pixels.tolist() == [[1.5, 1.875]]
+
+
+def test_a_parameter_without_gradient_stays() -> None:
+    pixels = torch.ones(1, 2, requires_grad=True)
+    climb(0.5)([pixels]).step()
+    assert pixels.tolist() == [[1, 1]]
+
+
+def test_the_closure_is_asked_with_gradients_on() -> None:
+    pixels = torch.tensor([[1.0, -3.0]], requires_grad=True)
+    rule = climb(1.0, "none")([pixels])
+
+    def closure() -> float:
+        loss = pixels.square().sum() / 2
+        loss.backward()
+        return float(loss.detach())
+
+    assert rule.step(closure) == 5
+    assert pixels.tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("step", [0, -1.0, math.nan, math.inf])
+def test_a_step_that_is_not_above_zero_and_finite_is_refused(step: float) -> None:
+    with pytest.raises(BadSetting, match=f"a step of {step}; it must be above 0 and finite"):
+        climb(step)
+    with pytest.raises(BadSetting, match=f"a learning rate of {step}; it must be above 0"):
+        adam(step)
+
+
+def test_an_unknown_norm_is_answered_with_all(unchecked: None) -> None:
+    with pytest.raises(
+        BadSetting, match="no norm 'l3'; there are mean_abs, max_abs, std, l2, none"
+    ):
+        climb(0.1, "l3")
+
+
+def test_adam_steps_by_its_rate_at_first() -> None:
+    pixels = torch.zeros(1, 3, requires_grad=True)
+    rule = adam(0.25)([pixels])
+    pixels.grad = torch.tensor([[8.0, -0.01, 0.0]])
+    rule.step()
+    torch.testing.assert_close(
+        pixels.detach(), torch.tensor([[-0.25, 0.25, 0.0]]), atol=1e-5, rtol=0
+    )

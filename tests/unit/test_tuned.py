@@ -1,0 +1,77 @@
+"""What a dream does where nothing is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+import entoptic as ent
+from entoptic.ascent import bind
+from entoptic.errors import BadExpression, BadSetting
+from entoptic.recipes.tuned import TUNED, Tuned, chosen, tuned
+
+
+def strided(*strides: int) -> ent.Model:
+    """Filters with strides, whose maps are 128 x 192, shrinking."""
+    module = nn.Sequential(*(nn.Conv2d(3, 3, 1, stride) for stride in strides))
+    return ent.Model.wrap(module, preprocess=ent.Preprocess(size=(128, 192)))
+
+
+@pytest.mark.parametrize("name", TUNED)
+def test_what_is_tuned_fits_its_network(name: str) -> None:
+    model = ent.load(name)
+    assert tuned(model) is TUNED[name]
+    assert bind(ent.parse(tuned(model).objective), model, (224, 320))
+
+
+@pytest.mark.parametrize(
+    ("strides", "layer"),
+    [
+        ((2, 2, 2, 2, 2), "3"),
+        ((2, 2, 2, 2, 1, 2), "4"),
+        ((4, 8), "0"),
+        ((1, 1, 1), "output"),
+        ((2, 4, 2), "output"),
+    ],
+)
+def test_an_unknown_network_dreams_of_its_last_layer_with_places_at_most_16_pixels_apart(
+    strides: tuple[int, ...], layer: str
+) -> None:
+    assert tuned(strided(*strides)) == Tuned(f"energy('{layer}')")
+
+
+def test_maps_of_one_place_in_a_row_are_not_dreamt_of() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 3, 3, 2), nn.AvgPool2d((4, 1), 1))
+    model = ent.Model.wrap(module, preprocess=ent.Preprocess(size=(9, 13)))
+    assert tuned(model).objective == "energy('0')"
+
+
+def test_where_no_layer_suggests_itself_one_is_asked_for() -> None:
+    with pytest.raises(BadSetting, match=r"no layer of python suggests itself .* with --layer"):
+        tuned(strided(32))
+
+
+def test_a_user_says_an_objective_a_layer_a_guide_or_nothing(tmp_path: Path) -> None:
+    model = strided(2, 2)
+    objective = ent.channel("0", 2)
+    assert chosen(model, objective, None, None) is objective
+    assert chosen(model, "channel('0', 2)", None, None) == objective
+    assert chosen(model, None, "0", None) == ent.energy("0")
+    assert chosen(model, None, "0", "it's.png") == ent.match("0", "it's.png")
+    assert chosen(model, None, None, "it's.png") == ent.match("output", "it's.png")
+    assert chosen(model, None, None, None) == ent.energy("output")
+
+
+@pytest.mark.parametrize(("layer", "guide"), [("0", None), (None, "a.png"), ("0", "a.png")])
+def test_an_objective_beside_a_layer_or_a_guide_is_refused(
+    layer: str | None, guide: str | None
+) -> None:
+    with pytest.raises(BadSetting, match="an objective says all by itself; leave out the layer"):
+        chosen(strided(2), "energy('0')", layer, guide)
+
+
+def test_an_expression_that_cannot_be_read_is_told() -> None:
+    with pytest.raises(BadExpression, match="no objective named 'enrgy'"):
+        chosen(strided(2), "enrgy('0')", None, None)

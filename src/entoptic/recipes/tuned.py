@@ -50,6 +50,9 @@ def tuned(model: Model) -> Tuned:
 # Pixels from place to place in the original's favourite, GoogLeNet's fourth stage: eyes and faces.
 _STRIDE = 16
 
+# Fewer layers of a kind in a row make no trunk of blocks with a middle.
+_SERIES = 4
+
 
 def _middle(model: Model) -> Objective:
     """Energy of the last layer whose places are at most 16 pixels apart.
@@ -64,7 +67,7 @@ def _middle(model: Model) -> Objective:
     }
     if not strides:
         blocks = _longest_series(list(model.layers()), model)
-        if len(blocks) > 1:
+        if len(blocks) >= _SERIES:
             return energy(blocks[(len(blocks) - 1) // 2])
         raise BadSetting(
             f"no layer of {model.source} suggests itself for a dream; name one with --layer "
@@ -75,7 +78,7 @@ def _middle(model: Model) -> Objective:
     alike = [layer for layer, stride in strides.items() if stride == wanted]
     if wanted == max(strides.values()):
         blocks = _longest_series(alike, model)
-        if len(blocks) > 1:
+        if len(blocks) >= _SERIES:
             return energy(blocks[(len(blocks) - 1) // 2])
     return energy(_last_stage(alike, model))
 

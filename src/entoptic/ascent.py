@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from entoptic.canvas import Canvas
 from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient
 from entoptic.layers import Layer, LayerInfo
-from entoptic.models import Model, Prepared, prepare
+from entoptic.models import Model, prepare
 from entoptic.objectives import Activations, Objective, Reference
 from entoptic.pictures import Picture, read
 from entoptic.resample import fit_long_side, resize
@@ -92,13 +92,16 @@ def ascend(
     rng = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
     rule = (optimizer or adam())(parameters)
 
+    def activations(picture: Image) -> dict[Layer, Tensor]:
+        return model.arranged(prepared(picture), (picture.shape[-2], picture.shape[-1]))
+
     def score() -> Scores:
         picture = canvas()
         for transform in transforms:
             picture = transform(picture, rng)
-        return bound(joined(prepared(picture), guides))
+        return bound(joined(activations(picture), guides))
 
-    watch = _Watch(parameters, lambda: _diagnosis(bound, prepared, guides, canvas))
+    watch = _Watch(parameters, lambda: _diagnosis(bound, activations, guides, canvas))
     return _steps(canvas, score, rule, watch, steps)
 
 
@@ -235,10 +238,13 @@ def _still(moved: Tensor) -> str:
 
 @torch.no_grad()
 def _diagnosis(
-    objective: Objective, prepared: Prepared, guides: Activations, canvas: Canvas
+    objective: Objective,
+    activations: Callable[[Image], Mapping[Layer, Tensor]],
+    guides: Activations,
+    canvas: Canvas,
 ) -> str:
     """Which layer of an objective looks wrong for the picture as it is now."""
-    acts = prepared(canvas())
+    acts = activations(canvas())
     for layer, value in sorted(acts.items()):
         if not value.isfinite().all():
             return f"{str(layer)!r} has values that aren't finite"
@@ -263,8 +269,9 @@ def guide_activations(
         height, width = image.shape[-2:]
         if max(height, width) > _LARGEST_GUIDE:
             image = resize(image, *fit_long_side(height, width, _LARGEST_GUIDE)).clamp(0, 1)
+        size = image.shape[-2], image.shape[-1]
         for layer in layers:
-            model.info(layer, (image.shape[-2], image.shape[-1]))
-        acts = prepare(model, layers, like.device)(image)
+            model.info(layer, size)
+        acts = model.arranged(prepare(model, layers, like.device)(image), size)
         found |= {Reference(guide, layer): value for layer, value in acts.items()}
     return found

@@ -45,7 +45,11 @@ class PictureNotFound(EntopticError, FileNotFoundError):
     """A picture that isn't there, or may not be read."""
 
 
-class PictureTooSmall(EntopticError, ValueError):
+class WrongPictureSize(EntopticError, ValueError):
+    """A picture of a size that the network can't take."""
+
+
+class PictureTooSmall(WrongPictureSize):
     """A picture that is too small for the network up to the layer asked for."""
 
 

@@ -108,16 +108,16 @@ def _values(
     if isinstance(target, Objective):
         bound = bind(target, model, size)
         layers, guides = bound.layers(), guide_activations(bound, model, at)
-        evaluate = bound
+        evaluate = lambda acts: bound(joined(model.arranged(acts, size), guides))  # noqa: E731
     else:
-        layers, guides = frozenset({target}), {}
+        layers = frozenset({target})
         evaluate = lambda acts: acts[target]  # noqa: E731
     for layer in {source, *layers}:
         model.info(layer, size)
     image = at.detach().clone().requires_grad_()
     with torch.enable_grad():
         acts = prepare(model, layers | {source}, at.device, exact=True)(image)
-        value = evaluate(joined(acts, guides))
+        value = evaluate(acts)
     start = acts[source]
     if not (start.requires_grad and value.requires_grad):
         raise _no_path(of, wrt)

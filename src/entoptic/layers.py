@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from entoptic.errors import UnknownLayer
 
@@ -64,6 +64,10 @@ LOGITS = Layer("logits")
 """The scores of the classes before any softmax; each Model says which of its layers that is."""
 
 
+Layout: TypeAlias = Literal["NC", "NCL", "NLC", "LNC", "NCHW", "NHWC"]
+"""What the axes of a tensor are."""
+
+
 @dataclass(frozen=True)
 class LayerInfo:
     """What the layer table says of one layer, at the input size that it was asked for.
@@ -76,6 +80,10 @@ class LayerInfo:
         receptive_field: input pixels that one place depends on, (rows, columns);
             None where every place depends on the whole picture.
         parameters: number of weights inside.
+        layout: what the axes of the output are: N images, C channels, H rows, W columns, L tokens
+            or other places in a row; None where that isn't known.
+        grid: (rows, columns) of the picture's tokens, in reading order; tokens before those belong
+            to no place (class token, registers). None where there is no such order.
     """
 
     kind: str
@@ -84,3 +92,17 @@ class LayerInfo:
     stride: tuple[int, int] | None
     receptive_field: tuple[int, int] | None
     parameters: int
+    layout: Layout | None = "NCHW"
+    grid: tuple[int, int] | None = None
+
+    @property
+    def places(self) -> tuple[int, int] | None:
+        """Rows and columns of the output, None where it has none.
+
+        >>> LayerInfo("Block", (1, 197, 192), 192, (16, 16), None, 0, "NLC", (14, 14)).places
+        (14, 14)
+        """
+        if len(self.shape) == 4 and self.layout is not None:
+            rows = self.layout.index("H")
+            return self.shape[rows], self.shape[rows + 1]
+        return self.grid

@@ -33,10 +33,12 @@ def test_what_is_tuned_fits_its_network(name: str) -> None:
         ((2, 2, 2, 2, 1, 2), "4"),
         ((4, 8), "0"),
         ((1, 1, 1), "output"),
+        ((32, 2), "0"),
+        ((16, 1, 1, 1, 1, 1, 1), "3"),
         ((2, 4, 2), "output"),
     ],
 )
-def test_an_unknown_network_dreams_of_its_last_layer_with_places_at_most_16_pixels_apart(
+def test_an_unknown_network_dreams_of_its_last_layer_16_pixels_apart_or_of_its_middle_block(
     strides: tuple[int, ...], layer: str
 ) -> None:
     assert tuned(strided(*strides)) == Tuned(f"energy('{layer}')")
@@ -50,7 +52,7 @@ def test_maps_of_one_place_in_a_row_are_not_dreamt_of() -> None:
 
 def test_where_no_layer_suggests_itself_one_is_asked_for() -> None:
     with pytest.raises(BadSetting, match=r"no layer of python suggests itself .* with --layer"):
-        tuned(strided(32))
+        tuned(ent.Model.wrap(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())))
 
 
 def test_a_user_says_an_objective_a_layer_a_guide_or_nothing(tmp_path: Path) -> None:

@@ -73,14 +73,15 @@ def models_command(model: str | None, as_json: bool) -> None:
     Of one network: how many layers it has, how it wants its pictures, and what it dreams of where
     you don't say.
     """
-    from entoptic.models import load, sources
+    from entoptic.models import load
+    from entoptic.models.sources import summaries
 
     if model is None:
-        summaries = {sources[name].form: sources[name].summary for name in sources}
+        found = summaries()
         if as_json:
-            click.echo(json.dumps(summaries))
+            click.echo(json.dumps(found))
         else:
-            _show(("model", "what it is"), list(summaries.items()))
+            _show(("model", "what it is"), list(found.items()))
         return
     from entoptic.recipes.tuned import tuned
 

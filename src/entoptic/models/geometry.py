@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,7 +21,7 @@ class Field:
 
     Args:
         stride: from one place to the next.
-        size: how many pixels a place depends on.
+        size: how many pixels a place depends on; infinite where that is the whole picture.
     """
 
     stride: float = 1.0
@@ -37,6 +38,10 @@ class Field:
     def joined(self, other: Field) -> Field:
         """Of something that depends on both."""
         return Field(max(self.stride, other.stride), max(self.size, other.size))
+
+    def everywhere(self) -> Field:
+        """Of something that depends on the whole picture too."""
+        return Field(self.stride, math.inf)
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,17 @@ class Places:
         shape = (tensor.shape[0], tensor.shape[axes[0]], tensor.shape[axes[1]])
         return replace(self, axes=axes, shape=shape)
 
+    def everywhere(self) -> Places:
+        """The same places, each of which depends on the whole picture."""
+        return replace(self, rows=self.rows.everywhere(), columns=self.columns.everywhere())
+
 
 class Geometry(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While active, follows the places of a picture through every operation of torch.
 
     Operations that keep places or slide windows over them keep the fields; whatever mixes places in
-    another way (a mean over space, attention) ends them: the result sees the whole picture.
+    another way (a mean over space, attention) has no places any more. Where its result meets a map
+    again (a gate, a residual connection), the places are the map's, and each sees everything.
     """
 
     def __init__(self, image: Tensor) -> None:
@@ -89,7 +99,7 @@ class Geometry(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def places(tensor: Tensor) -> Places | None:
-    """What is known of a tensor's places; None where each depends on the whole picture."""
+    """What is known of a tensor's places; None where it has none, or none that we can follow."""
     found: Places | None = getattr(tensor, _MARK, None)
     return found
 
@@ -104,14 +114,12 @@ def _mark(tensor: Tensor, found: Places | None) -> None:
 
 def _after(op: Any, args: tuple[Any, ...], inputs: list[Tensor], out: Tensor) -> Places | None:
     """The places of an operation's result, of which `inputs` come from the picture."""
-    known = [places(each) for each in inputs]
-    first = known[0]
-    if first is None or any(each is None or each.axes != first.axes for each in known):
+    known = [found for each in inputs if (found := places(each)) is not None]
+    if not known or any(each.axes != known[0].axes for each in known):
         return None
     rule = _RULES.get(op, _same_places)
-    joined = first
+    joined = known[0] if len(known) == len(inputs) else known[0].everywhere()
     for other in known[1:]:
-        assert other is not None
         joined = replace(
             joined,
             rows=joined.rows.joined(other.rows),
@@ -129,18 +137,28 @@ def _same_places(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | 
 
 
 def _moved(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    """Padding, cropping and rolling: other places, with the same fields."""
+    """Padding and rolling: other places, with the same fields."""
     return None if found.axes is None else found.at(out, found.axes)
 
 
 def _sliced(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    """Every second row, or a part of them."""
+    axes = found.axes
+    if axes is None:
+        return None
+    axis = args[1] % out.ndim if len(args) > 1 else 0
     step = args[4] if len(args) > 4 else 1
-    moved = _moved(found, args, out)
-    if moved is None or moved.axes is None or args[1] not in moved.axes:
-        return moved
-    if args[1] == moved.axes[0]:
-        return replace(moved, rows=moved.rows.windowed(1, step))
-    return replace(moved, columns=moved.columns.windowed(1, step))
+    if axis == axes[0]:
+        found = replace(found, rows=found.rows.windowed(1, step))
+    elif axis == axes[1]:
+        found = replace(found, columns=found.columns.windowed(1, step))
+    return found.at(out, axes)
+
+
+def _mixed(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    """Statistics over all places keep them where they are."""
+    after = _same_places(found, args, out)
+    return None if after is None else after.everywhere()
 
 
 def _ended(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
@@ -277,7 +295,7 @@ _RULES: dict[Any, Rule] = {
     aten.slice: _sliced,
     aten.roll: _moved,
     aten.transpose: _transposed,
-    aten.native_group_norm: _ended,
+    aten.native_group_norm: _mixed,
     aten.bmm: _ended,
     aten.cumsum: _ended,
 }

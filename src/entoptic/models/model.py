@@ -11,9 +11,16 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from entoptic.errors import UnknownLabel, UnknownLayer, did_you_mean
+from entoptic.errors import (
+    PictureTooSmall,
+    UnknownLabel,
+    UnknownLayer,
+    WrongPictureSize,
+    did_you_mean,
+)
 from entoptic.layers import INPUT, LOGITS, Layer, LayerInfo
 from entoptic.models import probe
+from entoptic.models.layout import arranged
 from entoptic.models.preprocess import Preprocess
 
 OUTPUT = "output"
@@ -96,7 +103,7 @@ class Model:
 
         Raises:
             UnknownLayer: no name matches.
-            PictureTooSmall: the network can't work at that size.
+            PictureTooSmall, WrongPictureSize: the network can't work at that size.
         """
         rows = self.table(size or self.preprocess.size)
         found = {
@@ -114,7 +121,7 @@ class Model:
 
         Raises:
             UnknownLayer: the network doesn't come by it.
-            PictureTooSmall: the network can't work up to it at that size.
+            PictureTooSmall, WrongPictureSize: the network can't work up to it at that size.
         """
         if layer == INPUT:
             return LayerInfo(
@@ -128,20 +135,51 @@ class Model:
         table = self._probed(size)
         if layer in table.rows:
             return table.rows[layer]
-        raise table.failure or UnknownLayer(
+        if table.failure:
+            raise self._misfit(size, table.failure)
+        raise UnknownLayer(
             f"{self.source} has {layer.name!r}, but doesn't run it as {str(layer)!r}; "
             "`entoptic layers` lists what runs"
         )
+
+    def _misfit(self, size: tuple[int, int], reason: str) -> WrongPictureSize:
+        """Why the network can't work on a picture of (height, width)."""
+        asked, own = (f"{height}x{width}" for height, width in (size, self.preprocess.size))
+        if self.preprocess.fixed_size and asked != own:
+            return WrongPictureSize(
+                f"{self.source} takes only pictures of {own} (height x width), not {asked}; crop "
+                f"the photo, or load the network for that size, if it can be: ?size={asked}"
+            )
+        return PictureTooSmall(
+            f"the network can't work on a picture of {asked} (height x width): {reason}; "
+            "try a larger one (--size)"
+        )
+
+    def arranged(self, acts: Mapping[Layer, Tensor], size: tuple[int, int]) -> dict[Layer, Tensor]:
+        """Activations as objectives see them, whatever order of axes the network uses inside.
+
+        Args:
+            acts: activations as they are.
+            size: (height, width) of the picture that they are of.
+
+        Returns:
+            (batch, channels, rows, columns) where a layer has rows and columns, without tokens that
+            belong to no place; else (batch, channels, tokens) or (batch, channels).
+        """
+        return {
+            layer: value if layer == INPUT else arranged(value, self.info(layer, size))
+            for layer, value in acts.items()
+        }
 
     def table(self, size: tuple[int, int]) -> Mapping[Layer, LayerInfo]:
         """All that runs on a picture of (height, width): inputs and outputs of every call.
 
         Raises:
-            PictureTooSmall: the network can't work at that size.
+            PictureTooSmall, WrongPictureSize: the network can't work at that size.
         """
         table = self._probed(size)
         if table.failure:
-            raise table.failure
+            raise self._misfit(size, table.failure)
         return table.rows
 
     def upto(self, layer: Layer | str) -> Model:
@@ -159,7 +197,9 @@ class Model:
     def _probed(self, size: tuple[int, int]) -> probe.Table:
         if size not in self._tables:
             self._tables[size] = probe.table(
-                self.module, self.modules_by_address, (self.preprocess.channels, *size)
+                self.module,
+                self.modules_by_address,
+                (self.preprocess.channels, *self.preprocess.grown(size)),
             )
         return self._tables[size]
 
@@ -234,7 +274,7 @@ class Model:
 
         Raises:
             UnknownLayer: before any work.
-            PictureTooSmall: the network can't work on a picture of this size.
+            PictureTooSmall, WrongPictureSize: the network can't work on a picture of this size.
         """
         from entoptic.models.prepare import prepare
 

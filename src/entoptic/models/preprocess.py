@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from entoptic.errors import BadSetting
 
@@ -23,6 +24,8 @@ class Preprocess:
         scale: 1 for networks fed [0, 1], 255 for those fed 0..255.
         order: of the network's channels.
         fixed_size: whether the network accepts only `size`.
+        multiple: of what the sides of pictures must be multiples; others grow to the next one,
+            below and at the right, by repeating their edge.
         channels: how many the network is fed; pictures have 3.
     """
 
@@ -32,6 +35,7 @@ class Preprocess:
     scale: float = 1.0
     order: str = "RGB"
     fixed_size: bool = False
+    multiple: int = 1
     channels: int = 3
 
     def __post_init__(self) -> None:
@@ -55,10 +59,23 @@ class Preprocess:
         """The network's input for an image."""
         if not self.mean:
             return image
+        if self.multiple > 1:
+            height, width = image.shape[-2:]
+            rows, columns = self.grown((height, width))
+            image = functional.pad(image, (0, columns - width, 0, rows - height), "replicate")
         factor, offset = _affine(self, image.device, image.dtype)
         if self.order == "BGR":
             image = image.flip(1)
         return torch.addcmul(offset, image, factor)
+
+    def grown(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The (height, width) at which a picture of a size reaches the network.
+
+        >>> Preprocess(multiple=32).grown((300, 224))
+        (320, 224)
+        """
+        height, width = (-(-side // self.multiple) * self.multiple for side in size)
+        return height, width
 
 
 @functools.lru_cache(maxsize=64)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from entoptic.errors import PictureTooSmall
 from entoptic.layers import Layer, LayerInfo
 from entoptic.models.frozen import frozen_copy
-from entoptic.models.geometry import Geometry, places
+from entoptic.models.geometry import Geometry, Places, places
+from entoptic.models.layout import is_grid, layout_of
 from entoptic.models.taps import first_tensor
+
+# Modules after which tokens are no longer in reading order, as in timm's Hiera.
+_SHUFFLES = ("Unroll",)
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Table:
     """
 
     rows: Mapping[Layer, LayerInfo]
-    failure: PictureTooSmall | None
+    failure: str | None
 
 
 def table(
@@ -49,12 +53,15 @@ def table(
     shadow = frozen_copy(module).to("meta")
     rows: dict[Layer, LayerInfo] = {}
     calls: Counter[str] = Counter()
+    grids: list[tuple[int, int]] = []
 
     def record(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
-            rows[Layer(name, "output", calls[name])] = _info(layer, first_tensor(output))
-            rows[Layer(name, "input", calls[name])] = _info(layer, first_tensor(inputs))
+            rows[Layer(name, "output", calls[name])] = _info(layer, output, shape[1:], grids)
+            rows[Layer(name, "input", calls[name])] = _info(layer, inputs, shape[1:], grids)
             calls[name] += 1
+            if type(layer).__name__ in _SHUFFLES:
+                grids.clear()
 
         return hook
 
@@ -66,36 +73,42 @@ def table(
         with torch.no_grad(), Geometry(image):
             shadow(image)
     except (RuntimeError, ValueError, AssertionError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return Table(
-            rows,
-            PictureTooSmall(
-                f"the network can't work on a picture of {shape[1]}x{shape[2]} "
-                f"(height x width): {reason}; try a larger one (--size)"
-            ),
-        )
+        lines = str(error).splitlines()
+        return Table(rows, lines[0] if lines else type(error).__name__)
     return Table(rows, None)
 
 
-def _info(layer: nn.Module, output: Tensor | None) -> LayerInfo:
-    shape = tuple(output.shape) if output is not None else ()
-    found = places(output) if output is not None else None
-    spatial = len(shape) == 4 and found is not None
-    return LayerInfo(
+def _info(
+    layer: nn.Module, value: Any, size: tuple[int, int], grids: list[tuple[int, int]]
+) -> LayerInfo:
+    """One row of the table; `grids` are those of the maps so far, and grow by this one."""
+    tensor = first_tensor(value)
+    shape = tuple(tensor.shape) if tensor is not None else ()
+    followed = places(tensor) if tensor is not None and len(shape) == 4 else None
+    layout, grid = layout_of(shape, followed.axes if followed else None, grids)
+    info = LayerInfo(
         kind=type(layer).__name__,
         shape=shape,
-        channels=_channels(shape),
-        stride=(round(found.rows.stride), round(found.columns.stride))
-        if found and spatial
-        else None,
-        receptive_field=(round(found.rows.size), round(found.columns.size))
-        if found and spatial
-        else None,
+        channels=shape[layout.index("C")] if layout else None,
+        stride=None,
+        receptive_field=None,
         parameters=sum(weight.numel() for weight in layer.parameters()),
+        layout=layout,
+        grid=grid,
     )
+    if followed is not None and info.places is not None:
+        if not grids or grids[-1] != info.places:
+            grids.append(info.places)
+        stride = round(followed.rows.stride), round(followed.columns.stride)
+        return replace(info, stride=stride, receptive_field=_seen(followed))
+    if info.places is not None and is_grid(info.places, grids):
+        rows, columns = info.places
+        return replace(info, stride=(round(size[0] / rows), round(size[1] / columns)))
+    return info
 
 
-def _channels(shape: tuple[int, ...]) -> int | None:
-    if len(shape) in (2, 4):
-        return shape[1]
-    return shape[-1] if len(shape) == 3 else None
+def _seen(followed: Places) -> tuple[int, int] | None:
+    sizes = followed.rows.size, followed.columns.size
+    if not all(map(math.isfinite, sizes)):
+        return None
+    return round(sizes[0]), round(sizes[1])

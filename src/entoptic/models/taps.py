@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -36,12 +36,12 @@ class Taps:
         self.seen: dict[Layer, Tensor] = {}
         self.calls: Counter[str] = Counter()
 
-    def take(self, layer: Layer, value: Any) -> Tensor | None:
+    def take(self, layer: Layer, value: Any) -> Any:
         """Keep a value if it is wanted.
 
         Returns:
             What the network goes on with where the value was kept: a copy, since an operation in
-            place further on would overwrite what was captured.
+            place further on would overwrite what was captured. None where it goes on as it was.
         """
         if layer not in self.wanted or layer in self.seen:
             return None
@@ -51,11 +51,12 @@ class Taps:
                 f"{str(layer)!r} gives {type(value).__name__}, not a tensor; "
                 "choose a layer inside it"
             )
-        # What lies in a tuple can't be replaced there, so that the copy is what is kept.
-        self.seen[layer] = tensor if tensor is value else tensor.clone()
+        replaced = _with_copy(value, tensor)
+        # What can't be replaced where it lies may be overwritten, so that a copy is what is kept.
+        self.seen[layer] = tensor if replaced is not value else tensor.clone()
         if len(self.seen) == len(self.wanted):
             raise _Stop(self)
-        return tensor.clone() if tensor is value else None
+        return replaced
 
 
 @contextmanager
@@ -117,6 +118,17 @@ def first_tensor(value: Any) -> Tensor | None:
     return None
 
 
+def _with_copy(value: Any, tensor: Tensor) -> Any:
+    """A value in which a tensor of it is replaced by a copy."""
+    if value is tensor:
+        return tensor.clone()
+    if type(value) in (tuple, list):
+        return type(value)(_with_copy(each, tensor) for each in value)
+    if type(value) in (dict, OrderedDict):
+        return type(value)((key, _with_copy(each, tensor)) for key, each in value.items())
+    return value
+
+
 def _hooks(name: str, module: nn.Module, taps: Taps) -> list[RemovableHandle]:
     """Count the module's calls, and offer input and output of each to the taps."""
 
@@ -124,7 +136,7 @@ def _hooks(name: str, module: nn.Module, taps: Taps) -> list[RemovableHandle]:
         taken = taps.take(Layer(name, "input", taps.calls[name]), args[0] if args else None)
         return None if taken is None else (taken, *args[1:])
 
-    def after(_: nn.Module, __: tuple[Any, ...], output: Any) -> Tensor | None:
+    def after(_: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
         call = taps.calls[name]
         taps.calls[name] += 1
         return taps.take(Layer(name, "output", call), output)

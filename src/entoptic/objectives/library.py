@@ -85,7 +85,7 @@ def channel(acts: Activations, layer: Layer, index: Channel) -> Scores:
     """Mean activation of one channel over space.
 
     Args:
-        layer: a layer whose output is (batch, channels, height, width) or (batch, features).
+        layer: any layer with channels: maps, tokens or features, in whatever order of axes.
         index: channel number, counted from 0.
 
     Returns:
@@ -130,7 +130,7 @@ def neuron(
     """Activation of one channel at one place.
 
     Args:
-        layer: a layer whose output is (batch, channels, height, width).
+        layer: a layer with rows and columns: maps, or the tokens of a picture's patches.
         index: channel number, counted from 0.
         row: counted from 0; the middle (height // 2) by default.
         column: counted from 0; the middle (width // 2) by default.
@@ -186,7 +186,7 @@ def match(acts: Activations, layer: Layer, guide: Guide) -> Scores:
     original guided dream.
 
     Args:
-        layer: a layer whose output is (batch, channels, height, width).
+        layer: a layer with channels and places.
         guide: file name of the other picture, or a `Picture`.
 
     Returns:

@@ -258,11 +258,11 @@ def _bind(kind: Any, value: Any, layer: Layer | None, network: Network) -> Any:
 
 def _check_inside(kind: Any, value: int, layer: Layer, network: Network) -> None:
     info = network.info(layer)
-    is_map = len(info.shape) == 4
+    rows, columns = info.places or (None, None)
     noun, count = {
         "channel": ("channel", info.channels),
-        "row": ("row", info.shape[2] if is_map else None),
-        "column": ("column", info.shape[3] if is_map else None),
+        "row": ("row", rows),
+        "column": ("column", columns),
     }[kind.__metadata__[0]]
     if count is None:
         raise ChannelOutOfRange(f"{str(layer)!r} has no {noun}s; its output is {info.shape}")

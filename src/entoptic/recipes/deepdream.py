@@ -17,7 +17,7 @@ from torch import Tensor
 from entoptic import pictures
 from entoptic.ascent import Step, ascend, bind
 from entoptic.canvas import Pixels
-from entoptic.errors import BadPicture, BadSetting, ChannelOutOfRange, PictureTooSmall
+from entoptic.errors import BadPicture, BadSetting, ChannelOutOfRange, WrongPictureSize
 from entoptic.jobs import Job, Result, Source
 from entoptic.models import Model, device
 from entoptic.objectives import Objective
@@ -244,7 +244,9 @@ def plan_dream(
         device=str(where),
         made_with={"entoptic": version("entoptic"), "torch": torch.__version__},
     )
-    return Plan(model, bound, start, how, where, sizes, job, (*start.notes, *left_out))
+    return Plan(
+        model, bound, start, how, where, sizes, job, (*model.notes, *start.notes, *left_out)
+    )
 
 
 def _settings(model: Model, given: dict[str, Any]) -> DreamSettings:
@@ -301,7 +303,7 @@ def _octaves(
     for size in octave_sizes(height, width, how.octaves, how.octave_scale):
         try:
             bind(objective, model, size)
-        except (PictureTooSmall, ChannelOutOfRange):
+        except (WrongPictureSize, ChannelOutOfRange):
             # It fits the whole picture, so that nothing but the size is to blame.
             small.append(size)
         else:
@@ -310,7 +312,9 @@ def _octaves(
         return kept, ()
     sizes = ", ".join(f"{height}x{width}" for height, width in small)
     few, are = ("1 octave", "is") if len(small) == 1 else (f"{len(small)} octaves", "are")
-    return kept, (f"{few} too small for the network {are} left out ({sizes})",)
+    fixed = model.preprocess.fixed_size
+    why = "of another size than the network's" if fixed else "too small for the network"
+    return kept, (f"{few} {why} {are} left out ({sizes})",)
 
 
 def _resized(image: Tensor, height: int, width: int) -> Tensor:

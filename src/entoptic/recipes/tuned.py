@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from entoptic.errors import BadSetting
+from entoptic.layers import Layer
 from entoptic.models import Model
 from entoptic.objectives import Objective, energy, match, parse
 
@@ -44,24 +47,76 @@ def tuned(model: Model) -> Tuned:
     return TUNED.get(model.source.partition("?")[0]) or Tuned(repr(_middle(model)))
 
 
-def _middle(model: Model) -> Objective:
-    """Energy of the last layer whose places are at most 16 pixels apart: eyes and faces, mostly.
+# Pixels from place to place in the original's favourite, GoogLeNet's fourth stage: eyes and faces.
+_STRIDE = 16
 
-    That is where the original's favourite, GoogLeNet's fourth stage, lies.
+# Fewer layers of a kind in a row make no trunk of blocks with a middle.
+_SERIES = 4
+
+
+def _middle(model: Model) -> Objective:
+    """Energy of the last layer whose places are at most 16 pixels apart.
+
+    Transformers and mixers keep the same places all the way: there it is the middle one of their
+    blocks.
     """
-    maps = {
+    strides = {
         layer: info.stride[0]
         for layer, info in model.layers().items()
-        if info.stride and min(info.shape[2:]) > 1
+        if info.stride and info.places and min(info.places) > 1
     }
-    coarsest = max((stride for stride in maps.values() if stride <= 16), default=None)
-    if coarsest is None:
+    if not strides:
+        blocks = _longest_series(list(model.layers()), model)
+        if len(blocks) >= _SERIES:
+            return energy(blocks[(len(blocks) - 1) // 2])
         raise BadSetting(
             f"no layer of {model.source} suggests itself for a dream; name one with --layer "
             "(`entoptic layers` lists them)"
         )
-    last = [layer for layer, stride in maps.items() if stride == coarsest][-1]
-    return energy(last)
+    wanted = max((each for each in strides.values() if each <= _STRIDE), default=0)
+    wanted = wanted or min(strides.values())
+    alike = [layer for layer, stride in strides.items() if stride == wanted]
+    if wanted == max(strides.values()):
+        blocks = _longest_series(alike, model)
+        if len(blocks) >= _SERIES:
+            return energy(blocks[(len(blocks) - 1) // 2])
+    return energy(_last_stage(alike, model))
+
+
+def _last_stage(layers: Sequence[Layer], model: Model) -> Layer:
+    """The module that holds the most of some layers, which is a stage; else the outermost layer.
+
+    The last, where several are alike.
+    """
+    backwards = list(reversed(layers))
+    inside = Counter(parent for layer in layers for parent in _parents(layer, model))
+    stage = max(backwards, key=lambda layer: inside[layer.name])
+    return stage if inside[stage.name] else min(backwards, key=lambda layer: _depth(layer, model))
+
+
+def _parents(layer: Layer, model: Model) -> list[str]:
+    """Names of the modules that a layer lies in; files of graphs may know of none."""
+    parts = layer.name.split(".")
+    paths = [".".join(parts[:count]) for count in range(1, len(parts))]
+    return [path for path in paths if path in model.names]
+
+
+def _longest_series(layers: Sequence[Layer], model: Model) -> list[Layer]:
+    """The most layers of a kind whose names differ by nothing but one number: `blocks.0`, ...
+
+    The outermost, where several are alike.
+    """
+    table = model.layers()
+    series: dict[tuple[str, str], list[Layer]] = {}
+    for layer in layers:
+        for number in re.finditer(r"\d+", layer.name) if layer.call == 0 else ():
+            stem = f"{layer.name[: number.start()]}#{layer.name[number.end() :]}"
+            series.setdefault((stem, table[layer].kind), []).append(layer)
+    return max(series.values(), key=lambda some: (len(some), -_depth(some[0], model)), default=[])
+
+
+def _depth(layer: Layer, model: Model) -> int:
+    return len(_parents(layer, model))
 
 
 def chosen(

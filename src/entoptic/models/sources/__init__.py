@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from entoptic.errors import UnknownModel
+from entoptic.errors import UnknownModel, did_you_mean
 from entoptic.models.model import Model
-from entoptic.models.sources import embedded, graphs
+from entoptic.models.sources import embedded, export, graphs, python, timm, torchvision
+from entoptic.models.sources.source import Source, plugin, plugins
 from entoptic.models.sources.spec import Spec
 from entoptic.registry import Registry
 
 DEFAULT = "squeezenet1_1"
 
 
-@dataclass(frozen=True)
-class Source:
-    """A way to get a network.
-
-    Args:
-        load: makes a Model of a specification.
-        form: how a specification of this source is written.
-        summary: one line for `entoptic models`.
-    """
-
-    load: Callable[[Spec], Model]
-    form: str
-    summary: str
-
-
 sources: Registry[Source] = Registry("model", UnknownModel)
-"""All sources, by the first word of a specification."""
+"""The sources of entoptic itself, by the first word of a specification; packages bring more."""
 
 
 def _register(form: str, summary: str, load: Callable[[Spec], Model]) -> None:
@@ -47,6 +32,14 @@ _register(
     "EfficientNet-Lite0 on ImageNet, embedded: ornaments, creatures, towns",
     embedded.efficientnet_lite0,
 )
+_register("timm:NAME", "one of timm's networks, such as timm:resnet50.a1_in1k", timm.timm)
+_register(
+    "torchvision:NAME",
+    "one of torchvision's networks, such as torchvision:googlenet",
+    torchvision.torchvision,
+)
+_register(export.FORM, "a file of torch.export", export.export)
+_register(python.FORM, "what your own function returns; this runs code", python.python)
 _register(graphs.ONNX_FORM, "a file of ONNX", graphs.load_graph)
 _register(graphs.CAFFE_FORM, "files of Caffe, such as the first DeepDream's", graphs.load_graph)
 _register(graphs.MXNET_FORM, "files of MXNet", graphs.load_graph)
@@ -70,4 +63,39 @@ def load(spec: str = DEFAULT) -> Model:
     'squeezenet1_1'
     """
     parsed = Spec.parse(spec)
-    return parsed.overridden(sources[parsed.source].load(parsed))
+    model = find(parsed.source).load(parsed)
+    if not isinstance(model, Model):
+        raise UnknownModel(
+            f"the source {parsed.source!r} gives {type(model).__name__}, not a Model; tell its "
+            "authors"
+        )
+    return parsed.overridden(model)
+
+
+def find(name: str) -> Source:
+    """A source by the first word of a specification, of entoptic itself or of another package.
+
+    Raises:
+        UnknownModel: there is none; with the nearest.
+    """
+    if name in sources:
+        return sources[name]
+    others = plugins()
+    if name in others:
+        return plugin(name)
+    known = (*sources, *others)
+    hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+    raise UnknownModel(f"no model named {name!r}{hint}")
+
+
+def summaries() -> dict[str, str]:
+    """How specifications are written, with a line on each; in it a broken source says so."""
+    found = {each.form: each.summary for each in map(sources.__getitem__, sources)}
+    for name in plugins():
+        try:
+            other = find(name)
+        except UnknownModel as error:
+            found[name] = str(error)
+        else:
+            found.setdefault(other.form, other.summary)
+    return found

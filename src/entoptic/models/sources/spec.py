@@ -86,24 +86,55 @@ class Spec:
                 raise BadModelFile(f"the model file {str(path)!r} {what}; write {form}")
         return paths
 
+    @property
+    def random(self) -> bool:
+        """Whether weights are asked for that nobody has trained."""
+        return self.options.get("weights") == "random"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of a network with such options."""
+        return ("its weights are random: nobody has trained it",) if self.random else ()
+
+    @property
+    def weights(self) -> Path | None:
+        """The file of weights that the options name."""
+        given = self.options.get("weights")
+        return None if given is None or self.random else Path(given)
+
+    def size(self) -> tuple[int, int] | None:
+        """The (height, width) that the options ask for.
+
+        Raises:
+            BadSetting: it isn't two numbers.
+        """
+        if "size" not in self.options:
+            return None
+        height, width = _numbers("size", self.options["size"].replace("x", ","), 2)
+        return int(height), int(width)
+
     def overridden(self, model: Model) -> Model:
         """The model with the preprocessing that the options ask for."""
-        return replace(model, preprocess=_override(model.preprocess, self.options), _tables={})
+        return replace(model, preprocess=self._override(model.preprocess), _tables={})
 
-
-def _override(how: Preprocess, options: Mapping[str, str]) -> Preprocess:
-    changes: dict[str, object] = {}
-    if "size" in options:
-        size = _numbers("size", options["size"].replace("x", ","), 2)
-        changes["size"] = (int(size[0]), int(size[1]))
-    for key in ("mean", "std"):
-        if key in options:
-            changes[key] = tuple(_numbers(key, options[key], 3))
-    if "scale" in options:
-        changes["scale"] = _numbers("scale", options["scale"], 1)[0]
-    if "order" in options:
-        changes["order"] = options["order"].upper()
-    return replace(how, **changes) if changes else how  # type: ignore[arg-type]
+    def _override(self, how: Preprocess) -> Preprocess:
+        changes: dict[str, object] = {}
+        options = self.options
+        if "size" in options:
+            changes["size"] = self.size()
+            if how.fixed_size and changes["size"] != how.size:
+                raise BadSetting(
+                    f"{self.text!r} takes only pictures of {how.size[0]}x{how.size[1]} "
+                    "(height x width); leave out the size"
+                )
+        for key in ("mean", "std"):
+            if key in options:
+                changes[key] = tuple(_numbers(key, options[key], 3))
+        if "scale" in options:
+            changes["scale"] = _numbers("scale", options["scale"], 1)[0]
+        if "order" in options:
+            changes["order"] = options["order"].upper()
+        return replace(how, **changes) if changes else how  # type: ignore[arg-type]
 
 
 def _numbers(key: str, text: str, count: int) -> list[float]:

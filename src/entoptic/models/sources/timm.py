@@ -1,0 +1,134 @@
+"""Networks of timm: more than a thousand architectures with their published weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from entoptic.errors import BadWeights, MissingExtra, UnknownModel, did_you_mean
+from entoptic.models.model import Model
+from entoptic.models.preprocess import Preprocess
+from entoptic.models.sources.sizes import fitted
+from entoptic.models.sources.spec import Spec
+from entoptic.models.sources.statedict import mismatch, read_state_dict
+
+# How timm's transformers are told to take pictures of any size; the first that is understood holds.
+_ANY_SIZE: tuple[dict[str, bool], ...] = (
+    {"dynamic_img_size": True, "dynamic_img_pad": True},
+    {"dynamic_img_size": True},
+    {"strict_img_size": False},
+)
+
+
+def timm(spec: Spec) -> Model:
+    """A network of timm with the weights that its name says, with a file's, or with none.
+
+    Args:
+        spec: `timm:NAME[.TAG]`; the option `weights` is a file, or `random`.
+
+    Raises:
+        MissingExtra: timm isn't installed.
+        UnknownModel: timm has no such network; with the nearest.
+        BadWeights: the weights can't be had, or don't fit.
+    """
+    spec.only(("weights",))
+    try:
+        from timm.models import get_pretrained_cfg
+    except ImportError:
+        raise MissingExtra(
+            'networks of timm need the zoo extra: pip install "entoptic[zoo]"'
+        ) from None
+    _check_name(spec)
+    known = get_pretrained_cfg(spec.rest)
+    cfg: dict[str, Any] = known.to_dict() if known else {}
+    module = _build(spec, cfg)
+    how = Preprocess(spec.size() or cfg["input_size"][1:], tuple(cfg["mean"]), tuple(cfg["std"]))
+    labels, synsets = (None, None) if spec.random else _labels(module, cfg)
+    return fitted(Model(module.eval(), how, spec.text, labels, synsets, notes=spec.notes))
+
+
+def _check_name(spec: Spec) -> None:
+    from timm import is_model, list_models, list_pretrained
+
+    name, _, tag = spec.rest.partition(".")
+    if is_model(name) and (not tag or spec.rest in list_pretrained(f"{name}.*")):
+        return
+    if is_model(name):
+        tags = [each.partition(".")[2] for each in list_pretrained(f"{name}.*")]
+        raise UnknownModel(f"timm has no weights {tag!r} of {name}; there are {', '.join(tags)}")
+    hint = did_you_mean(spec.rest, list_models()) or "; timm.list_models() lists them"
+    raise UnknownModel(f"timm has no network {spec.rest!r}{hint}")
+
+
+def _build(spec: Spec, cfg: dict[str, Any]) -> nn.Module:
+    settings = _settings(spec, cfg)
+    if not cfg.get("fixed_input_size", False):
+        return _created(spec, settings)
+    for wish in _ANY_SIZE:
+        try:
+            return _created(spec, settings | wish)
+        except TypeError as error:
+            if "unexpected keyword" not in str(error):
+                raise
+    size = spec.size()
+    return _created(spec, settings | ({"img_size": size} if size else {}))
+
+
+def _settings(spec: Spec, cfg: dict[str, Any]) -> dict[str, Any]:
+    """What timm is asked for."""
+    if spec.weights is None:
+        return {"pretrained": not spec.random}
+    weights = read_state_dict(spec.weights)
+    overlay: dict[str, Any] = {"state_dict": weights, "custom_load": False}
+    head = cfg.get("classifier")
+    fitted = weights.get(f"{head}.weight") if isinstance(head, str) else None
+    if fitted is not None and not cfg.get("label_offset"):
+        # Networks that were trained further on other classes keep all but their number.
+        overlay["num_classes"] = len(fitted)
+    return {"pretrained": True, "pretrained_cfg_overlay": overlay}
+
+
+def _created(spec: Spec, settings: dict[str, Any]) -> nn.Module:
+    from timm import create_model
+
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            module: nn.Module = create_model(spec.rest, **settings)
+    except (OSError, RuntimeError) as error:
+        raise _without_weights(spec, settings, error) from None
+    return module
+
+
+def _without_weights(spec: Spec, settings: dict[str, Any], error: Exception) -> Exception:
+    """Why a network has no weights, as far as that is the reason."""
+    if not settings["pretrained"]:
+        return error
+    lines = str(error).splitlines() or [type(error).__name__]
+    if spec.weights is not None:
+        from timm import create_model
+
+        overlay = settings["pretrained_cfg_overlay"]
+        plain = create_model(spec.rest, num_classes=overlay.get("num_classes"))
+        problem = mismatch(spec.weights, overlay["state_dict"], plain)
+        return BadWeights(problem or f"the weights in {spec.weights} don't fit: {lines[0]}")
+    return BadWeights(
+        f"can't get the weights of {spec.rest!r} through timm ({lines[0]}); give them as a file: "
+        f"timm:{spec.rest}?weights=FILE"
+    )
+
+
+def _labels(
+    module: nn.Module, cfg: dict[str, Any]
+) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """Labels and synsets of the classes, as far as they are ImageNet's."""
+    from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
+
+    classes: int = getattr(module, "num_classes", 0)
+    subset = infer_imagenet_subset({"num_classes": classes})
+    if subset is None or classes != cfg["num_classes"]:
+        return None, None
+    info = ImageNetInfo(subset)
+    return tuple(info.label_descriptions()), tuple(info.label_names())

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from entoptic.layers import INPUT, Layer
 from entoptic.models import taps
 from entoptic.models.frozen import frozen_copy
+from entoptic.models.memory import keep_freed_memory
 from entoptic.models.model import Model
 
 
@@ -67,12 +68,15 @@ def prepare(
 
     The user's module isn't touched: a frozen copy is made, once for each device, which shares the
     weights where they stay as they are. It is kept as long as the model lives, so that octaves,
-    pictures and jobs share it.
+    pictures and jobs share it. On a CPU, memory that a step frees is kept for the next one, see
+    `keep_freed_memory`.
 
     Args:
         exact: leave the memory's layout as it is, so that every sum is taken in the network's own
             order; otherwise it is what is fastest, and results differ in their last bits.
     """
+    if device.type == "cpu":
+        keep_freed_memory()
     copies = _copies.setdefault(model, {})
     key = (str(device), exact)
     if key not in copies:

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: dream test check format bench clean
+.PHONY: dream test slow check format bench clean
 .DEFAULT_GOAL := dream
 
 .venv/core: pyproject.toml
@@ -23,6 +23,10 @@ dream: .venv/core
 
 test: .venv/develop
 	$(BIN)/python -m pytest -q
+
+# Half an hour: a dream of a network of each family of timm, and the whole walk-through.
+slow: .venv/develop
+	$(BIN)/python -m pytest -q -m slow
 
 check: .venv/develop
 	$(BIN)/ruff format --check .

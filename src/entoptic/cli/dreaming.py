@@ -146,8 +146,7 @@ def redo_command(picture: str, photo: str | None, **given: Any) -> int:
 
 def _check(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) -> None:
     """Find out before any work whether the result can be written."""
-    height, width = plan.photo.image.shape[-2:]
-    check_output(output, delivery, [*inputs, *plan.inputs], (height, width))
+    check_output(output, delivery, [*inputs, *plan.inputs], plan.shape)
 
 
 def _make(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) -> int:

@@ -42,9 +42,9 @@ class ShownBar(Bar):
     def __init__(self, plan: Plan, bar: Progress, name: str) -> None:
         self.bar = bar
         self.name = name
-        self.octaves = len(plan.sizes)
-        self.weights = [height * width for height, width in plan.sizes]
-        each = (weight for weight in self.weights for _ in range(plan.settings.steps))
+        self.plan = plan
+        self.weights = plan.stages
+        each = (weight for weight in self.weights for _ in range(plan.stage_steps))
         self.total = sum(itertools.islice(each, plan.count))
         self.task: TaskID = bar.add_task(name, total=self.total, octave=self._octave(0), score="")
         self.last: Step | None = None
@@ -70,7 +70,7 @@ class ShownBar(Bar):
         self.bar.update(self.task, octave=self._octave(step.octave), score=f"score {score}")
 
     def _octave(self, octave: int) -> str:
-        return f"octave {octave + 1}/{self.octaves}"
+        return f"{self.plan.stage_name} {octave + 1}/{len(self.weights)}"
 
 
 class _Clock(ProgressColumn):

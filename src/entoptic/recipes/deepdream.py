@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from importlib.metadata import version
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +20,12 @@ from entoptic.jobs import Job, Result, Source
 from entoptic.models import Model, device
 from entoptic.objectives import Objective
 from entoptic.pictures import Picture
+from entoptic.recipes.plan import Plan, made_with
 from entoptic.recipes.tuned import chosen, tuned
 from entoptic.resample import fit_long_side, octave_sizes, resize
 from entoptic.steprules import NORMS, Norm, climb
 from entoptic.transforms import Jitter
-from entoptic.types import Image, PathLike
+from entoptic.types import Alpha, Image, PathLike
 
 
 @dataclass(frozen=True)
@@ -84,36 +83,49 @@ class DreamSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class DreamPlan(Plan):
     """A dream that has been checked and can begin.
 
     Args:
         photo: the picture to begin with, at its final size.
+        settings: how to proceed.
         sizes: (height, width) of the octaves, smallest first.
-        job: what the picture will carry.
-        notes: what the user should know beforehand.
     """
 
-    model: Model
-    objective: Objective
     photo: Picture
     settings: DreamSettings
-    device: torch.device
     sizes: Sequence[tuple[int, int]]
-    job: Job
-    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def stages(self) -> Sequence[int]:
+        return [height * width for height, width in self.sizes]
+
+    @property
+    def stage_name(self) -> str:
+        return "octave"
+
+    @property
+    def stage_steps(self) -> int:
+        return self.settings.steps
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.photo.height, self.photo.width
+
+    @property
+    def start(self) -> Image:
+        return self.photo.image
+
+    @property
+    def alpha(self) -> Alpha | None:
+        return self.photo.alpha
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        """The files that are read, and so mustn't be written."""
         pictures_read = (self.photo, *_guides(self.objective))
         return tuple(each.path for each in pictures_read if each.path is not None)
 
-    def steps(self) -> Iterator[Step]:
-        """Dream; each step can render the whole picture as it is then, at its final size."""
-        return itertools.islice(self._steps(), self.count)
-
-    def _steps(self) -> Iterator[Step]:
+    def all_steps(self) -> Iterator[Step]:
         how = self.settings
         photo = self.photo.image.to(self.device)
         rng = torch.Generator().manual_seed(self.job.seed)
@@ -134,30 +146,6 @@ class Plan:
                 render = functools.partial(_whole_picture, photo, canvas, base)
                 yield replace(step, octave=octave, image=render)
             detail = canvas.pixels.detach() - base
-
-    def run(self) -> Result:
-        """Dream to the end."""
-        last: Step | None = None
-        scores: list[Tensor] = []
-        for step in self.steps():
-            last = step
-            scores.append(step.scores)
-        return self.result(last, scores)
-
-    @property
-    def count(self) -> int:
-        """How many steps there are in all."""
-        stop = self.job.stopped_after
-        whole = self.settings.steps * len(self.sizes)
-        return whole if stop is None else min(stop, whole)
-
-    def result(self, last: Step | None, scores: Sequence[Tensor] = ()) -> Result:
-        """The picture after the last step that was made; the job says so where that was early."""
-        image = self.photo.image if last is None else last.image().cpu()
-        done = len(scores)
-        job = self.job if done == self.count else replace(self.job, stopped_after=done)
-        values = torch.cat(list(scores)).tolist() if scores else []
-        return Result(image, job, self.photo.alpha, tuple(values), self.notes)
 
 
 def dream(
@@ -217,7 +205,7 @@ def plan_dream(
     on: str = "auto",
     read_guide: Callable[[str], Picture] = pictures.read,
     **settings: Any,
-) -> Plan:
+) -> DreamPlan:
     """Check a dream and lay it out, without dreaming it; arguments as for `dream`.
 
     Guides are read by `read_guide`, which may look for them elsewhere.
@@ -242,11 +230,10 @@ def plan_dream(
         guides=tuple(_source(guide) for guide in _guides(bound)),
         seed=seed,
         device=str(where),
-        made_with={"entoptic": version("entoptic"), "torch": torch.__version__},
+        made_with=made_with(),
     )
-    return Plan(
-        model, bound, start, how, where, sizes, job, (*model.notes, *start.notes, *left_out)
-    )
+    notes = (*model.notes, *start.notes, *left_out)
+    return DreamPlan(model, bound, where, job, notes, start, how, sizes)
 
 
 def _settings(model: Model, given: dict[str, Any]) -> DreamSettings:

@@ -13,7 +13,8 @@ from entoptic.jobs import Job, Source
 from entoptic.models import load
 from entoptic.objectives import parse
 from entoptic.pictures import Picture
-from entoptic.recipes.deepdream import DreamSettings, Plan, plan_dream
+from entoptic.recipes.deepdream import DreamSettings, plan_dream
+from entoptic.recipes.plan import Plan
 from entoptic.types import PathLike
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from entoptic.jobs import Job, Result, Source
 from entoptic.models import Model, device
 from entoptic.objectives import Objective
 from entoptic.pictures import Picture
+from entoptic.recipes.numbers import real, whole
 from entoptic.recipes.plan import Plan, made_with
 from entoptic.recipes.tuned import chosen, tuned
 from entoptic.resample import fit_long_side, octave_sizes, resize
@@ -62,23 +62,23 @@ class DreamSettings:
     noise: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        _whole("octaves", self.octaves, 1, 100)
-        _whole("steps", self.steps, 0, 1_000_000)
-        _whole("jitter", self.jitter, 0, 100_000)
-        _real("octave scale", self.octave_scale, above=1, most=100)
-        _real("step size", self.step_size, above=0, most=1000)
-        _real("strength", self.strength, above=0, most=1000)
+        whole("octaves", self.octaves, 1, 100)
+        whole("steps", self.steps, 0, 1_000_000)
+        whole("jitter", self.jitter, 0, 100_000)
+        real("octave scale", self.octave_scale, above=1, most=100)
+        real("step size", self.step_size, above=0, most=1000)
+        real("strength", self.strength, above=0, most=1000)
         if self.smoothing != 0:
-            _real("smoothing", self.smoothing, above=0, most=100)
+            real("smoothing", self.smoothing, above=0, most=100)
         if self.norm not in NORMS:
             raise BadSetting(f"no norm {self.norm!r}; there are {', '.join(NORMS)}")
         if self.size is not None:
-            _whole("size", self.size, 1, 100_000)
+            whole("size", self.size, 1, 100_000)
         if self.noise is not None:
             if not (isinstance(self.noise, list | tuple) and len(self.noise) == 2):
                 raise BadSetting(f"noise {self.noise!r}; it wants (height, width)")
             for side in self.noise:
-                _whole("noise's side", side, 1, 30_000)
+                whole("noise's side", side, 1, 30_000)
             object.__setattr__(self, "noise", tuple(self.noise))
 
 
@@ -211,7 +211,7 @@ def plan_dream(
     Guides are read by `read_guide`, which may look for them elsewhere.
     """
     how = _settings(model, settings)
-    _whole("seed", seed, 0, 2**63 - 1)
+    whole("seed", seed, 0, 2**63 - 1)
     wanted = chosen(model, objective, layer, str(guide) if guide is not None else None)
     where = device(on)
     for each in wanted.layers():
@@ -250,7 +250,7 @@ def _start(photo: Picture | Image | PathLike | None, how: DreamSettings, seed: i
     if (photo is None) == (how.noise is None):
         raise BadSetting("a dream begins with a photo, or with noise of a size; give one of them")
     if how.noise is not None:
-        _check_pixels(*how.noise)
+        check_pixels(*how.noise)
         image = Pixels.noise(*how.noise, seed=seed).pixels.detach()
         return scaled(Picture.of(image), how.size)
     if isinstance(photo, str | Path):
@@ -268,12 +268,12 @@ def scaled(photo: Picture, long_side: int | None) -> Picture:
     if long_side is None or long_side == max(height, width):
         return photo
     size = fit_long_side(height, width, long_side)
-    _check_pixels(*size)
+    check_pixels(*size)
     alpha = None if photo.alpha is None else _resized(photo.alpha, *size)
     return replace(photo, image=_resized(photo.image, *size), alpha=alpha)
 
 
-def _check_pixels(height: int, width: int) -> None:
+def check_pixels(height: int, width: int) -> None:
     """What can't be read again isn't made."""
     if height * width > pictures.MAX_PIXELS:
         raise BadSetting(
@@ -328,14 +328,3 @@ def _source(photo: Picture) -> Source:
 def _guides(bound: Objective) -> list[Picture]:
     found = {each.guide for each in bound.references()}
     return sorted((each for each in found if isinstance(each, Picture)), key=lambda g: str(g.path))
-
-
-def _whole(name: str, value: Any, least: int, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise BadSetting(f"{name} is {value!r}; it must be a whole number from {least} to {most}")
-
-
-def _real(name: str, value: Any, above: float, most: float) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not above < value <= most:
-        raise BadSetting(f"{name} is {value!r}; it must be above {above} and at most {most}")

@@ -1,0 +1,29 @@
+"""Settings that are numbers, checked."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from entoptic.errors import BadSetting
+
+
+def whole(name: str, value: Any, least: int, most: int) -> None:
+    """Refuse whatever isn't a whole number in a range.
+
+    Raises:
+        BadSetting: with the range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise BadSetting(f"{name} is {value!r}; it must be a whole number from {least} to {most}")
+
+
+def real(name: str, value: Any, above: float, most: float) -> None:
+    """Refuse whatever isn't a finite number in a range.
+
+    Raises:
+        BadSetting: with the range.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not above < value <= most:
+        raise BadSetting(f"{name} is {value!r}; it must be above {above} and at most {most}")

@@ -4,14 +4,18 @@ from entoptic.recipes.classify import Guess, identify
 from entoptic.recipes.deepdream import DreamPlan, DreamSettings, dream, plan_dream
 from entoptic.recipes.plan import Plan
 from entoptic.recipes.redo import plan_redo
+from entoptic.recipes.visualization import VisualizePlan, VisualizeSettings, plan_visualize
 
 __all__ = [
     "DreamPlan",
     "DreamSettings",
     "Guess",
     "Plan",
+    "VisualizePlan",
+    "VisualizeSettings",
     "dream",
     "identify",
     "plan_dream",
     "plan_redo",
+    "plan_visualize",
 ]

@@ -15,6 +15,7 @@ from entoptic.objectives import parse
 from entoptic.pictures import Picture
 from entoptic.recipes.deepdream import DreamSettings, plan_dream
 from entoptic.recipes.plan import Plan
+from entoptic.recipes.visualization import VisualizeSettings, plan_visualize
 from entoptic.types import PathLike
 
 
@@ -24,7 +25,7 @@ def plan_redo(picture: PathLike, *, photo: PathLike | None = None, **changes: An
     Args:
         picture: a file that entoptic wrote.
         photo: where the photo is now, if it isn't where it was; or another photo.
-        changes: anything that `plan_dream` takes.
+        changes: anything that `plan_dream` takes; for units, `plan_visualize`.
 
     Returns:
         The plan; without changes it makes the same bytes on the same machine.
@@ -35,20 +36,29 @@ def plan_redo(picture: PathLike, *, photo: PathLike | None = None, **changes: An
         BadSetting: the photo was never in a file; or a change that can't be.
     """
     job = Job.from_json(pictures.read_job(picture))
-    if job.recipe != "dream":
-        raise NoJob(
-            f"{str(picture)!r} was made by {job.recipe!r}, which this entoptic doesn't know; "
-            "update it"
-        )
-    settings = _settings(job)
     changes = {key: value for key, value in changes.items() if value is not None}
+    match job.recipe:
+        case "dream":
+            plan: Plan = _dream(job, Path(picture), photo, changes)
+        case "visualize":
+            plan = _visualize(job, Path(picture), photo, changes)
+        case _:
+            raise NoJob(
+                f"{str(picture)!r} was made by {job.recipe!r}, which this entoptic doesn't know; "
+                "update it"
+            )
+    return replace(plan, job=_kept(plan.job, job))
+
+
+def _dream(job: Job, picture: Path, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+    settings = _settings(job, DreamSettings)
     model = load(changes.pop("model", job.model))
     settings |= {key: changes.pop(key) for key in list(changes) if key in settings}
     if settings["noise"] and photo is not None:
         raise BadSetting(
             f"{str(picture)!r} was made from noise, not from a photo; leave out --photo"
         )
-    finder = _Finder(Path(picture), job)
+    finder = _Finder(picture, job)
     start = None if settings["noise"] else finder.photo(photo)
     options: dict[str, Any] = {"seed": job.seed, "on": job.device} | changes
     if not changes.keys() & {"objective", "layer", "guide"}:
@@ -57,12 +67,22 @@ def plan_redo(picture: PathLike, *, photo: PathLike | None = None, **changes: An
         # Another guide, at the layer of the one before.
         layers = {each.layer for each in parse(job.objective).references()}
         options["layer"] = str(layers.pop()) if len(layers) == 1 else None
-    plan = plan_dream(model, start, **options, **settings)
-    return replace(plan, job=_kept(plan.job, job))
+    return plan_dream(model, start, **options, **settings)
 
 
-def _settings(job: Job) -> dict[str, Any]:
-    """The settings of a dream and nothing else, since a picture may come from anyone.
+def _visualize(job: Job, picture: Path, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+    if photo is not None:
+        raise BadSetting(f"{str(picture)!r} shows units, not a photo; leave out --photo")
+    settings = _settings(job, VisualizeSettings)
+    model = load(changes.pop("model", job.model))
+    settings |= {key: changes.pop(key) for key in list(changes) if key in settings}
+    units = [changes.pop("objective", job.objective)]
+    options: dict[str, Any] = {"seed": job.seed, "on": job.device} | changes
+    return plan_visualize(model, units, **options, **settings)
+
+
+def _settings(job: Job, kind: type[DreamSettings | VisualizeSettings]) -> dict[str, Any]:
+    """The settings of a recipe and nothing else, since a picture may come from anyone.
 
     What an older entoptic didn't know yet gets the default, at which it does nothing.
     """
@@ -70,11 +90,13 @@ def _settings(job: Job) -> dict[str, Any]:
     given: dict[str, Any] = {
         key: tuple(v) if isinstance(v, list) else v for key, v in job.settings.items()
     }
-    strange = sorted(given.keys() - DreamSettings.__dataclass_fields__.keys())
+    strange = sorted(given.keys() - kind.__dataclass_fields__.keys())
     if strange:
-        raise NoJob(f"the job in the picture is damaged: a dream has no setting {strange[0]!r}")
+        raise NoJob(
+            f"the job in the picture is damaged: a {job.recipe} has no setting {strange[0]!r}"
+        )
     try:
-        return asdict(DreamSettings(**given))
+        return asdict(kind(**given))
     except (TypeError, BadSetting) as error:
         raise NoJob(f"the job in the picture is damaged: {error}") from None
 

@@ -1,0 +1,65 @@
+"""`entoptic visualize`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from entoptic.cli import options
+from entoptic.cli.making import make
+from entoptic.cli.outputs import Delivery, destinations, made
+
+_HOW = "How to visualize"
+
+
+@click.command(
+    "visualize",
+    cls=options.Grouped,
+    epilog="""\b
+Examples:
+  entoptic visualize squeezenet1_1 fire7:3                 makes fire7-3-visualize.png
+  entoptic visualize squeezenet1_1 fire5:0-15 -o sheet.png sixteen channels on a sheet
+  entoptic visualize squeezenet1_1 "logit('goldfish')"     a class
+  entoptic visualize efficientnet_lite0 blocks.3:7 --steps 512 --size 400
+""",
+)
+@click.argument("model")
+@click.argument("units", nargs=-1, required=True, metavar="UNIT...")
+@options.option(_HOW, "--size", type=int, metavar="PIXELS", help="Side of each picture; 224.")
+@options.option(_HOW, "--steps", type=int, metavar="N", help="Steps of the climb; 256.")
+@options.option(_HOW, "--canvas", metavar="C", help="fourier (the default) or pixels.")
+@options.option(
+    _HOW, "--transforms", metavar="T", help="Random changes before each step: robust, lucid, none."
+)
+@options.option(_HOW, "--learning-rate", type=float, metavar="X", help="Of Adam; 0.05.")
+@options.option(_HOW, "--batch", type=int, metavar="N", help="How many pictures climb together; 8.")
+@options.option(_HOW, "--seed", type=int, metavar="N", help="Of all chance; another one varies.")
+@options.option(_HOW, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, mps.")
+@options.result
+def visualize_command(model: str, units: tuple[str, ...], **given: Any) -> int:
+    """Show what units of a network want to see most.
+
+    A unit is a channel, LAYER:CHANNEL; a range of channels, LAYER:3-9; or an expression as for
+    `entoptic dream`. Several units make a sheet of pictures with their names. `entoptic layers
+    MODEL` lists the layers.
+    """
+    delivery, settings = Delivery.split(given)
+    name = re.sub(r"\W+", "-", units[0]).strip("-")[:60] or "unit"
+    (output,) = destinations([name], delivery, "visualize", [])
+
+    from entoptic.models import load
+    from entoptic.recipes import plan_visualize
+
+    on = settings.pop("device")
+    seed = settings.pop("seed")
+    plan = plan_visualize(
+        load(model),
+        units,
+        on="auto" if on is None else on,
+        seed=0 if seed is None else seed,
+        **settings,
+    )
+    with made(delivery.folder):
+        return make(plan, output, delivery, [])

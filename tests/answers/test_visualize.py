@@ -1,0 +1,110 @@
+"""Visualizations: which units, laid out how, and what of them is known beforehand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import entoptic as ent
+from entoptic.errors import BadExpression, BadSetting, ChannelOutOfRange, UnknownLayer
+from entoptic.models import Preprocess
+from entoptic.recipes import plan_redo, plan_visualize
+from entoptic.recipes.visualization import read_units
+
+QUICK = {"size": 64, "steps": 3}
+
+
+@pytest.fixture(scope="module")
+def squeezenet() -> ent.Model:
+    return ent.load()
+
+
+def colour_model() -> ent.Model:
+    """Three channels: red, green and blue themselves."""
+    module = nn.Conv2d(3, 3, 1, bias=False)
+    module.weight.data = torch.eye(3).reshape(3, 3, 1, 1)
+    plain = Preprocess((16, 16), (0, 0, 0), (1, 1, 1))
+    return ent.Model.wrap(nn.Sequential(module), preprocess=plain)
+
+
+@pytest.mark.parametrize("canvas", ["pixels", "fourier"])
+def test_what_a_colour_wants_most_is_that_colour(canvas: str) -> None:
+    plan = plan_visualize(
+        colour_model(), ["0:0", "0:2"], size=16, steps=120, canvas=canvas, transforms="none"
+    )
+    image = plan.run().image
+    red, blue = image[0, :, 2:14, 2:14].mean((1, 2)), image[0, :, 2:14, 22:34].mean((1, 2))
+    assert red[0] > 0.9
+    assert blue[2] > 0.9
+    assert red[0] > red[2] + 0.2
+    assert blue[2] > blue[0] + 0.2
+
+
+def test_a_range_stands_for_its_channels_and_an_expression_for_itself() -> None:
+    assert read_units("fire7:3-4") == [ent.channel("fire7", 3), ent.channel("fire7", 4)]
+    assert read_units("energy('fire7') / 2") == [ent.energy("fire7") / 2]
+    assert read_units("inception_4c/output:7") == [ent.channel("inception_4c/output", 7)]
+
+
+@pytest.mark.parametrize("text", ["fire7:5-4", "fire7:0-99999999"])
+def test_a_range_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(BadExpression, match="write LAYER:FIRST-LAST"):
+        read_units(text)
+
+
+def test_one_unit_is_a_picture_and_several_are_a_sheet(squeezenet: ent.Model) -> None:
+    assert plan_visualize(squeezenet, ["fire5:3"], **QUICK).shape == (64, 64)
+    # Two rows of two, each with a strip of 20 pixels for its label, and gaps of 4.
+    assert plan_visualize(squeezenet, ["fire5:3-5"], **QUICK).shape == (2 * 84 + 4, 2 * 64 + 4)
+
+
+def test_units_are_called_by_their_short_form(squeezenet: ent.Model) -> None:
+    plan = plan_visualize(squeezenet, ["fire5:3", "logit('goldfish')"], **QUICK)
+    assert list(plan.labels) == ["fire5:3", "logit('goldfish', 'logits')"]
+
+
+def test_the_same_job_gives_the_same_bytes_and_so_does_redo(
+    squeezenet: ent.Model, tmp_path: Path
+) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for path in paths[:2]:
+        plan_visualize(squeezenet, ["fire5:3-5"], batch=2, **QUICK).run().save(path)
+    plan_redo(paths[0]).run().save(paths[2])
+    first, second, third = (path.read_bytes() for path in paths)
+    assert first == second == third
+    assert plan_redo(paths[0], steps=1, seed=4).job.settings["steps"] == 1
+
+
+def test_a_picture_grows_batch_by_batch(squeezenet: ent.Model) -> None:
+    plan = plan_visualize(squeezenet, ["fire3:0-2"], batch=2, **QUICK)
+    assert [step.octave for step in plan.steps()] == [0, 0, 0, 1, 1, 1]
+    first = next(iter(plan.steps())).image()
+    # The third picture hasn't begun: its place is grey.
+    assert torch.equal(first[0, :, 88:152, :64], torch.full((3, 64, 64), 0.5))
+
+
+@pytest.mark.parametrize(
+    ("units", "settings", "error", "told"),
+    [
+        ([], {}, BadSetting, "nothing to visualize"),
+        (["fire99:1"], {}, UnknownLayer, "no layer named 'fire99'"),
+        (["fire7:900"], {}, ChannelOutOfRange, "channel 900 of 'fire7' does not exist"),
+        (["fire7:1"], {"canvas": "oil"}, BadSetting, "no canvas 'oil'; there are fourier"),
+        (["fire7:1"], {"transforms": "warp"}, BadSetting, "'warp'"),
+        (["fire7:1"], {"size": 0}, BadSetting, "size is 0; it must be a whole number from 1"),
+        (["fire7:1"], {"learning_rate": -1.0}, BadSetting, "learning rate is -1.0"),
+        (["fire7:1"], {"jitter": 3}, BadSetting, "visualize has no setting 'jitter'"),
+    ],
+)
+def test_what_is_wrong_is_told_before_any_work(
+    squeezenet: ent.Model,
+    units: list[str],
+    settings: dict[str, object],
+    error: type[Exception],
+    told: str,
+) -> None:
+    with pytest.raises(error, match=told):
+        plan_visualize(squeezenet, units, **settings)

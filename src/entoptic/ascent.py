@@ -64,7 +64,8 @@ def ascend(
         model: the network; it isn't changed.
         objective: what is to grow.
         canvas: what is changed, in place.
-        transforms: applied in order to the picture before the network sees it, anew in each step.
+        transforms: applied in order to the picture before the network sees it, anew in each step;
+            where they make several copies of a batch, the scores are the means over its copies.
         optimizer: a step rule, `climb(...)`, `adam(...)`, or any class of torch.optim with its
             settings bound; `adam(0.05)` by default.
         steps: how many.
@@ -97,9 +98,12 @@ def ascend(
 
     def score() -> Scores:
         picture = canvas()
+        batch = len(picture)
         for transform in transforms:
             picture = transform(picture, rng)
-        return bound(joined(activations(picture), guides))
+        copies = _copies(activations(picture), batch)
+        scores = [bound(joined(acts, guides)) for acts in copies]
+        return scores[0] if len(scores) == 1 else torch.stack(scores).mean(0)
 
     watch = _Watch(parameters, lambda: _diagnosis(bound, activations, guides, canvas))
     return _steps(canvas, score, rule, watch, steps)
@@ -111,6 +115,12 @@ def joined(acts: Mapping[Layer, Tensor], guides: Activations) -> Activations:
     for layer, value in acts.items():
         joined[layer] = value
     return joined
+
+
+def _copies(acts: Mapping[Layer, Tensor], batch: int) -> list[dict[Layer, Tensor]]:
+    """Activations of each copy of the batch that the transforms have made."""
+    parts = zip(*(torch.split(value, batch) for value in acts.values()), strict=True)
+    return [dict(zip(acts, part, strict=True)) for part in parts]
 
 
 def bind(

@@ -1,22 +1,13 @@
-"""What makes a climb robust: random changes of the picture before the network sees it."""
+"""The oldest transform: roll the picture."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import torch
 
 from entoptic.errors import BadSetting
 from entoptic.types import Image
-
-
-@runtime_checkable
-class Transform(Protocol):
-    """A random, differentiable change of an image; all chance comes from the generator."""
-
-    def __call__(self, image: Image, rng: torch.Generator) -> Image:
-        """The changed image, on the same device."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,31 @@
+"""What makes a climb robust: random changes of the picture before the network sees it."""
+
+from entoptic.transforms.base import Transform
+from entoptic.transforms.crops import RandomCrops
+from entoptic.transforms.geometry import Affine, Flip, Pad, Rotate, Scale, Shear, Translate
+from entoptic.transforms.jitter import Jitter
+from entoptic.transforms.presets import ACCENTUATE, LUCID, MACO, NONE, ROBUST, presets
+from entoptic.transforms.tones import Blur, ColourShift, Grayscale, Noise
+
+__all__ = [
+    "ACCENTUATE",
+    "LUCID",
+    "MACO",
+    "NONE",
+    "ROBUST",
+    "Affine",
+    "Blur",
+    "ColourShift",
+    "Flip",
+    "Grayscale",
+    "Jitter",
+    "Noise",
+    "Pad",
+    "RandomCrops",
+    "Rotate",
+    "Scale",
+    "Shear",
+    "Transform",
+    "Translate",
+    "presets",
+]

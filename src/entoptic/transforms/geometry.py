@@ -1,0 +1,326 @@
+"""Where things are in the picture: scaled, turned, sheared, shifted, all by one resampling."""
+
+from __future__ import annotations
+
+import functools
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias, final, get_args
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from entoptic.errors import BadSetting
+from entoptic.transforms.base import Range, check_amount, checked_range, chosen, moved, uniform
+from entoptic.types import Image
+
+Border: TypeAlias = Literal["reflect", "replicate", "constant"]
+BORDERS: tuple[str, ...] = get_args(Border)
+
+_SAMPLED = {"reflect": "reflection", "replicate": "border", "constant": "zeros"}
+
+
+@dataclass(frozen=True)
+class Pad:
+    """Grow the picture on all four sides.
+
+    Args:
+        pixels: on each side.
+        mode: what is there: the picture mirrored, its edge repeated, or `value`.
+        value: of a constant border; 0.5 is grey.
+
+    Raises:
+        BadSetting: a negative number of pixels, an unknown mode, a value outside [0, 1]; when it is
+            called, a picture too small to be mirrored so far.
+
+    Source: lucid.optvis.transform.pad, 2018.
+
+    >>> Pad(2, "constant")(torch.ones(1, 3, 4, 5), torch.Generator()).shape
+    torch.Size([1, 3, 8, 9])
+    """
+
+    pixels: int
+    mode: Border = "reflect"
+    value: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_amount("a pad's width", self.pixels)
+        _check_border(self.mode, self.value)
+
+    def __call__(self, image: Image, rng: torch.Generator) -> Tensor:
+        height, width = image.shape[-2:]
+        if self.mode == "reflect" and self.pixels >= min(height, width):
+            raise BadSetting(
+                f"a picture of {height}x{width} can't be mirrored over {self.pixels} pixels; "
+                "pad by less, or by mode 'replicate'"
+            )
+        sides = [self.pixels] * 4
+        if self.mode == "constant":
+            return functional.pad(image, sides, value=self.value)
+        return functional.pad(image, sides, mode=self.mode)
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Mirror images of the batch, each with a draw of its own.
+
+    Args:
+        horizontal: how probably left and right change places.
+        vertical: how probably top and bottom do.
+
+    Raises:
+        BadSetting: a probability outside 0 to 1.
+
+    >>> Flip(1)(torch.tensor([0.0, 1.0]).expand(1, 3, 1, 2), torch.Generator())[0, 0]
+    tensor([[1., 0.]])
+    """
+
+    horizontal: float = 0.5
+    vertical: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_amount("a flip's probability", self.horizontal, most=1)
+        check_amount("a flip's probability", self.vertical, most=1)
+
+    def __call__(self, image: Image, rng: torch.Generator) -> Image:
+        for axis, probability in ((3, self.horizontal), (2, self.vertical)):
+            if probability:
+                flipped = chosen(probability, len(image), rng)
+                flipped = flipped.to(image.device, non_blocking=True)
+                image = torch.where(flipped, image.flip(axis), image)
+        return image
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warp(ABC):
+    """A change of place by a random matrix about the middle, sampled bilinearly; keeps the size.
+
+    Args:
+        border: what comes into view from outside: the picture mirrored, its edge repeated, `value`.
+        value: of a constant border; 0.5 is grey.
+        shared: whether all images of a batch share one draw.
+    """
+
+    border: Border = "reflect"
+    value: float = 0.5
+    shared: bool = False
+
+    @abstractmethod
+    def matrices(self, count: int, rng: torch.Generator) -> Tensor:
+        """Random matrices from places (x, y, 1) of the new picture to places of the old.
+
+        Places are in pixels from the middle, x to the right and y down.
+
+        Returns:
+            (count, 3, 3), float64, on the CPU.
+        """
+
+    def __call__(self, image: Image, rng: torch.Generator) -> Image:
+        matrices = self.matrices(1 if self.shared else len(image), rng)
+        return _warped(image, matrices, self.border, self.value)
+
+    def _check(self) -> None:
+        _check_border(self.border, self.value)
+
+
+@final
+@dataclass(frozen=True)
+class Scale(Warp):
+    """Zoom about the middle, by a factor drawn uniformly from low..high; above 1 things grow.
+
+    Raises:
+        BadSetting: a factor that isn't above 0 and finite, low above high.
+
+    >>> Scale(0.9, 1.1)(torch.ones(2, 3, 4, 6), torch.Generator()).shape
+    torch.Size([2, 3, 4, 6])
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        self._check()
+        if not 0 < self.low <= self.high < math.inf:
+            raise BadSetting(
+                f"a scale from {self.low} to {self.high}; it must be above 0, low before high"
+            )
+
+    def matrices(self, count: int, rng: torch.Generator) -> Tensor:
+        shrink = 1 / uniform((self.low, self.high), (count,), rng)
+        found = _still(count)
+        found[:, 0, 0] = found[:, 1, 1] = shrink
+        return found
+
+
+@final
+@dataclass(frozen=True)
+class Rotate(Warp):
+    """Turn about the middle, counter-clockwise for angles above 0.
+
+    Args:
+        angle_deg: the range of angles: a for -a..a, or (low, high).
+
+    Raises:
+        BadSetting: an angle that isn't finite, a negative a, low above high.
+
+    >>> Rotate(10)(torch.ones(2, 3, 4, 6), torch.Generator()).shape
+    torch.Size([2, 3, 4, 6])
+    """
+
+    angle_deg: Range
+
+    def __post_init__(self) -> None:
+        self._check()
+        checked_range("an angle in degrees", self.angle_deg)
+
+    def matrices(self, count: int, rng: torch.Generator) -> Tensor:
+        angle = uniform(self.angle_deg, (count,), rng).deg2rad()
+        found = _still(count)
+        found[:, 0, 0] = found[:, 1, 1] = angle.cos()
+        found[:, 1, 0] = angle.sin()
+        found[:, 0, 1] = -angle.sin()
+        return found
+
+
+@final
+@dataclass(frozen=True)
+class Shear(Warp):
+    """Lean to a side: rows shift against each other, so that uprights lean by an angle.
+
+    Args:
+        angle_deg: the range of angles: a for -a..a, or (low, high); above 0 the top leans right.
+
+    Raises:
+        BadSetting: an angle that isn't finite, a negative a, low above high, 90 degrees or more.
+
+    >>> Shear(5)(torch.ones(2, 3, 4, 6), torch.Generator()).shape
+    torch.Size([2, 3, 4, 6])
+    """
+
+    angle_deg: Range
+
+    def __post_init__(self) -> None:
+        self._check()
+        low, high = checked_range("a shear in degrees", self.angle_deg)
+        if max(-low, high) >= 90:
+            raise BadSetting(f"a shear of {self.angle_deg} degrees; it must stay below 90")
+
+    def matrices(self, count: int, rng: torch.Generator) -> Tensor:
+        found = _still(count)
+        found[:, 0, 1] = uniform(self.angle_deg, (count,), rng).deg2rad().tan()
+        return found
+
+
+@final
+@dataclass(frozen=True)
+class Translate(Warp):
+    """Shift by whole pixels; unlike `Jitter`, nothing wraps around, and each image moves by itself.
+
+    Args:
+        pixels: the range of shifts down and to the right: a for -a..a, or (low, high).
+
+    Raises:
+        BadSetting: a negative a, low above high.
+
+    Source: stands for the random crop of a padded picture that lucid calls jitter.
+
+    >>> Translate(3)(torch.ones(2, 3, 4, 6), torch.Generator()).shape
+    torch.Size([2, 3, 4, 6])
+    """
+
+    pixels: int | tuple[int, int]
+
+    def __post_init__(self) -> None:
+        self._check()
+        checked_range("a shift in pixels", self.pixels)
+
+    def matrices(self, count: int, rng: torch.Generator) -> Tensor:
+        low, high = self.pixels if isinstance(self.pixels, tuple) else (-self.pixels, self.pixels)
+        found = _still(count)
+        found[:, :2, 2] = -torch.randint(low, high + 1, (count, 2), generator=rng).double()
+        return found
+
+
+@final
+@dataclass(frozen=True)
+class Affine(Warp):
+    """Scale, shear, turn and shift, in this order, by one resampling instead of four.
+
+    Args:
+        scale: the range (low, high) of factors, as in `Scale`.
+        angle_deg: the range of angles, as in `Rotate`.
+        shear_deg: the range of angles, as in `Shear`.
+        shift: the range of shifts in pixels, as in `Translate`.
+        margin: how much of the border comes into view on each side, in pixels; the picture shrinks
+            a little to make room, so that its size, and what the network is fed, stay the same.
+
+    Raises:
+        BadSetting: a setting out of its range.
+
+    >>> Affine(scale=(0.9, 1.1), angle_deg=10)(torch.ones(2, 3, 4, 6), torch.Generator()).shape
+    torch.Size([2, 3, 4, 6])
+    """
+
+    scale: tuple[float, float] = (1.0, 1.0)
+    angle_deg: Range = 0.0
+    shear_deg: Range = 0.0
+    shift: int | tuple[int, int] = 0
+    margin: int = 0
+
+    def __post_init__(self) -> None:
+        self._check()
+        check_amount("a margin", self.margin)
+        self.parts()  # checks the rest
+
+    def parts(self) -> list[Warp]:
+        """The same one after the other: the transforms that are fused, without those at rest."""
+        parts: tuple[tuple[Warp, bool], ...] = (
+            (Scale(*self.scale), self.scale != (1, 1)),
+            (Shear(self.shear_deg), self.shear_deg != 0),
+            (Rotate(self.angle_deg), self.angle_deg != 0),
+            (Translate(self.shift), self.shift != 0),
+        )
+        return [
+            replace(part, border=self.border, value=self.value, shared=self.shared)
+            for part, moves in parts
+            if moves
+        ]
+
+    def matrices(self, count: int, rng: torch.Generator) -> Tensor:
+        drawn = [part.matrices(count, rng) for part in self.parts()]
+        # Places go from the last picture back to the first: the first transform's matrix last.
+        return functools.reduce(torch.matmul, drawn, _still(count))
+
+    def __call__(self, image: Image, rng: torch.Generator) -> Image:
+        matrices = self.matrices(1 if self.shared else len(image), rng)
+        return _warped(image, matrices, self.border, self.value, self.margin)
+
+
+def _still(count: int) -> Tensor:
+    return torch.eye(3, dtype=torch.float64).repeat(count, 1, 1)
+
+
+def _warped(image: Image, matrices: Tensor, border: Border, value: float, margin: int = 0) -> Image:
+    """The picture with the things of `matrices` where they send the places of the new one."""
+    if margin == 0 and torch.equal(matrices, _still(len(matrices))):
+        return image
+    height, width = image.shape[-2:]
+    middle = torch.tensor([width / 2, height / 2, 1.0], dtype=torch.float64)
+    view = middle + torch.tensor([margin, margin, 0.0], dtype=torch.float64)
+    # From pixels to what grid_sample counts in: -1..1 from edge to edge.
+    places = moved((matrices * view / middle[:, None])[:, :2], image)
+    grid = functional.affine_grid(
+        places.expand(len(image), -1, -1), list(image.shape), align_corners=False
+    )
+    if border == "constant":
+        image = image - value
+    sampled = functional.grid_sample(image, grid, "bilinear", _SAMPLED[border], align_corners=False)
+    return sampled + value if border == "constant" else sampled
+
+
+def _check_border(border: str, value: float) -> None:
+    if border not in BORDERS:
+        raise BadSetting(f"no border {border!r}; there are {', '.join(BORDERS)}")
+    check_amount("a border's value", value, most=1)

@@ -1,0 +1,58 @@
+"""Transforms that are used together, by the names of those who chose them."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from entoptic.errors import BadSetting
+from entoptic.registry import Registry
+from entoptic.transforms.base import Transform
+from entoptic.transforms.crops import RandomCrops
+from entoptic.transforms.geometry import Affine
+from entoptic.transforms.tones import Noise
+
+Transforms: TypeAlias = tuple[Transform, ...]
+
+presets: Registry[Transforms] = Registry("set of transforms", BadSetting)
+"""By the names of the command's --transforms."""
+
+NONE: Transforms = ()
+"""The picture as it is."""
+
+LUCID: Transforms = (Affine(scale=(0.9, 1.1), angle_deg=10, shift=6, margin=6, border="constant"),)
+"""Lucid's defaults by one resampling: pad 12 (grey), jitter 8, scale 0.9-1.1, turn +-10, jitter 4.
+
+Two random crops, of 8 and 4 pixels, move a picture by 4 and 2 to each side, and leave 6 of the 12
+padded pixels in view. Lucid draws its factors and angles from lists that are as evenly spread, and
+the network sees a picture of another size in each step; here it keeps its size, as in lucent.
+
+Source: lucid.optvis.transform.standard_transforms, 2018.
+"""
+
+MACO: Transforms = (RandomCrops(32, side=(0.25, 0.1), size=(224, 224)), Noise(0.1, uniform=True))
+"""MaCo's: 32 crops whose sides are a quarter of the picture's, give or take, and uniform noise.
+
+Source: Fel et al., "Unlocking feature visualization for deeper networks with MAgnitude Constrained
+Optimization", 2023.
+"""
+
+ACCENTUATE: Transforms = (
+    RandomCrops(16, side=(0.05, 0.99), uniform=True, size=(224, 224)),
+    Noise(0.02),
+)
+"""Feature accentuation's: 16 crops of all sizes, and a little noise.
+
+Source: Hamblin et al., "Feature accentuation", 2024; the defaults of its faccent package.
+"""
+
+ROBUST: Transforms = (Affine(scale=(0.9, 1.1), angle_deg=10, shift=8),)
+"""Ours."""
+
+for _name, _preset in (
+    ("robust", ROBUST),
+    ("lucid", LUCID),
+    ("maco", MACO),
+    ("accentuate", ACCENTUATE),
+    ("none", NONE),
+):
+    presets.add(_name, _preset)

@@ -1,0 +1,158 @@
+"""What the pixels are, where they are: blurred, noisy, shifted in colour, grey."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from entoptic.errors import BadSetting
+from entoptic.transforms.base import check_amount, chosen, moved, normal, uniform
+from entoptic.types import Image
+
+# Luma of ITU-R BT.601, as Pillow's mode L.
+_LUMA = (0.299, 0.587, 0.114)
+
+# In pixels; a Gaussian so narrow changes nothing, and one of width 0 can't be computed.
+_NARROWEST = 0.01
+
+
+@dataclass(frozen=True)
+class Blur:
+    """Blur each image by a Gaussian whose width is drawn uniformly; edges are repeated beyond.
+
+    Args:
+        low: smallest standard deviation, in pixels.
+        high: largest.
+
+    Raises:
+        BadSetting: a deviation that is negative or not finite, low above high.
+
+    >>> Blur(0.5, 1.5)(torch.ones(2, 3, 8, 9), torch.Generator()).shape
+    torch.Size([2, 3, 8, 9])
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.low <= self.high < math.inf:
+            raise BadSetting(
+                f"a blur from {self.low} to {self.high} pixels; both finite and not negative, "
+                "low before high"
+            )
+
+    def __call__(self, image: Image, rng: torch.Generator) -> Image:
+        if self.high == 0:
+            return image
+        batch, channels, height, width = image.shape
+        sigma = uniform((self.low, self.high), (batch, 1), rng).clamp(min=_NARROWEST)
+        reach = max(1, math.ceil(3 * self.high))
+        offsets = torch.arange(-reach, reach + 1, dtype=torch.float64)
+        weights = torch.exp(-0.5 * (offsets / sigma) ** 2)
+        kernels = moved(weights / weights.sum(1, keepdim=True), image)
+        down = kernels.repeat_interleave(channels, 0)[:, None, :, None]
+        # Every channel of every image is a group, so that each image has its own kernel.
+        planes = image.reshape(1, batch * channels, height, width)
+        planes = functional.pad(planes, (reach, reach, reach, reach), mode="replicate")
+        planes = functional.conv2d(planes, down, groups=batch * channels)
+        planes = functional.conv2d(planes, down.transpose(2, 3), groups=batch * channels)
+        return planes.reshape(image.shape)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Add noise to every value of every pixel.
+
+    It is made on the image's device, from a seed drawn on the CPU: the same each time on one kind
+    of device, not the same on another.
+
+    Args:
+        sd: standard deviation of normal noise, or how far uniform noise goes up and down.
+        uniform: uniform noise in -sd..sd instead of normal.
+
+    Raises:
+        BadSetting: an `sd` that is negative or not finite.
+
+    >>> Noise(0.1)(torch.ones(2, 3, 4, 6), torch.Generator()).shape
+    torch.Size([2, 3, 4, 6])
+    """
+
+    sd: float
+    uniform: bool = False
+
+    def __post_init__(self) -> None:
+        check_amount("noise", self.sd)
+
+    def __call__(self, image: Image, rng: torch.Generator) -> Image:
+        if self.sd == 0:
+            return image
+        seed = int(torch.randint(2**62, (), generator=rng))
+        there = torch.Generator(image.device).manual_seed(seed)
+        noise = torch.empty_like(image, requires_grad=False)
+        if self.uniform:
+            noise.uniform_(-self.sd, self.sd, generator=there)
+        else:
+            noise.normal_(0, self.sd, generator=there)
+        return image + noise
+
+
+@dataclass(frozen=True)
+class ColourShift:
+    """Shift the colours, the brightness and the contrast of each image as a whole.
+
+    Args:
+        sd: standard deviation of what is added to each colour channel.
+        brightness: standard deviation of what is added to all three.
+        contrast: distances from middle grey grow or shrink by 1 ± this, drawn uniformly.
+
+    Raises:
+        BadSetting: a setting that is negative or not finite, a contrast above 1.
+
+    >>> ColourShift(0.1)(torch.ones(2, 3, 4, 6), torch.Generator()).shape
+    torch.Size([2, 3, 4, 6])
+    """
+
+    sd: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_amount("a colour shift", self.sd)
+        check_amount("a shift of brightness", self.brightness)
+        check_amount("a change of contrast", self.contrast, most=1)
+
+    def __call__(self, image: Image, rng: torch.Generator) -> Image:
+        batch = len(image)
+        gain = 1 + uniform(self.contrast, (batch, 1, 1, 1), rng)
+        shift = normal(self.sd, (batch, 3, 1, 1), rng)
+        shift = shift + normal(self.brightness, (batch, 1, 1, 1), rng)
+        # (image - 0.5) * gain + 0.5 + shift
+        return torch.addcmul(moved(0.5 - 0.5 * gain + shift, image), image, moved(gain, image))
+
+
+@dataclass(frozen=True)
+class Grayscale:
+    """Take the colour out of images of the batch, each with a draw of its own.
+
+    Args:
+        probability: that an image becomes grey.
+
+    Raises:
+        BadSetting: a probability outside 0 to 1.
+
+    >>> Grayscale(1)(torch.tensor([1.0, 0, 0]).reshape(1, 3, 1, 1), torch.Generator()).flatten()
+    tensor([0.2990, 0.2990, 0.2990])
+    """
+
+    probability: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_amount("the probability of grey", self.probability, most=1)
+
+    def __call__(self, image: Image, rng: torch.Generator) -> Image:
+        grey = chosen(self.probability, len(image), rng).to(image.device, non_blocking=True)
+        luma = sum(weight * image[:, i : i + 1] for i, weight in enumerate(_LUMA))
+        return torch.where(grey, luma, image)

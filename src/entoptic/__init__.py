@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from entoptic.ascent import Step, ascend
-    from entoptic.canvas import Canvas, Pixels
+    from entoptic.canvas import (
+        CPPN,
+        Canvas,
+        Fourier,
+        Laplacian,
+        MaCo,
+        Masked,
+        Pixels,
+        Shared,
+        spectrum_of,
+    )
     from entoptic.errors import EntopticError
     from entoptic.gradients import gradient, jacobian
     from entoptic.jobs import Job, Result
@@ -48,7 +58,17 @@ if TYPE_CHECKING:
 # torch is imported only when work begins.
 _HOMES = {
     "ascent": ("Step", "ascend"),
-    "canvas": ("Canvas", "Pixels"),
+    "canvas": (
+        "CPPN",
+        "Canvas",
+        "Fourier",
+        "Laplacian",
+        "MaCo",
+        "Masked",
+        "Pixels",
+        "Shared",
+        "spectrum_of",
+    ),
     "steprules": ("adam", "climb"),
     "errors": ("EntopticError",),
     "gradients": ("gradient", "jacobian"),
@@ -82,18 +102,24 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "CPPN",
     "Canvas",
     "EntopticError",
+    "Fourier",
     "Jitter",
     "Job",
+    "Laplacian",
     "Layer",
     "LayerInfo",
+    "MaCo",
+    "Masked",
     "Model",
     "Objective",
     "Picture",
     "Pixels",
     "Preprocess",
     "Result",
+    "Shared",
     "Step",
     "adam",
     "ascend",
@@ -120,6 +146,7 @@ __all__ = [
     "read",
     "resize",
     "sheet",
+    "spectrum_of",
     "total",
     "total_variation",
     "write",

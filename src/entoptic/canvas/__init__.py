@@ -1,6 +1,22 @@
 """What is optimised: a canvas holds parameters and renders an image from them."""
 
 from entoptic.canvas.base import Canvas
+from entoptic.canvas.cppn import CPPN
+from entoptic.canvas.fourier import Fourier
+from entoptic.canvas.laplacian import Laplacian
+from entoptic.canvas.maco import MaCo, spectrum_of
+from entoptic.canvas.masked import Masked
 from entoptic.canvas.pixels import Pixels
+from entoptic.canvas.shared import Shared
 
-__all__ = ["Canvas", "Pixels"]
+__all__ = [
+    "CPPN",
+    "Canvas",
+    "Fourier",
+    "Laplacian",
+    "MaCo",
+    "Masked",
+    "Pixels",
+    "Shared",
+    "spectrum_of",
+]

@@ -1,0 +1,108 @@
+"""A canvas of waves, sized as in natural images and in colours without correlation."""
+
+from __future__ import annotations
+
+import math
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from entoptic import fourier
+from entoptic.canvas.base import Canvas
+from entoptic.canvas.noise import in_range, noise
+from entoptic.color import from_image, to_image
+from entoptic.errors import BadSetting
+from entoptic.resample import resize
+from entoptic.types import Image
+
+# Lucid divides the picture by 4 before the sigmoid, so that its start is low in contrast.
+_CONTRAST = 0.25
+
+
+@final
+class Fourier(Canvas):
+    """Waves, whose sizes are scaled by 1 / frequency; a sigmoid keeps the picture in [0, 1].
+
+    Steps of the same length in all coefficients then change natural images' large shapes more than
+    their grain, and their grey more than their colours. Every picture can be drawn, at every size,
+    odd ones too.
+
+    Args:
+        height: in pixels.
+        width: in pixels.
+        batch: how many pictures.
+        seed: of the start.
+        decay: the power of the frequency; 0 treats all waves alike.
+        sd: standard deviation of the coefficients at the start.
+        decorrelated: whether colours have natural images' axes, or are red, green and blue.
+
+    Raises:
+        BadSetting: an empty size, a deviation or decay that isn't finite or is negative.
+
+    Source: Olah et al., "Feature Visualization", Distill, 2017; lucid's `fft_image`.
+
+    >>> Fourier(5, 7)().shape
+    torch.Size([1, 3, 5, 7])
+    """
+
+    scale: Tensor
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        *,
+        batch: int = 1,
+        seed: int = 0,
+        decay: float = 1.0,
+        sd: float = 0.01,
+        decorrelated: bool = True,
+    ) -> None:
+        super().__init__()
+        if not (math.isfinite(decay) and decay >= 0):
+            raise BadSetting(f"decay is {decay}; it must be finite and not negative, such as 1")
+        self.size = height, width
+        self.decay = decay
+        self.decorrelated = decorrelated
+        scale = _CONTRAST * fourier.falloff(height, width, decay)
+        self.register_buffer("scale", scale.float(), persistent=False)
+        self.coefficients = nn.Parameter(noise((batch, 3, *scale.shape, 2), sd=sd, seed=seed))
+
+    @classmethod
+    def of(cls, image: Image, *, decay: float = 1.0, decorrelated: bool = True) -> Fourier:
+        """A canvas that begins as a given picture, exact to half of an 8-bit level.
+
+        Args:
+            image: (batch, 3, height, width), sRGB in [0, 1]; the canvas is where it is, and as
+                precise.
+            decay: as of the class.
+            decorrelated: as of the class.
+
+        Raises:
+            BadPicture: the picture has values that aren't finite, or outside [0, 1].
+        """
+        values = from_image(in_range(image), decorrelated=decorrelated)
+        return cls._with(values, decay, decorrelated)
+
+    @classmethod
+    def _with(cls, values: Tensor, decay: float, decorrelated: bool) -> Fourier:
+        batch, _, height, width = values.shape
+        made = cls(height, width, batch=batch, sd=0, decay=decay, decorrelated=decorrelated)
+        made = made.to(values)
+        waves = torch.view_as_real(fourier.to_spectrum(values))
+        made.coefficients = nn.Parameter(waves / made.scale[..., None])
+        return made
+
+    def values(self) -> Tensor:
+        """The picture before the sigmoid, (batch, 3, height, width), and before its colours."""
+        waves = torch.view_as_complex(self.coefficients * self.scale[..., None])
+        return fourier.from_spectrum(waves, *self.size)
+
+    def forward(self) -> Image:
+        return to_image(self.values(), decorrelated=self.decorrelated)
+
+    @torch.no_grad()
+    def resized(self, height: int, width: int) -> Fourier:
+        values = resize(self.values(), height, width)
+        return Fourier._with(values, self.decay, self.decorrelated)

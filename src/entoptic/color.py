@@ -1,0 +1,95 @@
+"""Colours as natural images vary them: three axes without correlation, and the way to sRGB."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from entoptic.types import Image
+
+# A square root of the covariance of colours in ImageNet, one column for each axis without
+# correlation: roughly light against dark, red against blue, and green against purple.
+# From lucid's parameterization (Olah, Mordvintsev, Schubert, 2017).
+_ROOT = torch.tensor(
+    [[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]], dtype=torch.float64
+)
+
+# As in lucid, scaled so that the longest axis has length 1.
+_TO_SRGB = _ROOT / _ROOT.norm(dim=0).max()
+
+COVARIANCE = _TO_SRGB @ _TO_SRGB.T
+"""The covariance that `to_srgb` gives to white noise, (3, 3), float64."""
+
+# Half of an 8-bit level: no level of a photo is changed by being kept this far from 0 and 1, where
+# the sigmoid's inverse is infinite.
+_MARGIN = 0.5 / 256
+
+
+def to_srgb(values: Tensor) -> Tensor:
+    """Colours from coordinates without correlation; linear.
+
+    Args:
+        values: (batch, 3, height, width). White noise becomes noise with natural images' colours.
+
+    Returns:
+        (batch, 3, height, width), red, green and blue around 0; not in any range.
+
+    Source: lucid's `linear_decorrelate_color`; Olah et al., "Feature Visualization", Distill, 2017.
+
+    >>> to_srgb(torch.tensor([1.0, 0.0, 0.0]).reshape(1, 3, 1, 1)).flatten()
+    tensor([0.5628, 0.5845, 0.5845])
+    """
+    return _mixed(values, "to_srgb")
+
+
+def to_decorrelated(colours: Tensor) -> Tensor:
+    """Coordinates without correlation from colours; the inverse of `to_srgb`.
+
+    Args:
+        colours: (batch, 3, height, width), red, green and blue around 0.
+
+    >>> to_decorrelated(to_srgb(torch.ones(1, 3, 1, 1))).flatten()
+    tensor([1.0000, 1.0000, 1.0000])
+    """
+    return _mixed(colours, "to_decorrelated")
+
+
+def to_image(values: Tensor, *, decorrelated: bool = True) -> Image:
+    """A picture in range from numbers of any size, by the sigmoid.
+
+    Args:
+        values: (batch, 3, height, width).
+        decorrelated: whether the values have natural images' axes, or are red, green and blue.
+
+    >>> to_image(torch.zeros(1, 3, 1, 1)).flatten()
+    tensor([0.5000, 0.5000, 0.5000])
+    """
+    colours = to_srgb(values) if decorrelated else values
+    return colours.sigmoid()
+
+
+def from_image(image: Image, *, decorrelated: bool = True) -> Tensor:
+    """The numbers of which `to_image` makes a picture, to half of an 8-bit level.
+
+    >>> (to_image(from_image(torch.zeros(1, 3, 1, 1))) * 255).round().abs().flatten()
+    tensor([0., 0., 0.])
+    """
+    colours = image.clamp(_MARGIN, 1 - _MARGIN).logit()
+    return to_decorrelated(colours) if decorrelated else colours
+
+
+def _mixed(values: Tensor, way: str) -> Tensor:
+    """Every pixel's three numbers times a matrix."""
+    mixed: Tensor = functional.conv2d(values, _matrix(way, values.device, values.dtype))
+    return mixed
+
+
+@functools.lru_cache(maxsize=16)
+def _matrix(way: str, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The matrix as the kernel of a 1 x 1 convolution, made once for each device."""
+    matrix = _TO_SRGB if way == "to_srgb" else torch.linalg.inv(_TO_SRGB)
+    kernel: Tensor = matrix.to(device, dtype).reshape(3, 3, 1, 1)
+    return kernel

@@ -80,16 +80,49 @@ if TYPE_CHECKING:
         Objective as Objective,
     )
     from entoptic.objectives import (
+        alignment as alignment,
+    )
+    from entoptic.objectives import (
+        blurriness as blurriness,
+    )
+    from entoptic.objectives import (
+        caricature as caricature,
+    )
+    from entoptic.objectives import (
         channel as channel,
+    )
+    from entoptic.objectives import (
+        channel_interpolate as channel_interpolate,
+    )
+    from entoptic.objectives import (
+        channel_weights as channel_weights,
     )
     from entoptic.objectives import (
         channels as channels,
     )
     from entoptic.objectives import (
+        direction as direction,
+    )
+    from entoptic.objectives import (
+        diversity as diversity,
+    )
+    from entoptic.objectives import (
         energy as energy,
     )
     from entoptic.objectives import (
+        input_diff as input_diff,
+    )
+    from entoptic.objectives import (
+        inversion as inversion,
+    )
+    from entoptic.objectives import (
+        l1 as l1,
+    )
+    from entoptic.objectives import (
         l2 as l2,
+    )
+    from entoptic.objectives import (
+        linf as linf,
     )
     from entoptic.objectives import (
         logit as logit,
@@ -104,6 +137,12 @@ if TYPE_CHECKING:
         neuron as neuron,
     )
     from entoptic.objectives import (
+        neuron_direction as neuron_direction,
+    )
+    from entoptic.objectives import (
+        neuron_weights as neuron_weights,
+    )
+    from entoptic.objectives import (
         objective as objective,
     )
     from entoptic.objectives import (
@@ -114,6 +153,9 @@ if TYPE_CHECKING:
     )
     from entoptic.objectives import (
         positive as positive,
+    )
+    from entoptic.objectives import (
+        style as style,
     )
     from entoptic.objectives import (
         total as total,
@@ -227,7 +269,6 @@ _HOMES = {
         "Shared",
         "spectrum_of",
     ),
-    "steprules": ("adam", "climb"),
     "errors": ("EntopticError",),
     "gradients": ("gradient", "jacobian"),
     "jobs": ("Job", "Result"),
@@ -235,18 +276,32 @@ _HOMES = {
     "models": ("Model", "Preprocess", "load"),
     "objectives": (
         "Objective",
+        "alignment",
+        "blurriness",
+        "caricature",
         "channel",
+        "channel_interpolate",
+        "channel_weights",
         "channels",
+        "direction",
+        "diversity",
         "energy",
+        "input_diff",
+        "inversion",
+        "l1",
         "l2",
+        "linf",
         "logit",
         "match",
         "mean",
         "neuron",
+        "neuron_direction",
+        "neuron_weights",
         "objective",
         "parse",
         "per_image",
         "positive",
+        "style",
         "total",
         "total_variation",
     ),
@@ -255,6 +310,7 @@ _HOMES = {
     "recipes.saliency": ("gradient_picture",),
     "resample": ("centre_crop", "fit_short_side", "resize"),
     "sheets": ("sheet",),
+    "steprules": ("adam", "climb"),
     "transforms": (
         "ACCENTUATE",
         "LUCID",

@@ -270,18 +270,20 @@ def guide_activations(
 ) -> Mapping[Layer | Reference, Tensor]:
     """The activations of the guides, each run once, where and how precisely the picture is."""
     found: dict[Layer | Reference, Tensor] = {}
-    by_guide: dict[str | Picture, set[Layer]] = {}
+    by_guide: dict[tuple[str | Picture, bool], set[Layer]] = {}
     for reference in objective.references():
-        by_guide.setdefault(reference.guide, set()).add(reference.layer)
-    for guide, layers in by_guide.items():
+        by_guide.setdefault((reference.guide, reference.fitted), set()).add(reference.layer)
+    for (guide, fitted), layers in by_guide.items():
         assert isinstance(guide, Picture)  # names have been read by binding
         image = guide.image.to(like)
-        height, width = image.shape[-2:]
-        if max(height, width) > _LARGEST_GUIDE:
-            image = resize(image, *fit_long_side(height, width, _LARGEST_GUIDE)).clamp(0, 1)
         size = image.shape[-2], image.shape[-1]
+        if fitted:
+            size = like.shape[-2], like.shape[-1]
+        elif max(size) > _LARGEST_GUIDE:
+            size = fit_long_side(*size, _LARGEST_GUIDE)
+        image = resize(image, *size).clamp(0, 1)
         for layer in layers:
             model.info(layer, size)
         acts = model.arranged(prepare(model, layers, like.device)(image), size)
-        found |= {Reference(guide, layer): value for layer, value in acts.items()}
+        found |= {Reference(guide, layer, fitted): value for layer, value in acts.items()}
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -100,6 +102,44 @@ def test_a_neuron_is_the_same_in_every_order_of_axes(
     assert torch.equal(score(ent.neuron(layer, 2, 1, 4), model, image), maps[:, 2, 1, 4])
     middle = maps[:, 2, ROWS // 2, COLUMNS // 2]
     assert torch.equal(score(ent.neuron(layer, 2), model, image), middle)
+
+
+DIRECTION = (1, -0.5, 0.25, 0, 0.3, 2, -1)
+
+
+@pytest.mark.parametrize("layer", ["cut", "tokens", "across", "last", "windows"])
+def test_a_direction_is_the_same_in_every_order_of_axes(
+    layer: str, model: Model, image: Tensor, maps: Tensor
+) -> None:
+    expected = torch.einsum("bchw,c->bhw", maps, torch.tensor(DIRECTION)).mean((1, 2))
+    assert score(ent.direction(layer, DIRECTION), model, image) == pytest.approx(expected)
+    at_place = torch.einsum("bc,c->b", maps[:, :, 1, 4], torch.tensor(DIRECTION))
+    if layer != "windows":  # which have no places
+        neuron = ent.neuron_direction(layer, DIRECTION, 1, 4)
+        assert score(neuron, model, image) == pytest.approx(at_place)
+
+
+@pytest.mark.parametrize("layer", ["tokens", "across", "last", "windows"])
+def test_diversity_is_the_same_in_every_order_of_axes(
+    layer: str, model: Model, image: Tensor
+) -> None:
+    expected = score(ent.diversity("cut"), model, image)
+    assert score(ent.diversity(layer), model, image) == pytest.approx(expected, abs=1e-6)
+    assert expected[0] > 0
+
+
+@pytest.mark.parametrize("word", [ent.caricature, ent.inversion, ent.style])
+@pytest.mark.parametrize("layer", ["tokens", "across", "last", "windows"])
+def test_another_picture_is_compared_alike_in_every_order_of_axes(
+    layer: str, word: Callable[..., ent.Objective], model: Model
+) -> None:
+    guide = ent.Picture.of(torch.rand((1, 3, 12, 16), generator=torch.Generator().manual_seed(3)))
+    start = torch.rand((1, 3, HEIGHT, WIDTH), generator=torch.Generator().manual_seed(4))
+    first, other = (
+        [float(step.scores) for step in ent.ascend(model, word(name, guide), canvas, steps=2)]
+        for name, canvas in (("cut", ent.Pixels(start)), (layer, ent.Pixels(start)))
+    )
+    assert other == pytest.approx(first, rel=1e-4)
 
 
 @pytest.mark.parametrize("layer", ["tokens", "across", "last"])

@@ -19,13 +19,19 @@ from entoptic.layers import Layer
 from entoptic.objectives import (
     Const,
     Objective,
+    alignment,
+    caricature,
     channel,
+    channel_interpolate,
+    direction,
     energy,
+    input_diff,
     l2,
     logit,
     match,
     mean,
     neuron,
+    neuron_direction,
     parse,
     per_image,
     total,
@@ -41,6 +47,9 @@ COUNTS = st.integers(0, 10**6)
 PLACES = st.none() | COUNTS
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
+VECTORS = st.lists(NUMBERS, min_size=1, max_size=4)
+POWERS = st.floats(0, allow_infinity=False)
+
 # How objectives are made: a function and its arguments; hypothesis may not call checked functions.
 LEAVES = st.one_of(
     st.tuples(st.sampled_from([energy, mean, total, total_variation]), NAMES),
@@ -49,6 +58,12 @@ LEAVES = st.one_of(
     st.tuples(st.just(logit), COUNTS | NAMES, NAMES),
     st.tuples(st.just(match), NAMES, NAMES),
     st.tuples(st.just(l2), NAMES, NUMBERS),
+    st.tuples(st.just(direction), NAMES, VECTORS, POWERS),
+    st.tuples(st.just(neuron_direction), NAMES, VECTORS, PLACES, PLACES, POWERS),
+    st.tuples(st.just(caricature), NAMES, NAMES, POWERS),
+    st.tuples(st.just(input_diff), NAMES, NAMES),
+    st.tuples(st.just(channel_interpolate), NAMES, COUNTS, NAMES, COUNTS),
+    st.tuples(st.just(alignment), NAMES, POWERS.filter(bool)),
 )
 OPERATIONS = st.sampled_from([operator.add, operator.sub, operator.mul, operator.truediv])
 

@@ -10,31 +10,61 @@ from entoptic.objectives.algebra import (
     Reference,
     per_image,
 )
-from entoptic.objectives.library import (
-    channel,
-    channels,
-    energy,
-    l2,
-    logit,
-    match,
-    mean,
-    neuron,
-    positive,
-    total,
-    total_variation,
+from entoptic.objectives.batches import (
+    alignment,
+    channel_interpolate,
+    diversity,
 )
-from entoptic.objectives.parser import parse
-from entoptic.objectives.terms import (
+from entoptic.objectives.comparisons import (
+    caricature,
+    input_diff,
+    inversion,
+    match,
+    style,
+)
+from entoptic.objectives.kinds import (
     Channel,
     Channels,
     Column,
     Guide,
     Label,
-    Leaf,
     Map,
+    Overlay,
+    Positive,
+    Power,
     Row,
+    Vector,
+)
+from entoptic.objectives.parser import (
+    parse,
+)
+from entoptic.objectives.penalties import (
+    blurriness,
+    l1,
+    l2,
+    linf,
+    total_variation,
+)
+from entoptic.objectives.terms import (
+    Leaf,
     objective,
     vocabulary,
+)
+from entoptic.objectives.units import (
+    channel,
+    channel_weights,
+    channels,
+    direction,
+    logit,
+    neuron,
+    neuron_direction,
+    neuron_weights,
+)
+from entoptic.objectives.wholes import (
+    energy,
+    mean,
+    positive,
+    total,
 )
 
 __all__ = [
@@ -50,21 +80,39 @@ __all__ = [
     "Map",
     "Network",
     "Objective",
+    "Overlay",
     "PerImage",
+    "Positive",
+    "Power",
     "Reference",
     "Row",
+    "Vector",
+    "alignment",
+    "blurriness",
+    "caricature",
     "channel",
+    "channel_interpolate",
+    "channel_weights",
     "channels",
+    "direction",
+    "diversity",
     "energy",
+    "input_diff",
+    "inversion",
+    "l1",
     "l2",
+    "linf",
     "logit",
     "match",
     "mean",
     "neuron",
+    "neuron_direction",
+    "neuron_weights",
     "objective",
     "parse",
     "per_image",
     "positive",
+    "style",
     "total",
     "total_variation",
     "vocabulary",

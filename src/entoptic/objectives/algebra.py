@@ -23,10 +23,17 @@ _DEEPEST = 150
 
 @dataclass(frozen=True)
 class Reference:
-    """What a layer makes of another picture, a guide: the key under which `ascend` provides it."""
+    """What a layer makes of another picture, a guide: the key under which `ascend` provides it.
+
+    Args:
+        guide: file name of the other picture, or the picture.
+        layer: the layer that sees it.
+        fitted: it is stretched to the size of the picture first, so that places correspond.
+    """
 
     guide: str | Picture
     layer: Layer
+    fitted: bool = False
 
 
 Activations: TypeAlias = Mapping[Layer | Reference, Tensor]

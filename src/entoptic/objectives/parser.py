@@ -10,15 +10,18 @@ from typing import Any
 
 from entoptic.errors import BadExpression, one_line
 from entoptic.objectives.algebra import Const, Objective, per_image
-from entoptic.objectives.library import channel
 from entoptic.objectives.terms import vocabulary
+from entoptic.objectives.units import channel
 
-# Far longer than anyone writes, far shorter than what exhausts Python's own parser.
-_LONGEST = 20_000
+# Room for a direction among 4096 channels, and far shorter than what takes Python's parser long.
+_LONGEST = 65_000
 # Room for the brackets of an objective that is as deep as objectives may be.
 _DEEPEST = 160
 # No channel, row or class has a larger number; and int() itself balks at very long ones.
 _LARGEST = 10**18
+
+# What an error names of the vocabulary, which is too long for a line.
+_BEST_KNOWN = ("energy", "mean", "channel", "neuron", "logit", "match", "total_variation", "l2")
 
 # Inside an expression a hyphen is a minus, and what stands in quotes is left alone.
 _UNIT_INSIDE = re.compile(
@@ -74,7 +77,8 @@ def _written_out(found: re.Match[str]) -> str:
 
 
 def _known() -> str:
-    return f"there are {', '.join(vocabulary)} and per_image"
+    others = len(vocabulary) - len(_BEST_KNOWN)
+    return f"there are {', '.join(_BEST_KNOWN)}, per_image and {others} more (docs/command.md)"
 
 
 class _Reader:

@@ -1,0 +1,165 @@
+"""Words that compare a layer with what it makes of another picture, the guide."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from entoptic.errors import BadSetting
+from entoptic.layers import INPUT, Layer
+from entoptic.objectives.algebra import Activations, Reference
+from entoptic.objectives.kinds import Guide, Overlay, Power
+from entoptic.objectives.reductions import dot_cosine, gram, in_a_row, over_all, over_places
+from entoptic.objectives.terms import objective
+from entoptic.types import Scores
+
+
+@objective
+def match(acts: Activations, layer: Layer, guide: Guide) -> Scores:
+    """How well each place of the picture matches its best place of another picture, the guide.
+
+    For each place of the picture the largest dot product with any place of the guide is taken; the
+    score is their mean over places. The gradient at each place points to its best match, as in the
+    original guided dream.
+
+    Args:
+        layer: a layer with channels and places.
+        guide: file name of the other picture, or a `Picture`.
+
+    Returns:
+        One score per image, in the layer's units squared.
+
+    Source: the "Controlling dreams" section of Google's DeepDream notebook, 2015.
+
+    >>> match("inception_3b/output", "flowers.jpg")
+    match('inception_3b/output', 'flowers.jpg')
+    """
+    ours, theirs = in_a_row(acts[layer]), in_a_row(acts[Reference(guide, layer)])
+    products = torch.einsum("bcp,cq->bpq", ours, theirs[0])
+    return products.amax(2).mean(1)
+
+
+@objective
+def caricature(
+    acts: Activations, layer: Layer, guide: Overlay, cosine_power: Power = 1.0
+) -> Scores:
+    """How far a layer goes, at each place, where it goes for another picture at the same place.
+
+    The mean over places of (a . g) max(0.1, cos(a, g)) ** cosine_power, where a is what the layer
+    makes of the picture and g what it makes of the guide. Unlike `inversion` it has no end: what
+    the layer sees in the guide is exaggerated.
+
+    Args:
+        layer: any layer with channels.
+        guide: file name of the other picture, or a `Picture`; stretched to the picture's size.
+        cosine_power: exponent of the cosine; with 0 only the dot product counts.
+
+    Returns:
+        One score per image, in the layer's units squared.
+
+    Raises:
+        BadSetting: while climbing, where places of the two can't be matched.
+
+    Source: lucid's notebook "Feature Inversion Caricatures", 2018; there the cosine is of the layer
+    as a whole, here of each place.
+
+    >>> caricature("fire5", "cat.jpg")
+    caricature('fire5', 'cat.jpg', 1.0)
+    """
+    ours, theirs = _at_same_places(acts, layer, guide)
+    return over_places(dot_cosine(ours, theirs, cosine_power))
+
+
+@objective
+def inversion(acts: Activations, layer: Layer, guide: Overlay) -> Scores:
+    """How near a layer is to what it makes of another picture: what does the layer keep of it?
+
+    Minus |a - g| ** 2 / |g| ** 2, over all channels and places, where a is what the layer makes of
+    the picture and g what it makes of the guide: 0 where they are the same, -1 where a is zero.
+
+    Args:
+        layer: any layer.
+        guide: file name of the other picture, or a `Picture`; stretched to the picture's size.
+
+    Returns:
+        One score per image, without a unit.
+
+    Raises:
+        BadSetting: while climbing, where places of the two can't be matched.
+
+    Source: Mahendran, Vedaldi, "Understanding Deep Image Representations by Inverting Them", 2015.
+
+    >>> from entoptic.objectives import total_variation
+    >>> inversion("fire5", "cat.jpg") - 0.1 * total_variation()
+    (inversion('fire5', 'cat.jpg') - (0.1 * total_variation('input')))
+    """
+    ours, theirs = _at_same_places(acts, layer, guide)
+    # A guide that the layer doesn't respond to at all leaves the distance without a scale.
+    size = theirs.square().sum().clamp(min=1e-12)
+    return -over_all((ours - theirs).square(), Tensor.sum) / size
+
+
+@objective
+def style(acts: Activations, layer: Layer, guide: Guide) -> Scores:
+    """How near a layer's textures are to those of another picture, wherever they are.
+
+    Minus the mean of (G - H) ** 2 over all pairs of channels, where G and H are the Gram matrices
+    of the picture and of the guide: the mean over places of the product of two channels.
+
+    Args:
+        layer: any layer with channels.
+        guide: file name of the other picture, or a `Picture`, of any size.
+
+    Returns:
+        One score per image, in the layer's units to the fourth.
+
+    Source: Gatys, Ecker, Bethge, "Texture Synthesis Using Convolutional Neural Networks", 2015.
+
+    >>> style("fire2", "waves.jpg") + style("fire5", "waves.jpg")
+    (style('fire2', 'waves.jpg') + style('fire5', 'waves.jpg'))
+    """
+    ours, theirs = gram(acts[layer]), gram(acts[Reference(guide, layer)])
+    return -over_all((ours - theirs).square(), Tensor.mean)
+
+
+@objective
+def input_diff(acts: Activations, guide: Overlay, layer: Layer = INPUT) -> Scores:
+    """How different the picture is from another one; subtract it to stay near, add it to get away.
+
+    The square root of the mean squared difference, over all channels and places.
+
+    Args:
+        guide: file name of the other picture, or a `Picture`; stretched to the picture's size.
+        layer: where they are compared; the picture itself by default.
+
+    Returns:
+        One score per image, in the layer's units.
+
+    Raises:
+        BadSetting: while climbing, where places of the two can't be matched.
+
+    Source: lucid's `input_diff`, 2018.
+
+    >>> from entoptic.objectives import channel
+    >>> channel("fire7", 3) - 2 * input_diff("sky.jpg")
+    (channel('fire7', 3) - (2 * input_diff('sky.jpg', 'input')))
+    """
+    ours, theirs = _at_same_places(acts, layer, guide)
+    # The slope of a square root is infinite at 0; the small number keeps it finite there.
+    return (over_all((ours - theirs).square(), Tensor.mean) + 1e-12).sqrt()
+
+
+def _at_same_places(acts: Activations, layer: Layer, guide: Overlay) -> tuple[Tensor, Tensor]:
+    """The picture's activations and the guide's, resized where a transform changed the picture."""
+    ours, theirs = acts[layer], acts[Reference(guide, layer, fitted=True)]
+    if ours.shape[2:] == theirs.shape[2:]:
+        return ours, theirs
+    if ours.ndim != 4:
+        raise BadSetting(
+            f"{str(layer)!r} is {tuple(ours.shape[1:])} for the picture and "
+            f"{tuple(theirs.shape[1:])} for the guide, in no order of rows and columns; leave out "
+            "transforms that change the picture's size, or take another layer"
+        )
+    size = list(ours.shape[2:])
+    return ours, functional.interpolate(theirs, size, mode="bilinear", antialias=True)

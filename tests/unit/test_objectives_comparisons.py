@@ -33,9 +33,10 @@ SCORES = {
     # Squared distances 20 + 9 and 32 + 128; the guide's square is 5.
     "inversion": (ent.inversion("a", GUIDE), [-29 / 5, -160 / 5]),
     "input_diff": (ent.input_diff(GUIDE, "a"), [math.sqrt(29 / 4), math.sqrt(160 / 4)]),
-    # Gram matrices (4.5, 6, 20.5) and (36.5, -18, 26), less the guide's (0.5, 0, 2).
+    # Gram matrices (4.5, 6, 20.5) and (36.5, -18, 26), less the guide's (0.5, 0, 2); its square
+    # is 4.25.
     "style": (ent.style("a", GUIDE), [
-        -(4**2 + 2 * 6**2 + 18.5**2) / 4, -(36**2 + 2 * 18**2 + 24**2) / 4
+        -(4**2 + 2 * 6**2 + 18.5**2) / 4.25, -(36**2 + 2 * 18**2 + 24**2) / 4.25
     ]),
 }  # fmt: skip
 

@@ -94,33 +94,31 @@ def inversion(acts: Activations, layer: Layer, guide: Overlay) -> Scores:
     >>> inversion("fire5", "cat.jpg") - 0.1 * total_variation()
     (inversion('fire5', 'cat.jpg') - (0.1 * total_variation('input')))
     """
-    ours, theirs = _at_same_places(acts, layer, guide)
-    # A guide that the layer doesn't respond to at all leaves the distance without a scale.
-    size = theirs.square().sum().clamp(min=1e-12)
-    return -over_all((ours - theirs).square(), Tensor.sum) / size
+    return -_relative_distance(*_at_same_places(acts, layer, guide))
 
 
 @objective
 def style(acts: Activations, layer: Layer, guide: Guide) -> Scores:
     """How near a layer's textures are to those of another picture, wherever they are.
 
-    Minus the mean of (G - H) ** 2 over all pairs of channels, where G and H are the Gram matrices
-    of the picture and of the guide: the mean over places of the product of two channels.
+    Minus |G - H| ** 2 / |H| ** 2, over all pairs of channels, where G and H are the Gram matrices
+    of the picture and of the guide: the mean over places of the product of two channels. It is 0
+    where they are the same, -1 where the layer is zero.
 
     Args:
         layer: any layer with channels.
         guide: file name of the other picture, or a `Picture`, of any size.
 
     Returns:
-        One score per image, in the layer's units to the fourth.
+        One score per image, without a unit.
 
-    Source: Gatys, Ecker, Bethge, "Texture Synthesis Using Convolutional Neural Networks", 2015.
+    Source: Gatys, Ecker, Bethge, "Texture Synthesis Using Convolutional Neural Networks", 2015;
+    divided by the guide's square, so that layers weigh alike.
 
     >>> style("fire2", "waves.jpg") + style("fire5", "waves.jpg")
     (style('fire2', 'waves.jpg') + style('fire5', 'waves.jpg'))
     """
-    ours, theirs = gram(acts[layer]), gram(acts[Reference(guide, layer)])
-    return -over_all((ours - theirs).square(), Tensor.mean)
+    return -_relative_distance(gram(acts[layer]), gram(acts[Reference(guide, layer)]))
 
 
 @objective
@@ -148,6 +146,13 @@ def input_diff(acts: Activations, guide: Overlay, layer: Layer = INPUT) -> Score
     ours, theirs = _at_same_places(acts, layer, guide)
     # The slope of a square root is infinite at 0; the small number keeps it finite there.
     return (over_all((ours - theirs).square(), Tensor.mean) + 1e-12).sqrt()
+
+
+def _relative_distance(ours: Tensor, theirs: Tensor) -> Scores:
+    """Squared distance, as a multiple of the guide's square."""
+    # A guide that the layer doesn't respond to at all leaves the distance without a scale.
+    size = theirs.square().sum().clamp(min=1e-12)
+    return over_all((ours - theirs).square(), Tensor.sum) / size
 
 
 def _at_same_places(acts: Activations, layer: Layer, guide: Overlay) -> tuple[Tensor, Tensor]:

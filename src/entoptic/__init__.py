@@ -257,7 +257,10 @@ if TYPE_CHECKING:
 # Where each public name lives. Looked up on first use, so that importing entoptic is instant and
 # torch is imported only when work begins.
 _HOMES = {
-    "ascent": ("Step", "ascend"),
+    "ascent": (
+        "Step",
+        "ascend",
+    ),
     "canvas": (
         "CPPN",
         "Canvas",
@@ -270,10 +273,23 @@ _HOMES = {
         "spectrum_of",
     ),
     "errors": ("EntopticError",),
-    "gradients": ("gradient", "jacobian"),
-    "jobs": ("Job", "Result"),
-    "layers": ("Layer", "LayerInfo"),
-    "models": ("Model", "Preprocess", "load"),
+    "gradients": (
+        "gradient",
+        "jacobian",
+    ),
+    "jobs": (
+        "Job",
+        "Result",
+    ),
+    "layers": (
+        "Layer",
+        "LayerInfo",
+    ),
+    "models": (
+        "Model",
+        "Preprocess",
+        "load",
+    ),
     "objectives": (
         "Objective",
         "alignment",
@@ -305,12 +321,23 @@ _HOMES = {
         "total",
         "total_variation",
     ),
-    "pictures": ("Picture", "read", "write"),
+    "pictures": (
+        "Picture",
+        "read",
+        "write",
+    ),
     "recipes": ("dream",),
     "recipes.saliency": ("gradient_picture",),
-    "resample": ("centre_crop", "fit_short_side", "resize"),
+    "resample": (
+        "centre_crop",
+        "fit_short_side",
+        "resize",
+    ),
     "sheets": ("sheet",),
-    "steprules": ("adam", "climb"),
+    "steprules": (
+        "adam",
+        "climb",
+    ),
     "transforms": (
         "ACCENTUATE",
         "LUCID",

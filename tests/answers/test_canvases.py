@@ -1,0 +1,415 @@
+"""Canvases whose pictures, spectra and colours are known beforehand."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import entoptic as ent
+from entoptic import color, fourier
+from entoptic.models import Preprocess
+from entoptic.steprules import Rule
+
+# Even and odd, wide and tall, prime, and one pixel thin.
+SIZES = [(12, 16), (13, 17), (12, 7), (5, 16), (1, 1), (1, 8), (9, 1), (2, 2), (31, 47)]
+
+MAKERS: dict[str, Callable[[int, int, int, int], ent.Canvas]] = {
+    "fourier": lambda h, w, n, seed: ent.Fourier(h, w, batch=n, seed=seed),
+    "laplacian": lambda h, w, n, seed: ent.Laplacian(h, w, batch=n, seed=seed),
+    "maco": lambda h, w, n, seed: ent.MaCo(h, w, batch=n, seed=seed),
+    "cppn": lambda h, w, n, seed: ent.CPPN(h, w, batch=n, seed=seed),
+    "shared": lambda h, w, n, seed: ent.Shared(h, w, batch=n, seed=seed),
+    "masked": lambda h, w, n, seed: ent.Masked(
+        ent.Fourier(h, w, batch=n, seed=seed),
+        torch.linspace(0, 1, h * w).reshape(1, 1, h, w),
+        torch.full((1, 3, h, w), 0.25),
+    ),
+}
+EVERY = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+# What begins as a photo.
+STARTS = pytest.mark.parametrize("kind", [ent.Fourier, ent.Laplacian, ent.MaCo])
+
+
+def picture(height: int, width: int, batch: int = 2) -> Tensor:
+    """Noise with pixels that are quite black and quite white."""
+    image = torch.rand((batch, 3, height, width), generator=torch.Generator().manual_seed(8))
+    return (1.6 * image - 0.3).clamp(0, 1)
+
+
+def smooth(height: int, width: int) -> Tensor:
+    """A red gradient to the right, a green one down, and a blue hill."""
+    rows = ((torch.arange(height) + 0.5) / height)[:, None].expand(height, width)
+    columns = ((torch.arange(width) + 0.5) / width).expand(height, width)
+    hill = (math.pi * rows).sin() * (math.pi * columns).sin()
+    return (0.2 + 0.6 * torch.stack([columns, rows, hill]))[None]
+
+
+def correlation(left: Tensor, right: Tensor) -> float:
+    return float(torch.stack([left.flatten(), right.flatten()]).detach().corrcoef()[0, 1])
+
+
+def filter_model(weight: Tensor) -> ent.Model:
+    """A filter as large as the picture, nothing else."""
+    convolution = nn.Conv2d(3, 1, weight.shape[2:], bias=False)
+    convolution.weight.data = weight.clone()
+    size = (weight.shape[2], weight.shape[3])
+    return ent.Model.wrap(
+        nn.Sequential(convolution), preprocess=Preprocess(size=size, mean=(0,) * 3, std=(1,) * 3)
+    )
+
+
+def climb_filter(canvas: ent.Canvas, weight: Tensor, rate: float, steps: int) -> None:
+    for _ in ent.ascend(
+        filter_model(weight), ent.channel("0", 0), canvas, optimizer=ent.adam(rate), steps=steps
+    ):
+        pass
+
+
+@EVERY
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_every_canvas_has_any_size_and_stays_in_range(
+    make: Callable[..., ent.Canvas], height: int, width: int
+) -> None:
+    canvas = make(height, width, 2, 0)
+    with torch.no_grad():
+        for parameter in canvas.parameters():
+            parameter.mul_(1e4).add_(3)
+    shown = canvas()
+    assert shown.shape == (2, 3, height, width)
+    assert shown.isfinite().all()
+    assert 0 <= shown.min() <= shown.max() <= 1
+
+
+@EVERY
+def test_the_first_axis_of_every_parameter_is_the_batch(make: Callable[..., ent.Canvas]) -> None:
+    assert {len(parameter) for parameter in make(12, 7, 3, 0).parameters()} == {3}
+
+
+@EVERY
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
+    make: Callable[..., ent.Canvas],
+) -> None:
+    state = torch.get_rng_state()
+    first, again, other = make(12, 7, 2, 5)(), make(12, 7, 2, 5)(), make(12, 7, 2, 6)()
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert not torch.equal(first[0], first[1])
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@EVERY
+@pytest.mark.parametrize(("height", "width"), [(4, 5), (5, 4), (4, 4)])
+def test_every_gradient_is_that_of_finite_differences(
+    make: Callable[..., ent.Canvas], height: int, width: int
+) -> None:
+    # Kept small: with few units and a batch of two, all parameters can be tried.
+    canvas = (
+        ent.CPPN(height, width, layers=2, width_units=3, batch=2)
+        if make is MAKERS["cppn"]
+        else make(height, width, 2, 0)
+    ).double()
+    names = [name for name, _ in canvas.named_parameters()]
+
+    def shown(*values: Tensor) -> Tensor:
+        return torch.func.functional_call(canvas, dict(zip(names, values, strict=True)), ())
+
+    assert shown(*canvas.parameters()).dtype == torch.float64
+    assert torch.autograd.gradcheck(shown, tuple(canvas.parameters()))
+
+
+@EVERY
+def test_every_canvas_keeps_its_picture_when_saved_and_loaded(
+    make: Callable[..., ent.Canvas],
+) -> None:
+    canvas, other = make(12, 7, 2, 5), make(12, 7, 2, 6)
+    other.load_state_dict(canvas.state_dict())
+    assert torch.equal(other(), canvas())
+    assert torch.equal(copy.deepcopy(canvas)(), canvas())
+
+
+@STARTS
+@pytest.mark.parametrize(("height", "width"), SIZES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_canvas_started_from_a_picture_gives_its_bytes_back(
+    kind: type[ent.Fourier], height: int, width: int, dtype: torch.dtype
+) -> None:
+    levels = (picture(height, width) * 255).round()
+    image = (levels / 255).to(dtype)
+    shown = kind.of(image)()
+    assert shown.dtype == dtype
+    assert (shown - image).abs().max() < 1 / 255
+    assert torch.equal((shown * 255).round(), levels.to(dtype))
+
+
+@STARTS
+@pytest.mark.parametrize("name", ["photos/chelsea.png", "photos/flowers.jpg"])
+@pytest.mark.parametrize("odd", [0, 1])
+def test_a_canvas_started_from_a_photo_gives_its_bytes_back(
+    kind: type[ent.Fourier], name: str, odd: int, shared: Callable[[str], Path]
+) -> None:
+    image = ent.read(shared(name)).image[..., : 298 + odd, : 400 + odd]
+    shown = kind.of(image)().detach()
+    assert (shown - image).abs().max() < 1 / 255
+    assert torch.equal((shown * 255).round(), (image * 255).round())
+
+
+@STARTS
+def test_a_canvas_keeps_its_picture_when_resized(kind: type[ent.Fourier]) -> None:
+    canvas = kind.of(smooth(24, 31))
+    for height, width in [(24, 31), (48, 62), (37, 29), (12, 15)]:
+        shown = canvas.resized(height, width)()
+        assert (shown - smooth(height, width)).abs().max() < 0.02
+    # There and back again, nothing has moved.
+    assert (canvas.resized(48, 62).resized(24, 31)() - canvas()).abs().max() < 0.01
+
+
+@EVERY
+def test_resizing_to_the_same_size_copies_the_picture(make: Callable[..., ent.Canvas]) -> None:
+    canvas = make(12, 7, 2, 0).double()
+    copied = canvas.resized(12, 7)
+    assert torch.allclose(copied(), canvas(), atol=1e-6)
+    for parameter in copied.parameters():
+        parameter.data.add_(1)
+    assert not torch.allclose(copied(), canvas(), atol=1e-6)
+
+
+def test_a_cppn_three_times_as_large_has_the_same_pixels_in_the_middle_of_three() -> None:
+    canvas = ent.CPPN(16, 11, seed=3)
+    with torch.no_grad():
+        canvas.weights[-1].mul_(30)  # strong colours
+    assert canvas().std() > 0.1
+    large = canvas.resized(48, 33)()
+    assert torch.allclose(large[..., 1::3, 1::3], canvas(), atol=1e-4)
+
+
+@pytest.mark.parametrize(("height", "width"), [(12, 16), (13, 17), (12, 7)])
+@pytest.mark.parametrize("decay", [0.0, 1.0, 1.5])
+def test_unit_coefficients_make_waves_of_1_over_frequency(
+    height: int, width: int, decay: float
+) -> None:
+    canvas = ent.Fourier(height, width, decay=decay).double()
+    with torch.no_grad():
+        canvas.coefficients[..., 0] = 1
+        canvas.coefficients[..., 1] = 0
+    waves = torch.fft.rfft2(canvas.values(), norm="ortho")
+    for row in range(height):
+        for column in range(width // 2 + 1):
+            down = min(row, height - row) / height
+            across = column / width
+            frequency = max(math.hypot(down, across), 1 / max(height, width))
+            # float32 is as precise as the scale is kept; lucid divides by 4.
+            expected = torch.full((3,), 0.25 * frequency**-decay, dtype=torch.complex128)
+            assert torch.allclose(waves[0, :, row, column], expected, rtol=1e-6)
+
+
+def test_white_noise_gets_natural_images_colours() -> None:
+    rng = torch.Generator().manual_seed(1)
+    values = torch.randn((1, 3, 500, 600), generator=rng, dtype=torch.float64)
+    # lucid's published matrix, scaled so that its longest column has length 1.
+    root = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]]).double()
+    root = root / (0.26**2 + 0.27**2 + 0.27**2) ** 0.5
+    assert torch.allclose(color.COVARIANCE, root @ root.T)
+    covariance = color.to_srgb(values)[0].flatten(1).cov()
+    assert torch.allclose(covariance, color.COVARIANCE, atol=0.005)
+
+
+def test_noise_on_a_fourier_canvas_has_natural_images_colours() -> None:
+    canvas = ent.Fourier(64, 48, batch=200, sd=1e-3, decay=0)
+    # Near middle grey the sigmoid is a line of slope 1/4; half the energy is real, half imaginary.
+    colours = (canvas().detach() - 0.5) * 4
+    pixels = colours.transpose(0, 1).flatten(1).double()
+    sd = 1e-3 * 0.25 * math.sqrt(2)
+    assert torch.allclose(pixels.cov() / sd**2, color.COVARIANCE, atol=0.01)
+
+
+def test_colours_there_and_back_are_the_same() -> None:
+    values = torch.randn((2, 3, 4, 5), dtype=torch.float64)
+    assert torch.allclose(color.to_decorrelated(color.to_srgb(values)), values, atol=1e-12)
+    assert torch.allclose(color.to_srgb(color.to_decorrelated(values)), values, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "canvas",
+    [
+        ent.Pixels(torch.full((1, 3, 9, 12), 0.5)),
+        ent.Fourier(9, 12),
+        ent.Laplacian(9, 12),
+        ent.Shared(9, 12, batch=1),
+    ],
+    ids=lambda canvas: type(canvas).__name__,
+)
+def test_a_filter_is_the_best_picture_of_a_canvas_that_can_draw_it(canvas: ent.Canvas) -> None:
+    rng = torch.Generator().manual_seed(4)
+    weight = torch.randn((1, 3, 9, 12), generator=rng)
+    # The score filter . x - |x - 1/2|^2 / 2 is best where x is 1/2 + filter.
+    weight = 0.3 * weight / weight.abs().amax()
+    score = ent.channel("0", 0) - 0.5 * ent.l2() * ent.l2()
+    for _ in ent.ascend(filter_model(weight), score, canvas, optimizer=ent.adam(0.1), steps=200):
+        pass
+    drawn = canvas().detach() - 0.5
+    assert correlation(drawn, weight) > 0.99
+    assert (drawn - weight).abs().max() < 0.05
+
+
+@pytest.mark.parametrize(("height", "width"), [(12, 16), (13, 17), (9, 12)])
+def test_the_phases_of_a_filter_are_drawn_though_the_sizes_of_waves_are_fixed(
+    height: int, width: int
+) -> None:
+    weight = ent.MaCo(height, width, seed=7)().detach() - 0.5
+    canvas = ent.MaCo(height, width, seed=1)
+    assert abs(correlation(canvas().detach(), weight)) < 0.6
+    climb_filter(canvas, weight, rate=0.1, steps=200)
+    assert correlation(canvas().detach(), weight) > 0.99
+
+
+def test_a_smooth_filter_is_drawn_by_coordinates() -> None:
+    weight = smooth(12, 16) - 0.5
+    canvas = ent.CPPN(12, 16, layers=3)
+    score = ent.channel("0", 0) - 0.5 * ent.l2() * ent.l2()
+    for _ in ent.ascend(filter_model(weight), score, canvas, optimizer=ent.adam(0.005), steps=300):
+        pass
+    assert correlation(canvas().detach(), weight) > 0.99
+
+
+@pytest.mark.parametrize(("height", "width"), [(12, 16), (13, 17), (12, 7), (5, 16)])
+def test_a_climb_of_maco_leaves_the_sizes_of_its_waves(height: int, width: int) -> None:
+    canvas = ent.MaCo(height, width, batch=2).double()
+    before = canvas().detach().clone()
+    climb_filter(canvas.float(), picture(height, width, 1) - 0.5, rate=0.5, steps=20)
+    canvas.double()
+    waves = fourier.to_spectrum(canvas.values())
+    assert torch.allclose(waves.abs(), canvas.magnitude.expand_as(waves), atol=1e-6)
+    assert (canvas() - before).abs().max() > 0.05
+
+
+def test_maco_follows_1_over_frequency_with_the_contrast_asked_for() -> None:
+    canvas = ent.MaCo(24, 31, contrast=2.0).double()
+    values = canvas.values().detach()
+    sizes = fourier.to_spectrum(values).abs()[0] * fourier.frequencies(24, 31)
+    assert sizes[:, 0, 0].max() < 1e-6
+    law = sizes[:, 1:, 1:]
+    assert torch.allclose(law, law[0, 0, 0].expand_as(law), rtol=1e-5)
+    assert values.square().mean().sqrt() == pytest.approx(2.0, rel=1e-5)
+
+
+def test_the_spectrum_of_a_wave_is_one_number() -> None:
+    wave = torch.cos(2 * math.pi * (2 * torch.arange(8)[:, None] / 8 + torch.arange(12) / 12))
+    image = color.to_image(torch.stack([wave, 0 * wave, 3 * wave])[None].double())
+    spectrum = ent.spectrum_of(image.float())
+    # A cosine of amplitude 1 has two waves of half of it; the transform's scale is sqrt(8 * 12).
+    expected = torch.zeros(3, 8, 7)
+    expected[0, 2, 1], expected[2, 2, 1] = math.sqrt(96) / 2, 3 * math.sqrt(96) / 2
+    assert torch.allclose(spectrum, expected, atol=1e-3)
+    assert torch.equal(ent.MaCo(8, 12, spectrum=spectrum).magnitude[0], spectrum)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (45, 31), (32, 48), (128, 128)])
+def test_a_spectrum_of_1_over_frequency_is_the_same_at_every_size(height: int, width: int) -> None:
+    natural = fourier.falloff(32, 48)[None]
+    resized = fourier.magnitude_resized(natural, height, width)
+    expected = fourier.falloff(height, width)
+    assert resized.shape == (1, *expected.shape)
+    # Along the axes and off them; the mean has no frequency.
+    assert torch.allclose(resized[0, 1:, 1:], expected[1:, 1:], rtol=0.02)
+
+
+def test_a_spectrum_keeps_its_directions_when_resized() -> None:
+    # All waves go down or upwards to the right by the same angle; none the other way.
+    spectrum = torch.zeros(3, 32, 17)
+    spectrum[:, 8, 8] = 1.0
+    resized = fourier.magnitude_resized(spectrum, 64, 64)[0]
+    peak = divmod(int(resized.argmax()), resized.shape[-1])
+    assert peak == (16, 16)
+    assert not resized[33:].any()
+
+
+def test_a_mask_lets_only_what_it_covers_change() -> None:
+    background = picture(12, 16, 1)
+    mask = torch.zeros(1, 1, 12, 16)
+    mask[..., 2:7, 4:10] = 1
+    canvas = ent.Masked(ent.Pixels(torch.full((1, 3, 12, 16), 0.5)), mask, background)
+    weight = torch.ones(1, 3, 12, 16)
+    climb_filter(canvas, weight, rate=0.2, steps=10)
+    shown = canvas().detach()
+    inside = mask.bool().expand_as(shown)
+    assert torch.equal(shown[~inside], background[~inside])
+    assert (shown[inside] == 1).all()  # clipped, as the canvas of pixels is
+    assert torch.equal(canvas.resized(12, 16)(), canvas())
+
+
+def test_half_a_mask_is_half_of_both() -> None:
+    pixels = ent.Pixels(torch.full((2, 3, 1, 2), 0.75))
+    canvas = ent.Masked(pixels, torch.full((1, 1, 1, 2), 0.5), torch.full((1, 3, 1, 2), 0.25))
+    assert torch.equal(canvas(), torch.full((2, 3, 1, 2), 0.5))
+
+
+@pytest.mark.parametrize("rule", [ent.adam(0.05), ent.climb(0.05)])
+def test_what_is_shared_changes_in_all_pictures_under_every_step_rule(rule: Rule) -> None:
+    canvas = ent.Shared(12, 16, batch=2, shrinks=(16,))
+    before = canvas.values().detach()
+    weight = torch.zeros(1, 3, 12, 16)
+    weight[:, 0, :, :8] = 1  # the left half redder
+    unit = ent.channel("0", 0)
+    score = ent.per_image([unit, 0.0 * unit])  # the second picture wants nothing
+    for _ in ent.ascend(filter_model(weight), score, canvas, optimizer=rule, steps=20):
+        pass
+    own, given = (canvas.values() - before).detach()
+    # The second picture is evenly redder: its own waves haven't moved, the shared layer has.
+    assert torch.allclose(given, given[:, :1, :1].expand_as(given), atol=1e-5)
+    red, green, _ = color.to_srgb(given[None])[0].mean((1, 2))
+    assert red > 0.1
+    assert red > green
+    # The first has the same change, and its own.
+    assert (own - given)[0, :, :8].mean() > 0.1
+    (layer,) = canvas.layers
+    assert torch.equal(layer[0], layer[1])
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: ent.Fourier(0, 5), "0 x 5"),
+        (lambda: ent.Fourier(5, 5, batch=0), "empty"),
+        (lambda: ent.Fourier(5, 5, decay=math.nan), "decay is nan"),
+        (lambda: ent.Fourier(5, 5, sd=-1), "sd is -1"),
+        (lambda: ent.Laplacian(5, 0), "empty"),
+        (lambda: ent.Laplacian(5, 5, sd=math.inf), "sd is inf"),
+        (lambda: ent.MaCo(5, 5, batch=0), "batch of 0"),
+        (lambda: ent.MaCo(5, 5, contrast=0), "contrast is 0"),
+        (lambda: ent.MaCo(5, 5, spectrum=torch.ones(5, 3)), r"shape \(5, 3\)"),
+        (lambda: ent.MaCo(5, 5, spectrum=torch.zeros(3, 5, 3)), "not zero everywhere"),
+        (lambda: ent.MaCo(5, 5, spectrum=-torch.ones(3, 5, 3)), "not negative"),
+        (lambda: ent.MaCo(0, 5), "0 x 5"),
+        (lambda: ent.CPPN(5, 5, layers=0), "0 layers"),
+        (lambda: ent.CPPN(5, 0), "5 x 0"),
+        (lambda: ent.CPPN(5, 5, width_units=0), "empty"),
+        (lambda: ent.Shared(5, 5, batch=2, shrinks=(0,)), "at least 1"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused(make: Callable[[], ent.Canvas], match: str) -> None:
+    with pytest.raises(ent.EntopticError, match=match):
+        make()
+
+
+@STARTS
+def test_a_picture_out_of_range_is_refused(kind: type[ent.Fourier]) -> None:
+    with pytest.raises(ent.EntopticError, match=r"wants pixels in \[0, 1\]; these go from 2 to 2"):
+        kind.of(torch.full((1, 3, 2, 4), 2.0))
+    with pytest.raises(ent.EntopticError, match="nan"):
+        kind.of(torch.full((1, 3, 2, 4), math.nan))
+
+
+def test_a_mask_or_background_that_does_not_fit_is_refused() -> None:
+    canvas, background = ent.Fourier(4, 6, batch=3), torch.zeros(1, 3, 4, 6)
+    with pytest.raises(ent.EntopticError, match=r"the mask is \(1, 1, 4, 5\)"):
+        ent.Masked(canvas, torch.zeros(1, 1, 4, 5), background)
+    with pytest.raises(ent.EntopticError, match=r"the background is \(2, 3, 4, 6\)"):
+        ent.Masked(canvas, torch.zeros(1, 1, 4, 6), torch.zeros(2, 3, 4, 6))
+    with pytest.raises(ent.EntopticError, match="from 0 to 2"):
+        ent.Masked(canvas, torch.tensor([0.0, 2.0]).repeat(12).reshape(1, 1, 4, 6), background)

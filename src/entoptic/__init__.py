@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from entoptic.gradients import gradient, jacobian
     from entoptic.jobs import Job, Result
     from entoptic.layers import Layer, LayerInfo
-    from entoptic.models import Model, Preprocess, load
+    from entoptic.models import GradientRule, Model, Preprocess, load
+    from entoptic.models.rules import guided, normalised_layers, redirected_relu, smooth_max_pool
     from entoptic.objectives import (
         Objective,
         channel,
@@ -54,7 +55,8 @@ _HOMES = {
     "gradients": ("gradient", "jacobian"),
     "jobs": ("Job", "Result"),
     "layers": ("Layer", "LayerInfo"),
-    "models": ("Model", "Preprocess", "load"),
+    "models": ("GradientRule", "Model", "Preprocess", "load"),
+    "models.rules": ("guided", "normalised_layers", "redirected_relu", "smooth_max_pool"),
     "objectives": (
         "Objective",
         "channel",
@@ -84,6 +86,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "Canvas",
     "EntopticError",
+    "GradientRule",
     "Jitter",
     "Job",
     "Layer",
@@ -106,6 +109,7 @@ __all__ = [
     "fit_short_side",
     "gradient",
     "gradient_picture",
+    "guided",
     "jacobian",
     "l2",
     "load",
@@ -113,13 +117,16 @@ __all__ = [
     "match",
     "mean",
     "neuron",
+    "normalised_layers",
     "objective",
     "parse",
     "per_image",
     "positive",
     "read",
+    "redirected_relu",
     "resize",
     "sheet",
+    "smooth_max_pool",
     "total",
     "total_variation",
     "write",

@@ -15,35 +15,17 @@ if TYPE_CHECKING:
     # Each name again after `as`: so checkers know that it is public.
     from entoptic.ascent import (
         Step as Step,
-    )
-    from entoptic.ascent import (
         ascend as ascend,
     )
     from entoptic.canvas import (
         CPPN as CPPN,
-    )
-    from entoptic.canvas import (
         Canvas as Canvas,
-    )
-    from entoptic.canvas import (
         Fourier as Fourier,
-    )
-    from entoptic.canvas import (
         Laplacian as Laplacian,
-    )
-    from entoptic.canvas import (
         MaCo as MaCo,
-    )
-    from entoptic.canvas import (
         Masked as Masked,
-    )
-    from entoptic.canvas import (
         Pixels as Pixels,
-    )
-    from entoptic.canvas import (
         Shared as Shared,
-    )
-    from entoptic.canvas import (
         spectrum_of as spectrum_of,
     )
     from entoptic.errors import (
@@ -51,125 +33,62 @@ if TYPE_CHECKING:
     )
     from entoptic.gradients import (
         gradient as gradient,
-    )
-    from entoptic.gradients import (
         jacobian as jacobian,
     )
     from entoptic.jobs import (
         Job as Job,
-    )
-    from entoptic.jobs import (
         Result as Result,
     )
     from entoptic.layers import (
         Layer as Layer,
-    )
-    from entoptic.layers import (
         LayerInfo as LayerInfo,
     )
     from entoptic.models import (
+        GradientRule as GradientRule,
         Model as Model,
-    )
-    from entoptic.models import (
         Preprocess as Preprocess,
-    )
-    from entoptic.models import (
         load as load,
+    )
+    from entoptic.models.rules import (
+        guided as guided,
+        normalised_layers as normalised_layers,
+        redirected_relu as redirected_relu,
+        smooth_max_pool as smooth_max_pool,
     )
     from entoptic.objectives import (
         Objective as Objective,
-    )
-    from entoptic.objectives import (
         alignment as alignment,
-    )
-    from entoptic.objectives import (
         blurriness as blurriness,
-    )
-    from entoptic.objectives import (
         caricature as caricature,
-    )
-    from entoptic.objectives import (
         channel as channel,
-    )
-    from entoptic.objectives import (
         channel_interpolate as channel_interpolate,
-    )
-    from entoptic.objectives import (
         channel_weights as channel_weights,
-    )
-    from entoptic.objectives import (
         channels as channels,
-    )
-    from entoptic.objectives import (
         direction as direction,
-    )
-    from entoptic.objectives import (
         diversity as diversity,
-    )
-    from entoptic.objectives import (
         energy as energy,
-    )
-    from entoptic.objectives import (
         input_diff as input_diff,
-    )
-    from entoptic.objectives import (
         inversion as inversion,
-    )
-    from entoptic.objectives import (
         l1 as l1,
-    )
-    from entoptic.objectives import (
         l2 as l2,
-    )
-    from entoptic.objectives import (
         linf as linf,
-    )
-    from entoptic.objectives import (
         logit as logit,
-    )
-    from entoptic.objectives import (
         match as match,
-    )
-    from entoptic.objectives import (
         mean as mean,
-    )
-    from entoptic.objectives import (
         neuron as neuron,
-    )
-    from entoptic.objectives import (
         neuron_direction as neuron_direction,
-    )
-    from entoptic.objectives import (
         neuron_weights as neuron_weights,
-    )
-    from entoptic.objectives import (
         objective as objective,
-    )
-    from entoptic.objectives import (
         parse as parse,
-    )
-    from entoptic.objectives import (
         per_image as per_image,
-    )
-    from entoptic.objectives import (
         positive as positive,
-    )
-    from entoptic.objectives import (
         style as style,
-    )
-    from entoptic.objectives import (
         total as total,
-    )
-    from entoptic.objectives import (
         total_variation as total_variation,
     )
     from entoptic.pictures import (
         Picture as Picture,
-    )
-    from entoptic.pictures import (
         read as read,
-    )
-    from entoptic.pictures import (
         write as write,
     )
     from entoptic.recipes import (
@@ -180,11 +99,7 @@ if TYPE_CHECKING:
     )
     from entoptic.resample import (
         centre_crop as centre_crop,
-    )
-    from entoptic.resample import (
         fit_short_side as fit_short_side,
-    )
-    from entoptic.resample import (
         resize as resize,
     )
     from entoptic.sheets import (
@@ -192,65 +107,27 @@ if TYPE_CHECKING:
     )
     from entoptic.steprules import (
         adam as adam,
-    )
-    from entoptic.steprules import (
         climb as climb,
     )
     from entoptic.transforms import (
         ACCENTUATE as ACCENTUATE,
-    )
-    from entoptic.transforms import (
         LUCID as LUCID,
-    )
-    from entoptic.transforms import (
         MACO as MACO,
-    )
-    from entoptic.transforms import (
         NONE as NONE,
-    )
-    from entoptic.transforms import (
         ROBUST as ROBUST,
-    )
-    from entoptic.transforms import (
         Affine as Affine,
-    )
-    from entoptic.transforms import (
         Blur as Blur,
-    )
-    from entoptic.transforms import (
         ColourShift as ColourShift,
-    )
-    from entoptic.transforms import (
         Flip as Flip,
-    )
-    from entoptic.transforms import (
         Grayscale as Grayscale,
-    )
-    from entoptic.transforms import (
         Jitter as Jitter,
-    )
-    from entoptic.transforms import (
         Noise as Noise,
-    )
-    from entoptic.transforms import (
         Pad as Pad,
-    )
-    from entoptic.transforms import (
         RandomCrops as RandomCrops,
-    )
-    from entoptic.transforms import (
         Rotate as Rotate,
-    )
-    from entoptic.transforms import (
         Scale as Scale,
-    )
-    from entoptic.transforms import (
         Shear as Shear,
-    )
-    from entoptic.transforms import (
         Transform as Transform,
-    )
-    from entoptic.transforms import (
         Translate as Translate,
     )
 
@@ -286,9 +163,16 @@ _HOMES = {
         "LayerInfo",
     ),
     "models": (
+        "GradientRule",
         "Model",
         "Preprocess",
         "load",
+    ),
+    "models.rules": (
+        "guided",
+        "normalised_layers",
+        "redirected_relu",
+        "smooth_max_pool",
     ),
     "objectives": (
         "Objective",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from entoptic.canvas import Canvas
 from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient
 from entoptic.layers import Layer, LayerInfo
-from entoptic.models import Model, prepare
+from entoptic.models import GradientRule, Model, prepare
 from entoptic.objectives import Activations, Objective, Reference
 from entoptic.pictures import Picture, read
 from entoptic.resample import fit_long_side, resize
@@ -52,6 +52,7 @@ def ascend(
     *,
     transforms: Sequence[Transform] = (),
     optimizer: Rule | None = None,
+    rules: Sequence[GradientRule] = (),
     steps: int = 512,
     seed: int | torch.Generator = 0,
 ) -> Iterator[Step]:
@@ -68,6 +69,8 @@ def ascend(
             where they make several copies of a batch, the scores are the means over its copies.
         optimizer: a step rule, `climb(...)`, `adam(...)`, or any class of torch.optim with its
             settings bound; `adam(0.05)` by default.
+        rules: how gradients flow back through the network, `redirected_relu()` and others; each for
+            as many steps as it says.
         steps: how many.
         seed: of all chance; or a CPU generator to go on with.
 
@@ -75,7 +78,8 @@ def ascend(
         An iterator of steps; stop asking for more at any time.
 
     Raises:
-        UnknownLayer, ChannelOutOfRange, UnknownLabel: the network lacks what the objective names.
+        UnknownLayer, ChannelOutOfRange, UnknownLabel: the network lacks what the objective, or a
+            rule, names.
         PictureTooSmall: the network can't work on a picture of the canvas's size.
         NonFiniteGradient, DeadGradient: while climbing; with the layer and what to try.
         BadSetting: a negative number of steps, or a canvas without parameters.
@@ -88,25 +92,27 @@ def ascend(
     if not parameters:
         raise BadSetting(f"the canvas {type(canvas).__name__} has no parameters to change")
     bound = bind(objective, model, (image.shape[-2], image.shape[-1]))
+    rules = [each.bound(model) for each in rules]
     prepared = prepare(model, bound.layers(), image.device)
     guides = guide_activations(bound, model, image)
     rng = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
     rule = (optimizer or adam())(parameters)
 
-    def activations(picture: Image) -> dict[Layer, Tensor]:
-        return model.arranged(prepared(picture), (picture.shape[-2], picture.shape[-1]))
+    def activations(picture: Image, step: int = 0) -> dict[Layer, Tensor]:
+        acts = prepared(picture, [each for each in rules if each.holds(step)])
+        return model.arranged(acts, (picture.shape[-2], picture.shape[-1]))
 
-    def score() -> Scores:
+    def score(step: int) -> Scores:
         picture = canvas()
         batch = len(picture)
         for transform in transforms:
             picture = transform(picture, rng)
-        copies = _copies(activations(picture), batch)
+        copies = _copies(activations(picture, step), batch)
         scores = [bound(joined(acts, guides)) for acts in copies]
         return scores[0] if len(scores) == 1 else torch.stack(scores).mean(0)
 
     watch = _Watch(parameters, lambda: _diagnosis(bound, activations, guides, canvas))
-    return _steps(canvas, score, rule, watch, steps)
+    return _steps(canvas, parameters, score, rule, watch, steps)
 
 
 def joined(acts: Mapping[Layer, Tensor], guides: Activations) -> Activations:
@@ -147,7 +153,8 @@ def bind(
 
 def _steps(
     canvas: Canvas,
-    score: Callable[[], Scores],
+    parameters: Sequence[nn.Parameter],
+    score: Callable[[int], Scores],
     rule: torch.optim.Optimizer,
     watch: _Watch,
     steps: int,
@@ -158,14 +165,18 @@ def _steps(
         nonlocal scores
         rule.zero_grad(set_to_none=True)
         with torch.enable_grad():
-            scores = score()
-            loss = -scores.sum()
-            watch.check(loss)
-            torch.autograd.backward(loss)
+            scores = score(index)
+            total = scores.sum()
+            watch.check(total)
+            # Gradient rules want the score's own gradient; optimizers go down.
+            torch.autograd.backward(total)
+        for each in parameters:
+            if each.grad is not None:
+                each.grad.neg_()
         watch.look(index, last=index == steps - 1)
         scores = scores.detach()
         # Left on the device: most rules don't look at it, and need not wait.
-        return loss.detach()
+        return -total.detach()
 
     def image() -> Image:
         with torch.no_grad():
@@ -214,9 +225,9 @@ class _Watch:
         self.diagnosis = diagnosis
         self.moved: Tensor | None = None
 
-    def check(self, loss: Tensor) -> None:
+    def check(self, total: Tensor) -> None:
         """Raise where the score can't have a gradient."""
-        if not loss.requires_grad:
+        if not total.requires_grad:
             raise DeadGradient(f"the score doesn't depend on the picture; {self.diagnosis()}")
 
     def look(self, index: int, *, last: bool) -> None:
@@ -236,7 +247,7 @@ class _Watch:
             raise DeadGradient(
                 f"the gradient{_still(self.moved)} is zero everywhere, so the picture can't "
                 f"change; {self.diagnosis()}; try another start (--seed), a layer before a ReLU, "
-                "or energy of the layer instead of one unit"
+                "energy of the layer instead of one unit, or in Python rules=[redirected_relu()]"
             )
 
 

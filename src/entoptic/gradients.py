@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from torch import Tensor
 from entoptic.ascent import bind, guide_activations, joined
 from entoptic.errors import BadSetting, NoPath
 from entoptic.layers import Layer
-from entoptic.models import Model, prepare
+from entoptic.models import GradientRule, Model, prepare
 from entoptic.objectives import Objective, parse
 from entoptic.types import Image
 
@@ -25,6 +25,7 @@ def gradient(
     wrt: Layer | str = "input",
     at: Image,
     cotangent: Tensor | None = None,
+    rules: Sequence[GradientRule] = (),
 ) -> Tensor:
     """The gradient of an objective or a layer with respect to the picture or a layer before it.
 
@@ -37,6 +38,8 @@ def gradient(
         at: the pictures, (batch, 3, height, width), sRGB in [0, 1].
         cotangent: weights of `of`, shaped like its value (or fit to broadcast to it); ones by
             default.
+        rules: how gradients flow back, `guided()` and others, as in the first step of a climb; with
+            none the gradient is the exact one.
 
     Returns:
         Shaped like `wrt`'s value. Images of a batch don't mix, unless the network mixes them.
@@ -53,7 +56,7 @@ def gradient(
     >>> ent.gradient(ent.load(), of="pool1", at=photo).shape
     torch.Size([1, 3, 40, 60])
     """
-    value, start = _values(model, of, wrt, at)
+    value, start = _values(model, of, wrt, at, rules)
     weights = _fitting(cotangent, value)
     (found,) = torch.autograd.grad(value, start, weights, allow_unused=True)
     if found is None:
@@ -98,7 +101,11 @@ def jacobian(
 
 
 def _values(
-    model: Model, of: Objective | Layer | str, wrt: Layer | str, at: Image
+    model: Model,
+    of: Objective | Layer | str,
+    wrt: Layer | str,
+    at: Image,
+    rules: Sequence[GradientRule] = (),
 ) -> tuple[Tensor, Tensor]:
     """What is differentiated, and what it is differentiated by, in one graph."""
     size = (at.shape[-2], at.shape[-1])
@@ -114,9 +121,10 @@ def _values(
         evaluate = lambda acts: acts[target]  # noqa: E731
     for layer in {source, *layers}:
         model.info(layer, size)
+    rules = [each.bound(model) for each in rules if each.holds(0)]
     image = at.detach().clone().requires_grad_()
     with torch.enable_grad():
-        acts = prepare(model, layers | {source}, at.device, exact=True)(image)
+        acts = prepare(model, layers | {source}, at.device, exact=True)(image, rules)
         value = evaluate(acts)
     start = acts[source]
     if not (start.requires_grad and value.requires_grad):

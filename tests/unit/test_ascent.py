@@ -178,7 +178,7 @@ def test_a_layer_that_is_zero_everywhere_is_named_with_what_to_try() -> None:
     dead = model(Shifted(-3), nn.ReLU())
     told = (
         r"the gradient is zero everywhere, so the picture can't change; "
-        r"'2' is zero everywhere; try another start \(--seed\), a layer before a ReLU, or energy"
+        r"'2' is zero everywhere; try another start \(--seed\), a layer before a ReLU, energy"
     )
     with pytest.raises(DeadGradient, match=told):
         climb(dead, ent.channel("2", 1), grey())

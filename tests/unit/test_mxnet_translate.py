@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from entoptic.errors import BadModelFile, EntopticError, MissingExtra
 from entoptic.models.mxnet import graph, read_mxnet, translate

@@ -6,8 +6,7 @@ import re
 import time
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 import entoptic as ent
 from entoptic.errors import BadExpression, EntopticError

@@ -16,8 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image as Pillow
 
 from entoptic.errors import BadPicture, BadSetting, CannotWrite, NoJob, PictureNotFound

@@ -6,8 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from entoptic.errors import BadSetting
 from entoptic.resample import centre_crop, fit_long_side, fit_short_side, octave_sizes, resize

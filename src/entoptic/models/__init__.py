@@ -4,6 +4,16 @@ from entoptic.models.devices import device
 from entoptic.models.model import Model
 from entoptic.models.prepare import Prepared, prepare
 from entoptic.models.preprocess import Preprocess
+from entoptic.models.rules import GradientRule
 from entoptic.models.sources import load, sources
 
-__all__ = ["Model", "Prepared", "Preprocess", "device", "load", "prepare", "sources"]
+__all__ = [
+    "GradientRule",
+    "Model",
+    "Prepared",
+    "Preprocess",
+    "device",
+    "load",
+    "prepare",
+    "sources",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from entoptic.models import taps
 from entoptic.models.frozen import frozen_copy
 from entoptic.models.memory import keep_freed_memory
 from entoptic.models.model import Model
+from entoptic.models.rules import GradientRule, applied
 
 
 class Prepared:
@@ -41,16 +42,20 @@ class Prepared:
         self.dtype = next(weights, None)
         self._modules = model.modules_by_address(module)
 
-    def __call__(self, image: Tensor) -> dict[Layer, Tensor]:
+    def __call__(self, image: Tensor, rules: Sequence[GradientRule] = ()) -> dict[Layer, Tensor]:
         """The targets' activations for an image, differentiable in the image.
 
         `Model.info` says beforehand whether the network can work at the image's size.
+
+        Args:
+            rules: bound to the model; they hold for the gradients of these activations.
         """
         seen: dict[Layer, Tensor] = {}
         if self.targets:
             value = self.preprocess(image).to(self.dtype or image.dtype)
             value = value.contiguous(memory_format=self.layout)
-            seen = taps.run(self.module, self._modules, value, self.targets)
+            with applied(rules, self._modules):
+                seen = taps.run(self.module, self._modules, value, self.targets)
         if self.wants_input:
             seen[INPUT] = image
         return seen

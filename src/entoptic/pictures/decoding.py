@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags
-from PIL import Image as Pillow
+from PIL import ExifTags, Image as Pillow
 
 from entoptic.pictures import png
 from entoptic.pictures.files import DAMAGE

@@ -7,8 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image as Pillow
-from PIL import ImageCms
+from PIL import Image as Pillow, ImageCms
 
 _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 

@@ -17,6 +17,7 @@ from entoptic.canvas import Canvas, Fourier, Pixels
 from entoptic.errors import BadExpression, BadSetting
 from entoptic.jobs import Job
 from entoptic.models import Model, device
+from entoptic.models.rules import redirected_relu
 from entoptic.objectives import Leaf, Objective, PerImage, channel, parse, per_image
 from entoptic.recipes.deepdream import check_pixels
 from entoptic.recipes.numbers import real, whole
@@ -119,6 +120,7 @@ class VisualizePlan(Plan):
                 canvas,
                 transforms=presets[how.transforms],
                 optimizer=adam(how.learning_rate),
+                rules=[redirected_relu()],
                 steps=how.steps,
                 seed=self.job.seed + number,
             ):

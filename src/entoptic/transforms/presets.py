@@ -45,8 +45,13 @@ ACCENTUATE: Transforms = (
 Source: Hamblin et al., "Feature accentuation", 2024; the defaults of its faccent package.
 """
 
-ROBUST: Transforms = (Affine(scale=(0.9, 1.1), angle_deg=10, shift=8),)
-"""Ours."""
+ROBUST: Transforms = (Affine(scale=(0.9, 1.1), angle_deg=10, shift=8), Noise(0.05))
+"""Ours: lucid's movements over a mirrored border, so that no frame is learnt, and a little noise.
+
+Of 16 classes drawn for SqueezeNet 1.1 on waves (128 steps), EfficientNet-Lite0 gave the class a
+mean probability of 0.27, and 0.16 after `LUCID`. Wider ranges (0.7-1.2, 15 degrees) did as well
+(0.26) with a lower score. The sample is small, and on plain pixels the noise costs score.
+"""
 
 for _name, _preset in (
     ("robust", ROBUST),

@@ -1,0 +1,73 @@
+"""`entoptic visualize`, end to end and when used wrongly."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import entoptic as ent
+from shells.command import entoptic
+
+TINY = ("--size", "48", "--steps", "2")
+
+
+def test_a_unit_becomes_a_picture_named_for_it(tmp_path: Path) -> None:
+    result = entoptic("visualize", "squeezenet1_1", "fire5:3", *TINY, folder=tmp_path)
+    assert (result.code, result.out) == (0, "fire5-3-visualize.png\n")
+    assert ent.read(tmp_path / "fire5-3-visualize.png").image.shape == (1, 3, 48, 48)
+
+
+def test_several_units_become_a_sheet_that_can_be_made_again(tmp_path: Path) -> None:
+    made = entoptic(
+        "visualize", "squeezenet1_1", "fire5:3-4", "energy('fire3')", *TINY, "-o", "a.png",
+        "--json", folder=tmp_path,
+    )  # fmt: skip
+    told = json.loads(made.out)
+    assert (told["height"], told["width"]) == (2 * 68 + 4, 2 * 48 + 4)
+    assert told["job"]["recipe"] == "visualize"
+    again = entoptic("redo", "a.png", "-o", "b.png", folder=tmp_path)
+    assert again.code == 0
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["squeezenet1_1"], "UNIT"),
+        (["squeezenet1_1", "fire5"], "isn't understood|is no number and no objective"),
+        (["squeezenet1_1", "fire55:1"], "no layer named 'fire55'.*did you mean 'fire5'"),
+        (["squeezenet1_1", "fire5:999"], "channel 999 of 'fire5' does not exist"),
+        (["squeezenet1_1", "fire5:9-3"], "write LAYER:FIRST-LAST"),
+        (["squeezenet1_1", ""], "the objective is empty"),
+        (["squeezenet2", "fire5:1"], "no model named 'squeezenet2'"),
+        (["squeezenet1_1", "fire5:1", "--canvas", "oil"], "no canvas 'oil'"),
+        (["squeezenet1_1", "fire5:1", "--transforms", "lucent"], "did you mean 'lucid'"),
+        (["squeezenet1_1", "fire5:1", "--steps", "-1"], "steps is -1"),
+        (["squeezenet1_1", "fire5:1", "--size", "4"], "try a larger one"),
+        (["squeezenet1_1", "fire5:1", "--learning-rate", "nan"], "learning rate is nan"),
+        (["squeezenet1_1", "fire5:1", "--batch", "0"], "batch is 0"),
+        (["squeezenet1_1", "fire5:1", "--seed", "-1"], "seed is -1"),
+        (["squeezenet1_1", "fire5:1", "--device", "abacus"], "no device is called 'abacus'"),
+        (["squeezenet1_1", "fire5:1", "--photo", "a.png"], "No such option"),
+    ],
+)
+def test_what_is_wrong_is_told_on_one_line_and_nothing_is_left(
+    arguments: list[str], told: str, tmp_path: Path
+) -> None:
+    result = entoptic("visualize", *arguments, folder=tmp_path)
+    # A size that is too small for the network is found out, not typed wrongly.
+    assert result.code == (1 if "larger" in told else 2)
+    assert result.out == ""
+    assert result.err.count("\n") == 1
+    assert re.search(told, result.err), result.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_redo_of_a_sheet_refuses_a_photo(tmp_path: Path) -> None:
+    entoptic("visualize", "squeezenet1_1", "fire5:3", *TINY, "-o", "a.png", folder=tmp_path)
+    result = entoptic("redo", "a.png", "--photo", "a.png", folder=tmp_path)
+    assert result.code == 2
+    assert "shows units, not a photo; leave out --photo" in result.err

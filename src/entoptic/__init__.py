@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     )
     from entoptic.recipes import (
         dream as dream,
+        visualize as visualize,
     )
     from entoptic.recipes.saliency import (
         gradient_picture as gradient_picture,
@@ -210,7 +211,7 @@ _HOMES = {
         "read",
         "write",
     ),
-    "recipes": ("dream",),
+    "recipes": ("dream", "visualize"),
     "recipes.saliency": ("gradient_picture",),
     "resample": (
         "centre_crop",

@@ -4,7 +4,12 @@ from entoptic.recipes.classify import Guess, identify
 from entoptic.recipes.deepdream import DreamPlan, DreamSettings, dream, plan_dream
 from entoptic.recipes.plan import Plan
 from entoptic.recipes.redo import plan_redo
-from entoptic.recipes.visualization import VisualizePlan, VisualizeSettings, plan_visualize
+from entoptic.recipes.visualization import (
+    VisualizePlan,
+    VisualizeSettings,
+    plan_visualize,
+    visualize,
+)
 
 __all__ = [
     "DreamPlan",
@@ -18,4 +23,5 @@ __all__ = [
     "plan_dream",
     "plan_redo",
     "plan_visualize",
+    "visualize",
 ]

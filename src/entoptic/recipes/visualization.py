@@ -15,7 +15,7 @@ from torch import Tensor
 from entoptic.ascent import Step, ascend, bind
 from entoptic.canvas import Canvas, Fourier, Pixels
 from entoptic.errors import BadExpression, BadSetting
-from entoptic.jobs import Job
+from entoptic.jobs import Job, Result
 from entoptic.models import Model, device
 from entoptic.models.rules import redirected_relu
 from entoptic.objectives import Leaf, Objective, PerImage, channel, parse, per_image
@@ -147,6 +147,33 @@ class VisualizePlan(Plan):
         return sheet(pictures, math.ceil(math.sqrt(count)), labels=self.labels)
 
 
+def visualize(
+    model: Model, *units: str | Objective, seed: int = 0, device: str = "auto", **settings: Any
+) -> Result:
+    """The picture that a unit wants most, or a sheet of many units' pictures.
+
+    Args:
+        model: from `load`, or `Model.wrap`.
+        units: `layer:channel`, ranges `layer:3-9`, objectives, or expressions of them.
+        seed: of all chance.
+        device: `auto`, `cpu`, `cuda`, ...
+        settings: those of `VisualizeSettings`.
+
+    Returns:
+        The picture, with the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work.
+
+    Source: Olah et al., "Feature Visualization", Distill, 2017.
+
+    >>> import entoptic as ent
+    >>> ent.visualize(ent.load(), "fire5:3", size=48, steps=1).image.shape
+    torch.Size([1, 3, 48, 48])
+    """
+    return plan_visualize(model, units, seed=seed, on=device, **settings).run()
+
+
 def plan_visualize(
     model: Model,
     units: Sequence[str | Objective],
@@ -155,18 +182,7 @@ def plan_visualize(
     on: str = "auto",
     **settings: Any,
 ) -> VisualizePlan:
-    """Check a visualization and lay it out.
-
-    Args:
-        model: from `load`, or `Model.wrap`.
-        units: `layer:channel`, ranges `layer:3-9`, objectives, or expressions of them.
-        seed: of all chance.
-        on: device.
-        settings: those of `VisualizeSettings`.
-
-    Raises:
-        EntopticError: whatever is wrong is said before any work.
-    """
+    """Check a visualization and lay it out; arguments as for `visualize`."""
     unknown = settings.keys() - VisualizeSettings.__dataclass_fields__.keys()
     if unknown:
         known = ", ".join(VisualizeSettings.__dataclass_fields__)

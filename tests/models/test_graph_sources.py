@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import entoptic as ent
+from entoptic.cli.main import outcome
 from entoptic.errors import BadModelFile, BadSetting
 from entoptic.models.sources import graphs
 from entoptic.models.sources.spec import Spec
@@ -127,6 +128,15 @@ def test_what_is_guessed_is_said_and_can_be_corrected(shared: Shared) -> None:
     assert right.preprocess == ent.load().preprocess
     photo = ent.read(shared("photos/chelsea.png"))
     assert identify(right, photo)[0] == pytest.approx(identify(ent.load(), photo)[0])
+
+
+def test_the_command_tells_what_is_guessed(
+    shared: Shared, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert outcome(["models", googlenet(shared)]) == 0
+    told = capsys.readouterr().out
+    assert "BGR, 0 to 255, minus (104.0, 117.0, 123.0)" in told
+    assert "the preprocessing is a guess, since the file doesn't say" in told
 
 
 def test_a_converted_network_says_what_the_original_says(shared: Shared, tmp_path: Path) -> None:

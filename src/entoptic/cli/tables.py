@@ -70,8 +70,8 @@ Examples:
 def models_command(model: str | None, as_json: bool) -> None:
     """List the networks, or tell of one.
 
-    Of one network: how many layers it has, how it wants its pictures, and what it dreams of where
-    you don't say.
+    Of one network: how many layers it has, how it wants its pictures, what it dreams of where you
+    don't say, and what of all this is a guess.
     """
     from entoptic.models import load
     from entoptic.models.sources import summaries
@@ -93,12 +93,15 @@ def models_command(model: str | None, as_json: bool) -> None:
         "classes": len(chosen.labels) if chosen.labels else None,
         "preprocess": asdict(chosen.preprocess),
         "dreams_of": tuned(chosen).objective,
+        "notes": list(chosen.notes),
     }
     if as_json:
         click.echo(json.dumps(facts))
     else:
         shown = facts | {"preprocess": _wish(chosen.preprocess)}
-        _show(None, [(key.replace("_", " "), str(value)) for key, value in shown.items()])
+        notes = [("note", note) for note in shown.pop("notes")]
+        rows = [(key.replace("_", " "), str(value)) for key, value in shown.items()]
+        _show(None, [*rows, *notes])
 
 
 @click.command(

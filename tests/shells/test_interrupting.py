@@ -84,5 +84,10 @@ def test_ctrl_c_before_the_dream_is_told_too(folder: Path, monkeypatch: pytest.M
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("entoptic.models.load", load)
-    done = entoptic("dream", "sky.png", folder=folder)
+    # A shell that starts the tests in the background has them ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        done = entoptic("dream", "sky.png", folder=folder)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (done.code, done.out, done.err) == (130, "", "\nInterrupted.\n")

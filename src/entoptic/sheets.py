@@ -48,15 +48,30 @@ def sheet(
     _check(count, columns, gap, background, labels)
     if labels:
         images = torch.cat([images, _strips(labels, images, background)], 2)
+    height, width = sheet_size(count, columns, *images.shape[-2:], gap=gap)
     columns = min(columns, count)
     rows = -(-count // columns)
     # Every picture brings its gap, to the right and below; the last ones are cut off again.
     tiles = functional.pad(images, (0, gap, 0, gap), value=background)
     left_over = tiles.new_full((rows * columns - count, *tiles.shape[1:]), background)
-    _, channels, height, width = tiles.shape
-    grid = torch.cat([tiles, left_over]).reshape(rows, columns, channels, height, width)
-    whole = grid.permute(2, 0, 3, 1, 4).reshape(1, channels, rows * height, columns * width)
-    return whole[..., : rows * height - gap, : columns * width - gap]
+    _, channels, down, across = tiles.shape
+    grid = torch.cat([tiles, left_over]).reshape(rows, columns, channels, down, across)
+    whole = grid.permute(2, 0, 3, 1, 4).reshape(1, channels, rows * down, columns * across)
+    return whole[..., :height, :width]
+
+
+def sheet_size(
+    count: int, columns: int, height: int, width: int, *, gap: int = 4, labelled: bool = False
+) -> tuple[int, int]:
+    """(height, width) of the sheet of so many pictures of a size, without making it.
+
+    >>> sheet_size(5, 3, 10, 20, gap=2)
+    (22, 64)
+    """
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    tile = height + (_STRIP if labelled else 0)
+    return rows * (tile + gap) - gap, columns * (width + gap) - gap
 
 
 def _check(count: int, columns: int, gap: int, background: float, labels: Sequence[str]) -> None:

@@ -109,3 +109,11 @@ def test_what_is_wrong_is_told_before_any_work(
 ) -> None:
     with pytest.raises(error, match=told):
         plan_visualize(squeezenet, units, **settings)
+
+
+def test_a_sheet_that_is_too_large_is_refused_before_it_takes_memory(
+    squeezenet: ent.Model,
+) -> None:
+    # All its pictures together would be 384 x 300 MB.
+    with pytest.raises(BadSetting, match="megapixels, more than the limit"):
+        plan_visualize(squeezenet, ["fire7:0-383"], size=5000)

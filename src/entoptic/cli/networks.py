@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from entoptic.errors import CannotWrite, UnknownModel
+from entoptic.cli.outputs import check_free
+from entoptic.errors import UnknownModel
 
 
 @click.command(
@@ -52,8 +53,7 @@ def gradient_command(
     numbers = path.suffix == ".npy"
     if not numbers:
         check_writable(path, not_over=[Path(photo)])
-    if path.exists() and not force:
-        raise CannotWrite(f"{path} exists; name another file with -o, or replace it with --force")
+    check_free(path, force, [Path(photo)])
     picture = scaled(read(photo), size)
     found = gradient(load(model), of=of, wrt=wrt, at=picture.image)
     if numbers:
@@ -91,8 +91,7 @@ def convert_command(model: str, output: str, force: bool) -> None:
             f"only {', '.join(graphs.READERS)} can be converted, not {spec.source!r}"
         )
     path = Path(output)
-    if path.exists() and not force:
-        raise CannotWrite(f"{path} exists; name another file, or replace it with --force")
+    check_free(path, force, [Path(part) for part in spec.rest.split("+")])
     graphs.save_graph(graphs.onnx_graph(spec), path)
     click.echo(output)
 

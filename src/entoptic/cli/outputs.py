@@ -83,10 +83,7 @@ def destinations(
             )
         output = Path(delivery.output)
         check_output(output, delivery, inputs)
-        if os.path.lexists(output) and not delivery.force:
-            raise CannotWrite(
-                f"{quoted(output)} is there already; name another file, or replace it with --force"
-            )
+        check_free(output, delivery.force, inputs)
         return [output]
     taken: list[Path] = []
     for start in starts:
@@ -116,6 +113,22 @@ def check_output(
     from entoptic.pictures import check_writable
 
     check_writable(path, bits=delivery.bits, size=size, not_over=inputs)
+
+
+def check_free(path: Path, force: bool, inputs: Collection[Path]) -> None:
+    """Find out before any work that nothing is overwritten which isn't meant to be.
+
+    Raises:
+        CannotWrite: the file is there and isn't to be replaced, or is one of the inputs.
+    """
+    if not os.path.lexists(path):
+        return
+    if not force:
+        raise CannotWrite(
+            f"{quoted(path)} is there already; name another file, or replace it with --force"
+        )
+    if not _spares(path, inputs):
+        raise CannotWrite(f"{quoted(path)} is a file that is read; choose another name to write to")
 
 
 def free(path: Path, inputs: Collection[Path], taken: Collection[Path], force: bool) -> Path:

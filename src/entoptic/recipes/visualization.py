@@ -22,7 +22,7 @@ from entoptic.objectives import Leaf, Objective, PerImage, channel, parse, per_i
 from entoptic.recipes.deepdream import check_pixels
 from entoptic.recipes.numbers import real, whole
 from entoptic.recipes.plan import Plan, made_with
-from entoptic.sheets import sheet
+from entoptic.sheets import sheet, sheet_size
 from entoptic.steprules import adam
 from entoptic.transforms import presets
 from entoptic.types import Image
@@ -103,7 +103,15 @@ class VisualizePlan(Plan):
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.start.shape[2], self.start.shape[3]
+        side, count = self.settings.size, len(self.labels)
+        if count == 1:
+            return side, side
+        return sheet_size(count, self.columns, side, side, labelled=True)
+
+    @property
+    def columns(self) -> int:
+        """Of the sheet: about as many as rows."""
+        return math.ceil(math.sqrt(len(self.labels)))
 
     @property
     def start(self) -> Image:
@@ -144,7 +152,7 @@ class VisualizePlan(Plan):
         pictures = torch.cat([*made, torch.full((missing, 3, side, side), 0.5)])
         if count == 1:
             return pictures
-        return sheet(pictures, math.ceil(math.sqrt(count)), labels=self.labels)
+        return sheet(pictures, self.columns, labels=self.labels)
 
 
 def visualize(

@@ -11,8 +11,9 @@ from torch import nn
 import entoptic as ent
 from entoptic.errors import BadExpression, BadSetting, ChannelOutOfRange, UnknownLayer
 from entoptic.models import Preprocess
-from entoptic.recipes import plan_redo, plan_visualize
-from entoptic.recipes.visualization import read_units
+from entoptic.recipes import methods, plan_redo, plan_visualize
+from entoptic.recipes.methods import canvases
+from entoptic.recipes.units import read_units
 
 QUICK = {"size": 64, "steps": 3}
 
@@ -64,7 +65,7 @@ def test_one_unit_is_a_picture_and_several_are_a_sheet(squeezenet: ent.Model) ->
 
 def test_units_are_called_by_their_short_form(squeezenet: ent.Model) -> None:
     plan = plan_visualize(squeezenet, ["fire5:3", "logit('goldfish')"], **QUICK)
-    assert list(plan.labels) == ["fire5:3", "logit('goldfish', 'logits')"]
+    assert list(plan.layout.labels) == ["fire5:3", "logit('goldfish', 'logits')"]
 
 
 def test_the_same_job_gives_the_same_bytes_and_so_does_redo(
@@ -77,6 +78,37 @@ def test_the_same_job_gives_the_same_bytes_and_so_does_redo(
     first, second, third = (path.read_bytes() for path in paths)
     assert first == second == third
     assert plan_redo(paths[0], steps=1, seed=4).job.settings["steps"] == 1
+
+
+@pytest.mark.parametrize("method", list(methods))
+def test_a_method_brings_its_canvas_transforms_and_rate(
+    squeezenet: ent.Model, method: str, tmp_path: Path
+) -> None:
+    made = plan_visualize(squeezenet, ["fire3:3"], method=method, size=48, steps=1).run()
+    settings = made.job.settings
+    brought = methods[method]
+    assert settings["canvas"] == brought.canvas
+    assert settings["transforms"] == brought.transforms
+    assert settings["learning_rate"] == brought.learning_rate
+    made.save(tmp_path / "a.png")
+    again = plan_redo(tmp_path / "a.png").run()
+    assert torch.equal(again.image, made.image)
+
+
+def test_another_method_brings_its_own_where_a_picture_is_made_again(
+    squeezenet: ent.Model, tmp_path: Path
+) -> None:
+    plan_visualize(squeezenet, ["fire3:3"], canvas="pixels", **QUICK).run().save(tmp_path / "a.png")
+    assert plan_redo(tmp_path / "a.png", steps=1).job.settings["canvas"] == "pixels"
+    changed = plan_redo(tmp_path / "a.png", method="maco").job.settings
+    assert (changed["canvas"], changed["transforms"]) == ("maco", "maco")
+    assert changed["steps"] == 3
+
+
+@pytest.mark.parametrize("canvas", list(canvases))
+def test_every_canvas_can_show_a_batch_of_units(squeezenet: ent.Model, canvas: str) -> None:
+    plan = plan_visualize(squeezenet, ["fire3:0-1"], canvas=canvas, size=32, steps=1)
+    assert [tuple(each.shape) for each in plan.pictures()] == [(2, 3, 32, 32)]
 
 
 def test_a_picture_grows_batch_by_batch(squeezenet: ent.Model) -> None:
@@ -93,7 +125,7 @@ def test_a_picture_grows_batch_by_batch(squeezenet: ent.Model) -> None:
         ([], {}, BadSetting, "nothing to visualize"),
         (["fire99:1"], {}, UnknownLayer, "no layer named 'fire99'"),
         (["fire7:900"], {}, ChannelOutOfRange, "channel 900 of 'fire7' does not exist"),
-        (["fire7:1"], {"canvas": "oil"}, BadSetting, "no canvas 'oil'; there are fourier"),
+        (["fire7:1"], {"canvas": "oil"}, BadSetting, "no canvas named 'oil'; there are fourier"),
         (["fire7:1"], {"transforms": "warp"}, BadSetting, "'warp'"),
         (["fire7:1"], {"size": 0}, BadSetting, "size is 0; it must be a whole number from 1"),
         (["fire7:1"], {"learning_rate": -1.0}, BadSetting, "learning rate is -1.0"),

@@ -109,6 +109,7 @@ Examples:
 )
 @options.what
 @options.how
+@options.climb_only
 @options.result
 def redo_command(picture: str, photo: str | None, **given: Any) -> int:
     """Make a picture of entoptic again, as it was or with changes.

@@ -46,7 +46,7 @@ def gradient_command(
     from entoptic.models import load
     from entoptic.pictures import check_writable, read, write
     from entoptic.pictures.writing import replace_file
-    from entoptic.recipes.deepdream import scaled
+    from entoptic.recipes.photos import scaled
     from entoptic.recipes.saliency import gradient_picture
 
     path = Path(output)

@@ -122,6 +122,41 @@ how = together(
     option(_HOW, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, cuda:1, mps."),
 )
 
+_CLIMB = "How to climb"
+
+# What `dream` hasn't.
+climb_only = together(
+    option(
+        _CLIMB,
+        "--method",
+        metavar="M",
+        help="entoptic (the default), lucid, maco, cppn, pixels: a canvas, transforms and a rate "
+        "that belong together.",
+    ),
+    option(
+        _CLIMB,
+        "--canvas",
+        metavar="C",
+        help="What is changed: fourier, pixels, laplacian, maco, cppn, shared; the method's.",
+    ),
+    option(
+        _CLIMB,
+        "--transforms",
+        metavar="T",
+        help="Random changes before each step: robust, lucid, maco, accentuate, none.",
+    ),
+    option(_CLIMB, "--learning-rate", type=float, metavar="X", help="The method's; 0.05."),
+    option(_CLIMB, "--batch", type=int, metavar="N", help="How many pictures climb together; 8."),
+)
+
+climb = together(
+    option(_CLIMB, "--size", type=int, metavar="PIXELS", help="Side of each picture; 224."),
+    option(_CLIMB, "--steps", type=int, metavar="N", help="Steps of the climb; 256."),
+    climb_only,
+    option(_CLIMB, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
+    option(_CLIMB, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, mps."),
+)
+
 result = together(
     option(
         _RESULT,

@@ -2,24 +2,23 @@
 
 from entoptic.recipes.classify import Guess, identify
 from entoptic.recipes.deepdream import DreamPlan, DreamSettings, dream, plan_dream
+from entoptic.recipes.methods import ClimbSettings, Method, methods
 from entoptic.recipes.plan import Plan
 from entoptic.recipes.redo import plan_redo
-from entoptic.recipes.visualization import (
-    VisualizePlan,
-    VisualizeSettings,
-    plan_visualize,
-    visualize,
-)
+from entoptic.recipes.sheet_plan import SheetPlan
+from entoptic.recipes.visualization import plan_visualize, visualize
 
 __all__ = [
+    "ClimbSettings",
     "DreamPlan",
     "DreamSettings",
     "Guess",
+    "Method",
     "Plan",
-    "VisualizePlan",
-    "VisualizeSettings",
+    "SheetPlan",
     "dream",
     "identify",
+    "methods",
     "plan_dream",
     "plan_redo",
     "plan_visualize",

@@ -14,15 +14,16 @@ from torch import Tensor
 from entoptic import pictures
 from entoptic.ascent import Step, ascend, bind
 from entoptic.canvas import Pixels
-from entoptic.errors import BadPicture, BadSetting, ChannelOutOfRange, WrongPictureSize
-from entoptic.jobs import Job, Result, Source
+from entoptic.errors import BadSetting, ChannelOutOfRange, WrongPictureSize
+from entoptic.jobs import Job, Result
 from entoptic.models import Model, device
 from entoptic.objectives import Objective
 from entoptic.pictures import Picture
 from entoptic.recipes.numbers import real, whole
+from entoptic.recipes.photos import check_pixels, guides_of, photo_of, resized, scaled, source_of
 from entoptic.recipes.plan import Plan, made_with
 from entoptic.recipes.tuned import chosen, tuned
-from entoptic.resample import fit_long_side, octave_sizes, resize
+from entoptic.resample import octave_sizes, resize
 from entoptic.steprules import NORMS, Norm, climb
 from entoptic.transforms import Jitter
 from entoptic.types import Alpha, Image, PathLike
@@ -122,7 +123,7 @@ class DreamPlan(Plan):
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        pictures_read = (self.photo, *_guides(self.objective))
+        pictures_read = (self.photo, *guides_of(self.objective))
         return tuple(each.path for each in pictures_read if each.path is not None)
 
     def all_steps(self) -> Iterator[Step]:
@@ -132,7 +133,7 @@ class DreamPlan(Plan):
         rule = climb(how.step_size * how.strength, how.norm, how.smoothing)
         detail: Tensor | None = None
         for octave, (height, width) in enumerate(self.sizes):
-            base = _resized(photo, height, width)
+            base = resized(photo, height, width)
             canvas = Pixels(base if detail is None else _with(base, detail))
             for step in ascend(
                 self.model,
@@ -226,8 +227,8 @@ def plan_dream(
         model=model.source,
         objective=repr(wanted),
         settings=asdict(how),
-        photo=None if how.noise else _source(start),
-        guides=tuple(_source(guide) for guide in _guides(bound)),
+        photo=None if how.noise else source_of(start),
+        guides=tuple(source_of(guide) for guide in guides_of(bound)),
         seed=seed,
         device=str(where),
         made_with=made_with(),
@@ -253,33 +254,8 @@ def _start(photo: Picture | Image | PathLike | None, how: DreamSettings, seed: i
         check_pixels(*how.noise)
         image = Pixels.noise(*how.noise, seed=seed).pixels.detach()
         return scaled(Picture.of(image), how.size)
-    if isinstance(photo, str | Path):
-        return scaled(pictures.read(photo), how.size)
-    if isinstance(photo, Picture):
-        return scaled(photo, how.size)
-    if isinstance(photo, Tensor):
-        return scaled(Picture.of(photo), how.size)
-    raise BadPicture(f"a photo is a Picture, a tensor or a file name, not {type(photo).__name__}")
-
-
-def scaled(photo: Picture, long_side: int | None) -> Picture:
-    """A picture at another long side; None leaves it as it is."""
-    height, width = photo.image.shape[-2:]
-    if long_side is None or long_side == max(height, width):
-        return photo
-    size = fit_long_side(height, width, long_side)
-    check_pixels(*size)
-    alpha = None if photo.alpha is None else _resized(photo.alpha, *size)
-    return replace(photo, image=_resized(photo.image, *size), alpha=alpha)
-
-
-def check_pixels(height: int, width: int) -> None:
-    """What can't be read again isn't made."""
-    if height * width > pictures.MAX_PIXELS:
-        raise BadSetting(
-            f"{height}x{width} (height x width) is {height * width / 1e6:.0f} megapixels, more "
-            f"than the limit of {pictures.MAX_PIXELS / 1e6:.0f}; choose a smaller size"
-        )
+    assert photo is not None
+    return photo_of(photo, how.size)
 
 
 def _octaves(
@@ -304,10 +280,6 @@ def _octaves(
     return kept, (f"{few} {why} {are} left out ({sizes})",)
 
 
-def _resized(image: Tensor, height: int, width: int) -> Tensor:
-    return resize(image, height, width).clamp(0, 1)
-
-
 def _with(base: Tensor, detail: Tensor) -> Tensor:
     """A photo with the detail that a smaller octave has found."""
     return (base + resize(detail, base.shape[-2], base.shape[-1])).clamp(0, 1)
@@ -319,12 +291,3 @@ def _whole_picture(photo: Tensor, canvas: Pixels, base: Tensor) -> Tensor:
     if base.shape == photo.shape:
         return canvas.pixels.detach().clone()
     return _with(photo, canvas.pixels.detach() - base)
-
-
-def _source(photo: Picture) -> Source:
-    return Source(str(photo.path) if photo.path is not None else None, photo.sha256)
-
-
-def _guides(bound: Objective) -> list[Picture]:
-    found = {each.guide for each in bound.references()}
-    return sorted((each for each in found if isinstance(each, Picture)), key=lambda g: str(g.path))

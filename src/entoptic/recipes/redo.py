@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from entoptic import pictures
-from entoptic.errors import BadSetting, NoJob, PictureNotFound
-from entoptic.jobs import Job, Source
+from entoptic.errors import BadSetting, NoJob
+from entoptic.jobs import Job
 from entoptic.models import load
 from entoptic.objectives import parse
-from entoptic.pictures import Picture
 from entoptic.recipes.deepdream import DreamSettings, plan_dream
+from entoptic.recipes.finding import Finder
+from entoptic.recipes.methods import ClimbSettings, changed
 from entoptic.recipes.plan import Plan
-from entoptic.recipes.visualization import VisualizeSettings, plan_visualize
+from entoptic.recipes.visualization import plan_visualize
 from entoptic.types import PathLike
 
 
@@ -36,33 +37,29 @@ def plan_redo(picture: PathLike, *, photo: PathLike | None = None, **changes: An
         BadSetting: the photo was never in a file; or a change that can't be.
     """
     job = Job.from_json(pictures.read_job(picture))
-    changes = {key: value for key, value in changes.items() if value is not None}
-    match job.recipe:
-        case "dream":
-            plan: Plan = _dream(job, Path(picture), photo, changes)
-        case "visualize":
-            plan = _visualize(job, Path(picture), photo, changes)
-        case _:
-            raise NoJob(
-                f"{str(picture)!r} was made by {job.recipe!r}, which this entoptic doesn't know; "
-                "update it"
-            )
+    if job.recipe not in _AGAIN:
+        raise NoJob(
+            f"{str(picture)!r} was made by {job.recipe!r}, which this entoptic doesn't know; "
+            "update it"
+        )
+    given = {key: value for key, value in changes.items() if value is not None}
+    plan = _AGAIN[job.recipe](Finder(Path(picture), job), photo, given)
     return replace(plan, job=_kept(plan.job, job))
 
 
-def _dream(job: Job, picture: Path, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+def _dream(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+    job = find.job
     settings = _settings(job, DreamSettings)
     model = load(changes.pop("model", job.model))
     settings |= {key: changes.pop(key) for key in list(changes) if key in settings}
     if settings["noise"] and photo is not None:
         raise BadSetting(
-            f"{str(picture)!r} was made from noise, not from a photo; leave out --photo"
+            f"{str(find.picture)!r} was made from noise, not from a photo; leave out --photo"
         )
-    finder = _Finder(picture, job)
-    start = None if settings["noise"] else finder.photo(photo)
+    start = None if settings["noise"] else find.photo(photo)
     options: dict[str, Any] = {"seed": job.seed, "on": job.device} | changes
     if not changes.keys() & {"objective", "layer", "guide"}:
-        options |= {"objective": job.objective, "read_guide": finder.guide}
+        options |= {"objective": job.objective, "read_guide": find.guide}
     elif changes.keys() & {"objective", "layer", "guide"} == {"guide"}:
         # Another guide, at the layer of the one before.
         layers = {each.layer for each in parse(job.objective).references()}
@@ -70,18 +67,28 @@ def _dream(job: Job, picture: Path, photo: PathLike | None, changes: dict[str, A
     return plan_dream(model, start, **options, **settings)
 
 
-def _visualize(job: Job, picture: Path, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+def _visualize(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+    job = find.job
     if photo is not None:
-        raise BadSetting(f"{str(picture)!r} shows units, not a photo; leave out --photo")
-    settings = _settings(job, VisualizeSettings)
+        raise BadSetting(f"{str(find.picture)!r} shows units, not a photo; leave out --photo")
     model = load(changes.pop("model", job.model))
-    settings |= {key: changes.pop(key) for key in list(changes) if key in settings}
+    options: dict[str, Any] = {"seed": job.seed, "on": job.device}
+    options |= {key: changes.pop(key) for key in list(changes) if key in options}
+    if "objective" not in changes:
+        options["read_guide"] = find.guide
     units = [changes.pop("objective", job.objective)]
-    options: dict[str, Any] = {"seed": job.seed, "on": job.device} | changes
-    return plan_visualize(model, units, **options, **settings)
+    return plan_visualize(
+        model, units, **options, **changed(_settings(job, ClimbSettings), changes)
+    )
 
 
-def _settings(job: Job, kind: type[DreamSettings | VisualizeSettings]) -> dict[str, Any]:
+_AGAIN: Mapping[str, Callable[[Finder, PathLike | None, dict[str, Any]], Plan]] = {
+    "dream": _dream,
+    "visualize": _visualize,
+}
+
+
+def _settings(job: Job, kind: type[DreamSettings | ClimbSettings]) -> dict[str, Any]:
     """The settings of a recipe and nothing else, since a picture may come from anyone.
 
     What an older entoptic didn't know yet gets the default, at which it does nothing.
@@ -112,43 +119,3 @@ def _kept(new: Job, old: Job) -> Job:
     new = replace(new, photo=photo, guides=guides)
     alike = replace(new, stopped_after=old.stopped_after, made_with=old.made_with)
     return replace(old, made_with=new.made_with) if alike.to_json() == old.to_json() else new
-
-
-@dataclass(frozen=True)
-class _Finder:
-    """Finds again the pictures that a job needs: where they were, or beside the result."""
-
-    picture: Path
-    job: Job
-
-    def photo(self, given: PathLike | None) -> Picture:
-        """The picture to begin with, or another one that is given."""
-        if given is not None:
-            return pictures.read(given)
-        return self._same("photo", self.job.photo or Source(None, None))
-
-    def guide(self, name: str) -> Picture:
-        """The guide that an objective names."""
-        known = {Path(each.name): each for each in self.job.guides if each.name is not None}
-        return self._same("guide", known.get(Path(name), Source(None, None)))
-
-    def _same(self, what: str, source: Source) -> Picture:
-        """A picture whose bytes are what they were."""
-        if source.name is None:
-            raise BadSetting(
-                f"{str(self.picture)!r} was made from a {what} given in Python; "
-                f"say where it is with --{what} FILE"
-            )
-        beside = self.picture.parent
-        places = [Path(source.name), beside / source.name, beside / Path(source.name).name]
-        found = [place for place in places if os.path.isfile(place)]  # noqa: PTH113 (never raises)
-        for place in found:
-            read = pictures.read(place)
-            if read.sha256 == source.sha256:
-                return read
-        wrong = (
-            f"{str(found[0])!r} has changed since {str(self.picture)!r} was made from it"
-            if found
-            else f"{source.name!r} that {str(self.picture)!r} was made from isn't here"
-        )
-        raise PictureNotFound(f"the {what} {wrong}; say where it is with --{what} FILE")

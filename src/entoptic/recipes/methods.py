@@ -1,0 +1,185 @@
+"""Ways to climb from nothing to a picture, by the names of those who chose them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from entoptic.canvas import CPPN, Canvas, Fourier, Laplacian, MaCo, Pixels, Shared
+from entoptic.errors import BadSetting
+from entoptic.recipes.numbers import real, whole
+from entoptic.registry import Registry
+from entoptic.steprules import Rule, adam
+from entoptic.transforms import presets
+from entoptic.types import Image
+
+
+@dataclass(frozen=True)
+class CanvasKind:
+    """A kind of canvas that recipes can make.
+
+    Args:
+        make: from (height, width, batch=, seed=).
+        of: from pictures to begin with; None where it can't.
+    """
+
+    make: Callable[..., Canvas]
+    of: Callable[[Image], Canvas] | None = None
+
+
+canvases: Registry[CanvasKind] = Registry("canvas", BadSetting)
+"""By the names of the command's --canvas."""
+
+for _name, _kind in (
+    ("fourier", CanvasKind(Fourier, Fourier.of)),
+    ("pixels", CanvasKind(Pixels.noise, Pixels)),
+    ("laplacian", CanvasKind(Laplacian, Laplacian.of)),
+    ("maco", CanvasKind(MaCo, MaCo.of)),
+    ("cppn", CanvasKind(CPPN)),
+    ("shared", CanvasKind(Shared)),
+):
+    canvases.add(_name, _kind)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A canvas with the transforms and the step rule that suit it.
+
+    Args:
+        canvas: by its name in `canvases`.
+        transforms: a preset of transforms.
+        learning_rate: of the step rule.
+        rule: makes the step rule from the rate.
+    """
+
+    canvas: str
+    transforms: str
+    learning_rate: float
+    rule: Callable[[float], Rule] = adam
+
+
+def _nadam(learning_rate: float) -> Rule:
+    return functools.partial(torch.optim.NAdam, lr=learning_rate)
+
+
+methods: Registry[Method] = Registry("method", BadSetting)
+"""By the names of the command's --method."""
+
+for _named, _method in (
+    # Ours: lucid's waves, under transforms of our own.
+    ("entoptic", Method("fourier", "robust", 0.05)),
+    # lucid.optvis.render.render_vis, 2018.
+    ("lucid", Method("fourier", "lucid", 0.05)),
+    # Fel et al., 2023, as xplique has it: NAdam at a rate of 1.
+    ("maco", Method("maco", "maco", 1.0, _nadam)),
+    # lucid's notebook on CPPNs, 2018.
+    ("cppn", Method("cppn", "robust", 0.005)),
+    # Erhan et al., 2009: the plain pixels.
+    ("pixels", Method("pixels", "robust", 0.02)),
+):
+    methods.add(_named, _method)
+
+
+@dataclass(frozen=True)
+class ClimbSettings:
+    """How pictures of units climb.
+
+    What isn't given is the method's.
+
+    Args:
+        size: side of each picture in pixels; its long side where there is a photo.
+        steps: of the climb.
+        method: a set of the next three, by name.
+        canvas: a kind of canvas, by name.
+        transforms: a preset of transforms, by name.
+        learning_rate: of the method's step rule.
+        batch: how many pictures climb together.
+
+    Raises:
+        BadSetting: a value out of its range, or no such name.
+    """
+
+    size: int = 224
+    steps: int = 256
+    method: str = "entoptic"
+    canvas: str | None = None
+    transforms: str | None = None
+    learning_rate: float | None = None
+    batch: int = 8
+
+    def __post_init__(self) -> None:
+        whole("size", self.size, 1, 10_000)
+        whole("steps", self.steps, 0, 1_000_000)
+        whole("batch", self.batch, 1, 10_000)
+        for name in ("method", "canvas", "transforms"):
+            given = getattr(self, name)
+            if not isinstance(given, str | None):
+                raise BadSetting(f"{name} is {given!r}; give one name")
+        method = methods[self.method]
+        for name in ("canvas", "transforms", "learning_rate"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, getattr(method, name))
+        real("learning rate", self.learning_rate, above=0, most=1000)
+        canvases[self.kind]
+        presets[self.preset]
+
+    @property
+    def kind(self) -> str:
+        """The name of the canvas, the method's where none was given."""
+        assert self.canvas is not None
+        return self.canvas
+
+    @property
+    def preset(self) -> str:
+        """The name of the transforms, the method's where none was given."""
+        assert self.transforms is not None
+        return self.transforms
+
+    @property
+    def rule(self) -> Rule:
+        """The step rule."""
+        assert self.learning_rate is not None
+        return methods[self.method].rule(self.learning_rate)
+
+
+# What a method brings, and so what another method changes.
+_BROUGHT = ("canvas", "transforms", "learning_rate")
+
+
+def climb_settings(
+    recipe: str, given: Mapping[str, Any], own: Mapping[str, Any] | None = None
+) -> ClimbSettings:
+    """The settings of a climb from what a user gives; what is None wasn't given.
+
+    Args:
+        recipe: its name, for the error.
+        given: settings by name.
+        own: the recipe's defaults, where they aren't those of `ClimbSettings`.
+
+    Raises:
+        BadSetting: there is no such setting, or it is out of its range.
+    """
+    known = ClimbSettings.__dataclass_fields__
+    if unknown := given.keys() - known.keys():
+        raise BadSetting(f"{recipe} has no setting {min(unknown)!r}; it has {', '.join(known)}")
+    return ClimbSettings(
+        **changed(own or {}, {key: v for key, v in given.items() if v is not None})
+    )
+
+
+def changed(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a climb with some changed; another method brings its own canvas and the rest.
+
+    >>> changed({"method": "lucid", "canvas": "fourier", "steps": 8}, {"method": "maco"})
+    {'method': 'maco', 'steps': 8}
+    """
+    kept = {
+        key: value
+        for key, value in settings.items()
+        if "method" not in changes or key not in _BROUGHT
+    }
+    return kept | dict(changes)

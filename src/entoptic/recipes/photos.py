@@ -1,0 +1,67 @@
+"""Photos that recipes are given: their size, and how a job remembers them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor
+
+from entoptic import pictures
+from entoptic.errors import BadPicture, BadSetting
+from entoptic.jobs import Source
+from entoptic.objectives import Objective
+from entoptic.pictures import Picture
+from entoptic.resample import fit_long_side, resize
+from entoptic.types import Image, PathLike
+
+
+def photo_of(given: Picture | Image | PathLike, long_side: int | None) -> Picture:
+    """A photo in whatever form it was given, at a long side; None keeps its own.
+
+    Raises:
+        BadPicture: it is nothing of these.
+    """
+    if isinstance(given, str | Path):
+        return scaled(pictures.read(given), long_side)
+    if isinstance(given, Picture):
+        return scaled(given, long_side)
+    if isinstance(given, Tensor):
+        return scaled(Picture.of(given), long_side)
+    raise BadPicture(f"a photo is a Picture, a tensor or a file name, not {type(given).__name__}")
+
+
+def scaled(photo: Picture, long_side: int | None) -> Picture:
+    """A picture at another long side; None leaves it as it is."""
+    height, width = photo.image.shape[-2:]
+    if long_side is None or long_side == max(height, width):
+        return photo
+    size = fit_long_side(height, width, long_side)
+    check_pixels(*size)
+    alpha = None if photo.alpha is None else resized(photo.alpha, *size)
+    return replace(photo, image=resized(photo.image, *size), alpha=alpha)
+
+
+def resized(image: Tensor, height: int, width: int) -> Tensor:
+    """A picture at another size, in range."""
+    return resize(image, height, width).clamp(0, 1)
+
+
+def check_pixels(height: int, width: int) -> None:
+    """What can't be read again isn't made."""
+    if height * width > pictures.MAX_PIXELS:
+        raise BadSetting(
+            f"{height}x{width} (height x width) is {height * width / 1e6:.0f} megapixels, more "
+            f"than the limit of {pictures.MAX_PIXELS / 1e6:.0f}; choose a smaller size"
+        )
+
+
+def source_of(photo: Picture) -> Source:
+    """What a job remembers of a picture."""
+    return Source(str(photo.path) if photo.path is not None else None, photo.sha256)
+
+
+def guides_of(bound: Objective) -> list[Picture]:
+    """The pictures that a bound objective compares with."""
+    found = {each.guide for each in bound.references()}
+    return sorted((each for each in found if isinstance(each, Picture)), key=lambda g: str(g.path))

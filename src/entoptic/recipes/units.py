@@ -1,0 +1,47 @@
+"""Units as users write them: channels, ranges of channels, and expressions."""
+
+from __future__ import annotations
+
+import re
+
+from entoptic.errors import BadExpression
+from entoptic.objectives import Leaf, Objective, PerImage, channel, parse
+
+_RANGE = re.compile(r"\s*(?P<layer>.+):(?P<first>[0-9]{1,9})-(?P<last>[0-9]{1,9})\s*")
+
+MOST_UNITS = 4096
+"""A sheet of more pictures than this is no sheet."""
+
+
+def read_units(unit: str | Objective) -> list[Objective]:
+    """The objectives that a unit stands for; a range stands for several.
+
+    >>> read_units("fire7:3-5")
+    [channel('fire7', 3), channel('fire7', 4), channel('fire7', 5)]
+    """
+    if isinstance(unit, PerImage):
+        return list(unit.objectives)
+    if isinstance(unit, Objective):
+        return [unit]
+    found = _RANGE.fullmatch(unit)
+    if found is None:
+        return read_units(parse(unit))
+    first, last = int(found["first"]), int(found["last"])
+    if not first <= last < first + MOST_UNITS:
+        raise BadExpression(
+            f"the range {unit!r} goes from {first} to {last}; write LAYER:FIRST-LAST, "
+            f"of {MOST_UNITS} channels at most"
+        )
+    return [channel(found["layer"], number) for number in range(first, last + 1)]
+
+
+def label_of(objective: Objective) -> str:
+    """The short form of a unit, where it has one.
+
+    >>> label_of(channel("fire7", 3))
+    'fire7:3'
+    """
+    if isinstance(objective, Leaf) and objective.name == "channel":
+        layer, number = objective.arguments
+        return f"{layer}:{number}"
+    return repr(objective)

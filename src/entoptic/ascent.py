@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from entoptic.canvas import Canvas
 from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient
-from entoptic.layers import Layer, LayerInfo
+from entoptic.layers import CANVAS, Layer, LayerInfo
 from entoptic.models import GradientRule, Model, prepare
 from entoptic.objectives import Activations, Objective, Reference
 from entoptic.pictures import Picture, read
@@ -103,11 +103,11 @@ def ascend(
         return model.arranged(acts, (picture.shape[-2], picture.shape[-1]))
 
     def score(step: int) -> Scores:
-        picture = canvas()
-        batch = len(picture)
+        planes = picture = canvas.planes()
         for transform in transforms:
             picture = transform(picture, rng)
-        copies = _copies(activations(picture, step), batch)
+        _check_channels(picture, model)
+        copies = _copies(activations(picture, step), planes)
         scores = [bound(joined(acts, guides)) for acts in copies]
         return scores[0] if len(scores) == 1 else torch.stack(scores).mean(0)
 
@@ -123,10 +123,33 @@ def joined(acts: Mapping[Layer, Tensor], guides: Activations) -> Activations:
     return joined
 
 
-def _copies(acts: Mapping[Layer, Tensor], batch: int) -> list[dict[Layer, Tensor]]:
-    """Activations of each copy of the batch that the transforms have made."""
-    parts = zip(*(torch.split(value, batch) for value in acts.values()), strict=True)
-    return [dict(zip(acts, part, strict=True)) for part in parts]
+def _copies(acts: Mapping[Layer, Tensor], planes: Tensor) -> list[dict[Layer, Tensor]]:
+    """Activations of each copy of the batch that the transforms have made.
+
+    Args:
+        planes: the canvas itself, of which there are no copies.
+    """
+    seen = {layer: value for layer, value in acts.items() if layer != CANVAS}
+    itself = {CANVAS: planes} if CANVAS in acts else {}
+    if not seen:
+        return [itself]
+    parts = zip(*(torch.split(value, len(planes)) for value in seen.values()), strict=True)
+    return [dict(zip(seen, part, strict=True)) | itself for part in parts]
+
+
+def _check_channels(picture: Tensor, model: Model) -> None:
+    """Refuse what the network can't be fed, and say what is missing."""
+    given, wanted = picture.shape[1], model.preprocess.shown
+    if given == wanted or given == model.preprocess.channels:
+        return
+    advice = (
+        "let the transforms begin with OverBackground()"
+        if (given, wanted) == (4, 3)
+        else f"take a canvas of so many, such as Pixels, or Fourier with channels={wanted}"
+    )
+    raise BadSetting(
+        f"the picture has {given} channels, but {model.source} wants {wanted}; {advice}"
+    )
 
 
 def bind(
@@ -207,6 +230,9 @@ class _Sized:
     def label(self, name: int | str) -> int:
         return self.model.label(name)
 
+    def matching(self, pattern: str) -> tuple[int, ...]:
+        return self.model.matching(pattern)
+
     def guide(self, name: str) -> Picture:
         return self.read_guide(name)
 
@@ -265,7 +291,9 @@ def _diagnosis(
     canvas: Canvas,
 ) -> str:
     """Which layer of an objective looks wrong for the picture as it is now."""
-    acts = activations(canvas())
+    acts = dict(activations(canvas()))
+    if CANVAS in acts:
+        acts[CANVAS] = canvas.planes()
     for layer, value in sorted(acts.items()):
         if not value.isfinite().all():
             return f"{str(layer)!r} has values that aren't finite"

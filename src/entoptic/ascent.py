@@ -18,7 +18,7 @@ from entoptic.pictures import Picture, read
 from entoptic.resample import fit_long_side, resize
 from entoptic.steprules import Rule, adam
 from entoptic.transforms import Transform
-from entoptic.types import Image, Scores
+from entoptic.types import Planes, Scores
 
 # Larger guides say no more, and the match of all places with all places grows with their number.
 _LARGEST_GUIDE = 480
@@ -41,7 +41,7 @@ class Step:
 
     index: int
     scores: Scores
-    image: Callable[[], Image]
+    image: Callable[[], Planes]
     octave: int = 0
 
 
@@ -98,7 +98,7 @@ def ascend(
     rng = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
     rule = (optimizer or adam())(parameters)
 
-    def activations(picture: Image, step: int = 0) -> dict[Layer, Tensor]:
+    def activations(picture: Planes, step: int = 0) -> dict[Layer, Tensor]:
         acts = prepared(picture, [each for each in rules if each.holds(step)])
         return model.arranged(acts, (picture.shape[-2], picture.shape[-1]))
 
@@ -201,9 +201,9 @@ def _steps(
         # Left on the device: most rules don't look at it, and need not wait.
         return -total.detach()
 
-    def image() -> Image:
+    def image() -> Planes:
         with torch.no_grad():
-            picture: Image = canvas()
+            picture: Planes = canvas()
             return picture.clone()
 
     for index in range(steps):
@@ -286,7 +286,7 @@ def _still(moved: Tensor) -> str:
 @torch.no_grad()
 def _diagnosis(
     objective: Objective,
-    activations: Callable[[Image], Mapping[Layer, Tensor]],
+    activations: Callable[[Planes], Mapping[Layer, Tensor]],
     guides: Activations,
     canvas: Canvas,
 ) -> str:
@@ -305,7 +305,7 @@ def _diagnosis(
 
 @torch.no_grad()
 def guide_activations(
-    objective: Objective, model: Model, like: Image
+    objective: Objective, model: Model, like: Planes
 ) -> Mapping[Layer | Reference, Tensor]:
     """The activations of the guides, each run once, where and how precisely the picture is."""
     found: dict[Layer | Reference, Tensor] = {}

@@ -25,6 +25,10 @@ MAKERS: dict[str, Callable[[int, int, int, int], ent.Canvas]] = {
     "maco": lambda h, w, n, seed: ent.MaCo(h, w, batch=n, seed=seed),
     "cppn": lambda h, w, n, seed: ent.CPPN(h, w, batch=n, seed=seed),
     "shared": lambda h, w, n, seed: ent.Shared(h, w, batch=n, seed=seed),
+    "transparent": lambda h, w, n, seed: ent.Transparent(
+        ent.Fourier(h, w, batch=n, seed=seed), seed=seed
+    ),
+    "grey": lambda h, w, n, seed: ent.Grey(ent.Fourier(h, w, batch=n, seed=seed)),
     "masked": lambda h, w, n, seed: ent.Masked(
         ent.Fourier(h, w, batch=n, seed=seed),
         torch.linspace(0, 1, h * w).reshape(1, 1, h, w),
@@ -386,6 +390,8 @@ def test_what_is_shared_changes_in_all_pictures_under_every_step_rule(rule: Rule
         (lambda: ent.MaCo(5, 5, spectrum=torch.zeros(3, 5, 3)), "not zero everywhere"),
         (lambda: ent.MaCo(5, 5, spectrum=-torch.ones(3, 5, 3)), "not negative"),
         (lambda: ent.MaCo(0, 5), "0 x 5"),
+        (lambda: ent.Fourier(5, 5, channels=4), "only 3 channels are colours, not 4"),
+        (lambda: ent.Transparent(ent.Fourier(5, 5), opacity=1), "opacity is 1; it must be above 0"),
         (lambda: ent.CPPN(5, 5, layers=0), "0 layers"),
         (lambda: ent.CPPN(5, 0), "5 x 0"),
         (lambda: ent.CPPN(5, 5, width_units=0), "empty"),
@@ -413,3 +419,198 @@ def test_a_mask_or_background_that_does_not_fit_is_refused() -> None:
         ent.Masked(canvas, torch.zeros(1, 1, 4, 6), torch.zeros(2, 3, 4, 6))
     with pytest.raises(ent.EntopticError, match="from 0 to 2"):
         ent.Masked(canvas, torch.tensor([0.0, 2.0]).repeat(12).reshape(1, 1, 4, 6), background)
+
+
+def test_a_transparent_canvas_starts_half_opaque_with_the_colours_it_was_given() -> None:
+    colours = picture(12, 7)
+    canvas = ent.Transparent(ent.Fourier.of(colours), seed=3)
+    planes = canvas.planes().detach()
+    assert planes.shape == (2, 4, 12, 7)
+    assert (planes[:, :3] - colours).abs().max() < 1 / 255
+    alpha = planes[:, 3:]
+    assert (alpha - 0.5).abs().max() < 0.1
+    assert not torch.equal(alpha[0], alpha[1])
+    # What any other part of entoptic sees of it is the picture on white.
+    assert torch.allclose(canvas(), alpha * planes[:, :3] + 1 - alpha)
+    faint = ent.Transparent(ent.Fourier.of(colours), opacity=0.05)
+    assert float(faint.alpha().detach().mean()) == pytest.approx(0.05, abs=0.01)
+
+
+def test_a_transparent_canvas_keeps_both_when_resized() -> None:
+    canvas = ent.Transparent(ent.Fourier.of(smooth(24, 31)))
+    with torch.no_grad():
+        canvas.alpha = ent.Fourier.of(smooth(24, 31)[:, 2:], decorrelated=False)
+    for height, width in [(48, 62), (37, 29), (12, 15)]:
+        wanted = smooth(height, width)
+        shown = canvas.resized(height, width).planes()
+        assert (shown - torch.cat([wanted, wanted[:, 2:]], 1)).abs().max() < 0.02
+
+
+def test_what_does_not_matter_becomes_transparent() -> None:
+    # The network sees only how red the left half is; the right half costs opacity for nothing.
+    weight = torch.zeros(1, 3, 12, 16)
+    weight[:, 0, :, :8] = 1 / 96
+    canvas = ent.Transparent(ent.Fourier(12, 16))
+    # A background is half red at the mean: the left half in red gains 0.5, and costs half of 0.25.
+    score = ent.channel("0", 0) - 0.25 * ent.opacity()
+    for _ in ent.ascend(
+        filter_model(weight),
+        score,
+        canvas,
+        transforms=[ent.OverBackground()],
+        optimizer=ent.adam(0.2),
+        steps=120,
+    ):
+        pass
+    colours, alpha = canvas.planes().detach().split([3, 1], 1)
+    assert alpha[..., :8].mean() > 0.75
+    assert alpha[..., 8:].mean() < 0.25
+    assert colours[:, 0, :, :8].mean() > 0.75
+
+
+def test_a_picture_is_shown_as_it_is_where_opaque_and_else_the_background() -> None:
+    colours = picture(9, 12)
+    planes = torch.cat([colours, torch.zeros(2, 1, 9, 12)], 1)
+    planes[:, 3, :, :5] = 1
+    rng = torch.Generator().manual_seed(4)
+    first, again = ent.OverBackground()(planes, rng), ent.OverBackground()(planes, rng)
+    assert torch.equal(first[..., :5], colours[..., :5])
+    assert (first[..., 5:] - again[..., 5:]).abs().mean() > 0.05
+    assert (first[0, :, :, 5:] - first[1, :, :, 5:]).abs().mean() > 0.05
+    assert 0 < first[..., 5:].min() < first[..., 5:].max() < 1
+    same = ent.OverBackground()(planes, torch.Generator().manual_seed(4))
+    assert torch.equal(first, same)
+    plain = ent.OverBackground(contrast=0)(planes, rng)[..., 5:]
+    assert torch.allclose(plain, plain[..., :1, :1].expand_as(plain))
+
+
+def test_half_transparent_is_half_of_both() -> None:
+    planes = torch.full((1, 4, 5, 7), 0.5)
+    planes[:, :3] = 1.0
+    empty = planes.clone()
+    empty[:, 3] = 0
+    shown, background = (
+        ent.OverBackground()(each, torch.Generator().manual_seed(1)) for each in (planes, empty)
+    )
+    assert torch.allclose(shown, (background + 1) / 2, atol=1e-6)
+
+
+def test_a_climb_over_backgrounds_is_the_same_again() -> None:
+    def climbed(seed: int) -> Tensor:
+        canvas = ent.Transparent(ent.Fourier(9, 12))
+        score = ent.channel("0", 0) - ent.opacity()
+        over = (ent.OverBackground(), *ent.ROBUST)
+        weight = torch.ones(1, 3, 4, 5)
+        for _ in ent.ascend(
+            filter_model(weight), score, canvas, transforms=over, steps=3, seed=seed
+        ):
+            pass
+        return canvas.planes().detach()
+
+    assert torch.equal(climbed(1), climbed(1))
+    assert not torch.equal(climbed(1), climbed(2))
+
+
+def test_transparency_needs_a_background_and_a_background_transparency() -> None:
+    model, unit = filter_model(torch.ones(1, 3, 9, 12)), ent.channel("0", 0)
+    told = r"has 4 channels, but python wants 3; let the transforms begin with OverBackground\(\)"
+    with pytest.raises(ent.EntopticError, match=told):
+        next(ent.ascend(model, unit, ent.Transparent(ent.Fourier(9, 12))))
+    told = "OverBackground wants a picture with transparency, 4 channels; this has 3: climb"
+    with pytest.raises(ent.EntopticError, match=told):
+        next(ent.ascend(model, unit, ent.Fourier(9, 12), transforms=[ent.OverBackground()]))
+
+
+def test_a_transparent_picture_is_saved_with_its_alpha(tmp_path: Path) -> None:
+    planes = ent.Transparent(ent.Fourier.of(picture(9, 12, 1))).planes().detach()
+    file = ent.write(tmp_path / "fish.png", planes[:, :3], alpha=planes[:, 3:])
+    read = ent.read(file)
+    assert read.alpha is not None
+    assert torch.equal(torch.cat([read.image, read.alpha], 1), (planes * 255).round() / 255)
+
+
+def test_a_canvas_in_grey_has_three_equal_channels_and_the_luma_of_its_picture() -> None:
+    colours = picture(5, 7)
+    shown = ent.Grey(ent.Pixels(colours))()
+    luma = 0.299 * colours[:, 0] + 0.587 * colours[:, 1] + 0.114 * colours[:, 2]
+    assert torch.allclose(shown, luma[:, None].expand(-1, 3, -1, -1))
+
+
+def grey_model(weight: Tensor) -> ent.Model:
+    """A filter of one channel, fed 100 to 200 as -1 to 1."""
+    convolution = nn.Conv2d(1, 1, weight.shape[2:], bias=False)
+    convolution.weight.data = weight.clone()
+    how = Preprocess((9, 12), (150,), (50,), scale=255, channels=1)
+    return ent.Model.wrap(nn.Sequential(convolution), preprocess=how)
+
+
+def test_a_network_of_one_channel_is_fed_luma() -> None:
+    model = grey_model(torch.ones(1, 1, 9, 12))
+    image = torch.full((1, 3, 9, 12), 100 / 255)
+    image[:, 1] = 200 / 255
+    acts = model.activations(image, ["0<in>", "input"])
+    luma = 0.413 * 100 + 0.587 * 200
+    fed = acts[ent.Layer("0", "input")]
+    assert torch.allclose(fed, torch.full((1, 1, 9, 12), (luma - 150) / 50), atol=1e-5)
+    assert acts[ent.Layer("input")].shape == (1, 3, 9, 12)
+    plain = torch.full((1, 1, 9, 12), 100 / 255)
+    fed = model.activations(plain, ["0<in>"])[ent.Layer("0", "input")]
+    assert torch.allclose(fed, torch.full((1, 1, 9, 12), -1.0), atol=1e-5)
+
+
+def test_a_filter_of_one_channel_is_drawn_in_grey() -> None:
+    weight = smooth(9, 12)[:, :1] - 0.5
+    canvas = ent.Grey(ent.Pixels(picture(9, 12, 1) / 2 + 0.25))
+    score = 0.1 * ent.channel("0", 0) - ent.l2() * ent.l2() / 10
+    for _ in ent.ascend(grey_model(weight), score, canvas, optimizer=ent.adam(0.02), steps=200):
+        pass
+    shown = canvas().detach()
+    assert torch.equal(shown[:, 0], shown[:, 2])
+    assert correlation(shown, weight.expand_as(shown)) > 0.99
+
+
+@pytest.mark.parametrize(
+    "canvas",
+    [
+        ent.Pixels(torch.full((1, 5, 9, 12), 0.5)),
+        ent.Fourier(9, 12, channels=5, decorrelated=False),
+    ],
+    ids=lambda canvas: type(canvas).__name__,
+)
+def test_a_filter_of_five_channels_is_drawn_with_a_robust_picture(canvas: ent.Canvas) -> None:
+    rng = torch.Generator().manual_seed(4)
+    weight = 0.1 * torch.randn((1, 5, 9, 12), generator=rng)
+    convolution = nn.Conv2d(5, 1, (9, 12), bias=False)
+    convolution.weight.data = weight.clone()
+    model = ent.Model.wrap(nn.Sequential(convolution), preprocess=Preprocess.none((9, 12), 5))
+    score = ent.channel("0", 0) - 0.5 * ent.l2("canvas") * ent.l2("canvas")
+    for _ in ent.ascend(model, score, canvas, optimizer=ent.adam(0.1), steps=200):
+        pass
+    assert correlation(canvas() - 0.5, weight) > 0.99
+    next(ent.ascend(model, score, canvas, transforms=ent.ROBUST))
+
+
+def test_a_canvas_of_the_wrong_number_of_channels_is_refused() -> None:
+    network = nn.Conv2d(5, 1, 1)
+    model = ent.Model.wrap(network, preprocess=Preprocess.none((9, 12), 5))
+    told = "has 3 channels, but python wants 5; take a canvas of so many, such as Pixels"
+    with pytest.raises(ent.EntopticError, match=told):
+        next(ent.ascend(model, ent.mean("output"), ent.Fourier(9, 12)))
+
+
+def test_the_layer_canvas_is_the_picture_before_the_transforms() -> None:
+    canvas = ent.Pixels(picture(9, 12, 1))
+    score = ent.per_image([0.0 * ent.mean("0") + ent.mean("canvas") - ent.mean("input")])
+    model = filter_model(torch.ones(1, 3, 3, 4))
+
+    class Darker:
+        def __call__(self, image: Tensor, rng: torch.Generator) -> Tensor:
+            return torch.cat([image / 2, image / 4])  # two copies of the batch
+
+    step = next(ent.ascend(model, score, canvas, transforms=[Darker()], steps=1))
+    mean = picture(9, 12, 1).mean()
+    assert float(step.scores) == pytest.approx(float(mean * (1 - 3 / 8)), rel=1e-5)
+    alone = next(ent.ascend(model, -ent.l2("canvas"), canvas, transforms=[Darker()], steps=1))
+    assert alone.scores.shape == (1,)
+    wanted = ent.gradient(model, of="mean('input')", at=picture(9, 12, 1))
+    assert torch.equal(ent.gradient(model, of="mean('canvas')", at=picture(9, 12, 1)), wanted)

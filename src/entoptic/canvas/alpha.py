@@ -13,7 +13,7 @@ from entoptic.errors import BadSetting
 from entoptic.types import Image, Planes
 
 # The power by which alpha's waves fall off: with 1, as in natural pictures, it follows their grain.
-_DECAY = 2.0
+_DECAY = 1.5
 
 # Of the coefficients' noise at the start, as in `Fourier`.
 _SD = 0.01

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from entoptic.canvas import Canvas
 from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient
-from entoptic.layers import Layer, LayerInfo
+from entoptic.layers import CANVAS, Layer, LayerInfo
 from entoptic.models import GradientRule, Model, prepare
 from entoptic.objectives import Activations, Objective, Reference
 from entoptic.pictures import Picture, read
 from entoptic.resample import fit_long_side, resize
 from entoptic.steprules import Rule, adam
 from entoptic.transforms import Transform
-from entoptic.types import Image, Scores
+from entoptic.types import Planes, Scores
 
 # Larger guides say no more, and the match of all places with all places grows with their number.
 _LARGEST_GUIDE = 480
@@ -41,7 +41,7 @@ class Step:
 
     index: int
     scores: Scores
-    image: Callable[[], Image]
+    image: Callable[[], Planes]
     octave: int = 0
 
 
@@ -98,16 +98,16 @@ def ascend(
     rng = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
     rule = (optimizer or adam())(parameters)
 
-    def activations(picture: Image, step: int = 0) -> dict[Layer, Tensor]:
+    def activations(picture: Planes, step: int = 0) -> dict[Layer, Tensor]:
         acts = prepared(picture, [each for each in rules if each.holds(step)])
         return model.arranged(acts, (picture.shape[-2], picture.shape[-1]))
 
     def score(step: int) -> Scores:
-        picture = canvas()
-        batch = len(picture)
+        planes = picture = canvas.planes()
         for transform in transforms:
             picture = transform(picture, rng)
-        copies = _copies(activations(picture, step), batch)
+        _check_channels(picture, model)
+        copies = _copies(activations(picture, step), planes)
         scores = [bound(joined(acts, guides)) for acts in copies]
         return scores[0] if len(scores) == 1 else torch.stack(scores).mean(0)
 
@@ -123,10 +123,33 @@ def joined(acts: Mapping[Layer, Tensor], guides: Activations) -> Activations:
     return joined
 
 
-def _copies(acts: Mapping[Layer, Tensor], batch: int) -> list[dict[Layer, Tensor]]:
-    """Activations of each copy of the batch that the transforms have made."""
-    parts = zip(*(torch.split(value, batch) for value in acts.values()), strict=True)
-    return [dict(zip(acts, part, strict=True)) for part in parts]
+def _copies(acts: Mapping[Layer, Tensor], planes: Tensor) -> list[dict[Layer, Tensor]]:
+    """Activations of each copy of the batch that the transforms have made.
+
+    Args:
+        planes: the canvas itself, of which there are no copies.
+    """
+    seen = {layer: value for layer, value in acts.items() if layer != CANVAS}
+    itself = {CANVAS: planes} if CANVAS in acts else {}
+    if not seen:
+        return [itself]
+    parts = zip(*(torch.split(value, len(planes)) for value in seen.values()), strict=True)
+    return [dict(zip(seen, part, strict=True)) | itself for part in parts]
+
+
+def _check_channels(picture: Tensor, model: Model) -> None:
+    """Refuse what the network can't be fed, and say what is missing."""
+    given, wanted = picture.shape[1], model.preprocess.shown
+    if given == wanted or given == model.preprocess.channels:
+        return
+    advice = (
+        "let the transforms begin with OverBackground()"
+        if (given, wanted) == (4, 3)
+        else f"take a canvas of so many, such as Pixels, or Fourier with channels={wanted}"
+    )
+    raise BadSetting(
+        f"the picture has {given} channels, but {model.source} wants {wanted}; {advice}"
+    )
 
 
 def bind(
@@ -178,9 +201,9 @@ def _steps(
         # Left on the device: most rules don't look at it, and need not wait.
         return -total.detach()
 
-    def image() -> Image:
+    def image() -> Planes:
         with torch.no_grad():
-            picture: Image = canvas()
+            picture: Planes = canvas()
             return picture.clone()
 
     for index in range(steps):
@@ -206,6 +229,9 @@ class _Sized:
 
     def label(self, name: int | str) -> int:
         return self.model.label(name)
+
+    def matching(self, pattern: str) -> tuple[int, ...]:
+        return self.model.matching(pattern)
 
     def guide(self, name: str) -> Picture:
         return self.read_guide(name)
@@ -260,12 +286,14 @@ def _still(moved: Tensor) -> str:
 @torch.no_grad()
 def _diagnosis(
     objective: Objective,
-    activations: Callable[[Image], Mapping[Layer, Tensor]],
+    activations: Callable[[Planes], Mapping[Layer, Tensor]],
     guides: Activations,
     canvas: Canvas,
 ) -> str:
     """Which layer of an objective looks wrong for the picture as it is now."""
-    acts = activations(canvas())
+    acts = dict(activations(canvas()))
+    if CANVAS in acts:
+        acts[CANVAS] = canvas.planes()
     for layer, value in sorted(acts.items()):
         if not value.isfinite().all():
             return f"{str(layer)!r} has values that aren't finite"
@@ -277,7 +305,7 @@ def _diagnosis(
 
 @torch.no_grad()
 def guide_activations(
-    objective: Objective, model: Model, like: Image
+    objective: Objective, model: Model, like: Planes
 ) -> Mapping[Layer | Reference, Tensor]:
     """The activations of the guides, each run once, where and how precisely the picture is."""
     found: dict[Layer | Reference, Tensor] = {}

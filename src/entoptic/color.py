@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from entoptic.types import Image
+from entoptic.types import Planes
 
 # A square root of the covariance of colours in ImageNet, one column for each axis without
 # correlation: roughly light against dark, red against blue, and green against purple.
@@ -26,6 +26,10 @@ COVARIANCE = _TO_SRGB @ _TO_SRGB.T
 # Half of an 8-bit level: no level of a photo is changed by being kept this far from 0 and 1, where
 # the sigmoid's inverse is infinite.
 _MARGIN = 0.5 / 256
+
+
+# Of ITU-R BT.601, as Pillow's mode L.
+_LUMA = (0.299, 0.587, 0.114)
 
 
 def to_srgb(values: Tensor) -> Tensor:
@@ -57,11 +61,11 @@ def to_decorrelated(colours: Tensor) -> Tensor:
     return _mixed(colours, "to_decorrelated")
 
 
-def to_image(values: Tensor, *, decorrelated: bool = True) -> Image:
+def to_image(values: Tensor, *, decorrelated: bool = True) -> Planes:
     """A picture in range from numbers of any size, by the sigmoid.
 
     Args:
-        values: (batch, 3, height, width).
+        values: (batch, 3, height, width); with colours that aren't decorrelated, any channels.
         decorrelated: whether the values have natural images' axes, or are red, green and blue.
 
     >>> to_image(torch.zeros(1, 3, 1, 1)).flatten()
@@ -71,7 +75,7 @@ def to_image(values: Tensor, *, decorrelated: bool = True) -> Image:
     return colours.sigmoid()
 
 
-def from_image(image: Image, *, decorrelated: bool = True) -> Tensor:
+def from_image(image: Planes, *, decorrelated: bool = True) -> Tensor:
     """The numbers of which `to_image` makes a picture, to half of an 8-bit level.
 
     >>> (to_image(from_image(torch.zeros(1, 3, 1, 1))) * 255).round().abs().flatten()
@@ -79,6 +83,21 @@ def from_image(image: Image, *, decorrelated: bool = True) -> Tensor:
     """
     colours = image.clamp(_MARGIN, 1 - _MARGIN).logit()
     return to_decorrelated(colours) if decorrelated else colours
+
+
+def luma(image: Tensor) -> Tensor:
+    """The brightness of every pixel, (batch, 1, height, width); what is grey stays as it is.
+
+    Args:
+        image: (batch, 3 or 1, height, width), sRGB in [0, 1].
+
+    >>> luma(torch.tensor([1.0, 0, 0]).reshape(1, 3, 1, 1)).flatten()
+    tensor([0.2990])
+    """
+    if image.shape[1] == 1:
+        return image
+    red, green, blue = (weight * image[:, i : i + 1] for i, weight in enumerate(_LUMA))
+    return red + green + blue
 
 
 def _mixed(values: Tensor, way: str) -> Tensor:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from entoptic.errors import BadSetting
 
@@ -110,11 +111,40 @@ def paired(phases: Tensor, width: int) -> Tensor:
     return result
 
 
+def tapered(values: Tensor) -> Tensor:
+    """A picture without its mean that fades towards the edges; noise keeps its waves' sizes.
+
+    To the transform a picture is repeated without end, and where its edges don't meet there are
+    jumps: a cross of waves along the axes that isn't in the picture. A frame does the same.
+
+    Args:
+        values: (..., height, width).
+
+    Returns:
+        (..., height, width).
+
+    Source: the Hann window, a squared sine; Harris, "On the use of windows for harmonic analysis
+    with the discrete Fourier transform", 1978.
+
+    >>> tapered(torch.eye(2))
+    tensor([[ 0.5000, -0.5000],
+            [-0.5000,  0.5000]])
+    """
+    values = values - values.mean((-2, -1), keepdim=True)
+    for axis in (-1, -2):
+        side = values.shape[axis]
+        window = (math.pi * (torch.arange(side, dtype=torch.float64) + 0.5) / side).sin().square()
+        window = window / window.square().mean().sqrt()
+        values = values * window.to(values).reshape(-1, *[1] * (-1 - axis))
+    return values
+
+
 def magnitude_resized(magnitude: Tensor, height: int, width: int) -> Tensor:
-    """Sizes of waves, read off for a picture of another size at the same cycles per pixel.
+    """Sizes of waves, for a picture of another size at the same cycles per pixel.
 
     What is interpolated is the magnitude times the frequency, which is nearly constant in natural
-    images; so the slowest waves of a larger picture follow 1 / frequency.
+    images; so the slowest waves of a larger picture follow 1 / frequency. For a smaller picture it
+    is averaged over all waves that fall together.
 
     Args:
         magnitude: (channels, rows, columns), as `to_spectrum` lays it out for some size.
@@ -128,23 +158,29 @@ def magnitude_resized(magnitude: Tensor, height: int, width: int) -> Tensor:
     tensor(True)
     """
     rows, columns = magnitude.shape[-2:]
-    wanted = height, width // 2 + 1
-    if (rows, columns) == wanted:
+    if (rows, columns) == (height, width // 2 + 1):
         return magnitude
-    flat = magnitude * frequencies(rows, 2 * (columns - 1) or 1).to(magnitude)
+    across = 2 * (columns - 1) or 1
+    flat = magnitude.double() * frequencies(rows, across)
     # The mean has no frequency; its place is taken by its neighbours.
     flat[..., 0, 0] = flat[..., 1 % rows, 0]
-    # Rows from the most negative frequency to the most positive, the first repeated at the end.
-    shifted = torch.cat([flat.roll(rows // 2, -2), flat.roll(rows // 2, -2)[..., :1, :]], -2)
-    down = torch.fft.fftfreq(height, dtype=magnitude.dtype) * rows + rows // 2
-    across = torch.fft.rfftfreq(width, dtype=magnitude.dtype) * 2 * (columns - 1)
-    places = torch.meshgrid(
-        down / rows * 2 - 1, across / max(columns - 1, 1) * 2 - 1, indexing="ij"
-    )
-    # grid_sample wants (column, row).
-    grid = torch.stack(places[::-1], -1).to(magnitude)
-    read = functional.grid_sample(
-        shifted[None], grid[None], mode="bilinear", padding_mode="border", align_corners=True
-    )[0]
+    # Both halves: waves to the left are those to the right, upside down.
+    left = flat[..., 1 : across - columns + 1].flip(-1, -2).roll(1, -2)
+    read = _weights(rows, height) @ torch.cat([flat, left], -1)
+    read = read @ _weights(across, width)[: width // 2 + 1].T
     slowest = 1 / max(height, width)
-    return read / frequencies(height, width).clamp(min=slowest).to(magnitude)
+    return (read / frequencies(height, width).clamp(min=slowest)).to(magnitude)
+
+
+def _weights(before: int, after: int) -> Tensor:
+    """How much each frequency of one size counts for each of another, (after, before).
+
+    A triangle around each, as wide as the coarser of the two spacings; frequencies go in a circle.
+    """
+    apart = torch.fft.fftfreq(after, dtype=torch.float64)[:, None] - torch.fft.fftfreq(
+        before, dtype=torch.float64
+    )
+    apart = (apart - apart.round()).abs()
+    weights = (1 - apart * min(before, after)).clamp(min=0)
+    shares: Tensor = weights / weights.sum(1, keepdim=True)
+    return shares

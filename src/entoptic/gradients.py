@@ -74,13 +74,21 @@ def jacobian(
 
     Returns:
         Shaped like `of`'s value followed by `wrt`'s value, without its batch: entry
-        [image, ..., :] is the derivative of one number of that image.
+        [image, ..., :] is the derivative of one number of that image by `wrt` of that image. How
+        images act on each other's scores, as under `diversity`, isn't in it.
 
     Raises:
-        BadSetting: it would have more than 134 million entries.
+        BadSetting: it would have more than 134 million entries; or the batch isn't the first axis
+            of both.
         NoPath and others: as `gradient`.
     """
     value, start = _values(model, of, wrt, at)
+    if not len(value) == len(start) == len(at):
+        raise BadSetting(
+            f"{str(of)!r} is {tuple(value.shape)} and {str(wrt)!r} {tuple(start.shape)} for "
+            f"{len(at)} images; a Jacobian wants the images along the first axis: "
+            "take one image at a time, or other layers"
+        )
     batch, rows, columns = value.shape[0], value[0].numel(), start[0].numel()
     if batch * rows * columns > _LARGEST_JACOBIAN:
         raise BadSetting(
@@ -89,14 +97,17 @@ def jacobian(
         )
     result = start.new_empty((batch, rows, columns))
     flat = value.reshape(batch, rows)
+    # A network's images don't mix, and go all at once. An objective may compare them.
+    mixed = isinstance(_target(model, of), Objective)
+    apart = [slice(i, i + 1) for i in range(batch)] if mixed else [slice(batch)]
     for row in range(rows):
-        # All images at once: they don't mix.
-        (found,) = torch.autograd.grad(
-            flat[:, row].sum(), start, allow_unused=True, retain_graph=True
-        )
-        if found is None:
-            raise _no_path(of, wrt)
-        result[:, row] = found.reshape(batch, columns)
+        for images in apart:
+            (found,) = torch.autograd.grad(
+                flat[images, row].sum(), start, allow_unused=True, retain_graph=True
+            )
+            if found is None:
+                raise _no_path(of, wrt)
+            result[images, row] = found[images].reshape(-1, columns)
     return result.reshape(*value.shape, *start.shape[1:]).detach()
 
 

@@ -60,6 +60,10 @@ class Layer:
 INPUT = Layer("input")
 """The picture itself, sRGB in [0, 1], as the network is shown it."""
 
+CANVAS = Layer("canvas")
+"""The picture as the canvas holds it, before any transform; with its transparency as a fourth
+channel, if it has any. Where there is no canvas it is the picture itself."""
+
 LOGITS = Layer("logits")
 """The scores of the classes before any softmax; each Model says which of its layers that is."""
 

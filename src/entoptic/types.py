@@ -14,12 +14,15 @@ from torch import Tensor
 
 if TYPE_CHECKING or find_spec("jaxtyping") is None:
     Image: TypeAlias = Tensor
+    Planes: TypeAlias = Tensor
     Scores: TypeAlias = Tensor
     Alpha: TypeAlias = Tensor
 else:
     from jaxtyping import Float
 
     Image = Float[Tensor, "batch 3 height width"]
+    # What networks may be fed that want no pictures, or a picture with its transparency.
+    Planes = Float[Tensor, "batch channels height width"]
     Scores = Float[Tensor, " batch"]
     Alpha = Float[Tensor, "batch 1 height width"]
 

@@ -25,6 +25,10 @@ MAKERS: dict[str, Callable[[int, int, int, int], ent.Canvas]] = {
     "maco": lambda h, w, n, seed: ent.MaCo(h, w, batch=n, seed=seed),
     "cppn": lambda h, w, n, seed: ent.CPPN(h, w, batch=n, seed=seed),
     "shared": lambda h, w, n, seed: ent.Shared(h, w, batch=n, seed=seed),
+    "transparent": lambda h, w, n, seed: ent.Transparent(
+        ent.Fourier(h, w, batch=n, seed=seed), seed=seed
+    ),
+    "grey": lambda h, w, n, seed: ent.Grey(ent.Fourier(h, w, batch=n, seed=seed)),
     "masked": lambda h, w, n, seed: ent.Masked(
         ent.Fourier(h, w, batch=n, seed=seed),
         torch.linspace(0, 1, h * w).reshape(1, 1, h, w),
@@ -33,7 +37,7 @@ MAKERS: dict[str, Callable[[int, int, int, int], ent.Canvas]] = {
 }
 EVERY = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 # What begins as a photo.
-STARTS = pytest.mark.parametrize("kind", [ent.Fourier, ent.Laplacian, ent.MaCo])
+STARTS = pytest.mark.parametrize("kind", [ent.Fourier, ent.Laplacian, ent.MaCo, ent.Shared])
 
 
 def picture(height: int, width: int, batch: int = 2) -> Tensor:
@@ -298,15 +302,60 @@ def test_maco_follows_1_over_frequency_with_the_contrast_asked_for() -> None:
     assert values.square().mean().sqrt() == pytest.approx(2.0, rel=1e-5)
 
 
-def test_the_spectrum_of_a_wave_is_one_number() -> None:
+def test_the_spectrum_of_a_wave_is_one_peak() -> None:
     wave = torch.cos(2 * math.pi * (2 * torch.arange(8)[:, None] / 8 + torch.arange(12) / 12))
     image = color.to_image(torch.stack([wave, 0 * wave, 3 * wave])[None].double())
     spectrum = ent.spectrum_of(image.float())
     # A cosine of amplitude 1 has two waves of half of it; the transform's scale is sqrt(8 * 12).
-    expected = torch.zeros(3, 8, 7)
-    expected[0, 2, 1], expected[2, 2, 1] = math.sqrt(96) / 2, 3 * math.sqrt(96) / 2
-    assert torch.allclose(spectrum, expected, atol=1e-3)
+    # The window makes three of one along each axis: 1/4, 1/2, 1/4, divided by sqrt(3/8).
+    peak = (1 / 2 / math.sqrt(3 / 8)) ** 2 * math.sqrt(96) / 2
+    assert float(spectrum[0, 2, 1]) == pytest.approx(peak, rel=1e-4)
+    assert float(spectrum[0, 3, 1]) == pytest.approx(peak / 2, rel=1e-4)
+    assert float(spectrum[0, 2, 2]) == pytest.approx(peak / 2, rel=1e-4)
+    assert torch.allclose(spectrum[2], 3 * spectrum[0], atol=1e-3)
+    assert spectrum[1].max() < 1e-3
+    assert spectrum[:, :, 3:].max() < 1e-3
     assert torch.equal(ent.MaCo(8, 12, spectrum=spectrum).magnitude[0], spectrum)
+
+
+def test_a_picture_whose_edges_do_not_meet_has_no_cross_in_its_spectrum() -> None:
+    # A slope from edge to edge: repeated, it jumps there, and a jump has waves of every frequency.
+    image = smooth(32, 48)
+    spectrum = ent.spectrum_of(image)[0]
+    jumps = fourier.to_spectrum(color.from_image(image))[0, 0].abs()
+    assert spectrum[8:16, 0].max() < 0.1 * jumps[8:16, 0].min()
+    assert spectrum[0, 8:].max() < 0.1 * jumps[0, 8:].min()
+
+
+def test_a_frame_draws_no_stripes() -> None:
+    rng = torch.Generator().manual_seed(5)
+    image = 0.25 + 0.5 * torch.rand((20, 3, 48, 64), generator=rng)
+    framed = image.clone()
+    framed[:, :, :1] = framed[:, :, :, -1:] = 0
+    plain, spectrum = (ent.spectrum_of(each)[0] for each in (image, framed))
+    for along in ((slice(8, 40), 0), (0, slice(8, None))):  # where its waves would stand
+        ratio = spectrum[along].mean() / plain[along].mean()
+        assert float(ratio) == pytest.approx(1, abs=0.15)
+        raw = fourier.to_spectrum(color.from_image(framed)).abs().mean(0)[0][along].mean()
+        assert raw > 2 * spectrum[along].mean()
+
+
+def test_noise_keeps_the_sizes_of_its_waves_when_tapered() -> None:
+    rng = torch.Generator().manual_seed(5)
+    noise = torch.randn((400, 12, 7), generator=rng)
+    power = fourier.to_spectrum(fourier.tapered(noise)).abs().square().mean(0)
+    assert torch.allclose(power[3:], torch.ones(9, 4), atol=0.35)
+    assert float(power[3:].mean()) == pytest.approx(1, abs=0.05)
+
+
+def test_a_narrow_line_in_a_spectrum_is_averaged_when_it_shrinks() -> None:
+    spectrum = torch.zeros(1, 64, 33)
+    spectrum[0, :, 8] = 1.0  # one column: 1 / 8 of the frequencies
+    flat = fourier.magnitude_resized(spectrum, 16, 16)[0]
+    # A column of the smaller spectrum is 4 of the larger, which weigh as a triangle: 1/4 in its
+    # middle; what lies beside, at 1 / 8 of a cycle per pixel, counts as its frequencies do.
+    assert float(flat[8, 2]) == pytest.approx(1 / 4, rel=0.05)
+    assert not flat[:, [0, 1, 3, 4]].any()
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (45, 31), (32, 48), (128, 128)])
@@ -386,6 +435,8 @@ def test_what_is_shared_changes_in_all_pictures_under_every_step_rule(rule: Rule
         (lambda: ent.MaCo(5, 5, spectrum=torch.zeros(3, 5, 3)), "not zero everywhere"),
         (lambda: ent.MaCo(5, 5, spectrum=-torch.ones(3, 5, 3)), "not negative"),
         (lambda: ent.MaCo(0, 5), "0 x 5"),
+        (lambda: ent.Fourier(5, 5, channels=4), "only 3 channels are colours, not 4"),
+        (lambda: ent.Transparent(ent.Fourier(5, 5), opacity=1), "opacity is 1; it must be above 0"),
         (lambda: ent.CPPN(5, 5, layers=0), "0 layers"),
         (lambda: ent.CPPN(5, 0), "5 x 0"),
         (lambda: ent.CPPN(5, 5, width_units=0), "empty"),
@@ -413,3 +464,198 @@ def test_a_mask_or_background_that_does_not_fit_is_refused() -> None:
         ent.Masked(canvas, torch.zeros(1, 1, 4, 6), torch.zeros(2, 3, 4, 6))
     with pytest.raises(ent.EntopticError, match="from 0 to 2"):
         ent.Masked(canvas, torch.tensor([0.0, 2.0]).repeat(12).reshape(1, 1, 4, 6), background)
+
+
+def test_a_transparent_canvas_starts_half_opaque_with_the_colours_it_was_given() -> None:
+    colours = picture(12, 7)
+    canvas = ent.Transparent(ent.Fourier.of(colours), seed=3)
+    planes = canvas.planes().detach()
+    assert planes.shape == (2, 4, 12, 7)
+    assert (planes[:, :3] - colours).abs().max() < 1 / 255
+    alpha = planes[:, 3:]
+    assert (alpha - 0.5).abs().max() < 0.1
+    assert not torch.equal(alpha[0], alpha[1])
+    # What any other part of entoptic sees of it is the picture on white.
+    assert torch.allclose(canvas(), alpha * planes[:, :3] + 1 - alpha)
+    faint = ent.Transparent(ent.Fourier.of(colours), opacity=0.05)
+    assert float(faint.alpha().detach().mean()) == pytest.approx(0.05, abs=0.01)
+
+
+def test_a_transparent_canvas_keeps_both_when_resized() -> None:
+    canvas = ent.Transparent(ent.Fourier.of(smooth(24, 31)))
+    with torch.no_grad():
+        canvas.alpha = ent.Fourier.of(smooth(24, 31)[:, 2:], decorrelated=False)
+    for height, width in [(48, 62), (37, 29), (12, 15)]:
+        wanted = smooth(height, width)
+        shown = canvas.resized(height, width).planes()
+        assert (shown - torch.cat([wanted, wanted[:, 2:]], 1)).abs().max() < 0.02
+
+
+def test_what_does_not_matter_becomes_transparent() -> None:
+    # The network sees only how red the left half is; the right half costs opacity for nothing.
+    weight = torch.zeros(1, 3, 12, 16)
+    weight[:, 0, :, :8] = 1 / 96
+    red = torch.tensor([0.9, 0.5, 0.5])[:, None, None].expand(1, 3, 12, 16)
+    canvas = ent.Transparent(ent.Fourier.of(red))
+    # A background is half red at the mean: the left half in red gains 0.5, and costs half of 0.25.
+    score = ent.channel("0", 0) - 0.25 * ent.opacity()
+    for _ in ent.ascend(
+        filter_model(weight),
+        score,
+        canvas,
+        transforms=[ent.OverBackground()],
+        optimizer=ent.adam(0.05),
+        steps=150,
+    ):
+        pass
+    alpha = canvas.alpha().detach()
+    assert alpha[..., :8].mean() > 0.75
+    assert alpha[..., 8:].mean() < 0.25
+
+
+def test_a_picture_is_shown_as_it_is_where_opaque_and_else_the_background() -> None:
+    colours = picture(9, 12)
+    planes = torch.cat([colours, torch.zeros(2, 1, 9, 12)], 1)
+    planes[:, 3, :, :5] = 1
+    rng = torch.Generator().manual_seed(4)
+    first, again = ent.OverBackground()(planes, rng), ent.OverBackground()(planes, rng)
+    assert torch.equal(first[..., :5], colours[..., :5])
+    assert (first[..., 5:] - again[..., 5:]).abs().mean() > 0.05
+    assert (first[0, :, :, 5:] - first[1, :, :, 5:]).abs().mean() > 0.05
+    assert 0 < first[..., 5:].min() < first[..., 5:].max() < 1
+    same = ent.OverBackground()(planes, torch.Generator().manual_seed(4))
+    assert torch.equal(first, same)
+    plain = ent.OverBackground(contrast=0)(planes, rng)[..., 5:]
+    assert torch.allclose(plain, plain[..., :1, :1].expand_as(plain))
+
+
+def test_half_transparent_is_half_of_both() -> None:
+    planes = torch.full((1, 4, 5, 7), 0.5)
+    planes[:, :3] = 1.0
+    empty = planes.clone()
+    empty[:, 3] = 0
+    shown, background = (
+        ent.OverBackground()(each, torch.Generator().manual_seed(1)) for each in (planes, empty)
+    )
+    assert torch.allclose(shown, (background + 1) / 2, atol=1e-6)
+
+
+def test_a_climb_over_backgrounds_is_the_same_again() -> None:
+    def climbed(seed: int) -> Tensor:
+        canvas = ent.Transparent(ent.Fourier(9, 12))
+        score = ent.channel("0", 0) - ent.opacity()
+        over = (ent.OverBackground(), *ent.ROBUST)
+        weight = torch.ones(1, 3, 4, 5)
+        for _ in ent.ascend(
+            filter_model(weight), score, canvas, transforms=over, steps=3, seed=seed
+        ):
+            pass
+        return canvas.planes().detach()
+
+    assert torch.equal(climbed(1), climbed(1))
+    assert not torch.equal(climbed(1), climbed(2))
+
+
+def test_transparency_needs_a_background_and_a_background_transparency() -> None:
+    model, unit = filter_model(torch.ones(1, 3, 9, 12)), ent.channel("0", 0)
+    told = r"has 4 channels, but python wants 3; let the transforms begin with OverBackground\(\)"
+    with pytest.raises(ent.EntopticError, match=told):
+        next(ent.ascend(model, unit, ent.Transparent(ent.Fourier(9, 12))))
+    told = "OverBackground wants a picture with transparency, 4 channels; this has 3: climb"
+    with pytest.raises(ent.EntopticError, match=told):
+        next(ent.ascend(model, unit, ent.Fourier(9, 12), transforms=[ent.OverBackground()]))
+
+
+def test_a_transparent_picture_is_saved_with_its_alpha(tmp_path: Path) -> None:
+    planes = ent.Transparent(ent.Fourier.of(picture(9, 12, 1))).planes().detach()
+    file = ent.write(tmp_path / "fish.png", planes[:, :3], alpha=planes[:, 3:])
+    read = ent.read(file)
+    assert read.alpha is not None
+    assert torch.equal(torch.cat([read.image, read.alpha], 1), (planes * 255).round() / 255)
+
+
+def test_a_canvas_in_grey_has_three_equal_channels_and_the_luma_of_its_picture() -> None:
+    colours = picture(5, 7)
+    shown = ent.Grey(ent.Pixels(colours))()
+    luma = 0.299 * colours[:, 0] + 0.587 * colours[:, 1] + 0.114 * colours[:, 2]
+    assert torch.allclose(shown, luma[:, None].expand(-1, 3, -1, -1))
+
+
+def grey_model(weight: Tensor) -> ent.Model:
+    """A filter of one channel, fed 100 to 200 as -1 to 1."""
+    convolution = nn.Conv2d(1, 1, weight.shape[2:], bias=False)
+    convolution.weight.data = weight.clone()
+    how = Preprocess((9, 12), (150,), (50,), scale=255, channels=1)
+    return ent.Model.wrap(nn.Sequential(convolution), preprocess=how)
+
+
+def test_a_network_of_one_channel_is_fed_luma() -> None:
+    model = grey_model(torch.ones(1, 1, 9, 12))
+    image = torch.full((1, 3, 9, 12), 100 / 255)
+    image[:, 1] = 200 / 255
+    acts = model.activations(image, ["0<in>", "input"])
+    luma = 0.413 * 100 + 0.587 * 200
+    fed = acts[ent.Layer("0", "input")]
+    assert torch.allclose(fed, torch.full((1, 1, 9, 12), (luma - 150) / 50), atol=1e-5)
+    assert acts[ent.Layer("input")].shape == (1, 3, 9, 12)
+    plain = torch.full((1, 1, 9, 12), 100 / 255)
+    fed = model.activations(plain, ["0<in>"])[ent.Layer("0", "input")]
+    assert torch.allclose(fed, torch.full((1, 1, 9, 12), -1.0), atol=1e-5)
+
+
+def test_a_filter_of_one_channel_is_drawn_in_grey() -> None:
+    weight = smooth(9, 12)[:, :1] - 0.5
+    canvas = ent.Grey(ent.Pixels(picture(9, 12, 1) / 2 + 0.25))
+    score = 0.1 * ent.channel("0", 0) - ent.l2() * ent.l2() / 10
+    for _ in ent.ascend(grey_model(weight), score, canvas, optimizer=ent.adam(0.02), steps=200):
+        pass
+    shown = canvas().detach()
+    assert torch.equal(shown[:, 0], shown[:, 2])
+    assert correlation(shown, weight.expand_as(shown)) > 0.99
+
+
+@pytest.mark.parametrize(
+    "canvas",
+    [
+        ent.Pixels(torch.full((1, 5, 9, 12), 0.5)),
+        ent.Fourier(9, 12, channels=5, decorrelated=False),
+    ],
+    ids=lambda canvas: type(canvas).__name__,
+)
+def test_a_filter_of_five_channels_is_drawn_with_a_robust_picture(canvas: ent.Canvas) -> None:
+    rng = torch.Generator().manual_seed(4)
+    weight = 0.1 * torch.randn((1, 5, 9, 12), generator=rng)
+    convolution = nn.Conv2d(5, 1, (9, 12), bias=False)
+    convolution.weight.data = weight.clone()
+    model = ent.Model.wrap(nn.Sequential(convolution), preprocess=Preprocess.none((9, 12), 5))
+    score = ent.channel("0", 0) - 0.5 * ent.l2("canvas") * ent.l2("canvas")
+    for _ in ent.ascend(model, score, canvas, optimizer=ent.adam(0.1), steps=200):
+        pass
+    assert correlation(canvas() - 0.5, weight) > 0.99
+    next(ent.ascend(model, score, canvas, transforms=ent.ROBUST))
+
+
+def test_a_canvas_of_the_wrong_number_of_channels_is_refused() -> None:
+    network = nn.Conv2d(5, 1, 1)
+    model = ent.Model.wrap(network, preprocess=Preprocess.none((9, 12), 5))
+    told = "has 3 channels, but python wants 5; take a canvas of so many, such as Pixels"
+    with pytest.raises(ent.EntopticError, match=told):
+        next(ent.ascend(model, ent.mean("output"), ent.Fourier(9, 12)))
+
+
+def test_the_layer_canvas_is_the_picture_before_the_transforms() -> None:
+    canvas = ent.Pixels(picture(9, 12, 1))
+    score = ent.per_image([0.0 * ent.mean("0") + ent.mean("canvas") - ent.mean("input")])
+    model = filter_model(torch.ones(1, 3, 3, 4))
+
+    class Darker:
+        def __call__(self, image: Tensor, rng: torch.Generator) -> Tensor:
+            return torch.cat([image / 2, image / 4])  # two copies of the batch
+
+    step = next(ent.ascend(model, score, canvas, transforms=[Darker()], steps=1))
+    mean = picture(9, 12, 1).mean()
+    assert float(step.scores) == pytest.approx(float(mean * (1 - 3 / 8)), rel=1e-5)
+    alone = next(ent.ascend(model, -ent.l2("canvas"), canvas, transforms=[Darker()], steps=1))
+    assert alone.scores.shape == (1,)
+    wanted = ent.gradient(model, of="mean('input')", at=picture(9, 12, 1))
+    assert torch.equal(ent.gradient(model, of="mean('canvas')", at=picture(9, 12, 1)), wanted)

@@ -10,6 +10,7 @@ from torch import nn
 
 import entoptic as ent
 from entoptic.ascent import bind
+from entoptic.layers import CANVAS
 from entoptic.models import Preprocess, prepare
 from entoptic.objectives import Reference, vocabulary
 
@@ -35,6 +36,10 @@ GUIDE = ent.Picture.of(
     torch.rand((1, 3, 7, 8), generator=torch.Generator().manual_seed(4)).double()
 )
 
+# For layer 2: 4 channels, 3 rows of its 3, 8 columns of its 10.
+BLOCK = torch.randn((4, 3, 8), generator=torch.Generator().manual_seed(2))
+SQUARE = torch.randn((4, 4), generator=torch.Generator().manual_seed(5))
+
 OBJECTIVES = {
     "energy": ent.energy("1"),
     "mean": ent.mean("2"),
@@ -48,7 +53,13 @@ OBJECTIVES = {
     "neuron": ent.neuron("0", 4, 2, 9),
     "neuron_weights": ent.neuron_weights("2", (0.5, -2, 0, 1), 1, 3),
     "neuron_direction": ent.neuron_direction("2", (0.5, -0.2, 1, 1), 1, None, 2),
+    "tensor_direction": ent.tensor_direction("2", BLOCK, 1.5),
+    "tensor_direction by the dot product": ent.tensor_direction("2", BLOCK),
+    "angled_direction": ent.angled_direction("2", (0.5, -0.2, 1, 1), SQUARE),
+    "angled_neuron_direction": ent.angled_neuron_direction("2", (1, 0.5, 1, 1), SQUARE, 1, None, 2),
+    "cell": ent.cell("2", 1, 3),
     "logit": ent.logit("dog"),
+    "logits": ent.logits(("dog", 0)),
     "match": ent.match("1", GUIDE),
     "caricature": ent.caricature("1", GUIDE, 2),
     "inversion": ent.inversion("2", GUIDE),
@@ -56,6 +67,7 @@ OBJECTIVES = {
     "input_diff": ent.input_diff(GUIDE),
     "total_variation": ent.total_variation(),
     "blurriness": ent.blurriness("input", 1.5),
+    "boundary_complexity": ent.boundary_complexity("canvas", 2, 0.4),
     "l1": ent.l1("0", 0.1),
     "l2": ent.l2("1", 0.2),
     "linf": ent.linf("2", 0.3),
@@ -70,8 +82,12 @@ OBJECTIVES = {
 }
 
 
+# Words about transparency, which no picture that a network sees has.
+OF_ALPHA = {"opacity": ent.opacity(), "alpha_blurriness": ent.alpha_blurriness(sigma=1.5)}
+
+
 def test_every_word_of_the_vocabulary_is_checked() -> None:
-    assert set(vocabulary) - {"loudest"} <= set(OBJECTIVES)
+    assert set(vocabulary) - {"loudest"} <= {*OBJECTIVES, *OF_ALPHA}
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -100,6 +116,13 @@ def test_the_gradient_equals_finite_differences(name: str) -> None:
         numeric = float((ahead - behind).sum()) / (2 * step)
         exact = float((gradient * direction).sum())
         assert exact == pytest.approx(numeric, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", OF_ALPHA)
+def test_the_gradient_by_transparency_equals_finite_differences(name: str) -> None:
+    rng = torch.Generator().manual_seed(9)
+    planes = torch.rand((2, 4, 5, 6), generator=rng, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda given: OF_ALPHA[name]({CANVAS: given}), planes)
 
 
 def test_a_picture_on_disk_guides_as_the_same_picture_in_memory(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings, strategies as st
 from torch import Tensor, nn
 
 import entoptic as ent
+from entoptic.ascent import bind
 from entoptic.errors import BadSetting, NoPath
 from entoptic.models import Preprocess
 
@@ -92,6 +93,49 @@ def test_the_gradient_by_the_picture_is_that_by_the_networks_input_times_the_sca
     by_input = ent.gradient(model, of="0", wrt="output<in>", at=image)
     std = torch.tensor([1.0, 2, 4]).reshape(1, 3, 1, 1)
     torch.testing.assert_close(by_picture, (by_input * 255 / std).flip(1))
+
+
+@pytest.mark.parametrize("objective", [ent.alignment("0"), ent.diversity("0")])
+def test_the_jacobian_of_each_image_s_score_is_by_that_image_alone(
+    objective: ent.Objective,
+) -> None:
+    torch.manual_seed(2)
+    model = ent.Model.wrap(nn.Conv2d(3, 2, 2).double(), preprocess=PLAIN)
+    objective = ent.parse(repr(objective).replace("'0'", "'output'"))
+    image = torch.rand((3, 3, 3, 4), dtype=torch.float64)
+    found = ent.jacobian(model, of=objective, at=image)
+    assert found.shape == (3, 3, 3, 4)
+    bound = bind(objective, model, (3, 4))
+    for number in range(3):
+
+        def own(pixels: Tensor, number: int = number) -> Tensor:
+            together = torch.cat([image[:number], pixels[None], image[number + 1 :]])
+            acts = model.activations(together, ["output"])
+            return bound(model.arranged(acts, (3, 4)))[number]
+
+        step = 1e-6
+        for place in [(0, 0, 0), (2, 1, 3), (1, 2, 2)]:
+            ahead, behind = image[number].clone(), image[number].clone()
+            ahead[place] += step
+            behind[place] -= step
+            numeric = (own(ahead) - own(behind)) / (2 * step)
+            assert float(found[number][place]) == pytest.approx(float(numeric), rel=1e-4, abs=1e-9)
+
+
+def test_a_jacobian_of_what_has_no_images_first_is_refused() -> None:
+    class Tokens(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Conv2d(3, 2, 2)
+            self.row = nn.Identity()
+
+        def forward(self, image: Tensor) -> Tensor:
+            return self.row(self.first(image).flatten(2).movedim(2, 0))
+
+    model = ent.Model.wrap(Tokens(), preprocess=PLAIN)
+    told = r"'row' is \(6, 2, 2\) and 'input' \(2, 3, 3, 4\) for 2 images; .* one image at a time"
+    with pytest.raises(BadSetting, match=told):
+        ent.jacobian(model, of="row", at=torch.rand(2, 3, 3, 4))
 
 
 def test_the_jacobian_of_a_linear_network_is_its_matrix() -> None:

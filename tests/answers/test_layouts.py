@@ -119,6 +119,37 @@ def test_a_direction_is_the_same_in_every_order_of_axes(
         assert score(neuron, model, image) == pytest.approx(at_place)
 
 
+TENSOR = torch.randn((CHANNELS, 2, 3), generator=torch.Generator().manual_seed(6))
+WHITENING = torch.randn((CHANNELS, CHANNELS), generator=torch.Generator().manual_seed(7))
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        ent.energy,
+        ent.positive,
+        lambda layer: ent.channels(layer, "1-3"),
+        lambda layer: ent.channel_weights(layer, DIRECTION),
+        lambda layer: ent.logit(2, layer),
+        lambda layer: ent.logits((2, 0), layer),
+        lambda layer: ent.angled_direction(layer, DIRECTION, WHITENING),
+        lambda layer: ent.cell(layer, 1, 2),
+        lambda layer: ent.neuron_weights(layer, DIRECTION, 1, 2),
+        lambda layer: ent.tensor_direction(layer, TENSOR, 1),
+        lambda layer: ent.angled_neuron_direction(layer, DIRECTION, WHITENING, 1, 2),
+        ent.total_variation,
+        lambda layer: ent.boundary_complexity(layer, 1),
+    ],
+)
+@pytest.mark.parametrize("layer", ["tokens", "across", "last"])
+def test_every_word_is_the_same_in_every_order_of_axes(
+    layer: str, word: Callable[[str], ent.Objective], model: Model, image: Tensor
+) -> None:
+    expected = score(word("cut"), model, image)
+    assert expected.abs().min() > 0
+    assert score(word(layer), model, image) == pytest.approx(expected, rel=1e-4)
+
+
 @pytest.mark.parametrize("layer", ["tokens", "across", "last", "windows"])
 def test_diversity_is_the_same_in_every_order_of_axes(
     layer: str, model: Model, image: Tensor

@@ -44,10 +44,18 @@ def test_a_group_prints_as_what_makes_it_again(text: str) -> None:
     assert ent.parse(text.replace("(3", "[3").replace("))", "])")) == ent.parse(text)
 
 
-@pytest.mark.parametrize("group", [[], 3, "12", [1, 1], [0, -1], [1.0], [True]])
+@pytest.mark.parametrize(
+    "group",
+    [[], 3, "", "1,,2", "5-3", "1,1", "-1", "0-1048576", "x", [1, 1], [0, -1], [1.0], [True]],
+)
 def test_what_is_no_group_is_refused(group: object) -> None:
     with pytest.raises(BadExpression, match="channels wants different channel numbers"):
         ent.channels("a", group)
+
+
+def test_a_group_may_be_given_as_ranges() -> None:
+    assert ent.channels("a", "3-5, 12,0") == ent.channels("a", (3, 4, 5, 12, 0))
+    assert repr(ent.parse("channels('a', '2-3')")) == "channels('a', (2, 3))"
 
 
 def test_a_channel_that_the_layer_lacks_is_named() -> None:

@@ -42,6 +42,10 @@ SCORES = {
     "neuron in a column": (ent.neuron("a", 0, column=0), [3, 15]),
     "logit": (ent.logit(1), [7, -1]),
     "logit of maps": (ent.logit(0, "a"), [2.5, 14.5]),
+    "logits": (ent.logits((2, 1)), [4.5, 1.5]),
+    "logits of maps": (ent.logits((0, 1), "a"), [5.5, 17.5]),
+    "cell in the middle": (ent.cell("a"), [(4**2 + 10**2) / 2, (16**2 + 22**2) / 2]),
+    "cell at a place": (ent.cell("a", 0, 2), [(2**2 + 8**2) / 2, (14**2 + 20**2) / 2]),
     # (x, y) at each place; its best match is the larger of x and y - 2x.
     "match": (ent.match("a", GUIDE), [(6 + 5 + 4 + 3 + 4 + 5) / 6, 14.5]),
     "match of features": (ent.match("flat", GUIDE), [-1, 4.5]),

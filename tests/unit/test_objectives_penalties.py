@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import entoptic as ent
-from entoptic.errors import BadExpression
-from entoptic.layers import INPUT, Layer
+from entoptic.errors import BadExpression, BadSetting
+from entoptic.layers import CANVAS, INPUT, Layer
 
 FLAT = Layer("flat")
 ACTS = {FLAT: torch.tensor([[1.0, -3.0], [2.0, 0.5]]), INPUT: torch.full((2, 3, 2, 3), 0.75)}
@@ -39,6 +39,50 @@ def test_blurriness_is_what_a_gaussian_takes_from_a_line() -> None:
     centre, *sides = (weight / whole for weight in weights)
     taken = ((1 - centre) ** 2 + 2 * sum(side**2 for side in sides)) / 9
     assert float(ent.blurriness()({INPUT: picture})) == pytest.approx(-taken, rel=1e-5)
+
+
+def test_the_border_of_a_plain_picture_costs_its_distance_from_the_constant() -> None:
+    picture = torch.full((2, 3, 5, 7), 0.5)
+    picture[1] = 0.75
+    scores = ent.boundary_complexity("canvas", 2)({CANVAS: picture})
+    torch.testing.assert_close(scores, torch.tensor([0, 0.8 * 0.25**2]))
+
+
+def test_what_is_in_the_middle_costs_nothing() -> None:
+    picture = torch.full((2, 3, 12, 13), 0.5)
+    picture[0, :, 5:7, 6] = 1.0  # a Gaussian of deviation 1 is cut off at 3, short of the border
+    picture[1, :, 0, 6] = 1.0
+    middle, edge = ent.boundary_complexity("input", 2)({INPUT: picture})
+    assert middle < 1e-12
+    # The dot itself is 0.8 / 4 of one of the border's places.
+    border = 12 * 13 - 8 * 9
+    assert edge > 0.8 * 0.25 / border
+
+
+def test_a_border_as_wide_as_the_picture_is_all_of_it() -> None:
+    picture = torch.zeros(1, 3, 3, 5)
+    assert float(ent.boundary_complexity()({INPUT: picture})) == pytest.approx(0.8 * 0.25)
+
+
+RGBA = torch.cat([torch.rand(2, 3, 2, 3), torch.arange(12.0).reshape(2, 1, 2, 3) / 12], 1)
+
+
+def test_opacity_is_the_mean_of_alpha() -> None:
+    scores = ent.opacity()({CANVAS: RGBA})
+    torch.testing.assert_close(scores, torch.tensor([2.5 / 12, 8.5 / 12]))
+
+
+def test_alpha_is_blurred_alone() -> None:
+    alike = ent.blurriness("a", 1.5)({Layer("a"): RGBA[:, 3:]})
+    assert torch.equal(ent.alpha_blurriness(sigma=1.5)({CANVAS: RGBA}), alike)
+
+
+@pytest.mark.parametrize("objective", [ent.opacity(), ent.alpha_blurriness()])
+def test_a_picture_without_transparency_has_no_opacity(objective: ent.Objective) -> None:
+    told = "is about transparency, and 'canvas' has 3 channels; climb a Transparent canvas"
+    network = ent.Model.wrap(torch.nn.Conv2d(3, 1, 1))
+    with pytest.raises(BadSetting, match=told):
+        next(ent.ascend(network, objective, ent.Fourier(4, 6)))
 
 
 def test_fine_grain_counts_more_than_coarse() -> None:

@@ -198,3 +198,36 @@ def test_a_taken_name_and_parameters_without_a_place_are_refused(forgotten: None
 def test_signatures_show_what_a_user_writes() -> None:
     assert str(inspect.signature(ent.neuron)).startswith("(layer: ")
     assert ent.neuron.__doc__.startswith("Activation of one channel at one place.")
+
+
+def test_classes_are_bound_to_their_numbers_each_once(model: ent.Model) -> None:
+    def numbers(*labels: int | str) -> object:
+        bound = bind(ent.logits(labels), model, (9, 13))
+        assert bind(bound, model, (9, 13)) == bound
+        return bound.arguments[0]
+
+    assert numbers("sky", 0) == (2, 0)
+    assert numbers("?o?", "dog", "c*") == (1, 0)
+    assert numbers("*") == (0, 1, 2)
+    assert ent.logits("*a*") == ent.logits(["*a*"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ("bird", "no class named 'bird' in python"),
+        ("b*", r"no class of python matches 'b\*'"),
+        ((1, 3), "class 3 does not exist"),
+    ],
+)
+def test_a_class_of_a_set_that_the_network_lacks_is_named(
+    model: ent.Model, labels: object, told: str
+) -> None:
+    with pytest.raises(UnknownLabel, match=told):
+        bind(ent.logits(labels), model, (9, 13))
+
+
+@pytest.mark.parametrize("labels", [[], [1, 1], 3, [1.5], [""]])
+def test_what_is_no_set_of_classes_is_refused(labels: object) -> None:
+    with pytest.raises(BadExpression, match="logits wants different classes, by number or name, f"):
+        ent.logits(labels)

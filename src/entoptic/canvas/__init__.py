@@ -1,8 +1,10 @@
 """What is optimised: a canvas holds parameters and renders an image from them."""
 
+from entoptic.canvas.alpha import Transparent
 from entoptic.canvas.base import Canvas
 from entoptic.canvas.cppn import CPPN
 from entoptic.canvas.fourier import Fourier
+from entoptic.canvas.grey import Grey
 from entoptic.canvas.laplacian import Laplacian
 from entoptic.canvas.maco import MaCo, spectrum_of
 from entoptic.canvas.masked import Masked
@@ -13,10 +15,12 @@ __all__ = [
     "CPPN",
     "Canvas",
     "Fourier",
+    "Grey",
     "Laplacian",
     "MaCo",
     "Masked",
     "Pixels",
     "Shared",
+    "Transparent",
     "spectrum_of",
 ]

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import nn
 
-from entoptic.types import Image
+from entoptic.types import Image, Planes
 
 
 class Canvas(nn.Module, ABC):
@@ -18,6 +18,14 @@ class Canvas(nn.Module, ABC):
     @abstractmethod
     def forward(self) -> Image:
         """The picture, sRGB in [0, 1], differentiable in the parameters."""
+
+    def planes(self) -> Planes:
+        """What the transforms are given, and the layer `canvas` holds.
+
+        It is the picture, with its transparency as a fourth channel where the canvas has any.
+        """
+        picture: Planes = self()
+        return picture
 
     @abstractmethod
     def resized(self, height: int, width: int) -> Canvas:

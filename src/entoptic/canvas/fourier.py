@@ -14,7 +14,7 @@ from entoptic.canvas.noise import in_range, noise
 from entoptic.color import from_image, to_image
 from entoptic.errors import BadSetting
 from entoptic.resample import resize
-from entoptic.types import Image
+from entoptic.types import Planes
 
 # Lucid divides the picture by 4 before the sigmoid, so that its start is low in contrast.
 _CONTRAST = 0.25
@@ -36,9 +36,11 @@ class Fourier(Canvas):
         decay: the power of the frequency; 0 treats all waves alike.
         sd: standard deviation of the coefficients at the start.
         decorrelated: whether colours have natural images' axes, or are red, green and blue.
+        channels: 3, or as many as a network is fed that wants no pictures; those have no colours.
 
     Raises:
-        BadSetting: an empty size, a deviation or decay that isn't finite or is negative.
+        BadSetting: an empty size, a deviation or decay that isn't finite or is negative,
+            decorrelated colours of other channels than 3.
 
     Source: Olah et al., "Feature Visualization", Distill, 2017; lucid's `fft_image`.
 
@@ -58,19 +60,26 @@ class Fourier(Canvas):
         decay: float = 1.0,
         sd: float = 0.01,
         decorrelated: bool = True,
+        channels: int = 3,
     ) -> None:
         super().__init__()
         if not (math.isfinite(decay) and decay >= 0):
             raise BadSetting(f"decay is {decay}; it must be finite and not negative, such as 1")
+        if decorrelated and channels != 3:
+            raise BadSetting(
+                f"only 3 channels are colours, not {channels}; set decorrelated to False"
+            )
         self.size = height, width
         self.decay = decay
         self.decorrelated = decorrelated
         scale = _CONTRAST * fourier.falloff(height, width, decay)
         self.register_buffer("scale", scale.float(), persistent=False)
-        self.coefficients = nn.Parameter(noise((batch, 3, *scale.shape, 2), sd=sd, seed=seed))
+        self.coefficients = nn.Parameter(
+            noise((batch, channels, *scale.shape, 2), sd=sd, seed=seed)
+        )
 
     @classmethod
-    def of(cls, image: Image, *, decay: float = 1.0, decorrelated: bool = True) -> Fourier:
+    def of(cls, image: Planes, *, decay: float = 1.0, decorrelated: bool = True) -> Fourier:
         """A canvas that begins as a given picture, exact to half of an 8-bit level.
 
         Args:
@@ -87,8 +96,16 @@ class Fourier(Canvas):
 
     @classmethod
     def _with(cls, values: Tensor, decay: float, decorrelated: bool) -> Fourier:
-        batch, _, height, width = values.shape
-        made = cls(height, width, batch=batch, sd=0, decay=decay, decorrelated=decorrelated)
+        batch, channels, height, width = values.shape
+        made = cls(
+            height,
+            width,
+            batch=batch,
+            sd=0,
+            decay=decay,
+            decorrelated=decorrelated,
+            channels=channels,
+        )
         made = made.to(values)
         waves = torch.view_as_real(fourier.to_spectrum(values))
         made.coefficients = nn.Parameter(waves / made.scale[..., None])
@@ -99,7 +116,7 @@ class Fourier(Canvas):
         waves = torch.view_as_complex(self.coefficients * self.scale[..., None])
         return fourier.from_spectrum(waves, *self.size)
 
-    def forward(self) -> Image:
+    def forward(self) -> Planes:
         return to_image(self.values(), decorrelated=self.decorrelated)
 
     @torch.no_grad()

@@ -111,6 +111,8 @@ class MaCo(Canvas):
 def spectrum_of(images: Image) -> Tensor:
     """How large each wave is in photographs, on average: a `spectrum` for `MaCo`.
 
+    The photographs fade towards their edges first: those don't meet, and would draw stripes.
+
     Args:
         images: (batch, 3, height, width), sRGB in [0, 1].
 
@@ -124,7 +126,7 @@ def spectrum_of(images: Image) -> Tensor:
     >>> spectrum_of(torch.full((2, 3, 4, 6), 0.5)).shape
     torch.Size([3, 4, 4])
     """
-    waves = fourier.to_spectrum(from_image(in_range(images).float()))
+    waves = fourier.to_spectrum(fourier.tapered(from_image(in_range(images).float())))
     magnitude = waves.abs().mean(0)
     magnitude[:, 0, 0] = 0
     return magnitude

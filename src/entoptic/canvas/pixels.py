@@ -10,7 +10,7 @@ from torch import nn
 from entoptic.canvas.base import Canvas
 from entoptic.errors import BadPicture
 from entoptic.resample import resize
-from entoptic.types import Image
+from entoptic.types import Planes
 
 
 @final
@@ -19,6 +19,7 @@ class Pixels(Canvas):
 
     Args:
         image: the picture to begin with, (batch, 3, height, width), sRGB in [0, 1]; it is copied.
+            It may have as many other channels as a network is fed that wants no pictures.
 
     Raises:
         BadPicture: the picture has values that aren't finite, or outside [0, 1].
@@ -27,7 +28,7 @@ class Pixels(Canvas):
     torch.Size([1, 3, 2, 4])
     """
 
-    def __init__(self, image: Image) -> None:
+    def __init__(self, image: Planes) -> None:
         super().__init__()
         low, high = torch.aminmax(image.detach())
         if not (low >= 0 and high <= 1):  # also true of NaN
@@ -46,7 +47,7 @@ class Pixels(Canvas):
         u = torch.rand((batch, 3, height, width), generator=rng)
         return cls((20 * u + 118) / 255)
 
-    def forward(self) -> Image:
+    def forward(self) -> Planes:
         return self.pixels
 
     @torch.no_grad()

@@ -63,6 +63,26 @@ class Shared(Canvas):
             for shrink in shrinks
         )
 
+    @classmethod
+    def of(
+        cls, image: Image, *, shrinks: Sequence[int] = (2, 4, 8, 16), decorrelated: bool = True
+    ) -> Shared:
+        """A canvas that begins as given pictures, exact to half of an 8-bit level.
+
+        Args:
+            image: (batch, 3, height, width), sRGB in [0, 1]; the canvas is where it is, and as
+                precise. The shared layers start at 0.
+            shrinks: as of the class.
+            decorrelated: as of the class.
+
+        Raises:
+            BadPicture: the pictures have values that aren't finite, or outside [0, 1].
+        """
+        batch, _, height, width = image.shape
+        made = cls(height, width, batch=batch, shrinks=shrinks).to(image)
+        made.each = Fourier.of(image, decorrelated=decorrelated)
+        return made
+
     def values(self) -> Tensor:
         """The pictures before the sigmoid, (batch, 3, height, width), and before their colours."""
         values = self.each.values()

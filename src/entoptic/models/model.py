@@ -18,13 +18,15 @@ from entoptic.errors import (
     WrongPictureSize,
     did_you_mean,
 )
-from entoptic.layers import INPUT, LOGITS, Layer, LayerInfo
+from entoptic.layers import CANVAS, INPUT, LOGITS, Layer, LayerInfo
 from entoptic.models import probe
 from entoptic.models.layout import arranged
 from entoptic.models.preprocess import Preprocess
 
 OUTPUT = "output"
 """Address of the network itself: its final output."""
+
+_PICTURES = (INPUT.name, CANVAS.name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +86,8 @@ class Model:
         named = self.addresses
         if named is None:
             named = {path: path for path, _ in self.module.named_modules() if path}
-        # `input` is the picture, also where a network has a layer of that name.
-        return {OUTPUT: ""} | {name: path for name, path in named.items() if name != INPUT.name}
+        # `input` and `canvas` are the picture, also where a network has a layer of that name.
+        return {OUTPUT: ""} | {name: path for name, path in named.items() if name not in _PICTURES}
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
@@ -123,15 +125,9 @@ class Model:
             UnknownLayer: the network doesn't come by it.
             PictureTooSmall, WrongPictureSize: the network can't work up to it at that size.
         """
-        if layer == INPUT:
-            return LayerInfo(
-                "Input",
-                (1, self.preprocess.channels, *size),
-                self.preprocess.channels,
-                (1, 1),
-                (1, 1),
-                0,
-            )
+        if layer in (INPUT, CANVAS):
+            channels = self.preprocess.shown
+            return LayerInfo("Input", (1, channels, *size), channels, (1, 1), (1, 1), 0)
         table = self._probed(size)
         if layer in table.rows:
             return table.rows[layer]
@@ -167,7 +163,7 @@ class Model:
             belong to no place; else (batch, channels, tokens) or (batch, channels).
         """
         return {
-            layer: value if layer == INPUT else arranged(value, self.info(layer, size))
+            layer: value if layer in (INPUT, CANVAS) else arranged(value, self.info(layer, size))
             for layer, value in acts.items()
         }
 
@@ -210,7 +206,7 @@ class Model:
             UnknownLayer: with the nearest name.
         """
         layer = Layer.parse(layer)
-        if layer == INPUT:
+        if layer in (INPUT, CANVAS):
             return layer
         if layer == LOGITS and LOGITS.name not in self.names:
             return Layer(self.logits)
@@ -249,6 +245,24 @@ class Model:
                 f"no class named {name!r} in {self.source}{did_you_mean(name, numbers)}"
             )
         return number
+
+    def matching(self, pattern: str) -> tuple[int, ...]:
+        """Numbers of the classes whose label, or one of its synonyms, matches.
+
+        Args:
+            pattern: with `*` and `?`; capitals don't matter.
+
+        Raises:
+            UnknownLabel: none does.
+        """
+        found = {
+            number
+            for name, number in self._numbers.items()
+            if fnmatch.fnmatchcase(name, pattern.casefold())
+        }
+        if not found:
+            raise UnknownLabel(f"no class of {self.source} matches {pattern!r}")
+        return tuple(sorted(found))
 
     @functools.cached_property
     def _numbers(self) -> Mapping[str, int]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import Tensor, nn
 
-from entoptic.layers import INPUT, Layer
+from entoptic.layers import CANVAS, INPUT, Layer
 from entoptic.models import taps
 from entoptic.models.frozen import frozen_copy
 from entoptic.models.memory import keep_freed_memory
@@ -34,8 +34,8 @@ class Prepared:
         layout: torch.memory_format,
     ) -> None:
         self.preprocess = model.preprocess
-        self.targets = layers - {INPUT}
-        self.wants_input = INPUT in layers
+        self.pictures = layers & {INPUT, CANVAS}
+        self.targets = layers - self.pictures
         self.module = module
         self.layout = layout
         weights = (each.dtype for each in module.parameters() if each.is_floating_point())
@@ -56,9 +56,7 @@ class Prepared:
             value = value.contiguous(memory_format=self.layout)
             with applied(rules, self._modules):
                 seen = taps.run(self.module, self._modules, value, self.targets)
-        if self.wants_input:
-            seen[INPUT] = image
-        return seen
+        return seen | dict.fromkeys(self.pictures, image)
 
 
 _copies: weakref.WeakKeyDictionary[Model, dict[tuple[str, bool], nn.Module]] = (

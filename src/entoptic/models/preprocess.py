@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from entoptic.color import luma
 from entoptic.errors import BadSetting
 
 
@@ -26,7 +27,8 @@ class Preprocess:
         fixed_size: whether the network accepts only `size`.
         multiple: of what the sides of pictures must be multiples; others grow to the next one,
             below and at the right, by repeating their edge.
-        channels: how many the network is fed; pictures have 3.
+        channels: how many the network is fed. With 1 it is fed the luma of pictures; with other
+            numbers than 1 and 3 its pictures have as many.
     """
 
     size: tuple[int, int] = (224, 224)
@@ -45,9 +47,10 @@ class Preprocess:
             raise BadSetting(f"channel order {self.order!r}; it is 'RGB' or 'BGR'")
         if not self.mean and not self.std:
             return
-        if len(self.mean) != 3 or len(self.std) != 3 or 0 in self.std:
+        if {len(self.mean), len(self.std)} != {self.channels} or 0 in self.std:
             raise BadSetting(
-                f"mean {self.mean} and std {self.std} want 3 numbers each, std none of them 0"
+                f"mean {self.mean} and std {self.std} want {self.channels} numbers each, "
+                "std none of them 0"
             )
 
     @classmethod
@@ -64,9 +67,16 @@ class Preprocess:
             rows, columns = self.grown((height, width))
             image = functional.pad(image, (0, columns - width, 0, rows - height), "replicate")
         factor, offset = _affine(self, image.device, image.dtype)
-        if self.order == "BGR":
+        if self.channels == 1:
+            image = luma(image)
+        elif self.order == "BGR":
             image = image.flip(1)
         return torch.addcmul(offset, image, factor)
+
+    @property
+    def shown(self) -> int:
+        """How many channels its pictures have."""
+        return 3 if self.channels == 1 and self.mean else self.channels
 
     def grown(self, size: tuple[int, int]) -> tuple[int, int]:
         """The (height, width) at which a picture of a size reaches the network.
@@ -80,10 +90,10 @@ class Preprocess:
 
 @functools.lru_cache(maxsize=64)
 def _affine(how: Preprocess, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """`image * factor + offset`, as (1, 3, 1, 1) tensors, made once for each device."""
+    """`image * factor + offset`, as (1, channels, 1, 1) tensors, made once for each device."""
     factor = torch.tensor([how.scale / std for std in how.std], dtype=torch.float64)
     offset = torch.tensor(
         [-mean / std for mean, std in zip(how.mean, how.std, strict=True)], dtype=torch.float64
     )
-    shape = (1, 3, 1, 1)
+    shape = (1, how.channels, 1, 1)
     return factor.reshape(shape).to(device, dtype), offset.reshape(shape).to(device, dtype)

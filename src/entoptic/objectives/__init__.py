@@ -22,13 +22,23 @@ from entoptic.objectives.comparisons import (
     match,
     style,
 )
+from entoptic.objectives.directions import (
+    angled_direction,
+    angled_neuron_direction,
+    direction,
+    neuron_direction,
+    tensor_direction,
+)
 from entoptic.objectives.kinds import (
+    Block,
     Channel,
     Channels,
     Column,
     Guide,
     Label,
+    Labels,
     Map,
+    Matrix,
     Overlay,
     Positive,
     Power,
@@ -39,10 +49,13 @@ from entoptic.objectives.parser import (
     parse,
 )
 from entoptic.objectives.penalties import (
+    alpha_blurriness,
     blurriness,
+    boundary_complexity,
     l1,
     l2,
     linf,
+    opacity,
     total_variation,
 )
 from entoptic.objectives.terms import (
@@ -51,13 +64,13 @@ from entoptic.objectives.terms import (
     vocabulary,
 )
 from entoptic.objectives.units import (
+    cell,
     channel,
     channel_weights,
     channels,
-    direction,
     logit,
+    logits,
     neuron,
-    neuron_direction,
     neuron_weights,
 )
 from entoptic.objectives.wholes import (
@@ -69,6 +82,7 @@ from entoptic.objectives.wholes import (
 
 __all__ = [
     "Activations",
+    "Block",
     "Channel",
     "Channels",
     "Column",
@@ -76,8 +90,10 @@ __all__ = [
     "Const",
     "Guide",
     "Label",
+    "Labels",
     "Leaf",
     "Map",
+    "Matrix",
     "Network",
     "Objective",
     "Overlay",
@@ -88,8 +104,13 @@ __all__ = [
     "Row",
     "Vector",
     "alignment",
+    "alpha_blurriness",
+    "angled_direction",
+    "angled_neuron_direction",
     "blurriness",
+    "boundary_complexity",
     "caricature",
+    "cell",
     "channel",
     "channel_interpolate",
     "channel_weights",
@@ -103,16 +124,19 @@ __all__ = [
     "l2",
     "linf",
     "logit",
+    "logits",
     "match",
     "mean",
     "neuron",
     "neuron_direction",
     "neuron_weights",
     "objective",
+    "opacity",
     "parse",
     "per_image",
     "positive",
     "style",
+    "tensor_direction",
     "total",
     "total_variation",
     "vocabulary",

@@ -53,6 +53,9 @@ class Network(Protocol):
     def label(self, name: int | str) -> int:
         """Number of a class, given by number, label or synset."""
 
+    def matching(self, pattern: str) -> tuple[int, ...]:
+        """Numbers of the classes whose labels match a pattern with * and ?."""
+
     def guide(self, name: str) -> Picture:
         """The picture in a file."""
 

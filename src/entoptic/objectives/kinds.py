@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -23,7 +24,7 @@ Channel: TypeAlias = Annotated[int, "channel"]
 """Annotates a parameter that is a channel of the term's layer, counted from 0."""
 
 Channels: TypeAlias = Annotated[tuple[int, ...], "channels"]
-"""Annotates several channels of the term's layer, counted from 0; a list will do."""
+"""Annotates several channels of the term's layer, counted from 0; a list will do, or "3-9,12"."""
 
 Row: TypeAlias = Annotated[int | None, "row"]
 """Annotates a row of the term's layer, counted from 0; None is the middle."""
@@ -34,6 +35,10 @@ Column: TypeAlias = Annotated[int | None, "column"]
 Label: TypeAlias = Annotated[int | str, "label"]
 """Annotates a class of the network: number, label or synset. Bound to its number."""
 
+Labels: TypeAlias = Annotated[tuple[int | str, ...], "labels"]
+"""Annotates several classes of the network; a text with * or ? is all that match. Bound to their
+numbers."""
+
 Guide: TypeAlias = Annotated[str | Picture, "guide"]
 """Annotates another picture, by file name or as a `Picture`."""
 
@@ -43,11 +48,23 @@ Overlay: TypeAlias = Annotated[str | Picture, "overlay"]
 Vector: TypeAlias = Annotated[tuple[float, ...], "vector"]
 """Annotates a number for each channel of the term's layer; lists, arrays and tensors will do."""
 
+Matrix: TypeAlias = Annotated[tuple[tuple[float, ...], ...], "matrix"]
+"""Annotates rows of numbers, as many of each as the term's layer has channels."""
+
+Block: TypeAlias = Annotated[tuple[tuple[tuple[float, ...], ...], ...], "block"]
+"""Annotates numbers for each channel of the term's layer and for places: channels of rows."""
+
 Positive: TypeAlias = Annotated[float, "positive"]
 """Annotates a number above 0."""
 
 Power: TypeAlias = Annotated[float, "power"]
 """Annotates an exponent, 0 or more."""
+
+
+_RANGE = re.compile(r"\s*([0-9]{1,9})\s*(?:-\s*([0-9]{1,9})\s*)?")
+
+# No layer has more channels; a range without end would fill the memory.
+_LONGEST_RANGE = 1 << 20
 
 
 def read_argument(term: str, name: str, kind: Any, value: Any) -> Any:
@@ -88,16 +105,20 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
         value = network.resolve(value)
     if kind == Label:
         value = network.label(value)
+    if kind == Labels:
+        value = _numbers_of(value, network)
     if kind == Map:
         _check_inside(Row, 0, value, network)
     elif kind in (Channel, Row, Column) and place is not None:
         _check_inside(kind, value or 0, place, network)
-    elif kind == Channels and place is not None:
+    elif kind in (Channels, Labels) and place is not None:
         _check_inside(Channel, max(value), place, network)
     elif kind == Label and place is not None:
         _check_inside(Channel, value, place, network)
-    elif kind == Vector and place is not None:
+    elif kind in (Vector, Matrix, Block) and place is not None:
         _check_length(value, place, network)
+        if kind == Matrix:
+            _check_length(value[0], place, network)
     return value
 
 
@@ -118,14 +139,30 @@ def _check_inside(kind: Any, value: int, layer: Layer, network: Network) -> None
         )
 
 
-def _check_length(vector: tuple[float, ...], layer: Layer, network: Network) -> None:
+def _numbers_of(labels: tuple[int | str, ...], network: Network) -> tuple[int, ...]:
+    """Numbers of classes, each once, in the order given."""
+    numbers: dict[int, None] = {}
+    for each in labels:
+        several = isinstance(each, str) and ("*" in each or "?" in each)
+        found = network.matching(str(each)) if several else (network.label(each),)
+        numbers |= dict.fromkeys(found)
+    return tuple(numbers)
+
+
+def _check_length(vector: tuple[Any, ...], layer: Layer, network: Network) -> None:
     _check_inside(Channel, 0, layer, network)
     channels = network.info(layer).channels
     if len(vector) != channels:
         raise ChannelOutOfRange(
-            f"{str(layer)!r} has {channels} channels, but the vector has {len(vector)} numbers; "
+            f"{str(layer)!r} has {channels} channels, but the {_what(vector)}; "
             "give one for each channel"
         )
+
+
+def _what(vector: tuple[Any, ...]) -> str:
+    if isinstance(vector[0], tuple):
+        return f"array has {len(vector)} rows"
+    return f"vector has {len(vector)} numbers"
 
 
 def _whole(value: Any) -> int:
@@ -141,8 +178,27 @@ def _counted(value: Any) -> int:
 
 
 def _group(value: Any) -> tuple[int, ...]:
-    whole = tuple(_counted(each) for each in value)
+    listed = _ranges(value) if isinstance(value, str) else value
+    whole = tuple(_counted(each) for each in listed)
     return whole if whole and len(set(whole)) == len(whole) else _refuse()
+
+
+def _ranges(text: str) -> list[int]:
+    """The numbers that a text such as "3-9,12" stands for."""
+    found: list[int] = []
+    for part in text.split(","):
+        ends = _RANGE.fullmatch(part) or _refuse()
+        first, last = int(ends[1]), int(ends[2] or ends[1])
+        if not 0 <= last - first < _LONGEST_RANGE:
+            _refuse()
+        found += range(first, last + 1)
+    return found
+
+
+def _labels(value: Any) -> tuple[int | str, ...]:
+    listed = [value] if isinstance(value, str) else value
+    several = tuple(_label(each) for each in listed)
+    return several if several and len(set(several)) == len(several) else _refuse()
 
 
 def _place(value: Any) -> int | None:
@@ -168,6 +224,21 @@ def _power(value: Any) -> float:
 def _vector(value: Any) -> tuple[float, ...]:
     numbers = tuple(_number(each) for each in _listed(value))
     return numbers or _refuse()
+
+
+def _matrix(value: Any) -> tuple[tuple[float, ...], ...]:
+    rows = tuple(_vector(each) for each in _parts(value))
+    return rows if rows and len({len(row) for row in rows}) == 1 else _refuse()
+
+
+def _block(value: Any) -> tuple[tuple[tuple[float, ...], ...], ...]:
+    maps = tuple(_matrix(each) for each in _parts(value))
+    return maps if maps and len({(len(each), len(each[0])) for each in maps}) == 1 else _refuse()
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    """The rows of a matrix, the maps of a block."""
+    return _refuse() if isinstance(value, str) else list(value)
 
 
 def _listed(value: Any) -> Iterable[Any]:
@@ -217,9 +288,12 @@ _KINDS: dict[Any, tuple[str, Callable[[Any], Any]]] = {
     Row: ("a row (0, 1, ...) or None", _place),
     Column: ("a column (0, 1, ...) or None", _place),
     Label: ("a class, by number or name,", _label),
+    Labels: ("different classes, by number or name,", _labels),
     Guide: ("the file name of a picture", _guide),
     Overlay: ("the file name of a picture", _guide),
     Vector: ("numbers, one for each channel,", _vector),
+    Matrix: ("rows of numbers, as many as channels,", _matrix),
+    Block: ("numbers for each channel, row and column,", _block),
     Positive: ("a number above 0", _positive),
     Power: ("a power (0 or more)", _power),
     int: ("a whole number", _whole),

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from entoptic.errors import BadExpression, one_line
+from entoptic.errors import BadExpression, did_you_mean, one_line
 from entoptic.objectives.algebra import Const, Objective, per_image
 from entoptic.objectives.terms import vocabulary
 from entoptic.objectives.units import channel
@@ -179,6 +179,9 @@ class _Reader:
             if not isinstance(several, list) or not all(isinstance(o, Objective) for o in several):
                 raise BadExpression("per_image wants one list of objectives: per_image([...])")
             return per_image(several)
+        if name not in vocabulary:
+            hint = did_you_mean(name, vocabulary) or f"; {_known()}"
+            raise BadExpression(f"no objective named {name!r}{hint}")
         return vocabulary[name](*args, **named)
 
     def refuse(self, node: ast.expr) -> Any:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+
+import torch
 from torch import Tensor
 
-from entoptic.layers import INPUT, Layer
+from entoptic.errors import BadSetting
+from entoptic.layers import CANVAS, INPUT, Layer
 from entoptic.objectives.algebra import Activations
 from entoptic.objectives.kinds import Map, Positive
-from entoptic.objectives.reductions import over_all
+from entoptic.objectives.reductions import over_all, over_places
 from entoptic.objectives.terms import objective
 from entoptic.resample import gaussian_blur
 from entoptic.types import Scores
+
+# How much a border's distance from the constant counts beside its roughness; lucid's.
+_BORDER_WEIGHT = 0.8
 
 
 @objective
@@ -57,6 +64,88 @@ def blurriness(acts: Activations, layer: Map = INPUT, sigma: Positive = 1.0) -> 
     """
     values = acts[layer]
     return -over_all((values - gaussian_blur(values, sigma)).square(), Tensor.mean)
+
+
+@objective
+def boundary_complexity(
+    acts: Activations, layer: Map = INPUT, width: Positive = 20.0, constant: float = 0.5
+) -> Scores:
+    """How much goes on near the border; subtract it, so that the picture keeps to its middle.
+
+    The mean, over all places less than `width` from the border, of (a - blur(a)) ** 2 + 0.8 (a -
+    constant) ** 2, where the blur is a Gaussian of standard deviation 1: what is there should be
+    plain, and near the constant.
+
+    Args:
+        layer: a layer with rows and columns; the picture itself by default.
+        width: of the border, in places of the layer.
+        constant: the value to be near to; by default middle grey.
+
+    Returns:
+        One score per image, in the layer's units squared.
+
+    Source: lucid's `penalize_boundary_complexity`, 2018, which is the sum, and negative.
+
+    >>> from entoptic.objectives import channel
+    >>> channel("fire7", 3) - 5 * boundary_complexity("canvas")
+    (channel('fire7', 3) - (5 * boundary_complexity('canvas', 20.0, 0.5)))
+    """
+    values = acts[layer]
+    unrest = (values - gaussian_blur(values, 1.0)).square()
+    unrest = unrest + _BORDER_WEIGHT * (values - constant).square()
+    return over_places(unrest[:, :, _border(values.shape[2:], width, values.device)])
+
+
+@objective
+def opacity(acts: Activations, layer: Layer = CANVAS) -> Scores:
+    """Mean alpha of a canvas with transparency: how much of the picture is painted at all.
+
+    Multiply by 1 - opacity() what is never negative, or subtract it, so that only what counts is
+    painted.
+
+    Args:
+        layer: the canvas, whose fourth channel is alpha.
+
+    Returns:
+        One score per image, 0 to 1.
+
+    Raises:
+        BadSetting: in the first step, if the canvas has no transparency.
+
+    Source: Mordvintsev et al., "Differentiable Image Parameterizations", Distill, 2018,
+    "Semi-transparent patterns".
+
+    >>> from entoptic.objectives import channel
+    >>> channel("fire7", 3) * (1 - opacity())
+    (channel('fire7', 3) * (1 - opacity('canvas')))
+    """
+    return over_places(_alpha("opacity", acts, layer))
+
+
+@objective
+def alpha_blurriness(acts: Activations, layer: Map = CANVAS, sigma: Positive = 1.0) -> Scores:
+    """How little a blur would change the alpha of a canvas; add it for soft, large shapes.
+
+    Minus the mean squared difference of alpha from its own Gaussian blur, as `blurriness`.
+
+    Args:
+        layer: the canvas, whose fourth channel is alpha.
+        sigma: standard deviation of the blur, in pixels.
+
+    Returns:
+        One score per image, -1 to 0.
+
+    Raises:
+        BadSetting: in the first step, if the canvas has no transparency.
+
+    Source: after lucid's `blur_alpha_each_step`, 2018, which holds the blurred alpha constant.
+
+    >>> from entoptic.objectives import channel
+    >>> channel("fire7", 3) * (1 - opacity()) + 5 * alpha_blurriness()
+    ((channel('fire7', 3) * (1 - opacity('canvas'))) + (5 * alpha_blurriness('canvas', 1.0)))
+    """
+    alpha = _alpha("alpha_blurriness", acts, layer)
+    return -over_all((alpha - gaussian_blur(alpha, sigma)).square(), Tensor.mean)
 
 
 @objective
@@ -118,3 +207,23 @@ def linf(acts: Activations, layer: Layer = INPUT, constant: float = 0.5) -> Scor
     (channel('fire7', 3) - linf('input', 0.5))
     """
     return over_all((acts[layer] - constant).abs(), Tensor.amax)
+
+
+def _alpha(word: str, acts: Activations, layer: Layer) -> Tensor:
+    """(batch, 1, height, width), if there is any."""
+    values = acts[layer]
+    if values.shape[1] != 4:
+        raise BadSetting(
+            f"{word} is about transparency, and {str(layer)!r} has {values.shape[1]} channels; "
+            "climb a Transparent canvas"
+        )
+    return values[:, 3:]
+
+
+@functools.lru_cache(maxsize=64)
+def _border(size: torch.Size, width: float, device: torch.device) -> Tensor:
+    """(height, width), True for places less than so many from the border."""
+    rows, columns = (
+        torch.minimum(torch.arange(side), side - 1 - torch.arange(side)) for side in size
+    )
+    return (torch.minimum(rows[:, None], columns) < width).to(device)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from entoptic.objectives.kinds import Vector
+from entoptic.objectives.kinds import Block, Matrix, Vector
 from entoptic.types import Scores
 
 # A direction that is as good as missed still pulls; lucid's floor of the cosine.
@@ -47,6 +47,26 @@ def for_channels(vector: Vector, values: Tensor) -> Tensor:
     return numbers.reshape(1, -1, *[1] * (values.ndim - 2))
 
 
+def whitened(vector: Vector, whitening: Matrix, values: Tensor) -> Tensor:
+    """A direction times a matrix, as `for_channels`."""
+    numbers = _tensor(whitening, values.device, values.dtype) @ _tensor(
+        vector, values.device, values.dtype
+    )
+    return numbers.reshape(1, -1, *[1] * (values.ndim - 2))
+
+
+def as_block(numbers: Block, values: Tensor) -> Tensor:
+    """Numbers for channels and places as a tensor beside activations, for all images."""
+    return _tensor(numbers, values.device, values.dtype)[None]
+
+
+def in_the_middle(values: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    """What two maps share when their middles lie on each other."""
+    size = [min(pair) for pair in zip(values.shape[2:], others.shape[2:], strict=True)]
+    ours, theirs = (_middle(each, *size) for each in (values, others))
+    return ours, theirs
+
+
 def dot_cosine(values: Tensor, others: Tensor, power: float) -> Tensor:
     """Dot product over channels times the cosine, at least 0.1, to a power; at each place."""
     dot = (values * others).sum(1)
@@ -62,7 +82,12 @@ def gram(values: Tensor) -> Tensor:
     return torch.einsum("bcp,bdp->bcd", places, places) / places.shape[2]
 
 
+def _middle(values: Tensor, height: int, width: int) -> Tensor:
+    top, left = (values.shape[-2] - height) // 2, (values.shape[-1] - width) // 2
+    return values[..., top : top + height, left : left + width]
+
+
 @functools.lru_cache(maxsize=64)
-def _tensor(vector: Vector, device: torch.device, dtype: torch.dtype) -> Tensor:
+def _tensor(numbers: Vector | Matrix | Block, device: torch.device, dtype: torch.dtype) -> Tensor:
     """The numbers where the network is, brought there once and not in every step."""
-    return torch.tensor(vector, device=device, dtype=dtype)
+    return torch.tensor(numbers, device=device, dtype=dtype)

@@ -85,9 +85,9 @@ def objective(function: Callable[..., Scores]) -> Callable[..., Leaf]:
 
     The function is given the activations, then its own arguments, and returns one score per image.
     Its annotations say what is checked before the first step: `Layer`, `Channel`, `Channels`,
-    `Row`, `Column`, `Map`, `Label`, `Guide`, `Overlay`, `Vector`, `Positive`, `Power`, `int`,
-    `float`, `str`. A channel, a place or a vector is of the layer named before it. A parameter
-    that may be left out has a default.
+    `Row`, `Column`, `Map`, `Label`, `Labels`, `Guide`, `Overlay`, `Vector`, `Matrix`, `Block`,
+    `Positive`, `Power`, `int`, `float`, `str`. A channel, a place or a vector is of the layer named
+    before it. A parameter that may be left out has a default.
 
     Returns:
         A function of those arguments that makes the objective.

@@ -1,4 +1,4 @@
-"""Words for units of a layer: channels, neurons, classes, and directions among channels."""
+"""Words for units of a layer: channels, neurons, places, classes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from torch import Tensor
 
 from entoptic.layers import LOGITS, Layer
 from entoptic.objectives.algebra import Activations
-from entoptic.objectives.kinds import Channel, Channels, Column, Label, Map, Power, Row, Vector
+from entoptic.objectives.kinds import Channel, Channels, Column, Label, Labels, Map, Row, Vector
 from entoptic.objectives.reductions import (
     at_place,
-    dot_cosine,
     for_channels,
     over_all,
     over_places,
@@ -89,35 +88,6 @@ def channel_weights(acts: Activations, layer: Layer, weights: Vector) -> Scores:
 
 
 @objective
-def direction(acts: Activations, layer: Layer, vector: Vector, cosine_power: Power = 0.0) -> Scores:
-    """How far a layer goes in a direction among its channels, at the mean of all places.
-
-    The mean over places of (a . v) max(0.1, cos(a, v)) ** cosine_power, where a is what the layer
-    holds at a place and v the direction. A power above 0 asks for the direction itself rather than
-    for whatever is large.
-
-    Args:
-        layer: any layer with channels.
-        vector: as many numbers as the layer has channels. To look in whitened space, give the
-            direction already multiplied by the inverse covariance of the channels.
-        cosine_power: exponent of the cosine; with 0 only the dot product counts.
-
-    Returns:
-        One score per image, in the layer's units times the vector's.
-
-    Raises:
-        UnknownLayer, ChannelOutOfRange: before the first step, by `ascend`.
-
-    Source: lucid's `direction`, 2018; Carter et al., "Activation Atlas", Distill, 2019.
-
-    >>> direction("fire2", [0.6, -0.8], cosine_power=1)
-    direction('fire2', (0.6, -0.8), 1.0)
-    """
-    values = acts[layer]
-    return over_places(dot_cosine(values, for_channels(vector, values), cosine_power))
-
-
-@objective
 def neuron(
     acts: Activations, layer: Map, index: Channel, row: Row = None, column: Column = None
 ) -> Scores:
@@ -171,39 +141,27 @@ def neuron_weights(
 
 
 @objective
-def neuron_direction(
-    acts: Activations,
-    layer: Map,
-    vector: Vector,
-    row: Row = None,
-    column: Column = None,
-    cosine_power: Power = 0.0,
-) -> Scores:
-    """How far a layer goes in a direction among its channels, at one place.
-
-    The formula is that of `direction`, for one place alone: (a . v) max(0.1, cos(a, v)) **
-    cosine_power.
+def cell(acts: Activations, layer: Map, row: Row = None, column: Column = None) -> Scores:
+    """Mean square of all channels at one place: all that a layer has to say there.
 
     Args:
         layer: a layer with rows and columns: maps, or the tokens of a picture's patches.
-        vector: as many numbers as the layer has channels.
         row: counted from 0; the middle (height // 2) by default.
         column: counted from 0; the middle (width // 2) by default.
-        cosine_power: exponent of the cosine; with 0 only the dot product counts.
 
     Returns:
-        One score per image, in the layer's units times the vector's.
+        One score per image, in the layer's units squared.
 
     Raises:
         UnknownLayer, ChannelOutOfRange: before the first step, by `ascend`.
 
-    Source: lucid's `direction_neuron`, 2018; Carter et al., "Activation Atlas", Distill, 2019.
+    Source: the spatial units of Olah et al., "The Building Blocks of Interpretability", Distill,
+    2018; scored as `energy` scores a layer.
 
-    >>> neuron_direction("fire2", [0.6, -0.8], cosine_power=4)
-    neuron_direction('fire2', (0.6, -0.8), None, None, 4.0)
+    >>> cell("fire7", row=3)
+    cell('fire7', 3)
     """
-    values = at_place(acts[layer], row, column)
-    return dot_cosine(values, for_channels(vector, values), cosine_power)
+    return over_all(at_place(acts[layer], row, column).square(), Tensor.mean)
 
 
 @objective
@@ -227,3 +185,26 @@ def logit(acts: Activations, label: Label, layer: Layer = LOGITS) -> Scores:
     """
     # Once bound, a label is a number.
     return over_places(acts[layer][:, int(label)])
+
+
+@objective
+def logits(acts: Activations, labels: Labels, layer: Layer = LOGITS) -> Scores:
+    """Mean score of several classes before any softmax.
+
+    Args:
+        labels: numbers, labels or synsets; a text with * or ? stands for all labels that match.
+        layer: where the class scores are; the network knows.
+
+    Returns:
+        One score per image, in logits.
+
+    Raises:
+        UnknownLabel: before the first step, by `ascend`.
+
+    Source: the mean of Simonyan et al.'s class scores, 2013; sets of classes as in neural-dream.
+
+    >>> logits(["goldfish", "*shark*"])
+    logits(('goldfish', '*shark*'), 'logits')
+    """
+    # Once bound, labels are numbers.
+    return over_all(acts[layer][:, [int(each) for each in labels]], Tensor.mean)

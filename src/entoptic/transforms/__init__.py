@@ -1,5 +1,6 @@
 """What makes a climb robust: random changes of the picture before the network sees it."""
 
+from entoptic.transforms.backgrounds import OverBackground
 from entoptic.transforms.base import Transform
 from entoptic.transforms.crops import RandomCrops
 from entoptic.transforms.geometry import Affine, Flip, Pad, Rotate, Scale, Shear, Translate
@@ -20,6 +21,7 @@ __all__ = [
     "Grayscale",
     "Jitter",
     "Noise",
+    "OverBackground",
     "Pad",
     "RandomCrops",
     "Rotate",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from entoptic.errors import BadSetting
-from entoptic.types import Image
+from entoptic.types import Planes
 
 Range: TypeAlias = float | tuple[float, float]
 """What a number is drawn from, uniformly: a stands for -a..a, a pair for its low..high."""
@@ -23,7 +23,7 @@ class Transform(Protocol):
     takes the mean of their scores, image by image.
     """
 
-    def __call__(self, image: Image, rng: torch.Generator) -> Image:
+    def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
         """The changed image, on the same device."""
 
 

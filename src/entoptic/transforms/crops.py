@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from entoptic.errors import BadSetting
 from entoptic.transforms.base import moved, normal, uniform
-from entoptic.types import Image
+from entoptic.types import Planes
 
 # Of the largest window that fits: smaller crops of a usual picture are but a few pixels.
 _SMALLEST = 0.05
@@ -60,7 +60,7 @@ class RandomCrops:
                 "the mean is above 0 and at most 1, the deviation finite and not negative"
             )
 
-    def __call__(self, image: Image, rng: torch.Generator) -> Tensor:
+    def __call__(self, image: Planes, rng: torch.Generator) -> Tensor:
         rows, columns = image.shape[-2:]
         height, width = self.size or (rows, columns)
         largest = min(rows / height, columns / width)

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from entoptic.errors import BadSetting
 from entoptic.transforms.base import Range, check_amount, checked_range, chosen, moved, uniform
-from entoptic.types import Image
+from entoptic.types import Planes
 
 Border: TypeAlias = Literal["reflect", "replicate", "constant"]
 BORDERS: tuple[str, ...] = get_args(Border)
@@ -49,7 +49,7 @@ class Pad:
         check_amount("a pad's width", self.pixels)
         _check_border(self.mode, self.value)
 
-    def __call__(self, image: Image, rng: torch.Generator) -> Tensor:
+    def __call__(self, image: Planes, rng: torch.Generator) -> Tensor:
         height, width = image.shape[-2:]
         if self.mode == "reflect" and self.pixels >= min(height, width):
             raise BadSetting(
@@ -84,7 +84,7 @@ class Flip:
         check_amount("a flip's probability", self.horizontal, most=1)
         check_amount("a flip's probability", self.vertical, most=1)
 
-    def __call__(self, image: Image, rng: torch.Generator) -> Image:
+    def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
         for axis, probability in ((3, self.horizontal), (2, self.vertical)):
             if probability:
                 flipped = chosen(probability, len(image), rng)
@@ -117,7 +117,7 @@ class Warp(ABC):
             (count, 3, 3), float64, on the CPU.
         """
 
-    def __call__(self, image: Image, rng: torch.Generator) -> Image:
+    def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
         matrices = self.matrices(1 if self.shared else len(image), rng)
         return _warped(image, matrices, self.border, self.value)
 
@@ -293,7 +293,7 @@ class Affine(Warp):
         # Places go from the last picture back to the first: the first transform's matrix last.
         return functools.reduce(torch.matmul, drawn, _still(count))
 
-    def __call__(self, image: Image, rng: torch.Generator) -> Image:
+    def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
         matrices = self.matrices(1 if self.shared else len(image), rng)
         return _warped(image, matrices, self.border, self.value, self.margin)
 
@@ -302,7 +302,9 @@ def _still(count: int) -> Tensor:
     return torch.eye(3, dtype=torch.float64).repeat(count, 1, 1)
 
 
-def _warped(image: Image, matrices: Tensor, border: Border, value: float, margin: int = 0) -> Image:
+def _warped(
+    image: Planes, matrices: Tensor, border: Border, value: float, margin: int = 0
+) -> Planes:
     """The picture with the things of `matrices` where they send the places of the new one."""
     if margin == 0 and torch.equal(matrices, _still(len(matrices))):
         return image

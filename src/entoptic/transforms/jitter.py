@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from entoptic.errors import BadSetting
-from entoptic.types import Image
+from entoptic.types import Planes
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Jitter:
         if self.pixels < 0:
             raise BadSetting(f"jitter is {self.pixels} pixels; it can't be negative (0 is off)")
 
-    def __call__(self, image: Image, rng: torch.Generator) -> Image:
+    def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
         if self.pixels == 0:
             return image
         # Drawn on the CPU: the same shifts on every device, and no synchronisation.

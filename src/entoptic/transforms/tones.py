@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
+from entoptic.color import luma
 from entoptic.errors import BadSetting
 from entoptic.transforms.base import check_amount, chosen, moved, normal, uniform
-from entoptic.types import Image
-
-# Luma of ITU-R BT.601, as Pillow's mode L.
-_LUMA = (0.299, 0.587, 0.114)
+from entoptic.types import Image, Planes
 
 # In pixels; a Gaussian so narrow changes nothing, and one of width 0 can't be computed.
 _NARROWEST = 0.01
@@ -44,7 +42,7 @@ class Blur:
                 "low before high"
             )
 
-    def __call__(self, image: Image, rng: torch.Generator) -> Image:
+    def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
         if self.high == 0:
             return image
         batch, channels, height, width = image.shape
@@ -86,7 +84,7 @@ class Noise:
     def __post_init__(self) -> None:
         check_amount("noise", self.sd)
 
-    def __call__(self, image: Image, rng: torch.Generator) -> Image:
+    def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
         if self.sd == 0:
             return image
         seed = int(torch.randint(2**62, (), generator=rng))
@@ -154,5 +152,4 @@ class Grayscale:
 
     def __call__(self, image: Image, rng: torch.Generator) -> Image:
         grey = chosen(self.probability, len(image), rng).to(image.device, non_blocking=True)
-        luma = sum(weight * image[:, i : i + 1] for i, weight in enumerate(_LUMA))
-        return torch.where(grey, luma, image)
+        return torch.where(grey, luma(image), image)

@@ -1,0 +1,42 @@
+"""A canvas without colours, for networks that are fed none."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+
+from entoptic.canvas.base import Canvas
+from entoptic.color import luma
+from entoptic.types import Image
+
+
+@final
+class Grey(Canvas):
+    """Another canvas in grey: its luma, three times over.
+
+    A network of one channel is fed the luma in any case; on a canvas with colours those would stay
+    what they were at the start.
+
+    Args:
+        canvas: what is optimised; it isn't copied.
+
+    >>> from entoptic.canvas import Pixels
+    >>> Grey(Pixels(torch.tensor([1.0, 0.0, 0.0]).reshape(1, 3, 1, 1)))().flatten().tolist()[1:]
+    [0.29899999499320984, 0.29899999499320984]
+    """
+
+    def __init__(self, canvas: Canvas) -> None:
+        super().__init__()
+        self.canvas = canvas
+
+    def forward(self) -> Image:
+        return luma(self.canvas()).expand(-1, 3, -1, -1)
+
+    @torch.no_grad()
+    def resized(self, height: int, width: int) -> Grey:
+        return Grey(self.canvas.resized(height, width))
+
+    @torch.no_grad()
+    def constrain(self) -> None:
+        self.canvas.constrain()

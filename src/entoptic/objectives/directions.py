@@ -1,0 +1,187 @@
+"""Words for directions among a layer's channels: everywhere, at a place, or place by place."""
+
+from __future__ import annotations
+
+from entoptic.layers import Layer
+from entoptic.objectives.algebra import Activations
+from entoptic.objectives.kinds import Block, Column, Map, Matrix, Power, Row, Vector
+from entoptic.objectives.reductions import (
+    as_block,
+    at_place,
+    dot_cosine,
+    for_channels,
+    in_the_middle,
+    over_places,
+    whitened,
+)
+from entoptic.objectives.terms import objective
+from entoptic.types import Scores
+
+
+@objective
+def direction(acts: Activations, layer: Layer, vector: Vector, cosine_power: Power = 0.0) -> Scores:
+    """How far a layer goes in a direction among its channels, at the mean of all places.
+
+    The mean over places of (a . v) max(0.1, cos(a, v)) ** cosine_power, where a is what the layer
+    holds at a place and v the direction. A power above 0 asks for the direction itself rather than
+    for whatever is large.
+
+    Args:
+        layer: any layer with channels.
+        vector: as many numbers as the layer has channels.
+        cosine_power: exponent of the cosine; with 0 only the dot product counts.
+
+    Returns:
+        One score per image, in the layer's units times the vector's.
+
+    Raises:
+        UnknownLayer, ChannelOutOfRange: before the first step, by `ascend`.
+
+    Source: lucid's `direction`, 2018; Carter et al., "Activation Atlas", Distill, 2019.
+
+    >>> direction("fire2", [0.6, -0.8], cosine_power=1)
+    direction('fire2', (0.6, -0.8), 1.0)
+    """
+    values = acts[layer]
+    return over_places(dot_cosine(values, for_channels(vector, values), cosine_power))
+
+
+@objective
+def neuron_direction(
+    acts: Activations,
+    layer: Map,
+    vector: Vector,
+    row: Row = None,
+    column: Column = None,
+    cosine_power: Power = 0.0,
+) -> Scores:
+    """How far a layer goes in a direction among its channels, at one place.
+
+    The formula is that of `direction`, for one place alone: (a . v) max(0.1, cos(a, v)) **
+    cosine_power.
+
+    Args:
+        layer: a layer with rows and columns: maps, or the tokens of a picture's patches.
+        vector: as many numbers as the layer has channels.
+        row: counted from 0; the middle (height // 2) by default.
+        column: counted from 0; the middle (width // 2) by default.
+        cosine_power: exponent of the cosine; with 0 only the dot product counts.
+
+    Returns:
+        One score per image, in the layer's units times the vector's.
+
+    Raises:
+        UnknownLayer, ChannelOutOfRange: before the first step, by `ascend`.
+
+    Source: lucid's `direction_neuron`, 2018; Carter et al., "Activation Atlas", Distill, 2019.
+
+    >>> neuron_direction("fire2", [0.6, -0.8], cosine_power=4)
+    neuron_direction('fire2', (0.6, -0.8), None, None, 4.0)
+    """
+    values = at_place(acts[layer], row, column)
+    return dot_cosine(values, for_channels(vector, values), cosine_power)
+
+
+@objective
+def tensor_direction(
+    acts: Activations, layer: Map, tensor: Block, cosine_power: Power = 0.0
+) -> Scores:
+    """How far a layer goes in a direction of its own at each place.
+
+    The mean over places of (a . v) max(0.1, cos(a, v)) ** cosine_power, where a is what the layer
+    holds at a place and v the tensor's direction there. The tensor lies in the middle of the layer;
+    where one of them is larger than the other, its border is left out.
+
+    Args:
+        layer: a layer with rows and columns: maps, or the tokens of a picture's patches.
+        tensor: (channels, rows, columns), as nested lists, an array or a tensor.
+        cosine_power: exponent of the cosine; with 0 only the dot product counts.
+
+    Returns:
+        One score per image, in the layer's units times the tensor's.
+
+    Raises:
+        UnknownLayer, ChannelOutOfRange: before the first step, by `ascend`.
+
+    Source: lucid's `tensor_direction`, 2018.
+
+    >>> tensor_direction("fire2", [[[0.6, 0.0]], [[-0.8, 1.0]]])
+    tensor_direction('fire2', (((0.6, 0.0),), ((-0.8, 1.0),)), 0.0)
+    """
+    values = acts[layer]
+    ours, theirs = in_the_middle(values, as_block(tensor, values))
+    return over_places(dot_cosine(ours, theirs, cosine_power))
+
+
+@objective
+def angled_direction(
+    acts: Activations,
+    layer: Layer,
+    vector: Vector,
+    whitening: Matrix,
+    cosine_power: Power = 4.0,
+) -> Scores:
+    """How far a layer goes in a direction as seen in whitened space, at the mean of all places.
+
+    The mean over places of (a . w) max(0.1, cos(a, w)) ** cosine_power, where a is what the layer
+    holds at a place and w = S v the direction after whitening. What varies together in all pictures
+    anyway then counts less, and the angle counts more than the length.
+
+    Args:
+        layer: any layer with channels.
+        vector: v, as many numbers as the layer has channels.
+        whitening: S, as many rows of as many numbers: the inverse of the matrix of the channels'
+            mean products over many pictures, `torch.linalg.inv(a @ a.T / places)`.
+        cosine_power: exponent of the cosine; with 0 only the dot product counts.
+
+    Returns:
+        One score per image, in the layer's units times those of S v.
+
+    Raises:
+        UnknownLayer, ChannelOutOfRange: before the first step, by `ascend`.
+
+    Source: Carter et al., "Activation Atlas", Distill, 2019, "whitened"; at all places.
+
+    >>> angled_direction("a", [1, 0], [[2, -1], [-1, 1]], 2)
+    angled_direction('a', (1.0, 0.0), ((2.0, -1.0), (-1.0, 1.0)), 2.0)
+    """
+    values = acts[layer]
+    return over_places(dot_cosine(values, whitened(vector, whitening, values), cosine_power))
+
+
+@objective
+def angled_neuron_direction(
+    acts: Activations,
+    layer: Map,
+    vector: Vector,
+    whitening: Matrix,
+    row: Row = None,
+    column: Column = None,
+    cosine_power: Power = 4.0,
+) -> Scores:
+    """How far a layer goes in a direction as seen in whitened space, at one place.
+
+    The formula is that of `angled_direction`, for one place alone: (a . w) max(0.1, cos(a, w)) **
+    cosine_power, with w = S v.
+
+    Args:
+        layer: a layer with rows and columns: maps, or the tokens of a picture's patches.
+        vector: v, as many numbers as the layer has channels.
+        whitening: S, as many rows of as many numbers; see `angled_direction`.
+        row: counted from 0; the middle (height // 2) by default.
+        column: counted from 0; the middle (width // 2) by default.
+        cosine_power: exponent of the cosine; with 0 only the dot product counts.
+
+    Returns:
+        One score per image, in the layer's units times those of S v.
+
+    Raises:
+        UnknownLayer, ChannelOutOfRange: before the first step, by `ascend`.
+
+    Source: Carter et al., "Activation Atlas", Distill, 2019; captum's `AngledNeuronDirection`.
+
+    >>> angled_neuron_direction("a", [1, 0], [[2, -1], [-1, 1]], row=3)
+    angled_neuron_direction('a', (1.0, 0.0), ((2.0, -1.0), (-1.0, 1.0)), 3, None, 4.0)
+    """
+    values = at_place(acts[layer], row, column)
+    return dot_cosine(values, whitened(vector, whitening, values), cosine_power)

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         GradientRule as GradientRule,
         Model as Model,
         Preprocess as Preprocess,
+        ensemble as ensemble,
         load as load,
     )
     from entoptic.models.rules import (
@@ -167,6 +168,7 @@ _HOMES = {
         "GradientRule",
         "Model",
         "Preprocess",
+        "ensemble",
         "load",
     ),
     "models.rules": (

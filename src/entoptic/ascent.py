@@ -204,8 +204,8 @@ class _Sized:
     def info(self, layer: Layer) -> LayerInfo:
         return self.model.info(layer, self.size)
 
-    def label(self, name: int | str) -> int:
-        return self.model.label(name)
+    def label(self, name: int | str, layer: Layer | None = None) -> int:
+        return self.model.label(name, layer)
 
     def guide(self, name: str) -> Picture:
         return self.read_guide(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +40,7 @@ class Prepared:
         self.layout = layout
         weights = (each.dtype for each in module.parameters() if each.is_floating_point())
         self.dtype = next(weights, None)
-        self._modules = model.modules_by_address(module)
+        self.modules = model.modules_by_address(module)
 
     def __call__(self, image: Tensor, rules: Sequence[GradientRule] = ()) -> dict[Layer, Tensor]:
         """The targets' activations for an image, differentiable in the image.
@@ -54,10 +54,36 @@ class Prepared:
         if self.targets:
             value = self.preprocess(image).to(self.dtype or image.dtype)
             value = value.contiguous(memory_format=self.layout)
-            with applied(rules, self._modules):
-                seen = taps.run(self.module, self._modules, value, self.targets)
+            with applied(rules, self.modules):
+                seen = taps.run(self.module, self.modules, value, self.targets)
         if self.wants_input:
             seen[INPUT] = image
+        return seen
+
+
+class Together:
+    """The members of an ensemble that have targets, made ready; the others never run.
+
+    Args:
+        members: by name.
+        wants_input: whether the picture itself is a target.
+    """
+
+    def __init__(self, members: Mapping[str, Prepared], wants_input: bool) -> None:
+        self.members = members
+        self.wants_input = wants_input
+        self._modules = {
+            f"{name}/{address}": module
+            for name, each in members.items()
+            for address, module in each.modules.items()
+        }
+
+    def __call__(self, image: Tensor, rules: Sequence[GradientRule] = ()) -> dict[Layer, Tensor]:
+        """As `Prepared` does; rules name layers as the ensemble does."""
+        seen = {INPUT: image} if self.wants_input else {}
+        with applied(rules, self._modules):
+            for name, each in self.members.items():
+                seen |= {layer.within(name): value for layer, value in each(image).items()}
         return seen
 
 
@@ -68,7 +94,7 @@ _copies: weakref.WeakKeyDictionary[Model, dict[tuple[str, bool], nn.Module]] = (
 
 def prepare(
     model: Model, layers: Collection[Layer], device: torch.device, *, exact: bool = False
-) -> Prepared:
+) -> Prepared | Together:
     """Make a network ready for a set of targets on a device.
 
     The user's module isn't touched: a frozen copy is made, once for each device, which shares the
@@ -80,6 +106,28 @@ def prepare(
         exact: leave the memory's layout as it is, so that every sum is taken in the network's own
             order; otherwise it is what is fastest, and results differ in their last bits.
     """
+    if model.members:
+        named = {model.member(layer)[0] for layer in layers if layer != INPUT}
+        return Together(
+            {
+                name: _prepared(each, _inner(model, name, layers), device, exact)
+                for name, each in model.members.items()
+                if name in named
+            },
+            INPUT in layers,
+        )
+    return _prepared(model, frozenset(layers), device, exact)
+
+
+def _inner(model: Model, name: str, layers: Collection[Layer]) -> frozenset[Layer]:
+    """The targets in one member of an ensemble, by its own addresses."""
+    found = (model.member(layer) for layer in layers if layer != INPUT)
+    return frozenset(layer for member, layer in found if member == name)
+
+
+def _prepared(
+    model: Model, layers: frozenset[Layer], device: torch.device, exact: bool
+) -> Prepared:
     if device.type == "cpu":
         keep_freed_memory()
     copies = _copies.setdefault(model, {})
@@ -90,7 +138,7 @@ def prepare(
             copies[key].to(memory_format=_fastest(copies[key]))
     module = copies[key]
     layout = torch.contiguous_format if exact else _fastest(module)
-    return Prepared(model, frozenset(layers), module, layout)
+    return Prepared(model, layers, module, layout)
 
 
 def _fastest(module: nn.Module) -> torch.memory_format:

@@ -50,8 +50,8 @@ class Network(Protocol):
     def info(self, layer: Layer) -> LayerInfo:
         """What the layer table says of a layer, at the size of the picture to come."""
 
-    def label(self, name: int | str) -> int:
-        """Number of a class, given by number, label or synset."""
+    def label(self, name: int | str, layer: Layer | None = None) -> int:
+        """Number of a class, given by number, label or synset; the layer says of which network."""
 
     def guide(self, name: str) -> Picture:
         """The picture in a file."""

@@ -87,7 +87,7 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
     if kind in (Layer, Map):
         value = network.resolve(value)
     if kind == Label:
-        value = network.label(value)
+        value = network.label(value, place)
     if kind == Map:
         _check_inside(Row, 0, value, network)
     elif kind in (Channel, Row, Column) and place is not None:

@@ -93,7 +93,9 @@ if TYPE_CHECKING:
         write as write,
     )
     from entoptic.recipes import (
+        Evaluation as Evaluation,
         dream as dream,
+        evaluate as evaluate,
         visualize as visualize,
     )
     from entoptic.recipes.saliency import (
@@ -213,7 +215,7 @@ _HOMES = {
         "read",
         "write",
     ),
-    "recipes": ("dream", "visualize"),
+    "recipes": ("Evaluation", "dream", "evaluate", "visualize"),
     "recipes.saliency": ("gradient_picture",),
     "resample": (
         "centre_crop",

@@ -122,6 +122,24 @@ how = together(
     option(_HOW, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, cuda:1, mps."),
 )
 
+_CLIMB = "How to visualize"
+
+climb = together(
+    option(_CLIMB, "--size", type=int, metavar="PIXELS", help="Side of each picture; 224."),
+    option(_CLIMB, "--steps", type=int, metavar="N", help="Steps of the climb; 256."),
+    option(_CLIMB, "--canvas", metavar="C", help="fourier (the default) or pixels."),
+    option(
+        _CLIMB,
+        "--transforms",
+        metavar="T",
+        help="Random changes before each step: robust, lucid, none.",
+    ),
+    option(_CLIMB, "--learning-rate", type=float, metavar="X", help="Of Adam; 0.05."),
+    option(_CLIMB, "--batch", type=int, metavar="N", help="How many pictures climb together; 8."),
+    option(_CLIMB, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
+    option(_CLIMB, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, mps."),
+)
+
 result = together(
     option(
         _RESULT,

@@ -11,8 +11,6 @@ from entoptic.cli import options
 from entoptic.cli.making import make
 from entoptic.cli.outputs import Delivery, destinations, made
 
-_HOW = "How to visualize"
-
 
 @click.command(
     "visualize",
@@ -27,16 +25,7 @@ Examples:
 )
 @click.argument("model")
 @click.argument("units", nargs=-1, required=True, metavar="UNIT...")
-@options.option(_HOW, "--size", type=int, metavar="PIXELS", help="Side of each picture; 224.")
-@options.option(_HOW, "--steps", type=int, metavar="N", help="Steps of the climb; 256.")
-@options.option(_HOW, "--canvas", metavar="C", help="fourier (the default) or pixels.")
-@options.option(
-    _HOW, "--transforms", metavar="T", help="Random changes before each step: robust, lucid, none."
-)
-@options.option(_HOW, "--learning-rate", type=float, metavar="X", help="Of Adam; 0.05.")
-@options.option(_HOW, "--batch", type=int, metavar="N", help="How many pictures climb together; 8.")
-@options.option(_HOW, "--seed", type=int, metavar="N", help="Of all chance; another one varies.")
-@options.option(_HOW, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, mps.")
+@options.climb
 @options.result
 def visualize_command(model: str, units: tuple[str, ...], **given: Any) -> int:
     """Show what units of a network want to see most.

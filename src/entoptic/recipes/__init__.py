@@ -2,6 +2,7 @@
 
 from entoptic.recipes.classify import Guess, identify
 from entoptic.recipes.deepdream import DreamPlan, DreamSettings, dream, plan_dream
+from entoptic.recipes.evaluation import Evaluation, evaluate, plan_evaluate
 from entoptic.recipes.plan import Plan
 from entoptic.recipes.redo import plan_redo
 from entoptic.recipes.visualization import (
@@ -14,13 +15,16 @@ from entoptic.recipes.visualization import (
 __all__ = [
     "DreamPlan",
     "DreamSettings",
+    "Evaluation",
     "Guess",
     "Plan",
     "VisualizePlan",
     "VisualizeSettings",
     "dream",
+    "evaluate",
     "identify",
     "plan_dream",
+    "plan_evaluate",
     "plan_redo",
     "plan_visualize",
     "visualize",

@@ -115,27 +115,39 @@ class VisualizePlan(Plan):
 
     @property
     def start(self) -> Image:
-        return self._laid_out([])
+        return self.laid_out([])
 
     def all_steps(self) -> Iterator[Step]:
-        how = self.settings
         done: list[Tensor] = []
         for number, batch in enumerate(self.batches):
             canvas = self._canvas(len(batch), self.job.seed + number)
-            for step in ascend(
-                self.model,
-                per_image(batch),
-                canvas,
-                transforms=presets[how.transforms],
-                optimizer=adam(how.learning_rate),
-                rules=[redirected_relu()],
-                steps=how.steps,
-                seed=self.job.seed + number,
-            ):
+            for step in self._climb(number, canvas):
                 render = functools.partial(self._so_far, tuple(done), step)
                 yield replace(step, octave=number, image=render)
             with torch.no_grad():
                 done.append(canvas().cpu())
+
+    def pictures(self) -> Iterator[Tensor]:
+        """The finished pictures of each batch, (count, 3, height, width), on the CPU."""
+        for number, batch in enumerate(self.batches):
+            canvas = self._canvas(len(batch), self.job.seed + number)
+            for _ in self._climb(number, canvas):
+                pass
+            with torch.no_grad():
+                yield canvas().cpu()
+
+    def _climb(self, number: int, canvas: Canvas) -> Iterator[Step]:
+        how = self.settings
+        return ascend(
+            self.model,
+            per_image(self.batches[number]),
+            canvas,
+            transforms=presets[how.transforms],
+            optimizer=adam(how.learning_rate),
+            rules=[redirected_relu()],
+            steps=how.steps,
+            seed=self.job.seed + number,
+        )
 
     def _canvas(self, count: int, seed: int) -> Canvas:
         side = self.settings.size
@@ -143,9 +155,9 @@ class VisualizePlan(Plan):
         return make(side, side, batch=count, seed=seed).to(self.device)
 
     def _so_far(self, done: Sequence[Tensor], step: Step) -> Image:
-        return self._laid_out([*done, step.image().cpu()])
+        return self.laid_out([*done, step.image().cpu()])
 
-    def _laid_out(self, made: Sequence[Tensor]) -> Image:
+    def laid_out(self, made: Sequence[Tensor]) -> Image:
         """The pictures made so far, middle grey where there is none yet."""
         side, count = self.settings.size, len(self.labels)
         missing = count - sum(map(len, made))
@@ -215,7 +227,7 @@ def plan_visualize(
         device=str(where),
         made_with=made_with(),
     )
-    labels = [_label(each) for each in wanted]
+    labels = [label_of(each) for each in wanted]
     plan = VisualizePlan(model, bound, where, job, model.notes, how, labels)
     check_pixels(*plan.shape)
     return plan
@@ -243,7 +255,7 @@ def read_units(unit: str | Objective) -> list[Objective]:
     return [channel(found["layer"], number) for number in range(first, last + 1)]
 
 
-def _label(objective: Objective) -> str:
+def label_of(objective: Objective) -> str:
     """The short form of a unit, where it has one."""
     if isinstance(objective, Leaf) and objective.name == "channel":
         layer, number = objective.arguments

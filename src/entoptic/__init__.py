@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         GradientRule as GradientRule,
         Model as Model,
         Preprocess as Preprocess,
+        ensemble as ensemble,
         load as load,
     )
     from entoptic.models.rules import (
@@ -102,7 +103,9 @@ if TYPE_CHECKING:
         write as write,
     )
     from entoptic.recipes import (
+        Evaluation as Evaluation,
         dream as dream,
+        evaluate as evaluate,
         visualize as visualize,
     )
     from entoptic.recipes.saliency import (
@@ -180,6 +183,7 @@ _HOMES = {
         "GradientRule",
         "Model",
         "Preprocess",
+        "ensemble",
         "load",
     ),
     "models.rules": (
@@ -232,7 +236,7 @@ _HOMES = {
         "read",
         "write",
     ),
-    "recipes": ("dream", "visualize"),
+    "recipes": ("Evaluation", "dream", "evaluate", "visualize"),
     "recipes.saliency": ("gradient_picture",),
     "resample": (
         "centre_crop",

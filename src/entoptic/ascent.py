@@ -227,11 +227,11 @@ class _Sized:
     def info(self, layer: Layer) -> LayerInfo:
         return self.model.info(layer, self.size)
 
-    def label(self, name: int | str) -> int:
-        return self.model.label(name)
+    def label(self, name: int | str, layer: Layer | None = None) -> int:
+        return self.model.label(name, layer)
 
-    def matching(self, pattern: str) -> tuple[int, ...]:
-        return self.model.matching(pattern)
+    def matching(self, pattern: str, layer: Layer | None = None) -> tuple[int, ...]:
+        return self.model.matching(pattern, layer)
 
     def guide(self, name: str) -> Picture:
         return self.read_guide(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from entoptic.errors import UnknownLayer
@@ -38,6 +38,14 @@ class Layer:
     def __str__(self) -> str:
         call = f"#{self.call}" if self.call else ""
         return f"{self.name}{call}{'<in>' if self.port == 'input' else ''}"
+
+    def within(self, member: str) -> Layer:
+        """The layer's address in an ensemble.
+
+        >>> str(Layer("fire7", "input").within("a"))
+        'a/fire7<in>'
+        """
+        return replace(self, name=f"{member}/{self.name}")
 
     @classmethod
     def parse(cls, text: str | Layer) -> Layer:

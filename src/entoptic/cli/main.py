@@ -10,6 +10,7 @@ import click
 
 from entoptic.cli.arguments import one_line
 from entoptic.cli.dreaming import dream_command, redo_command
+from entoptic.cli.evaluating import evaluate_command
 from entoptic.cli.making import INTERRUPTED
 from entoptic.cli.networks import convert_command, gradient_command
 from entoptic.cli.tables import identify_command, layers_command, models_command
@@ -99,6 +100,7 @@ for _command in (
     dream_command,
     visualize_command,
     redo_command,
+    evaluate_command,
     layers_command,
     models_command,
     identify_command,

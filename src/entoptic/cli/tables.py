@@ -54,7 +54,7 @@ def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> No
         click.echo(json.dumps(rows))
         return
     header = ("layer", "kind", "shape", "channels", "stride", "sees", "parameters")
-    _show(header, [(str(layer), *_cells(info)) for layer, info in table.items()])
+    show(header, [(str(layer), *_cells(info)) for layer, info in table.items()])
 
 
 @click.command(
@@ -81,7 +81,7 @@ def models_command(model: str | None, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps(found))
         else:
-            _show(("model", "what it is"), list(found.items()))
+            show(("model", "what it is"), list(found.items()))
         return
     from entoptic.recipes.tuned import tuned
 
@@ -101,7 +101,7 @@ def models_command(model: str | None, as_json: bool) -> None:
         shown = facts | {"preprocess": _wish(chosen.preprocess)}
         notes = [("note", note) for note in shown.pop("notes")]
         rows = [(key.replace("_", " "), str(value)) for key, value in shown.items()]
-        _show(None, [*rows, *notes])
+        show(None, [*rows, *notes])
 
 
 @click.command(
@@ -159,7 +159,7 @@ def _wish(how: Preprocess) -> str:
     return f"{sides}; {how.order}, 0 to {how.scale:g}, minus {how.mean}, divided by {how.std}"
 
 
-def _show(header: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> None:
+def show(header: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> None:
     """Columns of text, as wide as they must be: complete, and fit for grep and awk."""
     lines = rows if header is None else [header, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

@@ -1,6 +1,7 @@
 """Networks: where they come from, what they are made of, and how they are run."""
 
 from entoptic.models.devices import device
+from entoptic.models.ensembles import ensemble
 from entoptic.models.model import Model
 from entoptic.models.prepare import Prepared, prepare
 from entoptic.models.preprocess import Preprocess
@@ -13,6 +14,7 @@ __all__ = [
     "Prepared",
     "Preprocess",
     "device",
+    "ensemble",
     "load",
     "prepare",
     "sources",

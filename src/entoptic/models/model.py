@@ -5,13 +5,14 @@ from __future__ import annotations
 import fnmatch
 import functools
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 
 from entoptic.errors import (
+    NoPath,
     PictureTooSmall,
     UnknownLabel,
     UnknownLayer,
@@ -42,6 +43,7 @@ class Model:
         addresses: names of layers to paths of submodules, where they differ.
         logits: address of the scores of the classes before any softmax.
         notes: what the user should know of it, such as what is guessed.
+        members: the networks of an ensemble by name, see `ensemble`; a plain network has none.
     """
 
     module: nn.Module
@@ -52,6 +54,7 @@ class Model:
     addresses: Mapping[str, str] | None = None
     logits: str = OUTPUT
     notes: tuple[str, ...] = ()
+    members: Mapping[str, Model] = field(default_factory=dict)
     _tables: dict[tuple[int, int], probe.Table] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -77,7 +80,7 @@ class Model:
 
     def modules_by_address(self, module: nn.Module | None = None) -> dict[str, nn.Module]:
         """The submodules by address, of this model's module or of a copy of it."""
-        by_path = dict((module or self.module).named_modules())
+        by_path = dict((module or self.module).named_modules(remove_duplicate=False))
         return {name: by_path[path] for name, path in self.paths.items()}
 
     @functools.cached_property
@@ -92,6 +95,10 @@ class Model:
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """Addresses of all layers, the network's output last."""
+        if self.members:
+            return tuple(
+                f"{name}/{each}" for name in self.members for each in self.members[name].names
+            )
         return (*(name for name in self.paths if name != OUTPUT), OUTPUT)
 
     def layers(
@@ -101,13 +108,14 @@ class Model:
 
         Args:
             glob: which names, with `*` and `?`; `*` matches slashes and dots too.
-            size: (height, width) of the picture; by default what the network was trained at.
+            size: (height, width) of the picture; by default what the network was trained at, of an
+                ensemble each of its networks.
 
         Raises:
             UnknownLayer: no name matches.
             PictureTooSmall, WrongPictureSize: the network can't work at that size.
         """
-        rows = self.table(size or self.preprocess.size)
+        rows = self.table(size)
         found = {
             layer: info
             for layer, info in rows.items()
@@ -128,6 +136,9 @@ class Model:
         if layer in (INPUT, CANVAS):
             channels = self.preprocess.shown
             return LayerInfo("Input", (1, channels, *size), channels, (1, 1), (1, 1), 0)
+        if self.members:
+            name, inner = self.member(layer)
+            return self.members[name].info(inner, size)
         table = self._probed(size)
         if layer in table.rows:
             return table.rows[layer]
@@ -167,12 +178,19 @@ class Model:
             for layer, value in acts.items()
         }
 
-    def table(self, size: tuple[int, int]) -> Mapping[Layer, LayerInfo]:
+    def table(self, size: tuple[int, int] | None = None) -> Mapping[Layer, LayerInfo]:
         """All that runs on a picture of (height, width): inputs and outputs of every call.
 
         Raises:
             PictureTooSmall, WrongPictureSize: the network can't work at that size.
         """
+        if self.members:
+            return {
+                layer.within(name): info
+                for name, each in self.members.items()
+                for layer, info in each.table(size).items()
+            }
+        size = size or self.preprocess.size
         table = self._probed(size)
         if table.failure:
             raise self._misfit(size, table.failure)
@@ -182,12 +200,20 @@ class Model:
         """The network from the picture to a layer, as a model; see `slicing.upto`."""
         from entoptic.models.slicing import upto
 
+        if self.members:
+            name, inner = self.member(layer)
+            return self.members[name].upto(inner)
         return upto(self, layer)
 
     def between(self, first: Layer | str, last: Layer | str) -> Model:
         """The network from one layer's input to another's output; see `slicing.between`."""
         from entoptic.models.slicing import between
 
+        if self.members:
+            (name, start), (other, end) = self.member(first), self.member(last)
+            if name != other:
+                raise NoPath(f"{str(first)!r} and {str(last)!r} are in different networks")
+            return self.members[name].between(start, end)
         return between(self, first, last)
 
     def _probed(self, size: tuple[int, int]) -> probe.Table:
@@ -208,6 +234,10 @@ class Model:
         layer = Layer.parse(layer)
         if layer in (INPUT, CANVAS):
             return layer
+        if self.members:
+            name, inner = self.member(layer)
+            found = self.members[name].resolve(inner)
+            return found if found == INPUT else found.within(name)
         if layer == LOGITS and LOGITS.name not in self.names:
             return Layer(self.logits)
         if layer.name not in self.names:
@@ -218,15 +248,37 @@ class Model:
             )
         return layer
 
-    def label(self, name: int | str) -> int:
+    def member(self, layer: Layer | str) -> tuple[str, Layer]:
+        """Which network of an ensemble a layer is in, and its address there.
+
+        Raises:
+            UnknownLayer: in none of them.
+        """
+        layer = Layer.parse(layer)
+        name, slash, rest = layer.name.partition("/")
+        if name in self.members and rest:
+            return name, replace(layer, name=rest)
+        names = ", ".join(self.members)
+        example = f"{next(iter(self.members))}/{layer.name if not slash else rest or OUTPUT}"
+        raise UnknownLayer(
+            f"{str(layer)!r} is in no network of the ensemble; its layers are NAME/LAYER with "
+            f"NAME one of {names}, such as {example!r}"
+        )
+
+    def label(self, name: int | str, layer: Layer | str | None = None) -> int:
         """Number of a class.
 
         Args:
             name: its number, its label (one of several synonyms will do), or its synset.
+            layer: where its score is; it says which network of an ensemble is meant.
 
         Raises:
             UnknownLabel: with the nearest label.
+            UnknownLayer: of an ensemble, the layer isn't in one of its networks.
         """
+        if self.members:
+            member, inner = self.member(LOGITS if layer is None else layer)
+            return self.members[member].label(name, inner)
         if self.labels is None:
             if isinstance(name, int):
                 return name
@@ -246,15 +298,19 @@ class Model:
             )
         return number
 
-    def matching(self, pattern: str) -> tuple[int, ...]:
+    def matching(self, pattern: str, layer: Layer | str | None = None) -> tuple[int, ...]:
         """Numbers of the classes whose label, or one of its synonyms, matches.
 
         Args:
             pattern: with `*` and `?`; capitals don't matter.
+            layer: where their scores are; it says which network of an ensemble is meant.
 
         Raises:
             UnknownLabel: none does.
         """
+        if self.members:
+            member, inner = self.member(LOGITS if layer is None else layer)
+            return self.members[member].matching(pattern, inner)
         found = {
             number
             for name, number in self._numbers.items()

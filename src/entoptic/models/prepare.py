@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +40,7 @@ class Prepared:
         self.layout = layout
         weights = (each.dtype for each in module.parameters() if each.is_floating_point())
         self.dtype = next(weights, None)
-        self._modules = model.modules_by_address(module)
+        self.modules = model.modules_by_address(module)
 
     def __call__(self, image: Tensor, rules: Sequence[GradientRule] = ()) -> dict[Layer, Tensor]:
         """The targets' activations for an image, differentiable in the image.
@@ -54,9 +54,35 @@ class Prepared:
         if self.targets:
             value = self.preprocess(image).to(self.dtype or image.dtype)
             value = value.contiguous(memory_format=self.layout)
-            with applied(rules, self._modules):
-                seen = taps.run(self.module, self._modules, value, self.targets)
+            with applied(rules, self.modules):
+                seen = taps.run(self.module, self.modules, value, self.targets)
         return seen | dict.fromkeys(self.pictures, image)
+
+
+class Together:
+    """The members of an ensemble that have targets, made ready; the others never run.
+
+    Args:
+        members: by name.
+        pictures: the targets that are the picture itself.
+    """
+
+    def __init__(self, members: Mapping[str, Prepared], pictures: frozenset[Layer]) -> None:
+        self.members = members
+        self.pictures = pictures
+        self._modules = {
+            f"{name}/{address}": module
+            for name, each in members.items()
+            for address, module in each.modules.items()
+        }
+
+    def __call__(self, image: Tensor, rules: Sequence[GradientRule] = ()) -> dict[Layer, Tensor]:
+        """As `Prepared` does; rules name layers as the ensemble does."""
+        seen = dict.fromkeys(self.pictures, image)
+        with applied(rules, self._modules):
+            for name, each in self.members.items():
+                seen |= {layer.within(name): value for layer, value in each(image).items()}
+        return seen
 
 
 _copies: weakref.WeakKeyDictionary[Model, dict[tuple[str, bool], nn.Module]] = (
@@ -66,7 +92,7 @@ _copies: weakref.WeakKeyDictionary[Model, dict[tuple[str, bool], nn.Module]] = (
 
 def prepare(
     model: Model, layers: Collection[Layer], device: torch.device, *, exact: bool = False
-) -> Prepared:
+) -> Prepared | Together:
     """Make a network ready for a set of targets on a device.
 
     The user's module isn't touched: a frozen copy is made, once for each device, which shares the
@@ -78,6 +104,29 @@ def prepare(
         exact: leave the memory's layout as it is, so that every sum is taken in the network's own
             order; otherwise it is what is fastest, and results differ in their last bits.
     """
+    if model.members:
+        pictures = frozenset(layers) & {INPUT, CANVAS}
+        named = {model.member(layer)[0] for layer in layers if layer not in pictures}
+        return Together(
+            {
+                name: _prepared(each, _inner(model, name, layers), device, exact)
+                for name, each in model.members.items()
+                if name in named
+            },
+            pictures,
+        )
+    return _prepared(model, frozenset(layers), device, exact)
+
+
+def _inner(model: Model, name: str, layers: Collection[Layer]) -> frozenset[Layer]:
+    """The targets in one member of an ensemble, by its own addresses."""
+    found = (model.member(layer) for layer in layers if layer not in (INPUT, CANVAS))
+    return frozenset(layer for member, layer in found if member == name)
+
+
+def _prepared(
+    model: Model, layers: frozenset[Layer], device: torch.device, exact: bool
+) -> Prepared:
     if device.type == "cpu":
         keep_freed_memory()
     copies = _copies.setdefault(model, {})
@@ -88,7 +137,7 @@ def prepare(
             copies[key].to(memory_format=_fastest(copies[key]))
     module = copies[key]
     layout = torch.contiguous_format if exact else _fastest(module)
-    return Prepared(model, frozenset(layers), module, layout)
+    return Prepared(model, layers, module, layout)
 
 
 def _fastest(module: nn.Module) -> torch.memory_format:

@@ -50,11 +50,11 @@ class Network(Protocol):
     def info(self, layer: Layer) -> LayerInfo:
         """What the layer table says of a layer, at the size of the picture to come."""
 
-    def label(self, name: int | str) -> int:
-        """Number of a class, given by number, label or synset."""
+    def label(self, name: int | str, layer: Layer | None = None) -> int:
+        """Number of a class, given by number, label or synset; the layer says of which network."""
 
-    def matching(self, pattern: str) -> tuple[int, ...]:
-        """Numbers of the classes whose labels match a pattern with * and ?."""
+    def matching(self, pattern: str, layer: Layer | None = None) -> tuple[int, ...]:
+        """Numbers of the classes whose labels match a pattern with * and ?; the layer as above."""
 
     def guide(self, name: str) -> Picture:
         """The picture in a file."""

@@ -104,9 +104,9 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
     if kind in (Layer, Map):
         value = network.resolve(value)
     if kind == Label:
-        value = network.label(value)
+        value = network.label(value, place)
     if kind == Labels:
-        value = _numbers_of(value, network)
+        value = _numbers_of(value, network, place)
     if kind == Map:
         _check_inside(Row, 0, value, network)
     elif kind in (Channel, Row, Column) and place is not None:
@@ -139,12 +139,14 @@ def _check_inside(kind: Any, value: int, layer: Layer, network: Network) -> None
         )
 
 
-def _numbers_of(labels: tuple[int | str, ...], network: Network) -> tuple[int, ...]:
+def _numbers_of(
+    labels: tuple[int | str, ...], network: Network, place: Layer | None
+) -> tuple[int, ...]:
     """Numbers of classes, each once, in the order given."""
     numbers: dict[int, None] = {}
     for each in labels:
         several = isinstance(each, str) and ("*" in each or "?" in each)
-        found = network.matching(str(each)) if several else (network.label(each),)
+        found = network.matching(str(each), place) if several else (network.label(each, place),)
         numbers |= dict.fromkeys(found)
     return tuple(numbers)
 

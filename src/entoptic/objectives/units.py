@@ -170,7 +170,8 @@ def logit(acts: Activations, label: Label, layer: Layer = LOGITS) -> Scores:
 
     Args:
         label: number of the class, its label ("goldfish"), or its synset ("n01443537").
-        layer: where the class scores are; the network knows.
+        layer: where the class scores are; the network knows. Of an ensemble, `NAME/logits` says
+            which network's.
 
     Returns:
         One score per image, in logits.

@@ -103,7 +103,7 @@ class SheetPlan(Plan):
 
     @property
     def start(self) -> Image:
-        return self._laid_out([])
+        return self.laid_out([])
 
     @property
     def inputs(self) -> tuple[Path, ...]:
@@ -164,9 +164,9 @@ class SheetPlan(Plan):
         return torch.zeros(0, 3, *self.size) if before is None else before
 
     def _so_far(self, done: Sequence[Tensor], step: Step) -> Image:
-        return self._laid_out([*done, step.image().cpu()])
+        return self.laid_out([*done, step.image().cpu()])
 
-    def _laid_out(self, made: Sequence[Tensor]) -> Image:
+    def laid_out(self, made: Sequence[Tensor]) -> Image:
         """The pictures made so far; where there is none yet, the photo or middle grey."""
         missing = self.pictures_asked - sum(map(len, made))
         unmade = torch.full((1, 3, *self.size), 0.5) if self.photo is None else self.photo

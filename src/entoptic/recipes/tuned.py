@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -44,7 +46,20 @@ def tuned(model: Model) -> Tuned:
     Raises:
         BadSetting: no layer suggests itself.
     """
+    if model.members:
+        return Tuned(repr(_of_all(model)))
     return TUNED.get(model.source.partition("?")[0]) or Tuned(repr(_middle(model)))
+
+
+def _of_all(model: Model) -> Objective:
+    """What each network of an ensemble would dream of, at once."""
+    layers = [
+        layer.within(name)
+        for name, each in model.members.items()
+        for layer in sorted(parse(tuned(each).objective).layers())
+    ]
+    first, *others = map(energy, layers)
+    return functools.reduce(operator.add, others, first)
 
 
 # Pixels from place to place in the original's favourite, GoogLeNet's fourth stage: eyes and faces.

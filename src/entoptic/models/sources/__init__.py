@@ -6,7 +6,15 @@ from collections.abc import Callable
 
 from entoptic.errors import UnknownModel, did_you_mean
 from entoptic.models.model import Model
-from entoptic.models.sources import embedded, export, graphs, python, timm, torchvision
+from entoptic.models.sources import (
+    embedded,
+    ensemble,
+    export,
+    graphs,
+    python,
+    timm,
+    torchvision,
+)
 from entoptic.models.sources.source import Source, plugin, plugins
 from entoptic.models.sources.spec import Spec
 from entoptic.registry import Registry
@@ -44,6 +52,7 @@ _register(graphs.ONNX_FORM, "a file of ONNX", graphs.load_graph)
 _register(graphs.CAFFE_FORM, "files of Caffe, such as the first DeepDream's", graphs.load_graph)
 _register(graphs.MXNET_FORM, "files of MXNet", graphs.load_graph)
 _register(graphs.TENSORFLOW_FORM, "a frozen graph of TensorFlow 1", graphs.load_graph)
+_register(ensemble.FORM, "several networks as one; layers are NAME/LAYER", ensemble.ensemble)
 
 
 def load(spec: str = DEFAULT) -> Model:

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from entoptic.errors import BadModelFile, BadSetting, did_you_mean
+from entoptic.models.ensembles import SOURCE as ENSEMBLE
 from entoptic.models.model import Model
 from entoptic.models.preprocess import Preprocess
 
@@ -42,6 +43,9 @@ class Spec:
         >>> Spec.parse("timm:vgg16?weights=my.safetensors").options["weights"]
         'my.safetensors'
         """
+        if text.startswith(f"{ENSEMBLE}:"):
+            # What follows are specifications with options of their own.
+            return cls(text, ENSEMBLE, text.partition(":")[2], {})
         head, mark, tail = text.partition("?")
         source, _, rest = head.partition(":")
         try:

@@ -48,7 +48,7 @@ def make(
     settings = [str(folder), str(options.evaluations), str(options.threads)]
     subprocess.run(
         [
-            *(python, "-m", "benchmarks.peers.run", method, *task, *settings),
+            *(str(python), "-m", "benchmarks.peers.run", method, *task, *settings),
             *(["--frozen"] if frozen else []),
             *map(str, units),
         ],

@@ -152,6 +152,7 @@ def _page(report: Mapping[str, Mapping[str, Scores]]) -> Iterator[str]:
             yield ""
             continue
         yield f"{len(units)} pictures by each method. Means, ± the standard error of the mean."
+        yield "Seconds are of the making, with frozen weights; `time` measures them fairly."
         yield ""
         columns = list(next(iter(methods.values()))[units[0]])
         yield f"| method | {' | '.join(columns)} |"

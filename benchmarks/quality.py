@@ -10,8 +10,9 @@ the transforms that it was made under? Each method has its own defaults, native 
 and the same number of evaluations: pictures that the network was shown, 128 for each.
 
 `make` writes FOLDER/METHOD/NETWORK/WHAT/0010.png, and `times.json` beside it. Pictures that are
-there are not made again. The peers are installed by pip, each in an environment of its own; the
-modules of `benchmarks.peers` say how each is given the network.
+there are not made again: remove a method's folder once the method has changed. The peers are
+installed by pip, each in an environment of its own; the modules of `benchmarks.peers` say how each
+is given the network.
 
 `time` makes pictures that nobody keeps, one method after another, with the weights as networks
 come (the peers don't freeze them), and writes FOLDER/times.md: for a quiet moment.
@@ -23,6 +24,7 @@ import argparse
 import json
 import statistics
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +48,7 @@ def make(
     """Have one method make its pictures, in its own environment."""
     python = interpreter(method, METHODS[method], options.environments)
     settings = [str(folder), str(options.evaluations), str(options.threads)]
-    subprocess.run(
+    done = subprocess.run(
         [
             *(str(python), "-m", "benchmarks.peers.run", method, *task, *settings),
             *(["--frozen"] if frozen else []),
@@ -54,8 +56,10 @@ def make(
         ],
         cwd=ROOT,
         env=variables(),
-        check=True,
+        check=False,
     )
+    if done.returncode:
+        sys.exit(f"{method} made no more pictures; what it said stands above")
 
 
 def make_all(options: argparse.Namespace) -> None:

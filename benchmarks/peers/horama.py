@@ -26,12 +26,14 @@ _CROPS = 6
 
 
 def steps(evaluations: int) -> tuple[int, int]:
+    """How many steps, and how many evaluations each takes."""
     return -(-evaluations // _CROPS), _CROPS
 
 
 def pictures(
     task: Task, units: Sequence[int], evaluations: int
 ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
+    """Each unit with its picture, (height, width, 3) in [0, 1], and the seconds that it took."""
     from horama import fourier
 
     whole = FromImageNet(task.model).eval()

@@ -18,12 +18,14 @@ from benchmarks.peers.network import FromImageNet, Task
 
 
 def steps(evaluations: int) -> tuple[int, int]:
+    """How many steps, and how many evaluations each takes."""
     return evaluations, 1
 
 
 def pictures(
     task: Task, units: Sequence[int], evaluations: int
 ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
+    """Each unit with its picture, (height, width, 3) in [0, 1], and the seconds that it took."""
     from lucent.optvis import objectives, render
 
     module = FromImageNet(task.model).eval()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,22 @@ from benchmarks.peers.network import Task
 
 
 def make(method: str, task: Task, units: list[int], evaluations: int, folder: Path) -> None:
-    """Write the pictures that aren't there yet, and what each took, into `times.json`."""
+    """Write the pictures that aren't there yet, and what each took, into `times.json`.
+
+    Raises:
+        SystemExit: some are there already that were made with other evaluations.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "times.json"
     times: dict[str, Any] = json.loads(log.read_text("utf-8")) if log.exists() else {}
-    missing = [unit for unit in units if not (folder / f"{unit:04}.png").exists()]
     runner = importlib.import_module(f"benchmarks.peers.{METHODS[method].module}")
     steps, shown = runner.steps(evaluations)
+    if other := {each["evaluations"] for each in times.values()} - {steps * shown}:
+        sys.exit(
+            f"{folder} has pictures of {min(other)} evaluations, not {steps * shown}; "
+            "remove them, or choose another folder"
+        )
+    missing = [unit for unit in units if f"{unit:04}" not in times]
     for unit, picture, seconds in runner.pictures(task, missing, evaluations):
         image = torch.from_numpy(np.array(picture, np.float32)).permute(2, 0, 1)[None]
         ent.write(folder / f"{unit:04}.png", image)

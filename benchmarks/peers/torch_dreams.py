@@ -32,12 +32,14 @@ class Normalisation(nn.Module):
 
 
 def steps(evaluations: int) -> tuple[int, int]:
+    """How many steps, and how many evaluations each takes."""
     return evaluations, 1
 
 
 def pictures(
     task: Task, units: Sequence[int], evaluations: int
 ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
+    """Each unit with its picture, (height, width, 3) in [0, 1], and the seconds that it took."""
     from torch_dreams import Dreamer
 
     model = task.model

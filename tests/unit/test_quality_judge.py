@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from benchmarks import judge, quality
+from benchmarks.peers import METHODS, Method, run
+from benchmarks.peers.network import Task
 from skimage import data
 from torch import Tensor, nn
 
@@ -105,3 +111,42 @@ def test_methods_are_compared_by_the_units_that_all_of_them_drew(
     assert "1 pictures by each method" in page
     assert "| entoptic | 100% | 100% |" in page
     assert ent.read(tmp_path / "entoptic" / "colours" / "classes.png").width == 128 * 2 + 4
+
+
+def by_hand(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A method that makes grey pictures, two evaluations a step; the units that it is asked for."""
+    asked: list[int] = []
+
+    def pictures(
+        _task: Task, units: Sequence[int], _evaluations: int
+    ) -> Iterator[tuple[int, np.ndarray, float]]:
+        for unit in units:
+            asked.append(unit)
+            yield unit, np.full((4, 6, 3), 0.5, np.float32), 1.5
+
+    runner = SimpleNamespace(steps=lambda evaluations: (-(-evaluations // 2), 2), pictures=pictures)
+    monkeypatch.setitem(sys.modules, "benchmarks.peers.by_hand", runner)
+    monkeypatch.setitem(METHODS, "by hand", Method("by_hand"))
+    return asked
+
+
+def test_pictures_that_are_there_are_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = by_hand(monkeypatch)
+    for units in ([10], [10, 20]):
+        run.make("by hand", Task("none", "classes"), units, 5, tmp_path)
+    assert asked == [10, 20]
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["0010.png", "0020.png"]
+    times = json.loads((tmp_path / "times.json").read_text("utf-8"))
+    # Three steps of two are the least that show five.
+    assert (times["0020"]["steps"], times["0020"]["evaluations"]) == (3, 6)
+
+
+def test_pictures_of_other_evaluations_are_not_mixed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_hand(monkeypatch)
+    run.make("by hand", Task("none", "classes"), [10], 4, tmp_path)
+    with pytest.raises(SystemExit, match="has pictures of 4 evaluations, not 8"):
+        run.make("by hand", Task("none", "classes"), [20], 8, tmp_path)

@@ -1,0 +1,69 @@
+"""The embedded networks as the peers are given them: the same module, the input they expect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+import entoptic as ent
+from benchmarks.peers import LAYER
+from entoptic.models import Model
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class FromImageNet(nn.Module):
+    """A network fed as torchvision's are: with pictures less ImageNet's mean, over its deviation.
+
+    The network's own preprocessing follows, so that it sees the very picture.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.network = model.module
+        self.preprocess = model.preprocess
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).reshape(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).reshape(1, 3, 1, 1))
+
+    def forward(self, normalised: Tensor) -> Tensor:
+        scores: Tensor = self.network(self.preprocess(self.picture(normalised)))
+        return scores
+
+    def picture(self, normalised: Tensor) -> Tensor:
+        """sRGB in [0, 1] again."""
+        return normalised * self.std + self.mean
+
+
+@dataclass(frozen=True)
+class Task:
+    """Which pictures are wanted.
+
+    Args:
+        network: an embedded one.
+        what: `classes` of the network, or `channels` of `fire7`.
+        frozen: whether the network's weights are frozen, which no peer does by itself: it changes
+            no picture, but spares gradients that nobody reads. Not to be measured with.
+    """
+
+    network: str
+    what: str
+    frozen: bool = False
+
+    @property
+    def model(self) -> Model:
+        """The network, its weights trainable unless frozen, as networks come from elsewhere."""
+        model = ent.load(self.network)
+        model.module.requires_grad_(not self.frozen)
+        return model
+
+    @property
+    def path(self) -> str:
+        """Of the submodule whose channels are the units."""
+        model = self.model
+        address = str(model.resolve("logits")) if self.what == "classes" else LAYER
+        return model.paths[address]

@@ -144,6 +144,7 @@ if TYPE_CHECKING:
         Shear as Shear,
         Transform as Transform,
         Translate as Translate,
+        with_crop_size as with_crop_size,
     )
 
 # Where each public name lives. Looked up on first use, so that importing entoptic is instant and
@@ -269,6 +270,7 @@ _HOMES = {
         "Shear",
         "Transform",
         "Translate",
+        "with_crop_size",
     ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 import entoptic as ent
 from entoptic.errors import BadSetting
+from entoptic.recipes import plan_visualize
 from entoptic.transforms import RandomCrops
 
 IMAGE = torch.rand(2, 3, 12, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
@@ -142,3 +143,42 @@ BAD: list[tuple[dict[str, Any], str]] = [
 def test_what_makes_no_sense_is_refused(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(BadSetting, match=told):
         RandomCrops(**settings)
+
+
+def test_crops_without_a_size_get_one_and_all_else_stays() -> None:
+    noise = ent.Noise(0.1)
+    small, sized = RandomCrops(4), RandomCrops(4, size=(8, 8))
+    assert ent.with_crop_size([small, sized, noise], (32, 48)) == (
+        RandomCrops(4, size=(32, 48)),
+        sized,
+        noise,
+    )
+
+
+@pytest.mark.parametrize("preset", [ent.MACO, ent.ACCENTUATE])
+def test_crops_of_presets_are_as_large_as_the_picture_unless_they_get_a_size(
+    preset: tuple[ent.Transform, ...],
+) -> None:
+    assert preset[0](IMAGE, rng()).shape[1:] == (3, 12, 16)
+    assert ent.with_crop_size(preset, (6, 8))[0](IMAGE, rng()).shape[1:] == (3, 6, 8)
+
+
+def test_pictures_of_other_channels_can_be_cropped() -> None:
+    crops = RandomCrops(3, side=(1, 0))(torch.cat([IMAGE, IMAGE[:, :2]], 1), rng())
+    assert torch.allclose(crops[2:4, 3:], IMAGE[:, :2], atol=1e-12)
+
+
+def test_recipes_crop_to_the_size_of_the_network() -> None:
+    plain = ent.Preprocess((20, 28), (0, 0, 0), (1, 1, 1))
+    sizes = []
+
+    class Sizes(nn.Module):
+        def forward(self, image: Tensor) -> Tensor:
+            sizes.append(tuple(image.shape[-2:]))
+            return image.mean((2, 3), keepdim=True)
+
+    model = ent.Model.wrap(nn.Sequential(Sizes()), preprocess=plain)
+    plan = plan_visualize(model, ["0:0"], method="maco", size=40, steps=1)
+    sizes.clear()
+    list(plan.steps())
+    assert sizes[-1] == (20, 28)

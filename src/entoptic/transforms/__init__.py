@@ -5,7 +5,15 @@ from entoptic.transforms.base import Transform
 from entoptic.transforms.crops import RandomCrops
 from entoptic.transforms.geometry import Affine, Flip, Pad, Rotate, Scale, Shear, Translate
 from entoptic.transforms.jitter import Jitter
-from entoptic.transforms.presets import ACCENTUATE, LUCID, MACO, NONE, ROBUST, presets
+from entoptic.transforms.presets import (
+    ACCENTUATE,
+    LUCID,
+    MACO,
+    NONE,
+    ROBUST,
+    presets,
+    with_crop_size,
+)
 from entoptic.transforms.tones import Blur, ColourShift, Grayscale, Noise
 
 __all__ = [
@@ -30,4 +38,5 @@ __all__ = [
     "Transform",
     "Translate",
     "presets",
+    "with_crop_size",
 ]

@@ -61,7 +61,7 @@ class RandomCrops:
             )
 
     def __call__(self, image: Planes, rng: torch.Generator) -> Tensor:
-        rows, columns = image.shape[-2:]
+        channels, rows, columns = image.shape[1:]
         height, width = self.size or (rows, columns)
         largest = min(rows / height, columns / width)
         side = self._sides(len(image) * self.count, rng)
@@ -78,8 +78,8 @@ class RandomCrops:
         tall = functional.grid_sample(image, grid, "bilinear", "border", align_corners=False)
         if samples > 1:
             tall = functional.avg_pool2d(tall, samples)
-        crops = tall.reshape(len(image), 3, self.count, height, width)
-        return crops.permute(2, 0, 1, 3, 4).reshape(-1, 3, height, width)
+        crops = tall.reshape(len(image), channels, self.count, height, width)
+        return crops.permute(2, 0, 1, 3, 4).reshape(-1, channels, height, width)
 
     def _sides(self, count: int, rng: torch.Generator) -> Tensor:
         first, second = self.side

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TypeAlias
 
 from entoptic.errors import BadSetting
@@ -29,18 +31,21 @@ the network sees a picture of another size in each step; here it keeps its size,
 Source: lucid.optvis.transform.standard_transforms, 2018.
 """
 
-MACO: Transforms = (RandomCrops(32, side=(0.25, 0.1), size=(224, 224)), Noise(0.1, uniform=True))
+MACO: Transforms = (RandomCrops(32, side=(0.25, 0.1)), Noise(0.1, uniform=True))
 """MaCo's: 32 crops whose sides are a quarter of the picture's, give or take, and uniform noise.
+
+Its crops go in at the network's own size: `with_crop_size(MACO, model.preprocess.size)`, as recipes
+do; else they are as large as the picture.
 
 Source: Fel et al., "Unlocking feature visualization for deeper networks with MAgnitude Constrained
 Optimization", 2023.
 """
 
 ACCENTUATE: Transforms = (
-    RandomCrops(16, side=(0.05, 0.99), uniform=True, size=(224, 224)),
+    RandomCrops(16, side=(0.05, 0.99), uniform=True),
     Noise(0.02),
 )
-"""Feature accentuation's: 16 crops of all sizes, and a little noise.
+"""Feature accentuation's: 16 crops of all sizes, and a little noise; see `MACO` for their size.
 
 Source: Hamblin et al., "Feature accentuation", 2024; the defaults of its faccent package.
 """
@@ -61,3 +66,19 @@ for _name, _preset in (
     ("none", NONE),
 ):
     presets.add(_name, _preset)
+
+
+def with_crop_size(transforms: Iterable[Transform], size: tuple[int, int]) -> Transforms:
+    """The same transforms, of which random crops without a size of their own get one.
+
+    Args:
+        transforms: any; all but such crops stay as they are.
+        size: (height, width), such as `model.preprocess.size`.
+
+    >>> with_crop_size([RandomCrops(4), RandomCrops(4, size=(8, 8))], (32, 48))[0].size
+    (32, 48)
+    """
+    return tuple(
+        replace(each, size=size) if isinstance(each, RandomCrops) and each.size is None else each
+        for each in transforms
+    )

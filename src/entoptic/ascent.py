@@ -18,7 +18,7 @@ from entoptic.pictures import Picture, read
 from entoptic.resample import fit_long_side, resize
 from entoptic.steprules import Rule, adam
 from entoptic.transforms import Transform
-from entoptic.types import Planes, Scores
+from entoptic.types import Alpha, Planes, Scores
 
 # Larger guides say no more, and the match of all places with all places grows with their number.
 _LARGEST_GUIDE = 480
@@ -37,12 +37,14 @@ class Step:
             the device of the canvas, so that reading them waits for the device.
         image: renders the picture after the step; to be called before the next step is asked for.
         octave: counted from 0; always 0 where there are no octaves.
+        alpha: renders its transparency in the same way, where it has one.
     """
 
     index: int
     scores: Scores
     image: Callable[[], Planes]
     octave: int = 0
+    alpha: Callable[[], Alpha] | None = None
 
 
 def ascend(

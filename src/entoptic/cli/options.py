@@ -137,7 +137,8 @@ climb_only = together(
         _CLIMB,
         "--canvas",
         metavar="C",
-        help="What is changed: fourier, pixels, laplacian, maco, cppn, shared; the method's.",
+        help="What is changed: fourier, pixels, laplacian, maco, cppn, shared, alpha (with "
+        "transparency); the method's.",
     ),
     option(
         _CLIMB,

@@ -25,10 +25,12 @@ class CanvasKind:
     Args:
         make: from (height, width, batch=, seed=).
         of: from pictures to begin with; None where it can't.
+        transparent: whether the pictures get transparency, which is optimised too.
     """
 
     make: Callable[..., Canvas]
     of: Callable[[Image], Canvas] | None = None
+    transparent: bool = False
 
 
 canvases: Registry[CanvasKind] = Registry("canvas", BadSetting)
@@ -41,6 +43,7 @@ for _name, _kind in (
     ("maco", CanvasKind(MaCo, MaCo.of)),
     ("cppn", CanvasKind(CPPN)),
     ("shared", CanvasKind(Shared)),
+    ("alpha", CanvasKind(Fourier, transparent=True)),
 ):
     canvases.add(_name, _kind)
 

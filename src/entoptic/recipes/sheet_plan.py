@@ -14,20 +14,20 @@ from torch import Tensor
 
 from entoptic import pictures
 from entoptic.ascent import Step, ascend, bind
-from entoptic.canvas import Canvas
+from entoptic.canvas import Canvas, Grey, Transparent
 from entoptic.errors import BadSetting
 from entoptic.jobs import Job
 from entoptic.models import Model, device
 from entoptic.models.rules import redirected_relu
-from entoptic.objectives import Objective, PerImage
+from entoptic.objectives import Combined, Leaf, Objective, PerImage, opacity
 from entoptic.pictures import Picture
-from entoptic.recipes.methods import ClimbSettings, canvases
+from entoptic.recipes.methods import CanvasKind, ClimbSettings, canvases
 from entoptic.recipes.numbers import whole
 from entoptic.recipes.photos import check_pixels, guides_of, source_of
 from entoptic.recipes.plan import Plan, made_with
 from entoptic.sheets import sheet, sheet_size
-from entoptic.transforms import presets
-from entoptic.types import Image
+from entoptic.transforms import OverBackground, Transform, presets, with_crop_size
+from entoptic.types import Alpha, Image
 
 
 @dataclass(frozen=True)
@@ -113,9 +113,12 @@ class SheetPlan(Plan):
         done: list[Tensor] = []
         for number in range(len(self.batches)):
             canvas = self._canvas(number)
+            alpha: Callable[[], Alpha] | None = None
+            if self._keeps_transparency:
+                alpha = functools.partial(_alpha, canvas)
             for step in self._climb(number, canvas):
-                render = functools.partial(self._so_far, tuple(done), step)
-                yield replace(step, octave=number, image=render)
+                render = functools.partial(self._so_far, tuple(done), canvas)
+                yield replace(step, octave=number, image=render, alpha=alpha)
             with torch.no_grad():
                 done.append(canvas().cpu())
 
@@ -129,12 +132,18 @@ class SheetPlan(Plan):
                 yield canvas().cpu()
 
     def _climb(self, number: int, canvas: Canvas) -> Iterator[Step]:
-        how = self.settings
+        how, objective = self.settings, self.batches[number][0]
+        transforms: Sequence[Transform] = with_crop_size(
+            presets[how.preset], self.model.preprocess.size
+        )
+        if self._kind.transparent:
+            objective = painted(objective)
+            transforms = (OverBackground(), *transforms)
         return ascend(
             self.model,
-            self.batches[number][0],
+            objective,
             canvas,
-            transforms=presets[how.preset],
+            transforms=transforms,
             optimizer=how.rule,
             rules=[redirected_relu()],
             steps=how.steps,
@@ -142,13 +151,26 @@ class SheetPlan(Plan):
         )
 
     def _canvas(self, number: int) -> Canvas:
-        kind, count = canvases[self.settings.kind], self.batches[number][1]
+        kind, count, seed = self._kind, self.batches[number][1], self.job.seed + number
         if self.photo is None:
-            made = kind.make(*self.size, batch=count, seed=self.job.seed + number)
+            made = kind.make(*self.size, batch=count, seed=seed)
         else:
             assert kind.of is not None  # as `plan_sheet` has checked
             made = kind.of(self.photo.expand(count, -1, -1, -1))
+        if self.model.preprocess.channels == 1:
+            made = Grey(made)
+        if kind.transparent:
+            made = Transparent(made, seed=seed)
         return made.to(self.device)
+
+    @property
+    def _kind(self) -> CanvasKind:
+        return canvases[self.settings.kind]
+
+    @property
+    def _keeps_transparency(self) -> bool:
+        """A picture alone does; those on a sheet are shown on white."""
+        return self._kind.transparent and self._count == 1
 
     @property
     def _count(self) -> int:
@@ -163,8 +185,10 @@ class SheetPlan(Plan):
         before = self.layout.before
         return torch.zeros(0, 3, *self.size) if before is None else before
 
-    def _so_far(self, done: Sequence[Tensor], step: Step) -> Image:
-        return self.laid_out([*done, step.image().cpu()])
+    @torch.no_grad()
+    def _so_far(self, done: Sequence[Tensor], canvas: Canvas) -> Image:
+        shown = canvas.planes()[:, :3] if self._keeps_transparency else canvas()
+        return self.laid_out([*done, shown.clone().cpu()])
 
     def laid_out(self, made: Sequence[Tensor]) -> Image:
         """The pictures made so far; where there is none yet, the photo or middle grey."""
@@ -175,6 +199,34 @@ class SheetPlan(Plan):
             return whole
         layout = self.layout
         return sheet(whole, self._columns, gap=layout.gap, labels=layout.labels)
+
+
+@torch.no_grad()
+def _alpha(canvas: Canvas) -> Alpha:
+    return canvas.planes()[:, 3:].clone()
+
+
+def painted(objective: Objective) -> Objective:
+    """An objective for which opacity costs, so that only what counts is painted.
+
+    What tells of opacity itself stays as it is.
+
+    Source: Mordvintsev et al., "Differentiable Image Parameterizations", Distill, 2018,
+    "Semi-transparent patterns".
+
+    >>> from entoptic.objectives import channel
+    >>> painted(channel("fire7", 3))
+    (channel('fire7', 3) * (1 - opacity('canvas')))
+    """
+    if isinstance(objective, PerImage):
+        return PerImage(tuple(map(painted, objective.objectives)))
+    return objective if _tells_of_opacity(objective) else objective * (1 - opacity())
+
+
+def _tells_of_opacity(objective: Objective) -> bool:
+    if isinstance(objective, Combined):
+        return _tells_of_opacity(objective.left) or _tells_of_opacity(objective.right)
+    return isinstance(objective, Leaf) and objective.name == "opacity"
 
 
 def plan_sheet(
@@ -216,6 +268,7 @@ def plan_sheet(
     whole("seed", seed, 0, 2**62)
     size = size or (how.size, how.size)
     where = device(on)
+    _check_shown(model)
     if begins and canvases[how.kind].of is None:
         able = ", ".join(name for name in canvases if canvases[name].of is not None)
         raise BadSetting(f"the canvas {how.kind!r} can't begin as a photo; there are {able}")
@@ -239,3 +292,14 @@ def plan_sheet(
     plan = SheetPlan(model, bound, where, job, notes, how, size, count, layout, start, read)
     check_pixels(*plan.shape)
     return plan
+
+
+def _check_shown(model: Model) -> None:
+    """Raise for a network that is fed something else than pictures."""
+    fed = model.preprocess.shown
+    if fed != 3:
+        raise BadSetting(
+            f"{model.source} is fed {fed} channels, which are no colours that a picture could "
+            "show; in Python, climb a canvas of so many: ascend(model, objective, "
+            f"Fourier(height, width, channels={fed}, decorrelated=False))"
+        )

@@ -111,6 +111,11 @@ if TYPE_CHECKING:
     from entoptic.recipes.saliency import (
         gradient_picture as gradient_picture,
     )
+    from entoptic.recipes.spectra import (
+        Spectrum as Spectrum,
+        read_spectrum as read_spectrum,
+        spectrum as spectrum,
+    )
     from entoptic.resample import (
         centre_crop as centre_crop,
         fit_short_side as fit_short_side,
@@ -239,6 +244,11 @@ _HOMES = {
     ),
     "recipes": ("Evaluation", "dream", "evaluate", "visualize"),
     "recipes.saliency": ("gradient_picture",),
+    "recipes.spectra": (
+        "Spectrum",
+        "read_spectrum",
+        "spectrum",
+    ),
     "resample": (
         "centre_crop",
         "fit_short_side",

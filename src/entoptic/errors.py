@@ -53,6 +53,10 @@ class PictureTooSmall(WrongPictureSize):
     """A picture that is too small for the network up to the layer asked for."""
 
 
+class BadSpectrum(EntopticError, ValueError):
+    """A file that isn't a spectrum of photographs that can be read."""
+
+
 class CannotWrite(EntopticError, OSError):
     """A place where the result can't be written."""
 

@@ -18,7 +18,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Source:
-    """A picture that a job needs: its name as it was given, and what its bytes were.
+    """A file that a job needs: its name as it was given, and what its bytes were.
 
     Args:
         name: as the user gave it; None where the picture was given in Python.
@@ -39,7 +39,7 @@ class Job:
         objective: the expression that is climbed.
         settings: the recipe's own, by name.
         photo: the picture to begin with, None where it begins from noise.
-        guides: pictures that the objective names.
+        guides: pictures that the objective names, and other files that the settings name.
         seed: of all chance.
         device: where it ran.
         stopped_after: steps made, where it was stopped before its end.

@@ -33,7 +33,7 @@ def fed(channels: int, weight: float = 1.0) -> ent.Model:
 
 
 def left_quarter() -> ent.Model:
-    """A network whose one number is how much brighter than grey the left quarter of a picture is."""
+    """How much brighter than grey the left quarter of a picture is."""
 
     class Left(nn.Module):
         def forward(self, image: torch.Tensor) -> torch.Tensor:

@@ -140,7 +140,7 @@ def _magnitude(height: int, width: int, spectrum: Tensor | None, contrast: float
         magnitude = fourier.falloff(height, width).float().repeat(3, 1, 1)
         contrast = 1.0 if contrast is None else contrast
     else:
-        _check(spectrum)
+        check_spectrum(spectrum)
         magnitude = fourier.magnitude_resized(spectrum.detach(), height, width).clone()
     magnitude[:, 0, 0] = 0
     if contrast is None or not magnitude.any():
@@ -150,7 +150,12 @@ def _magnitude(height: int, width: int, spectrum: Tensor | None, contrast: float
     return magnitude * (contrast / now)
 
 
-def _check(spectrum: Tensor) -> None:
+def check_spectrum(spectrum: Tensor) -> None:
+    """Refuse what can't be the sizes of waves.
+
+    Raises:
+        BadSetting: with what is wrong.
+    """
     if spectrum.ndim != 3 or len(spectrum) != 3 or not spectrum.is_floating_point():
         raise BadSetting(
             f"a spectrum is (3, rows, columns) as from spectrum_of; this is {spectrum.dtype} of"

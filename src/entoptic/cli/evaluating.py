@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from entoptic.cli import options
 from entoptic.cli.outputs import Delivery, destinations, made
+from entoptic.cli.progress import teller
 from entoptic.cli.tables import show
 from entoptic.errors import BadSetting
 
@@ -102,17 +102,10 @@ def evaluate_command(
     names = [f"seed-{each.job.seed}" for each in plan.plans] if folder else []
     outputs = destinations(names, delivery, "evaluate", []) if folder else []
     with made(delivery.folder):
-        found = plan.run(_teller(quiet))
+        found = plan.run(teller(quiet))
         for sheet, output in zip(found.sheets, outputs, strict=folder is not None):
             sheet.save(output)
     _report(found, delivery)
-
-
-def _teller(quiet: bool) -> Callable[[str], None]:
-    """Tells on a terminal what is being done, each time on the same line."""
-    if quiet or not sys.stderr.isatty():
-        return lambda _: None
-    return lambda text: click.echo(f"\r\x1b[K{text} ", nl=False, err=True)
 
 
 def _report(found: Evaluation, delivery: Delivery) -> None:

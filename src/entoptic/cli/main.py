@@ -13,6 +13,7 @@ from entoptic.cli.dreaming import dream_command, redo_command
 from entoptic.cli.evaluating import evaluate_command
 from entoptic.cli.making import INTERRUPTED
 from entoptic.cli.networks import convert_command, gradient_command
+from entoptic.cli.spectra import spectrum_command
 from entoptic.cli.tables import identify_command, layers_command, models_command
 from entoptic.cli.visualizing import visualize_command
 from entoptic.errors import (
@@ -105,6 +106,7 @@ for _command in (
     models_command,
     identify_command,
     gradient_command,
+    spectrum_command,
     convert_command,
     completion_command,
 ):

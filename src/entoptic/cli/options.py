@@ -148,6 +148,13 @@ climb_only = together(
     ),
     option(_CLIMB, "--learning-rate", type=float, metavar="X", help="The method's; 0.05."),
     option(_CLIMB, "--batch", type=int, metavar="N", help="How many pictures climb together; 8."),
+    option(
+        _CLIMB,
+        "--spectrum",
+        type=click.Path(),
+        metavar="FILE",
+        help="For the canvas maco: waves as large as in photographs; see `entoptic spectrum`.",
+    ),
 )
 
 climb = together(

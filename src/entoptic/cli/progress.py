@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.table import Column
@@ -123,3 +125,10 @@ def progress(plan: Plan, name: str, quiet: bool) -> Iterator[Bar]:
         shown = ShownBar(plan, bar, one_line(name))
         yield shown
         shown.finish()
+
+
+def teller(quiet: bool) -> Callable[[str], None]:
+    """Tells on a terminal what is being done, each time on the same line."""
+    if quiet or not sys.stderr.isatty():
+        return lambda _: None
+    return lambda text: click.echo(f"\r\x1b[K{text} ", nl=False, err=True)

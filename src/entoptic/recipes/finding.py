@@ -1,21 +1,26 @@
-"""Pictures that a job needs, found again: where they were, or beside the result."""
+"""Files that a job needs, found again: where they were, or beside the result."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from entoptic import pictures
 from entoptic.errors import BadSetting, PictureNotFound
 from entoptic.jobs import Job, Source
 from entoptic.pictures import Picture
+from entoptic.recipes.spectra import Spectrum, read_spectrum
 from entoptic.types import PathLike
+
+_File = TypeVar("_File", Picture, Spectrum)
 
 
 @dataclass(frozen=True)
 class Finder:
-    """Finds the pictures of a job.
+    """Finds the files of a job.
 
     Args:
         picture: the result.
@@ -29,15 +34,22 @@ class Finder:
         """The picture to begin with, or another one that is given."""
         if given is not None:
             return pictures.read(given)
-        return self._same("photo", self.job.photo or Source(None, None))
+        return self._same("photo", self.job.photo or Source(None, None), pictures.read)
 
     def guide(self, name: str) -> Picture:
         """The guide that an objective names."""
         known = {Path(each.name): each for each in self.job.guides if each.name is not None}
-        return self._same("guide", known.get(Path(name), Source(None, None)))
+        return self._same("guide", known.get(Path(name), Source(None, None)), pictures.read)
 
-    def _same(self, what: str, source: Source) -> Picture:
-        """A picture whose bytes are what they were."""
+    def spectrum(self, name: str) -> Path:
+        """Where the spectrum that the settings name is now."""
+        known = {each.name: each for each in self.job.guides}
+        found = self._same("spectrum", known.get(name, Source(name, None)), read_spectrum)
+        assert found.path is not None  # it was read from there
+        return found.path
+
+    def _same(self, what: str, source: Source, read: Callable[[Path], _File]) -> _File:
+        """A file whose bytes are what they were."""
         if source.name is None:
             raise BadSetting(
                 f"{str(self.picture)!r} was made from a {what} given in Python; "
@@ -47,9 +59,9 @@ class Finder:
         places = [Path(source.name), beside / source.name, beside / Path(source.name).name]
         found = [place for place in places if os.path.isfile(place)]  # noqa: PTH113 (never raises)
         for place in found:
-            read = pictures.read(place)
-            if read.sha256 == source.sha256:
-                return read
+            file = read(place)
+            if file.sha256 == source.sha256:
+                return file
         wrong = (
             f"{str(found[0])!r} has changed since {str(self.picture)!r} was made from it"
             if found

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from entoptic.recipes.numbers import real, whole
 from entoptic.registry import Registry
 from entoptic.steprules import Rule, adam
 from entoptic.transforms import presets
-from entoptic.types import Image
+from entoptic.types import Image, PathLike
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,13 @@ class CanvasKind:
     Args:
         make: from (height, width, batch=, seed=).
         of: from pictures to begin with; None where it can't.
+        natural: whether `make` takes spectrum=, as photographs have it.
         transparent: whether the pictures get transparency, which is optimised too.
     """
 
     make: Callable[..., Canvas]
     of: Callable[[Image], Canvas] | None = None
+    natural: bool = False
     transparent: bool = False
 
 
@@ -40,7 +43,7 @@ for _name, _kind in (
     ("fourier", CanvasKind(Fourier, Fourier.of)),
     ("pixels", CanvasKind(Pixels.noise, Pixels)),
     ("laplacian", CanvasKind(Laplacian, Laplacian.of)),
-    ("maco", CanvasKind(MaCo, MaCo.of)),
+    ("maco", CanvasKind(MaCo, MaCo.of, natural=True)),
     ("cppn", CanvasKind(CPPN)),
     ("shared", CanvasKind(Shared)),
     ("alpha", CanvasKind(Fourier, transparent=True)),
@@ -101,6 +104,7 @@ class ClimbSettings:
         transforms: a preset of transforms, by name.
         learning_rate: of the method's step rule.
         batch: how many pictures climb together.
+        spectrum: file with a spectrum of photographs, for the canvas maco; None for a usual one.
 
     Raises:
         BadSetting: a value out of its range, or no such name.
@@ -113,6 +117,7 @@ class ClimbSettings:
     transforms: str | None = None
     learning_rate: float | None = None
     batch: int = 8
+    spectrum: PathLike | None = None
 
     def __post_init__(self) -> None:
         whole("size", self.size, 1, 10_000)
@@ -129,6 +134,19 @@ class ClimbSettings:
         real("learning rate", self.learning_rate, above=0, most=1000)
         canvases[self.kind]
         presets[self.preset]
+        self._check_spectrum()
+
+    def _check_spectrum(self) -> None:
+        if self.spectrum is None:
+            return
+        if not isinstance(self.spectrum, str | Path):
+            raise BadSetting(f"spectrum is {self.spectrum!r}; give the name of a file")
+        if not canvases[self.kind].natural:
+            raise BadSetting(
+                f"a spectrum is for the canvas maco, and this climb's is {self.kind}; take the "
+                "method maco or its canvas, or leave the spectrum out"
+            )
+        object.__setattr__(self, "spectrum", str(Path(self.spectrum)))
 
     @property
     def kind(self) -> str:
@@ -149,8 +167,8 @@ class ClimbSettings:
         return methods[self.method].rule(self.learning_rate)
 
 
-# What a method brings, and so what another method changes.
-_BROUGHT = ("canvas", "transforms", "learning_rate")
+# What a method brings, and so what another method changes; a spectrum belongs to its canvas.
+_BROUGHT = ("canvas", "transforms", "learning_rate", "spectrum")
 
 
 def climb_settings(
@@ -177,12 +195,12 @@ def climb_settings(
 def changed(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a climb with some changed; another method brings its own canvas and the rest.
 
+    Another canvas leaves out the spectrum of the one before.
+
     >>> changed({"method": "lucid", "canvas": "fourier", "steps": 8}, {"method": "maco"})
     {'method': 'maco', 'steps': 8}
     """
-    kept = {
-        key: value
-        for key, value in settings.items()
-        if "method" not in changes or key not in _BROUGHT
-    }
-    return kept | dict(changes)
+    left_out: Collection[str] = _BROUGHT if "method" in changes else ()
+    if changes.get("canvas", settings.get("canvas")) != settings.get("canvas"):
+        left_out = {*left_out, "spectrum"}
+    return {key: v for key, v in settings.items() if key not in left_out} | dict(changes)

@@ -12,6 +12,7 @@ from entoptic.errors import BadPicture, BadSetting
 from entoptic.jobs import Source
 from entoptic.objectives import Objective
 from entoptic.pictures import Picture
+from entoptic.recipes.spectra import Spectrum
 from entoptic.resample import fit_long_side, resize
 from entoptic.types import Image, PathLike
 
@@ -56,9 +57,9 @@ def check_pixels(height: int, width: int) -> None:
         )
 
 
-def source_of(photo: Picture) -> Source:
-    """What a job remembers of a picture."""
-    return Source(str(photo.path) if photo.path is not None else None, photo.sha256)
+def source_of(file: Picture | Spectrum) -> Source:
+    """What a job remembers of a picture, or of another file."""
+    return Source(str(file.path) if file.path is not None else None, file.sha256)
 
 
 def guides_of(bound: Objective) -> list[Picture]:

@@ -43,8 +43,18 @@ def plan_redo(picture: PathLike, *, photo: PathLike | None = None, **changes: An
             "update it"
         )
     given = {key: value for key, value in changes.items() if value is not None}
-    plan = _AGAIN[job.recipe](Finder(Path(picture), job), photo, given)
+    plan = _AGAIN[job.recipe](_finder(Path(picture), job, given), photo, given)
     return replace(plan, job=_kept(plan.job, job))
+
+
+def _finder(picture: Path, job: Job, changes: Mapping[str, Any]) -> Finder:
+    """For the files of a job; its settings name the spectrum, if it is needed, where it is now."""
+    find = Finder(picture, job)
+    name = changed(job.settings, changes).get("spectrum")
+    if not isinstance(name, str) or "spectrum" in changes:
+        return find
+    settings = {**job.settings, "spectrum": str(find.spectrum(name))}
+    return replace(find, job=replace(job, settings=settings))
 
 
 def _dream(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
@@ -111,11 +121,15 @@ def _settings(job: Job, kind: type[DreamSettings | ClimbSettings]) -> dict[str, 
 def _kept(new: Job, old: Job) -> Job:
     """The new job; where nothing has changed, the old one with today's versions.
 
-    Names of pictures may differ, since they are looked for in several places.
+    Names of files may differ, since they are looked for in several places.
     """
     known = {each.sha256: each for each in (old.photo, *old.guides) if each is not None}
     photo = new.photo and known.get(new.photo.sha256, new.photo)
     guides = tuple(known.get(each.sha256, each) for each in new.guides)
-    new = replace(new, photo=photo, guides=guides)
+    names = {each.name: same.name for each, same in zip(new.guides, guides, strict=True)}
+    settings = dict(new.settings)
+    if settings.get("spectrum") is not None:
+        settings["spectrum"] = names.get(settings["spectrum"], settings["spectrum"])
+    new = replace(new, photo=photo, guides=guides, settings=settings)
     alike = replace(new, stopped_after=old.stopped_after, made_with=old.made_with)
     return replace(old, made_with=new.made_with) if alike.to_json() == old.to_json() else new

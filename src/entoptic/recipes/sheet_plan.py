@@ -25,6 +25,7 @@ from entoptic.recipes.methods import CanvasKind, ClimbSettings, canvases
 from entoptic.recipes.numbers import whole
 from entoptic.recipes.photos import check_pixels, guides_of, source_of
 from entoptic.recipes.plan import Plan, made_with
+from entoptic.recipes.spectra import Spectrum, read_spectrum
 from entoptic.sheets import sheet, sheet_size
 from entoptic.transforms import OverBackground, Transform, presets, with_crop_size
 from entoptic.types import Alpha, Image
@@ -61,6 +62,7 @@ class SheetPlan(Plan):
         layout: of the sheet; a picture alone is no sheet.
         photo: what all pictures begin as, (1, 3, height, width); None for noise.
         read: the files that were read.
+        spectrum: of photographs, for a canvas that keeps to one.
     """
 
     settings: ClimbSettings
@@ -69,6 +71,7 @@ class SheetPlan(Plan):
     layout: Layout
     photo: Image | None = None
     read: tuple[Path, ...] = ()
+    spectrum: Spectrum | None = None
 
     @property
     def batches(self) -> list[tuple[Objective, int]]:
@@ -153,7 +156,8 @@ class SheetPlan(Plan):
     def _canvas(self, number: int) -> Canvas:
         kind, count, seed = self._kind, self.batches[number][1], self.job.seed + number
         if self.photo is None:
-            made = kind.make(*self.size, batch=count, seed=seed)
+            own = {} if self.spectrum is None else {"spectrum": self.spectrum.magnitude}
+            made = kind.make(*self.size, batch=count, seed=seed, **own)
         else:
             assert kind.of is not None  # as `plan_sheet` has checked
             made = kind.of(self.photo.expand(count, -1, -1, -1))
@@ -274,22 +278,26 @@ def plan_sheet(
         raise BadSetting(f"the canvas {how.kind!r} can't begin as a photo; there are {able}")
     bound = bind(objective, model, size, read_guide)
     guides = guides_of(bound)
+    natural = None if how.spectrum is None else read_spectrum(how.spectrum)
+    sources: list[Picture | Spectrum] = [*guides] if natural is None else [*guides, natural]
     job = Job(
         recipe=recipe,
         model=model.source,
         objective=repr(objective),
         settings=asdict(how) | dict(extras or {}),
         photo=None if photo is None else source_of(photo),
-        guides=tuple(map(source_of, guides)),
+        guides=tuple(map(source_of, sources)),
         seed=seed,
         device=str(where),
         made_with=made_with(),
     )
-    files = [*guides] if photo is None else [photo, *guides]
+    files = [*sources] if photo is None else [photo, *sources]
     read = tuple(each.path for each in files if each.path is not None)
     notes = model.notes if photo is None else (*model.notes, *photo.notes)
     start = photo.image if photo is not None and begins else None
-    plan = SheetPlan(model, bound, where, job, notes, how, size, count, layout, start, read)
+    plan = SheetPlan(
+        model, bound, where, job, notes, how, size, count, layout, start, read, natural
+    )
     check_pixels(*plan.shape)
     return plan
 

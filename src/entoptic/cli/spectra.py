@@ -1,0 +1,63 @@
+"""`entoptic spectrum`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from entoptic.cli.outputs import check_free
+from entoptic.cli.progress import teller
+
+
+@click.command(
+    "spectrum",
+    epilog="""\b
+Examples:
+  entoptic spectrum holidays/ -o holidays.npz
+  entoptic visualize squeezenet1_1 "logit('goldfish')" --method maco --spectrum holidays.npz
+""",
+)
+@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
+@click.option("-o", "--output", required=True, metavar="OUT", help="File, ending in .npz.")
+@click.option(
+    "--size",
+    type=int,
+    default=224,
+    metavar="PIXELS",
+    help="Side of the squares that the photos are cut into; 224 unless you say.",
+)
+@click.option("--force", "-f", is_flag=True, help="Replace the output if it exists.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress and no notes.")
+def spectrum_command(
+    photos: tuple[str, ...], output: str, size: int, force: bool, as_json: bool, quiet: bool
+) -> None:
+    """Measure how large the waves of photographs are, for pictures that look as natural.
+
+    PHOTO is a picture or a folder of pictures. The canvas `maco` keeps to what was measured:
+    --method maco --spectrum FILE.
+    """
+    from entoptic.recipes.photographs import photo_files
+    from entoptic.recipes.spectra import check_spectrum_file, spectrum
+
+    path = Path(output)
+    files = photo_files(photos)
+    check_spectrum_file(path)
+    check_free(path, force, files)
+    found = spectrum(files, size=size, tell=teller(quiet))
+    found.save(path)
+    if not quiet:
+        if sys.stderr.isatty():
+            click.echo("\r\x1b[K", nl=False, err=True)
+        for note in found.notes:
+            click.echo(f"Note: {note}", err=True)
+    if as_json:
+        told = {"output": output, "photos": found.photos, "shape": list(found.magnitude.shape)}
+        click.echo(json.dumps(told))
+    else:
+        # As bytes: a name needn't be text that the terminal's encoding knows.
+        click.echo(os.fsencode(path))

@@ -66,9 +66,7 @@ def test_a_picture_alone_keeps_its_transparency_and_redo_makes_the_same_bytes(
 
 def test_a_sheet_shows_pictures_on_white(squeezenet: ent.Model) -> None:
     made = ent.visualize(squeezenet, "fire5:3-4", **QUICK)
-    alone = ent.visualize(squeezenet, "fire5:3-4", **QUICK | {"steps": 0})
     assert made.alpha is None
-    assert alone.alpha is None
     # Half of alpha is white, at the start.
     assert float(made.image[..., :64, :64].mean()) == pytest.approx(0.75, abs=0.1)
 
@@ -90,6 +88,15 @@ def test_the_plan_keeps_the_objective_of_the_user(squeezenet: ent.Model) -> None
     assert plan.objective == per_image([ent.channel("fire5", 3)])
     found = ent.evaluate(squeezenet, "fire5:3", **QUICK)
     assert found.rows[0].score > 0
+
+
+def test_words_on_transparency_want_a_canvas_that_has_it(squeezenet: ent.Model) -> None:
+    unit = ent.channel("fire5", 3) - ent.opacity()
+    with pytest.raises(BadSetting, match=r"opacity is about .* canvas fourier has none; take the"):
+        plan_visualize(squeezenet, [unit])
+    assert ent.visualize(squeezenet, unit, **QUICK).alpha is not None
+    with pytest.raises(BadSetting, match=r"opacity is about .* measured on white; leave it out"):
+        ent.evaluate(squeezenet, unit, **QUICK)
 
 
 @pytest.mark.parametrize("canvas", ["fourier", "pixels", "maco", "alpha"])

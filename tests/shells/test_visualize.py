@@ -33,6 +33,18 @@ def test_several_units_become_a_sheet_that_can_be_made_again(tmp_path: Path) -> 
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
+def test_transparency_is_in_the_picture_and_in_its_frames(tmp_path: Path) -> None:
+    made = entoptic(
+        "visualize", "squeezenet1_1", "fire5:3", *TINY, "--canvas", "alpha", "--every", "1",
+        "-o", "a.png", folder=tmp_path,
+    )  # fmt: skip
+    assert made.code == 0
+    alphas = [ent.read(tmp_path / name).alpha for name in ("a-step1.png", "a.png")]
+    assert all(each is not None and float(each.std()) > 0 for each in alphas)
+    assert entoptic("redo", "a-step1.png", "-o", "b.png", folder=tmp_path).code == 0
+    assert (tmp_path / "a-step1.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -44,6 +56,7 @@ def test_several_units_become_a_sheet_that_can_be_made_again(tmp_path: Path) -> 
         (["squeezenet1_1", ""], "the objective is empty"),
         (["squeezenet2", "fire5:1"], "no model named 'squeezenet2'"),
         (["squeezenet1_1", "fire5:1", "--canvas", "oil"], "no canvas named 'oil'"),
+        (["squeezenet1_1", "fire5:1 - opacity()"], "take the canvas alpha"),
         (["squeezenet1_1", "fire5:1", "--transforms", "lucent"], "did you mean 'lucid'"),
         (["squeezenet1_1", "fire5:1", "--method", "lucis"], "did you mean 'lucid'"),
         (["squeezenet1_1", "fire5:1", "--steps", "-1"], "steps is -1"),

@@ -33,7 +33,7 @@ from entoptic.recipes.judging import (
 )
 from entoptic.recipes.numbers import whole
 from entoptic.recipes.photographs import crops, photo_files
-from entoptic.recipes.sheet_plan import SheetPlan
+from entoptic.recipes.sheet_plan import SheetPlan, transparency_words
 from entoptic.recipes.tuned import tuned
 from entoptic.recipes.units import label_of, read_units
 from entoptic.recipes.visualization import plan_visualize
@@ -309,6 +309,11 @@ def plan_evaluate(
         for number in range(seeds)
     )
     wanted = [each for unit in units for each in read_units(unit)]
+    told = [word for each in wanted for word in transparency_words(each)]
+    if told:
+        raise BadSetting(
+            f"{told[0]} is about transparency, and pictures are measured on white; leave it out"
+        )
     classes = tuple(class_name(model, each) if is_class(each) else None for each in wanted)
     asked = _judges(model, judges, any(map(is_class, wanted)))
     unlike = _unlikeness(model, plans[0].settings.size) if seeds > 1 else None

@@ -224,13 +224,26 @@ def painted(objective: Objective) -> Objective:
     """
     if isinstance(objective, PerImage):
         return PerImage(tuple(map(painted, objective.objectives)))
-    return objective if _tells_of_opacity(objective) else objective * (1 - opacity())
+    return objective if "opacity" in words(objective) else objective * (1 - opacity())
 
 
-def _tells_of_opacity(objective: Objective) -> bool:
+def words(objective: Objective) -> frozenset[str]:
+    """The names of all that an objective is made of.
+
+    >>> from entoptic.objectives import channel, per_image
+    >>> sorted(words(per_image([channel("fire7", 3) * (1 - opacity())])))
+    ['channel', 'opacity']
+    """
+    if isinstance(objective, PerImage):
+        return frozenset().union(*map(words, objective.objectives))
     if isinstance(objective, Combined):
-        return _tells_of_opacity(objective.left) or _tells_of_opacity(objective.right)
-    return isinstance(objective, Leaf) and objective.name == "opacity"
+        return words(objective.left) | words(objective.right)
+    return frozenset({objective.name} if isinstance(objective, Leaf) else ())
+
+
+def transparency_words(objective: Objective) -> list[str]:
+    """Those of its words that want a canvas with transparency."""
+    return sorted(words(objective) & {"opacity", "alpha_blurriness"})
 
 
 def plan_sheet(
@@ -276,6 +289,12 @@ def plan_sheet(
     if begins and canvases[how.kind].of is None:
         able = ", ".join(name for name in canvases if canvases[name].of is not None)
         raise BadSetting(f"the canvas {how.kind!r} can't begin as a photo; there are {able}")
+    told = transparency_words(objective)
+    if told and not canvases[how.kind].transparent:
+        raise BadSetting(
+            f"{told[0]} is about transparency, and the canvas {how.kind} has none; take the canvas "
+            "alpha"
+        )
     bound = bind(objective, model, size, read_guide)
     guides = guides_of(bound)
     natural = None if how.spectrum is None else read_spectrum(how.spectrum)

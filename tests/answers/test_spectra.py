@@ -16,7 +16,8 @@ import entoptic as ent
 from entoptic import fourier
 from entoptic.errors import BadSetting, BadSpectrum, CannotWrite, NoJob, PictureNotFound
 from entoptic.pictures import read_job
-from entoptic.recipes import plan_redo, plan_visualize
+from entoptic.recipes import ClimbSettings, plan_redo, plan_visualize
+from entoptic.recipes.sheet_plan import Layout, plan_sheet
 
 MACO = {"canvas": "maco", "transforms": "none", "size": 48, "steps": 2}
 
@@ -196,6 +197,13 @@ def test_pictures_have_the_waves_of_the_photographs(squeezenet: ent.Model, file:
 def test_a_spectrum_is_for_maco_only(squeezenet: ent.Model, file: Path) -> None:
     with pytest.raises(BadSetting, match="for the canvas maco, and this climb's is fourier"):
         plan_visualize(squeezenet, ["fire3:3"], spectrum=str(file))
+
+
+def test_what_begins_as_a_photo_has_its_spectrum(squeezenet: ent.Model, file: Path) -> None:
+    photo, one = ent.Picture.of(noise(48, 48)), ent.channel("fire3", 3)
+    how = ClimbSettings(canvas="maco", size=48, spectrum=file)
+    with pytest.raises(BadSetting, match="has that photo's spectrum; leave the spectrum out"):
+        plan_sheet("x", squeezenet, one, 1, how, layout=Layout(), photo=photo, begins=True)
 
 
 @pytest.fixture

@@ -289,6 +289,8 @@ def plan_sheet(
     if begins and canvases[how.kind].of is None:
         able = ", ".join(name for name in canvases if canvases[name].of is not None)
         raise BadSetting(f"the canvas {how.kind!r} can't begin as a photo; there are {able}")
+    if begins and how.spectrum is not None:
+        raise BadSetting("what begins as a photo has that photo's spectrum; leave the spectrum out")
     told = transparency_words(objective)
     if told and not canvases[how.kind].transparent:
         raise BadSetting(

@@ -18,7 +18,7 @@ from entoptic.errors import (
     WrongPictureSize,
     did_you_mean,
 )
-from entoptic.layers import INPUT, LOGITS, Layer, LayerInfo
+from entoptic.layers import INPUT, LOGITS, Layer, LayerInfo, Reach
 from entoptic.models import probe
 from entoptic.models.layout import arranged
 from entoptic.models.preprocess import Preprocess
@@ -131,6 +131,7 @@ class Model:
                 (1, 1),
                 (1, 1),
                 0,
+                reach=(Reach(1, 0, 0, 1), Reach(1, 0, 0, 1)),
             )
         table = self._probed(size)
         if layer in table.rows:

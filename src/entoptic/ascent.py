@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -280,9 +280,17 @@ def guide_activations(
     objective: Objective, model: Model, like: Image
 ) -> Mapping[Layer | Reference, Tensor]:
     """The activations of the guides, each run once, where and how precisely the picture is."""
+    return reference_activations(objective.references(), model, like)
+
+
+@torch.no_grad()
+def reference_activations(
+    references: Iterable[Reference], model: Model, like: Image
+) -> Mapping[Layer | Reference, Tensor]:
+    """The same, of some references; `like` has the size that fitted ones get."""
     found: dict[Layer | Reference, Tensor] = {}
     by_guide: dict[tuple[str | Picture, bool], set[Layer]] = {}
-    for reference in objective.references():
+    for reference in references:
         by_guide.setdefault((reference.guide, reference.fitted), set()).add(reference.layer)
     for (guide, fitted), layers in by_guide.items():
         assert isinstance(guide, Picture)  # names have been read by binding

@@ -59,7 +59,7 @@ def blurriness(acts: Activations, layer: Map = INPUT, sigma: Positive = 1.0) -> 
     return -over_all((values - gaussian_blur(values, sigma)).square(), Tensor.mean)
 
 
-@objective
+@objective(over_places="sum")
 def l1(acts: Activations, layer: Layer = INPUT, constant: float = 0.5) -> Scores:
     """Sum of a layer's absolute differences from a constant; subtract it so that few differ.
 

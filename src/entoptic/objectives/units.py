@@ -18,7 +18,7 @@ from entoptic.objectives.terms import objective
 from entoptic.types import Scores
 
 
-@objective
+@objective(over_places="mean")
 def channel(acts: Activations, layer: Layer, index: Channel) -> Scores:
     """Mean activation of one channel over space.
 
@@ -41,7 +41,7 @@ def channel(acts: Activations, layer: Layer, index: Channel) -> Scores:
     return over_places(acts[layer][:, index])
 
 
-@objective
+@objective(over_places="mean")
 def channels(acts: Activations, layer: Layer, indices: Channels) -> Scores:
     """Mean activation of a group of channels over space.
 
@@ -61,7 +61,7 @@ def channels(acts: Activations, layer: Layer, indices: Channels) -> Scores:
     return over_all(acts[layer][:, list(indices)], Tensor.mean)
 
 
-@objective
+@objective(over_places="mean")
 def channel_weights(acts: Activations, layer: Layer, weights: Vector) -> Scores:
     """Weighted mean of a layer's activations, with a weight for each channel.
 
@@ -88,7 +88,7 @@ def channel_weights(acts: Activations, layer: Layer, weights: Vector) -> Scores:
     return over_all(values * for_channels(weights, values), Tensor.mean)
 
 
-@objective
+@objective(over_places="mean")
 def direction(acts: Activations, layer: Layer, vector: Vector, cosine_power: Power = 0.0) -> Scores:
     """How far a layer goes in a direction among its channels, at the mean of all places.
 
@@ -206,7 +206,7 @@ def neuron_direction(
     return dot_cosine(values, for_channels(vector, values), cosine_power)
 
 
-@objective
+@objective(over_places="mean")
 def logit(acts: Activations, label: Label, layer: Layer = LOGITS) -> Scores:
     """Score of one class before any softmax.
 

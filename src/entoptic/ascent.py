@@ -24,7 +24,7 @@ from entoptic.types import Image, Scores
 _LARGEST_GUIDE = 480
 
 # A climb whose gradient has been zero for so many steps in a row from its start won't move.
-_PATIENCE = 8
+PATIENCE = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,7 +243,7 @@ class _Watch:
             )
         moves = torch.stack([each.any(1) for each in gradients]).any(0)
         self.moved = moves if self.moved is None else self.moved | moves
-        if (done >= _PATIENCE or last) and not self.moved.all():
+        if (done >= PATIENCE or last) and not self.moved.all():
             raise DeadGradient(
                 f"the gradient{_still(self.moved)} is zero everywhere, so the picture can't "
                 f"change; {self.diagnosis()}; try another start (--seed), a layer before a ReLU, "

@@ -183,6 +183,13 @@ class Model:
             raise self._misfit(size, table.failure)
         return table.rows
 
+    def reached(self, size: tuple[int, int]) -> Mapping[Layer, LayerInfo]:
+        """What runs on a picture of (height, width), also where the network can't work to its end.
+
+        See `table`.
+        """
+        return self._probed(size).rows
+
     def upto(self, layer: Layer | str) -> Model:
         """The network from the picture to a layer, as a model; see `slicing.upto`."""
         from entoptic.models.slicing import upto

@@ -16,7 +16,6 @@ from entoptic.pictures import Picture
 from entoptic.registry import Registry
 from entoptic.types import Scores
 
-
 OverPlaces: TypeAlias = Literal["mean", "sum"]
 """How a score comes of what its function finds at each place of a layer by itself."""
 

@@ -53,6 +53,8 @@ def plan_redo(picture: PathLike, *, photo: PathLike | None = None, **changes: An
 def _dream(job: Job, picture: Path, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
     settings = _settings(job, DreamSettings)
     model = load(changes.pop("model", job.model))
+    if "memory" in changes and "tile" not in changes:
+        changes["tile"] = "auto"  # tiles that fit there
     settings |= {key: changes.pop(key) for key in list(changes) if key in settings}
     if settings["noise"] and photo is not None:
         raise BadSetting(

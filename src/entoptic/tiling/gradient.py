@@ -9,7 +9,7 @@ from torch import Tensor
 
 from entoptic.ascent import bind, joined, reference_activations
 from entoptic.errors import BadSetting
-from entoptic.layers import INPUT, Layer, Reach
+from entoptic.layers import INPUT, Layer
 from entoptic.models import Model, prepare
 from entoptic.objectives import Activations, Objective, Reference, parse
 from entoptic.pictures import Picture
@@ -93,24 +93,18 @@ class ExactTiles:
         *,
         exact: bool = False,
     ) -> None:
-        stranger = global_layer(model, objective.layers(), size)
-        if stranger is not None:
-            raise BadSetting(
-                f"places of {str(stranger)!r} depend on the whole picture, so that no tile can "
-                "stand for it exactly; choose an earlier layer"
-            )
         self.model = model
         self.device = device
         self.shares = Shares.of(objective)
         self.layers = objective.layers()
         self.size = size
         self.places = {layer: _places(model, layer, size) for layer in self.layers}
-        self.tiles = _tiles(model, self.layers, self.places, size, side)
+        self.tiles = exact_tiles(model, self.layers, size, side)
         self.prepared = prepare(model, self.layers, device, exact=exact)
         self.guides = self._guides(objective, dtype)
 
-    def climb(self, picture: Sheet, gradient: Sheet) -> Scores:
-        """Add the gradient of the score at a picture to a sheet of zeros.
+    def climb(self, picture: Sheet, gradient: Sheet, rng: torch.Generator | None = None) -> Scores:
+        """Add the gradient of the score at a picture to a sheet of zeros; nothing is random.
 
         Returns:
             The scores.
@@ -130,6 +124,8 @@ class ExactTiles:
             if score.requires_grad:
                 (found,) = torch.autograd.grad(score.sum(), part)
                 gradient.add(tile.rows.pixels, tile.columns.pixels, found)
+            picture.release()
+            gradient.release()
         return scores
 
     def _scored(self, tile: Tile, own: Mapping[Layer, Tensor]) -> Scores:
@@ -149,7 +145,7 @@ class ExactTiles:
         if self.shares.rest is None:
             return zero, {}
         if not self.shares.whole_layers:  # a number that is added
-            return zero + self.shares.rest(self._activations(self._first(picture), self.layers)), {}
+            return zero + self.shares.rest(joined(self._first(picture), self.guides)), {}
         acts = self._assembled(picture, self.shares.whole_layers)
         with torch.enable_grad():
             leaves = {layer: each.requires_grad_() for layer, each in acts.items()}
@@ -160,9 +156,12 @@ class ExactTiles:
         pulls = {layer: p for layer, p in zip(leaves, found, strict=True) if p is not None}
         return scores.detach(), pulls
 
-    def _first(self, picture: Sheet) -> Tensor:
+    @torch.no_grad()
+    def _first(self, picture: Sheet) -> dict[Layer, Tensor]:
+        """Activations of the first tile."""
         tile = self.tiles[0]
-        return picture.read(tile.rows.pixels, tile.columns.pixels, self.device)
+        part = picture.read(tile.rows.pixels, tile.columns.pixels, self.device)
+        return self._activations(part, self.layers)
 
     @torch.no_grad()
     def _assembled(self, picture: Sheet, layers: Collection[Layer]) -> dict[Layer, Tensor]:
@@ -176,6 +175,7 @@ class ExactTiles:
                     whole[layer] = values.new_empty((*values.shape[:2], *self.places[layer]))
                 rows, columns = tile.rows.places(layer), tile.columns.places(layer)
                 whole[layer][..., rows, columns] = values
+            picture.release()
         return whole
 
     def _activations(self, part: Tensor, layers: Collection[Layer]) -> dict[Layer, Tensor]:
@@ -214,25 +214,27 @@ def _places(model: Model, layer: Layer, size: tuple[int, int]) -> tuple[int, int
     return places
 
 
-def _tiles(
-    model: Model,
-    layers: Iterable[Layer],
-    places: Mapping[Layer, tuple[int, int]],
-    size: tuple[int, int],
-    side: int,
+def exact_tiles(
+    model: Model, layers: Iterable[Layer], size: tuple[int, int], side: int
 ) -> list[Tile]:
-    reaches: dict[Layer, tuple[Reach, Reach]] = {}
-    for layer in layers:
-        reach = model.info(layer, size).reach
-        assert reach is not None
-        reaches[layer] = reach
-    rows, columns = (
-        cut(
-            size[axis],
-            side,
-            {layer: Along(reach[axis], places[layer][axis]) for layer, reach in reaches.items()},
-            model.preprocess.multiple,
+    """How a picture of (height, width) is cut so that the cuts change nothing.
+
+    Raises:
+        BadSetting: a layer whose places depend on the whole picture, or tiles that are too small.
+    """
+    layers = sorted(layers)
+    stranger = global_layer(model, layers, size)
+    if stranger is not None:
+        raise BadSetting(
+            f"places of {str(stranger)!r} depend on the whole picture, so that no tile can "
+            "stand for it exactly; choose an earlier layer"
         )
-        for axis in (0, 1)
-    )
+    along: tuple[dict[Layer, Along], dict[Layer, Along]] = ({}, {})
+    for layer in layers:
+        reach, places = model.info(layer, size).reach, _places(model, layer, size)
+        assert reach is not None  # else it is a global layer
+        for axis in (0, 1):
+            along[axis][layer] = Along(reach[axis], places[axis])
+    multiple = model.preprocess.multiple
+    rows, columns = (cut(size[axis], side, along[axis], multiple) for axis in (0, 1))
     return list(tiles(rows, columns))

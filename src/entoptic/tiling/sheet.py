@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import EllipsisType
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
+
+_Part: TypeAlias = "tuple[EllipsisType, slice, slice]"
 
 
 class Sheet:
@@ -14,15 +18,22 @@ class Sheet:
     Args:
         tensor: on any device, or in a mapped file.
         shift: by how many (rows, columns) it seems rolled, as by `Tensor.roll`.
+        release: gives memory back that isn't needed for a while.
 
     >>> sheet = Sheet(torch.arange(4.0).reshape(1, 1, 1, 4), (0, 1))
     >>> sheet.read(slice(0, 1), slice(0, 3), torch.device("cpu")).flatten()
     tensor([3., 0., 1.])
     """
 
-    def __init__(self, tensor: Tensor, shift: tuple[int, int] = (0, 0)) -> None:
+    def __init__(
+        self,
+        tensor: Tensor,
+        shift: tuple[int, int] = (0, 0),
+        release: Callable[[], None] = lambda: None,
+    ) -> None:
         self.tensor = tensor
         self.shift = shift
+        self.release = release
 
     @property
     def size(self) -> tuple[int, int]:
@@ -42,9 +53,7 @@ class Sheet:
         for here, there in self._pieces(rows, columns):
             self.tensor[there] += values[here].to(self.tensor.device)
 
-    def _pieces(
-        self, rows: slice, columns: slice
-    ) -> Iterator[tuple[tuple[object, ...], tuple[object, ...]]]:
+    def _pieces(self, rows: slice, columns: slice) -> Iterator[tuple[_Part, _Part]]:
         """Where each piece of a part is, in the part and in the tensor."""
         for row, row_there in _unrolled(rows, self.shift[0], self.size[0]):
             for column, column_there in _unrolled(columns, self.shift[1], self.size[1]):

@@ -110,6 +110,9 @@ if TYPE_CHECKING:
         adam as adam,
         climb as climb,
     )
+    from entoptic.tiling import (
+        tiled_gradient as tiled_gradient,
+    )
     from entoptic.transforms import (
         ACCENTUATE as ACCENTUATE,
         LUCID as LUCID,
@@ -223,6 +226,7 @@ _HOMES = {
         "adam",
         "climb",
     ),
+    "tiling": ("tiled_gradient",),
     "transforms": (
         "ACCENTUATE",
         "LUCID",

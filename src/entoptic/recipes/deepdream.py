@@ -106,12 +106,14 @@ class DreamPlan(Plan):
         settings: how to proceed.
         sizes: (height, width) of the octaves, smallest first.
         large: how a picture is dreamt that the network can't be shown as a whole.
+        stored: the photo of such a dream, in a file; `photo` is the same.
     """
 
     photo: Picture
     settings: DreamSettings
     sizes: Sequence[tuple[int, int]]
     large: Large | None = None
+    stored: Stored | None = None
 
     @property
     def stages(self) -> Sequence[int]:
@@ -144,9 +146,9 @@ class DreamPlan(Plan):
 
     def all_steps(self) -> Iterator[Step]:
         how = self.settings
-        if self.large is not None:
+        if self.large is not None and self.stored is not None:
             return self.large.steps(
-                self.photo.image,
+                self.stored,
                 self.sizes,
                 step=how.step_size * how.strength,
                 norm=how.norm,
@@ -254,8 +256,9 @@ def plan_dream(
     bound = bind(wanted, model, (height, width), read_guide)
     sizes, left_out = _octaves(model, bound, how, height, width)
     large, said = _large(model, bound, how, where, sizes)
-    if large is not None:
-        start = replace(start, image=Stored.copy(start.image).tensor)
+    stored = None if large is None else Stored.copy(start.image)
+    if stored is not None:
+        start = replace(start, image=stored.tensor)
     job = Job(
         recipe="dream",
         model=model.source,
@@ -269,7 +272,7 @@ def plan_dream(
         made_with=made_with(),
     )
     notes = (*model.notes, *start.notes, *left_out, *said)
-    return DreamPlan(model, bound, where, job, notes, start, how, sizes, large)
+    return DreamPlan(model, bound, where, job, notes, start, how, sizes, large, stored)
 
 
 def _settings(model: Model, given: dict[str, Any]) -> DreamSettings:

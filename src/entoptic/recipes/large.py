@@ -74,7 +74,7 @@ class Large:
 
     def steps(
         self,
-        photo: Tensor,
+        photo: Stored,
         sizes: Sequence[tuple[int, int]],
         *,
         step: float,
@@ -85,13 +85,12 @@ class Large:
         seed: int,
     ) -> Iterator[Step]:
         """Every step of every octave, as `DreamPlan.all_steps` has them for smaller pictures."""
-        start = Stored(photo)
         rng = torch.Generator().manual_seed(seed)
         shaken = Jitter(jitter)
         detail: Stored | None = None
         for octave, size in enumerate(sizes):
-            base = _at_size(start, size)
-            canvas = Stored.copy(base.tensor)
+            base = _at_size(photo, size)
+            canvas = base.copied()
             if detail is not None:
                 combine(canvas, resized(detail, *size), _added)
             if self.is_whole(size):
@@ -105,7 +104,7 @@ class Large:
                     steps=steps,
                     seed=rng,
                 ):
-                    yield replace(each, octave=octave, image=_shown(start, pixels, base))
+                    yield replace(each, octave=octave, image=_shown(photo, pixels, base))
                 canvas = Stored(pixels.pixels.detach().cpu())
             else:
                 for each in climb_tiles(
@@ -117,7 +116,7 @@ class Large:
                     jitter=shaken,
                     steps=steps,
                     rng=rng,
-                    image=functools.partial(_rendered, start, canvas, base),
+                    image=functools.partial(_rendered, photo, canvas, base),
                 ):
                     yield replace(each, octave=octave)
             detail = _difference(canvas, base)
@@ -141,7 +140,7 @@ def _added(part: Tensor, detail: Tensor) -> Tensor:
 
 
 def _difference(canvas: Stored, base: Stored) -> Stored:
-    detail = Stored.copy(canvas.tensor)
+    detail = canvas.copied()
     combine(detail, base, torch.sub)
     return detail
 
@@ -154,8 +153,8 @@ def _shown(photo: Stored, canvas: Pixels, base: Stored) -> Callable[[], Tensor]:
 def _rendered(photo: Stored, canvas: Stored, base: Stored) -> Tensor:
     """The canvas at its final size; at a smaller octave, its detail on the full photo."""
     if canvas.tensor.shape == photo.tensor.shape:
-        return Stored.copy(canvas.tensor).tensor
-    whole = Stored.copy(photo.tensor)
+        return canvas.copied().tensor
+    whole = photo.copied()
     size = photo.tensor.shape[-2], photo.tensor.shape[-1]
     combine(whole, resized(_difference(canvas, base), *size), _added)
     return whole.tensor

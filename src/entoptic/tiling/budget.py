@@ -22,8 +22,9 @@ _MEMORY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([KMGT]?I?)B?")
 _LEAST = 1 << 20
 
 # What a step keeps for the gradient and works with, beside the outputs of all layers: measured with
-# SqueezeNet, VGG-16, GoogLeNet and ResNet-50, it takes at most 1.25 times those outputs.
-_BESIDES = 1.5
+# SqueezeNet, VGG-16, GoogLeNet and ResNet-50, it takes up to 1.25 times those outputs, and up to
+# 1.55 times where tiles differ in size.
+_BESIDES = 1.7
 # Copies of the picture that a dream in one piece holds at once: photo, base, canvas, gradient, what
 # is added, and those that operations make meanwhile.
 _COPIES = 8

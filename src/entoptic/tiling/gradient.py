@@ -124,6 +124,7 @@ class ExactTiles:
             if score.requires_grad:
                 (found,) = torch.autograd.grad(score.sum(), part)
                 gradient.add(tile.rows.pixels, tile.columns.pixels, found)
+                del found
             picture.release()
             gradient.release()
         return scores

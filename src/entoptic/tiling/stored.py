@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 import mmap
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from entoptic.errors import CannotWrite
+from entoptic.pictures.mapped import mapped_zeros, release
 from entoptic.resample import resize
 from entoptic.steprules import smoothed
 from entoptic.types import Scores
@@ -35,27 +32,8 @@ class Stored:
 
     @classmethod
     def zeros(cls, shape: tuple[int, ...]) -> Stored:
-        """Numbers of single precision in a file without a name, which goes when the tensor does.
-
-        Raises:
-            CannotWrite: there is no room for the file.
-        """
-        size = 4 * math.prod(shape)
-        try:
-            with tempfile.TemporaryFile() as file:
-                if hasattr(os, "posix_fallocate"):
-                    # Room is taken now: a full disk later on would end the program.
-                    os.posix_fallocate(file.fileno(), 0, size)
-                else:
-                    file.truncate(size)
-                mapped = mmap.mmap(file.fileno(), size)
-        except OSError as error:
-            raise CannotWrite(
-                f"a picture of {shape[-2]}x{shape[-1]} (height x width) needs {size / 1e9:.2g} GB "
-                f"in {tempfile.gettempdir()!r} ({error.strerror}); make room there, or name "
-                "another folder in the environment variable TMPDIR"
-            ) from None
-        return cls(torch.from_numpy(np.frombuffer(mapped, np.float32)).reshape(shape), mapped)
+        """All zeros, in a file; see `mapped_zeros`."""
+        return cls(*mapped_zeros(shape))
 
     @classmethod
     def copy(cls, tensor: Tensor) -> Stored:
@@ -65,10 +43,16 @@ class Stored:
             stored.tensor[..., rows, :] = tensor[..., rows, :]
         return stored
 
+    def copied(self) -> Stored:
+        """Another one with the same numbers."""
+        stored = type(self).zeros(tuple(self.tensor.shape))
+        combine(stored, self, lambda _, other: other)
+        return stored
+
     def release(self) -> None:
         """Let go of memory that the file gives back when it is asked for."""
-        if self.mapped is not None and hasattr(self.mapped, "madvise"):
-            self.mapped.madvise(mmap.MADV_DONTNEED)
+        if self.mapped is not None:
+            release(self.mapped)
 
 
 def bands(stored: Stored, least: int = 1) -> Iterator[slice]:
@@ -77,10 +61,10 @@ def bands(stored: Stored, least: int = 1) -> Iterator[slice]:
     yield from _stretches(stored.tensor.shape[-2], max(least, _BAND_BYTES // row), stored)
 
 
-def _stretches(length: int, each: int, *release: Stored) -> Iterator[slice]:
+def _stretches(length: int, each: int, *used: Stored) -> Iterator[slice]:
     for start in range(0, length, each):
         yield slice(start, min(start + each, length))
-        for stored in release:
+        for stored in used:
             stored.release()
 
 

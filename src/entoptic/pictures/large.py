@@ -21,8 +21,11 @@ from entoptic.pictures.picture import Picture, to_samples
 from entoptic.pictures.profiles import srgb_profile, to_srgb
 from entoptic.types import PathLike
 
+# 10 000 x 10 000: more than cameras have, and 1.2 GB as an Image.
+MAX_PIXELS = 100_000_000
 # 64 times what other pictures may have; 77 GB as an Image, which the disk must have room for.
 MAX_MAPPED_PIXELS = 6_400_000_000
+_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def read_large(path: PathLike, least_pixels: int) -> Picture | None:
@@ -36,13 +39,10 @@ def read_large(path: PathLike, least_pixels: int) -> Picture | None:
         CannotWrite: the disk has no room for it.
     """
     with Path(path).open("rb") as stream:
-        size = stream.seek(0, io.SEEK_END)
-        stream.seek(0)
-        if stream.read(4) not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        size = _size_of_large(stream, least_pixels)
+        if size is None:
             return None
         with damage_told(File(Path(path), b"", "TIFF")):
-            if not _is_large(stream, size, least_pixels):
-                return None
             how = tiff.segments(stream, size)
             if how.width * how.height > MAX_MAPPED_PIXELS:
                 raise BadPicture(
@@ -52,8 +52,27 @@ def read_large(path: PathLike, least_pixels: int) -> Picture | None:
             return _read(stream, how, Path(path))
 
 
+def xmp_of_large(path: PathLike, least_pixels: int) -> bytes | None:
+    """The XMP packet of such a file; None where it isn't one."""
+    with Path(path).open("rb") as stream:
+        size = _size_of_large(stream, least_pixels)
+        if size is None:
+            return None
+        with damage_told(File(Path(path), b"", "TIFF")):
+            return tiff.segments(stream, size).xmp
+
+
+def _size_of_large(stream: BinaryIO, least_pixels: int) -> int | None:
+    """Bytes of a TIFF file with more than some pixels; None where it isn't one."""
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    if stream.read(4) not in _SIGNATURES or not _is_large(stream, size, least_pixels):
+        return None
+    return size
+
+
 def _is_large(stream: BinaryIO, size: int, least_pixels: int) -> bool:
-    """Files that can't be read in parts may still be read at once, if they aren't large."""
+    """Whether a file says so; one that is damaged says nothing."""
     try:
         width, height = tiff.dimensions(stream, size)
     except ValueError:

@@ -28,6 +28,8 @@ _TYPES = {1: "B", 3: "H", 4: "I", 7: "B", 13: "I", 16: "Q", 18: "Q"}
 _PLAIN, _DEFLATE, _OLD_DEFLATE = 1, 8, 32946
 _PREMULTIPLIED = 1
 _MOST_TAGS = 1000
+# Deflate makes at most so many bytes of one.
+_MOST_DEFLATED = 1032
 # Of one strip or tile, unpacked; what a program writes has a thousandth of that.
 _LARGEST_SEGMENT = 1 << 30
 # Rows of a strip that we write, of about so many bytes.
@@ -149,6 +151,9 @@ def _check(found: Segments, size: int) -> None:
         raise ValueError(f"it has {len(found.offsets)} parts, but should have {wanted}")
     if any(at + n > size for at, n in zip(found.offsets, found.counts, strict=True)):
         raise ValueError("the file is cut off")
+    unpacked = found.height * found.width * found.channels * int(found.kind[-1])
+    if sum(found.counts) > size or sum(found.counts) * _MOST_DEFLATED < unpacked:
+        raise ValueError("it says that it is larger than its data can be")
     each = found.rows * found.columns * found.channels * int(found.kind[-1])
     if each > _LARGEST_SEGMENT:
         raise ValueError(f"its parts have {each} bytes each; save it in smaller strips or tiles")

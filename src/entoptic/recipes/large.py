@@ -12,6 +12,7 @@ from torch import Tensor
 from entoptic.ascent import Step, ascend
 from entoptic.canvas import Pixels
 from entoptic.models import Model
+from entoptic.models.memory import return_freed_memory
 from entoptic.objectives import Objective
 from entoptic.steprules import Norm, climb
 from entoptic.tiling import (
@@ -152,6 +153,7 @@ def _shown(photo: Stored, canvas: Pixels, base: Stored) -> Callable[[], Tensor]:
 @torch.no_grad()
 def _rendered(photo: Stored, canvas: Stored, base: Stored) -> Tensor:
     """The canvas at its final size; at a smaller octave, its detail on the full photo."""
+    return_freed_memory()  # what follows may be large: the picture is shown or written
     if canvas.tensor.shape == photo.tensor.shape:
         return canvas.copied().tensor
     whole = photo.copied()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from entoptic.errors import BadSetting
 from entoptic.layers import Layer, Reach
@@ -112,8 +112,22 @@ def cut(length: int, side: int, layers: Mapping[Layer, Along], multiple: int = 1
     count = -(-length // room)
     core = -(-length // (count * period)) * period
     starts = range(0, length, core)
-    found = (_span(start, min(start + core, length), length, layers, period) for start in starts)
-    return [each for each in found if each is not None]
+    found = [_span(start, min(start + core, length), length, layers, period) for start in starts]
+    spans = [each for each in found if each is not None]
+    longest = max(span.stop - span.start for span in spans)
+    return [_lengthened(span, longest, length, layers) for span in spans]
+
+
+def _lengthened(span: Span, pixels: int, length: int, layers: Mapping[Layer, Along]) -> Span:
+    """The same span, shown more than it needs: alike, tiles use the same memory again and again."""
+    stop = min(span.start + pixels, length)
+    start = stop - pixels
+    return replace(span, start=start, stop=stop, offset=_offsets(start, layers))
+
+
+def _offsets(start: int, layers: Mapping[Layer, Along]) -> dict[Layer, int]:
+    """How many places lie before a pixel at which a span may start."""
+    return {layer: round(start / along.reach.stride) for layer, along in layers.items()}
 
 
 def _span(
@@ -135,8 +149,7 @@ def _span(
         return None
     start = max(0, min(seen)) // period * period
     last = length - max(0, length - max(seen)) // period * period
-    offset = {layer: round(start / along.reach.stride) for layer, along in layers.items()}
-    return Span(start, last, own, offset)
+    return Span(start, last, own, _offsets(start, layers))
 
 
 def _named(layers: Mapping[Layer, Along]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 import entoptic as ent
 from entoptic.errors import BadSetting
+from entoptic.pictures import embedding, reading, writing
 from entoptic.recipes import plan_dream
 from entoptic.resample import resize
 from entoptic.steprules import normalised, smoothed
@@ -190,3 +192,18 @@ def test_feathered_tiles_that_hold_the_whole_give_its_gradient() -> None:
     assert torch.allclose(gradient, expected, rtol=1e-4, atol=1e-9)
     acts = model.activations(at, ["output"])
     assert torch.allclose(scores, ent.energy("output")(acts))
+
+
+def test_a_picture_too_large_for_memory_is_dreamt_from_file_to_file(
+    squeezenet: ent.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (embedding, reading, writing):
+        monkeypatch.setattr(module, "MAX_PIXELS", 10)
+    path = ent.write(tmp_path / "large.tif", photo(152, 224))
+    result = ent.dream(squeezenet, path, layer="fire3", octaves=2, steps=2, tile=120)
+    saved = result.save(tmp_path / "dream.tif")
+    assert saved.read_bytes()[:4] == b"II+\0"  # BigTIFF
+    same = ent.dream(squeezenet, ent.read(path).image, layer="fire3", octaves=2, steps=2, tile=120)
+    assert torch.equal(result.image, same.image)
+    assert torch.allclose(ent.read(saved).image, result.image, atol=0.51 / 255)
+    assert ent.pictures.read_job(saved) == result.job.to_json()

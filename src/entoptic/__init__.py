@@ -123,6 +123,9 @@ if TYPE_CHECKING:
         adam as adam,
         climb as climb,
     )
+    from entoptic.tiling import (
+        tiled_gradient as tiled_gradient,
+    )
     from entoptic.transforms import (
         ACCENTUATE as ACCENTUATE,
         LUCID as LUCID,
@@ -248,6 +251,7 @@ _HOMES = {
         "adam",
         "climb",
     ),
+    "tiling": ("tiled_gradient",),
     "transforms": (
         "ACCENTUATE",
         "LUCID",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +18,13 @@ from entoptic.pictures import Picture, read
 from entoptic.resample import fit_long_side, resize
 from entoptic.steprules import Rule, adam
 from entoptic.transforms import Transform
-from entoptic.types import Planes, Scores
+from entoptic.types import Image, Planes, Scores
 
 # Larger guides say no more, and the match of all places with all places grows with their number.
 _LARGEST_GUIDE = 480
 
 # A climb whose gradient has been zero for so many steps in a row from its start won't move.
-_PATIENCE = 8
+PATIENCE = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,7 +269,7 @@ class _Watch:
             )
         moves = torch.stack([each.any(1) for each in gradients]).any(0)
         self.moved = moves if self.moved is None else self.moved | moves
-        if (done >= _PATIENCE or last) and not self.moved.all():
+        if (done >= PATIENCE or last) and not self.moved.all():
             raise DeadGradient(
                 f"the gradient{_still(self.moved)} is zero everywhere, so the picture can't "
                 f"change; {self.diagnosis()}; try another start (--seed), a layer before a ReLU, "
@@ -308,9 +308,17 @@ def guide_activations(
     objective: Objective, model: Model, like: Planes
 ) -> Mapping[Layer | Reference, Tensor]:
     """The activations of the guides, each run once, where and how precisely the picture is."""
+    return reference_activations(objective.references(), model, like)
+
+
+@torch.no_grad()
+def reference_activations(
+    references: Iterable[Reference], model: Model, like: Image
+) -> Mapping[Layer | Reference, Tensor]:
+    """The same, of some references; `like` has the size that fitted ones get."""
     found: dict[Layer | Reference, Tensor] = {}
     by_guide: dict[tuple[str | Picture, bool], set[Layer]] = {}
-    for reference in objective.references():
+    for reference in references:
         by_guide.setdefault((reference.guide, reference.fitted), set()).add(reference.layer)
     for (guide, fitted), layers in by_guide.items():
         assert isinstance(guide, Picture)  # names have been read by binding

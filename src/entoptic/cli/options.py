@@ -51,6 +51,11 @@ def together(*options: Decorator) -> Decorator:
     return add
 
 
+def tile(text: str) -> int | str:
+    """A number of pixels, or a word that the recipe knows."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+
+
 _WHAT, _HOW, _RESULT = "What to dream of", "How to dream", "The result"
 
 what = together(
@@ -117,6 +122,16 @@ how = together(
     ),
     option(
         _HOW, "--jitter", type=int, metavar="N", help="Largest random shift before a step, pixels."
+    ),
+    option(
+        _HOW,
+        "--tile",
+        type=tile,
+        metavar="N",
+        help="Show the network so many pixels at once in height and width; auto, off.",
+    ),
+    option(
+        _HOW, "--memory", metavar="SIZE", help="What the dream may use, as 4GiB; makes tiles fit."
     ),
     option(_HOW, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
     option(_HOW, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, cuda:1, mps."),

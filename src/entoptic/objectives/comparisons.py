@@ -15,7 +15,7 @@ from entoptic.objectives.terms import objective
 from entoptic.types import Scores
 
 
-@objective
+@objective(over_places="mean")
 def match(acts: Activations, layer: Layer, guide: Guide) -> Scores:
     """How well each place of the picture matches its best place of another picture, the guide.
 

@@ -17,7 +17,7 @@ from entoptic.objectives.terms import objective
 from entoptic.types import Scores
 
 
-@objective
+@objective(over_places="mean")
 def channel(acts: Activations, layer: Layer, index: Channel) -> Scores:
     """Mean activation of one channel over space.
 
@@ -40,7 +40,7 @@ def channel(acts: Activations, layer: Layer, index: Channel) -> Scores:
     return over_places(acts[layer][:, index])
 
 
-@objective
+@objective(over_places="mean")
 def channels(acts: Activations, layer: Layer, indices: Channels) -> Scores:
     """Mean activation of a group of channels over space.
 
@@ -60,7 +60,7 @@ def channels(acts: Activations, layer: Layer, indices: Channels) -> Scores:
     return over_all(acts[layer][:, list(indices)], Tensor.mean)
 
 
-@objective
+@objective(over_places="mean")
 def channel_weights(acts: Activations, layer: Layer, weights: Vector) -> Scores:
     """Weighted mean of a layer's activations, with a weight for each channel.
 
@@ -164,7 +164,7 @@ def cell(acts: Activations, layer: Map, row: Row = None, column: Column = None) 
     return over_all(at_place(acts[layer], row, column).square(), Tensor.mean)
 
 
-@objective
+@objective(over_places="mean")
 def logit(acts: Activations, label: Label, layer: Layer = LOGITS) -> Scores:
     """Score of one class before any softmax.
 
@@ -188,7 +188,7 @@ def logit(acts: Activations, label: Label, layer: Layer = LOGITS) -> Scores:
     return over_places(acts[layer][:, int(label)])
 
 
-@objective
+@objective(over_places="mean")
 def logits(acts: Activations, labels: Labels, layer: Layer = LOGITS) -> Scores:
     """Mean score of several classes before any softmax.
 

@@ -51,6 +51,8 @@ def _dream(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Pla
     job = find.job
     settings = _settings(job, DreamSettings)
     model = load(changes.pop("model", job.model))
+    if "memory" in changes and "tile" not in changes:
+        changes["tile"] = "auto"  # tiles that fit there
     settings |= {key: changes.pop(key) for key in list(changes) if key in settings}
     if settings["noise"] and photo is not None:
         raise BadSetting(

@@ -1,8 +1,7 @@
 """A convolution whose weights are frozen, with the rectifier that follows it.
 
 The gradient of the input needs neither the input nor, without a rectifier, anything else of the
-forward pass, so that nothing is kept; PyTorch's own convolution keeps its input. Weights are laid
-out once as the machine wants them, which PyTorch does anew in each call.
+forward pass, so that nothing is kept; PyTorch's own convolution keeps its input.
 """
 
 from __future__ import annotations
@@ -45,10 +44,12 @@ class Rectifier:
 
 @dataclass(frozen=True, eq=False)
 class _Kernel:
-    """One convolution, its weights as the machine wants them.
+    """One convolution.
 
     Args:
-        packed: oneDNN's own layout of the weights; None where it has none.
+        fused: oneDNN computes it, and the rectifier along with it. Its weights are left as they
+            are: packing them for another size than that of the picture made some of them, in
+            bfloat16, ten times slower, and for the same size gained nothing.
     """
 
     weight: Tensor
@@ -57,7 +58,7 @@ class _Kernel:
     padding: Pair
     dilation: Pair
     groups: int
-    packed: Tensor | None
+    fused: bool
 
     @classmethod
     def of(
@@ -70,18 +71,13 @@ class _Kernel:
         groups: int = 1,
     ) -> _Kernel:
         weight = weight.contiguous(memory_format=torch.channels_last)
-        packed = None
-        if weight.device.type == "cpu" and torch.backends.mkldnn.is_available():
-            packed = torch.ops.mkldnn._reorder_convolution_weight(
-                weight, padding, stride, dilation, groups, None
-            )
-        return cls(weight, bias, stride, padding, dilation, groups, packed)
+        return cls(weight, bias, stride, padding, dilation, groups, _has_onednn(weight))
 
     def __call__(
         self, x: Tensor, rectifier: Rectifier | None = None, padding: Pair | None = None
     ) -> Tensor:
         padding = padding or self.padding
-        if self.packed is None:
+        if not self.fused:
             y = F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
             return y if rectifier is None else rectifier(y)
         then, limits = "none", []
@@ -91,7 +87,7 @@ class _Kernel:
                 then, limits = "hardtanh", [0.0, rectifier.high]
         y = torch.ops.mkldnn._convolution_pointwise(
             x.contiguous(memory_format=torch.channels_last),
-            self.packed,
+            self.weight,
             self.bias,
             padding,
             self.stride,
@@ -103,6 +99,15 @@ class _Kernel:
         )
         assert isinstance(y, Tensor)
         return y
+
+
+def _has_onednn(weight: Tensor) -> bool:
+    return (
+        weight.device.type == "cpu"
+        and torch.backends.mkldnn.is_available()
+        and torch.backends.mkldnn.enabled
+        and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+    )
 
 
 class FrozenConv(nn.Module):

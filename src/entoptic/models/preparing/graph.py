@@ -53,9 +53,12 @@ def rewritten(
     kept = _needed(graph, wanted)
     _refuse_side_effects(graph, kept, tracer.root)
     part = fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
+    copies: dict[fx.Node, Any] = {}
     for node in graph.nodes:
-        if node in kept:
+        if node.op == "placeholder" and copies:
+            # Only the picture is given; what else a network may be given has its default.
+            copies[node] = node.args[0] if node.args else None
+        elif node in kept:
             copies[node] = part.node_copy(node, copies.__getitem__)
     part.output(tuple(copies[node] for node in wanted))
     module = fx.GraphModule(tracer.root, part)
@@ -244,14 +247,15 @@ class _Rewriting:
             for each in given:
                 if each not in lowered:
                     with self.graph.inserting_after(each):
-                        lowered[each] = self.graph.call_method("to", (each, self.dtype))
+                        lowered[each] = self.graph.call_function(_as, (each, self.dtype))
                 node.replace_input_with(each, lowered[each])
             if layer is not None:
                 self._lower_layer(str(node.target), layer)
         with self.graph.inserting_before(self.end):
             self.end.args = (
                 tuple(
-                    self.graph.call_method("to", (each, torch.float32)) for each in self.end.args[0]
+                    self.graph.call_function(_as, (each, torch.float32))
+                    for each in self.end.args[0]
                 ),
             )
 
@@ -276,3 +280,10 @@ def _only_user(node: fx.Node) -> fx.Node | None:
 
 def _has_numbers(layer: nn.Module | None) -> bool:
     return layer is not None and any(True for _ in (*layer.parameters(), *layer.buffers()))
+
+
+def _as(value: Any, dtype: torch.dtype) -> Any:
+    """A value in a precision, if it is one that has any: sizes are values of a graph, too."""
+    if isinstance(value, Tensor) and value.is_floating_point():
+        return value.to(dtype)
+    return value

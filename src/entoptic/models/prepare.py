@@ -10,17 +10,29 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, fx, nn
 
+from entoptic.errors import EntopticError
 from entoptic.layers import INPUT, Layer
 from entoptic.models import taps
 from entoptic.models.frozen import frozen_copy
 from entoptic.models.memory import keep_freed_memory
 from entoptic.models.model import Model
 from entoptic.models.preparing.graph import rewritten
+from entoptic.models.preparing.precision import (
+    DTYPES,
+    Scores,
+    checked,
+    energies,
+    fast_dtype,
+    keeps_the_look,
+)
 from entoptic.models.rules import GradientRule, applied
 from entoptic.models.tracing import Tracer, Untraceable, traced
 
 # Prepared networks that are kept of one model; a climb needs one, and one more for its guides.
 _KEPT = 4
+
+# Side of the pictures on which a precision is tried, where the network takes them.
+_TRIAL_SIDE = 96
 
 # A graph is compared with its network on a picture of at most this side: what could be wrong of a
 # graph doesn't depend on the size, since a forward pass that looks at sizes can't be traced.
@@ -37,7 +49,7 @@ class Prepared:
         layers: the targets.
         twins: frozen copies of the model's module, of which it runs one where there is no graph.
         exact: every sum is taken in the network's own order.
-        dtype: what it computes in; None for the network's own.
+        dtype: what the graph computes in.
     """
 
     def __init__(
@@ -59,6 +71,12 @@ class Prepared:
         self._graph = None if exact else self._rewritten()
         self._checked = False
         self.layout = torch.contiguous_format if exact else _fastest(twins.plain)
+
+    @property
+    def precision(self) -> str:
+        """What the network is run in; its own layers give float32 in any case."""
+        names = {dtype: name for name, dtype in DTYPES.items()}
+        return names[self.dtype if self._graph is not None else torch.float32]
 
     @property
     def module(self) -> nn.Module:
@@ -174,15 +192,32 @@ class _Kept:
 
     state: object
     twins: dict[str, _Twins] = field(default_factory=dict)
+    chosen: dict[tuple[str, frozenset[Layer]], torch.dtype] = field(default_factory=dict)
     prepared: OrderedDict[object, Prepared] = field(default_factory=OrderedDict)
+
+    def get(
+        self, model: Model, layers: frozenset[Layer], twins: _Twins, exact: bool, dtype: torch.dtype
+    ) -> Prepared:
+        """What was prepared before, or else what is prepared now."""
+        key = (twins, layers, exact, dtype)
+        if key not in self.prepared:
+            self.prepared[key] = Prepared(model, layers, twins, exact=exact, dtype=dtype)
+        self.prepared.move_to_end(key)
+        if len(self.prepared) > _KEPT:
+            self.prepared.popitem(last=False)
+        return self.prepared[key]
 
 
 _kept: weakref.WeakKeyDictionary[Model, _Kept] = weakref.WeakKeyDictionary()
 
 
 def prepare(
-    model: Model, layers: Collection[Layer], device: torch.device, *, exact: bool = False,
-    dtype: torch.dtype = torch.float32,
+    model: Model,
+    layers: Collection[Layer],
+    device: torch.device,
+    *,
+    exact: bool = False,
+    precision: str = "fp32",
 ) -> Prepared:
     """Make a network ready for a set of targets on a device.
 
@@ -194,7 +229,15 @@ def prepare(
     Args:
         exact: run the network just as it is, so that every sum is taken in the network's own
             order; otherwise it is what is fastest, and results differ in their last bits.
+        precision: what the network computes in: `fp32`, `bf16`, `fp16`; or `auto`, which is the
+            reduced precision that the device is fast in, if climbs get as high in it as in `fp32`.
+            A network that can't be rewritten as a graph runs in `fp32` whatever is asked;
+            `Prepared.precision` says what was chosen.
+
+    Raises:
+        BadSetting: there is no such precision.
     """
+    dtype = DTYPES.get(checked(precision))
     if device.type == "cpu":
         keep_freed_memory()
     state = _state(model.module)
@@ -204,13 +247,52 @@ def prepare(
     twins = kept.twins.get(str(device))
     if twins is None:
         twins = kept.twins[str(device)] = _Twins(model.module, device)
-    key = (str(device), frozenset(layers), exact, dtype)
-    if key not in kept.prepared:
-        kept.prepared[key] = Prepared(model, frozenset(layers), twins, exact=exact, dtype=dtype)
-    kept.prepared.move_to_end(key)
-    if len(kept.prepared) > _KEPT:
-        kept.prepared.popitem(last=False)
-    return kept.prepared[key]
+    wanted = frozenset(layers)
+    if exact:
+        dtype = torch.float32
+    elif dtype is None:
+        key = str(device), wanted
+        if key not in kept.chosen:
+            kept.chosen[key] = _chosen(model, wanted, twins, device)
+        dtype = kept.chosen[key]
+    return kept.get(model, wanted, twins, exact, dtype)
+
+
+def _chosen(
+    model: Model, layers: frozenset[Layer], twins: _Twins, device: torch.device
+) -> torch.dtype:
+    """The reduced precision that the device is fast in, if it keeps the look; else float32."""
+    dtype = fast_dtype(str(device))
+    size = _trial_size(model, layers)
+    if dtype is None or size is None:
+        return torch.float32
+    plain, reduced = (
+        Prepared(model, layers, twins, exact=False, dtype=each) for each in (torch.float32, dtype)
+    )
+    if reduced.precision == "fp32" or not layers - {INPUT}:
+        return torch.float32
+
+    def scores(prepared: Prepared) -> Scores:
+        return lambda pictures: energies(
+            [value for layer, value in prepared(pictures).items() if layer != INPUT]
+        )
+
+    kept = keeps_the_look(scores(plain), scores(reduced), size, str(device))
+    return dtype if kept and reduced.precision != "fp32" else torch.float32
+
+
+def _trial_size(model: Model, layers: frozenset[Layer]) -> tuple[int, int] | None:
+    """How large pictures are on which precisions are tried; None if none goes through."""
+    if model.preprocess.channels != 3:
+        return None
+    for size in ((_TRIAL_SIDE, _TRIAL_SIDE), model.preprocess.size):
+        try:
+            for layer in layers:
+                model.info(layer, size)
+        except EntopticError:
+            continue
+        return size
+    return None
 
 
 def _state(module: nn.Module) -> object:

@@ -30,7 +30,11 @@ GEOMETRIES: list[dict[str, Any]] = [
     {"in_channels": 6, "kernel_size": (5, 3), "groups": 6, "padding": (2, 1)},
     {"in_channels": 6, "kernel_size": 5, "groups": 6, "stride": 2, "padding": 2},
 ]
-RECTIFIERS = [(None, nn.Identity()), (Rectifier(), nn.ReLU()), (Rectifier(0.5), nn.Hardtanh(0, 0.5))]
+RECTIFIERS = [
+    (None, nn.Identity()),
+    (Rectifier(), nn.ReLU()),
+    (Rectifier(0.5), nn.Hardtanh(0, 0.5)),
+]
 SIZES = [(17, 22), (18, 25), (20, 23)]
 
 

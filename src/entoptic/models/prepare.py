@@ -67,8 +67,8 @@ class Prepared:
         self.exact = exact
         self.dtype = dtype
         self._twins = twins
-        self._paths = {name: path for name, path in model.paths.items()}
-        self._graph = None if exact else self._rewritten()
+        self._paths = dict(model.paths)
+        self.graph = None if exact else self._rewritten()
         self._checked = False
         self.layout = torch.contiguous_format if exact else _fastest(twins.plain)
 
@@ -76,7 +76,7 @@ class Prepared:
     def precision(self) -> str:
         """What the network is run in; its own layers give float32 in any case."""
         names = {dtype: name for name, dtype in DTYPES.items()}
-        return names[self.dtype if self._graph is not None else torch.float32]
+        return names[self.dtype if self.graph is not None else torch.float32]
 
     @property
     def module(self) -> nn.Module:
@@ -97,10 +97,10 @@ class Prepared:
             value = value.contiguous(memory_format=self.layout)
             if not self._checked:
                 self._check(value)
-            if self._graph is None or rules:
+            if self.graph is None or rules:
                 seen = self._by_taps(self.module, value, rules)
             else:
-                seen = self._by_graph(self._graph, value)
+                seen = self._by_graph(self.graph, value)
         if self.wants_input:
             seen[INPUT] = image
         return seen
@@ -120,19 +120,27 @@ class Prepared:
     def _check(self, value: Tensor) -> None:
         """Let the graph go if it doesn't give what the network does."""
         self._checked = True
-        if self._graph is None:
+        if self.graph is None:
             return
         if not self.preprocess.fixed_size and _CHECKED_SIDE % self.preprocess.multiple == 0:
             value = value[..., :_CHECKED_SIDE, :_CHECKED_SIDE]
         value = value[:1].detach()
         plain = self._by_taps(self._twins.plain, value.clone())
+        if self.dtype != torch.float32 and not self._gives(plain, value):
+            self.dtype = torch.float32
+            self.graph = self._rewritten()
+        if not self._gives(plain, value):
+            self.graph = None
+
+    def _gives(self, plain: Mapping[Layer, Tensor], value: Tensor) -> bool:
+        """Whether the graph gives what it should."""
+        if self.graph is None:
+            return False
         try:
-            ours = self._by_graph(self._graph, value.clone())
+            ours = self._by_graph(self.graph, value.clone())
         except (RuntimeError, TypeError, ValueError, LookupError, AttributeError):
-            self._graph = None  # the taps, too, raise what the network itself does
-            return
-        if not all(_alike(ours[layer], plain[layer], self.dtype) for layer in plain):
-            self._graph = None
+            return False  # an operation lacks the precision, say
+        return all(_alike(ours[layer], plain[layer], self.dtype) for layer in plain)
 
     def _by_graph(self, graph: fx.GraphModule, value: Tensor) -> dict[Layer, Tensor]:
         return dict(zip(sorted(self.targets), graph(value), strict=True))

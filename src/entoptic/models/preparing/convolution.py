@@ -31,19 +31,26 @@ class Rectifier:
         """In place."""
         return x.relu_() if self.high is None else F.hardtanh_(x, 0.0, self.high)
 
+    def named(self) -> tuple[str, tuple[float, ...]]:
+        """As oneDNN calls it."""
+        return ("relu", ()) if self.high is None else ("hardtanh", (0.0, self.high))
+
     def back(self, gradient: Tensor, result: Tensor) -> Tensor:
         """The gradient of the input, from that of the result and the result itself."""
+        back: Tensor
         if self.high is not None:
-            return torch.ops.aten.hardtanh_backward(gradient, result, 0.0, self.high)
+            back = torch.ops.aten.hardtanh_backward(gradient, result, 0.0, self.high)
+            return back
         if gradient.dtype == result.dtype == torch.bfloat16:
             # As whole numbers, 0 stays 0 and what is above becomes 1: two thirds of the time.
             kept = result.view(torch.int16).clamp(0, 1)
             return kept.mul_(gradient.view(torch.int16)).view(torch.bfloat16)
-        return torch.ops.aten.threshold_backward(gradient, result, 0)
+        back = torch.ops.aten.threshold_backward(gradient, result, 0)
+        return back
 
 
 @dataclass(frozen=True, eq=False)
-class _Kernel:
+class Kernel:
     """One convolution.
 
     Args:
@@ -64,12 +71,12 @@ class _Kernel:
     def of(
         cls,
         weight: Tensor,
-        bias: Tensor | None,
+        bias: Tensor | None = None,
         stride: Pair = (1, 1),
         padding: Pair = (0, 0),
         dilation: Pair = (1, 1),
         groups: int = 1,
-    ) -> _Kernel:
+    ) -> Kernel:
         weight = weight.contiguous(memory_format=torch.channels_last)
         return cls(weight, bias, stride, padding, dilation, groups, _has_onednn(weight))
 
@@ -78,13 +85,11 @@ class _Kernel:
     ) -> Tensor:
         padding = padding or self.padding
         if not self.fused:
-            y = F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+            y = F.conv2d(
+                x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
+            )
             return y if rectifier is None else rectifier(y)
-        then, limits = "none", []
-        if rectifier is not None:
-            then, limits = "relu", []
-            if rectifier.high is not None:
-                then, limits = "hardtanh", [0.0, rectifier.high]
+        then, limits = ("none", ()) if rectifier is None else rectifier.named()
         y = torch.ops.mkldnn._convolution_pointwise(
             x.contiguous(memory_format=torch.channels_last),
             self.weight,
@@ -102,10 +107,11 @@ class _Kernel:
 
 
 def _has_onednn(weight: Tensor) -> bool:
-    return (
+    mkldnn: Any = torch.backends.mkldnn
+    return bool(
         weight.device.type == "cpu"
-        and torch.backends.mkldnn.is_available()
-        and torch.backends.mkldnn.enabled
+        and mkldnn.is_available()
+        and mkldnn.enabled
         and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
     )
 
@@ -135,7 +141,7 @@ class FrozenConv(nn.Module):
         # What the network sees of the picture isn't rounded: a step is finer than bfloat16.
         self.inner = torch.float32 if conv.in_channels <= _FEW_CHANNELS else dtype
         geometry = self.geometry
-        self.forth = _Kernel.of(
+        self.forth = Kernel.of(
             weight.to(self.inner),
             None if bias is None else bias.to(self.inner),
             geometry.stride,
@@ -225,7 +231,7 @@ def _around(geometry: Geometry) -> Pair:
 class _Correlation:
     """The way back with stride 1: a convolution, too, with the filters turned by half a circle."""
 
-    kernel: _Kernel
+    kernel: Kernel
 
     @classmethod
     def of(cls, geometry: Geometry, weight: Tensor) -> _Correlation:
@@ -234,9 +240,8 @@ class _Correlation:
         turned = weight.flip(2, 3).reshape(groups, out // groups, each, *window).transpose(1, 2)
         turned = turned.reshape(groups * each, out // groups, *window)
         return cls(
-            _Kernel.of(
+            Kernel.of(
                 turned,
-                None,
                 padding=_around(geometry),
                 dilation=geometry.dilation,
                 groups=groups,
@@ -305,7 +310,7 @@ class _Blocks:
         side: pixels of a block, downwards and across.
     """
 
-    kernel: _Kernel
+    kernel: Kernel
     side: int
 
     @classmethod
@@ -322,7 +327,7 @@ class _Blocks:
             for length, padding in zip(geometry.kernel, geometry.padding, strict=True)
         )
         step = side // stride
-        return cls(_Kernel.of(kernel, None, (step, step), (before[0], before[1])), side)
+        return cls(Kernel.of(kernel, stride=(step, step), padding=(before[0], before[1])), side)
 
     def __call__(self, gradient: Tensor, size: Pair) -> Tensor:
         spare = [self._spare(axis, length, gradient) for axis, length in enumerate(size)]

@@ -19,6 +19,7 @@ from torch import Tensor, fx, nn
 from entoptic.layers import Layer
 from entoptic.models.preparing.convolution import FrozenConv, Rectifier, is_plain
 from entoptic.models.preparing.folding import Norm
+from entoptic.models.preparing.response_norm import FastResponseNorm
 from entoptic.models.tracing import Tracer, Untraceable
 
 # Layers that do nothing in a network that isn't trained.
@@ -34,6 +35,8 @@ _RECTIFIERS: Mapping[Any, Rectifier] = {
     "relu_": Rectifier(),
     F.relu6: Rectifier(6.0),
 }
+# All that such a call may be given besides: in place or not makes no difference to what is fused.
+_HARMLESS = {"inplace"}
 
 
 def rewritten(
@@ -128,8 +131,11 @@ class _Rewriting:
     def run(self) -> None:
         self._drop_idle()
         for node in list(self.graph.nodes):
-            if node.op == "call_module" and is_plain(self.modules[str(node.target)]):
+            layer = self._layer(node)
+            if layer is not None and is_plain(layer):
                 self._freeze(node)
+            elif type(layer) is nn.LocalResponseNorm:
+                self._replace(node, FastResponseNorm(layer))
         self._rectify_in_place()
         self._keep_captured()
         self._lower()
@@ -140,7 +146,8 @@ class _Rewriting:
     def _layer(self, node: fx.Node | None) -> nn.Module | None:
         if node is None or node.op != "call_module":
             return None
-        return self.modules[str(node.target)]
+        layer: nn.Module = self.modules[str(node.target)]
+        return layer
 
     def _drop_idle(self) -> None:
         for node in list(self.graph.nodes):
@@ -161,10 +168,12 @@ class _Rewriting:
         if rectifier is not None:
             self._skip(_only_user(node))
         bias = None if bias is None else bias.detach()
-        frozen = FrozenConv(conv, weight.detach(), bias, self.dtype, rectifier)
-        name = f"frozen_{node.name}"
-        self.module.add_submodule(name, frozen)
-        self.modules[name] = frozen
+        self._replace(node, FrozenConv(conv, weight.detach(), bias, self.dtype, rectifier))
+
+    def _replace(self, node: fx.Node, layer: nn.Module) -> None:
+        name = f"fast_{node.name}"
+        self.module.add_submodule(name, layer)
+        self.modules[name] = layer
         node.target = name
 
     def _norm(self, node: fx.Node | None) -> Norm | None:
@@ -172,7 +181,7 @@ class _Rewriting:
         layer = self._layer(node)
         if layer is not None:
             return Norm.of(layer)
-        if node is None or node.target is not F.batch_norm:
+        if node is None or node.op != "call_function" or node.target is not F.batch_norm:
             return None
         return Norm.of_call(
             [self._constant(each) for each in node.args],
@@ -199,9 +208,11 @@ class _Rewriting:
         if layer is not None:
             if type(layer) is nn.ReLU:
                 return Rectifier()
-            is_clip = type(layer) in (nn.ReLU6, nn.Hardtanh) and layer.min_val == 0
-            return Rectifier(float(layer.max_val)) if is_clip else None
-        if node.op in ("call_function", "call_method") and len(node.args) == 1:
+            if isinstance(layer, nn.Hardtanh):  # ReLU6 is one
+                return Rectifier(float(layer.max_val)) if layer.min_val == 0 else None
+            return None
+        plain = len(node.args) == 1 and node.kwargs.keys() <= _HARMLESS
+        if node.op in ("call_function", "call_method") and plain:
             return _RECTIFIERS.get(node.target)
         return None
 
@@ -212,7 +223,7 @@ class _Rewriting:
                 continue
             (given,) = node.all_input_nodes
             fresh = given.op == "call_function" and given.target in _FRESH
-            if fresh and _only_user(given) is node:
+            if fresh and len(given.users) == 1:
                 node.op, node.target, node.kwargs = "call_function", torch.relu_, {}
 
     def _keep_captured(self) -> None:

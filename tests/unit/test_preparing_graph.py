@@ -13,6 +13,7 @@ import entoptic as ent
 from entoptic.models import Preprocess, prepare
 from entoptic.models.prepare import Prepared
 from entoptic.models.preparing.convolution import FrozenConv
+from entoptic.models.preparing.pooling import LeanMaxPool
 from entoptic.models.preparing.response_norm import FastResponseNorm
 
 CPU = torch.device("cpu")
@@ -235,3 +236,22 @@ def test_a_prepared_graph_is_used_again() -> None:
     first = prepare(model, [ent.Layer("output")], CPU)
     assert prepare(model, [ent.Layer("output")], CPU) is first
     assert prepare(model, [ent.Layer("0")], CPU) is not first
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        nn.MaxPool2d((2, 3), padding=(1, 0)),
+        nn.MaxPool2d(3, 1, 1),
+        nn.MaxPool2d(2, dilation=(1, 2)),
+    ],
+)
+def test_lean_max_pooling_is_that_of_pytorch_there_and_back(pool: nn.MaxPool2d) -> None:
+    found = []
+    for layer in (pool, LeanMaxPool(pool)):
+        x = torch.randn((2, 7, 8, 11), generator=torch.Generator().manual_seed(5)).requires_grad_()
+        y = layer(x)
+        weights = torch.rand(y.shape, generator=torch.Generator().manual_seed(3))
+        found.append((y, *torch.autograd.grad((y * weights).sum(), x)))
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=0)

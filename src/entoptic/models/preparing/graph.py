@@ -19,6 +19,7 @@ from torch import Tensor, fx, nn
 from entoptic.layers import Layer
 from entoptic.models.preparing.convolution import FrozenConv, Rectifier, is_plain
 from entoptic.models.preparing.folding import Norm
+from entoptic.models.preparing.pooling import LeanMaxPool, is_plain_pool
 from entoptic.models.preparing.response_norm import FastResponseNorm
 from entoptic.models.tracing import Tracer, Untraceable
 
@@ -26,7 +27,7 @@ from entoptic.models.tracing import Tracer, Untraceable
 _IDLE = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 # Functions whose result nobody else has, and which don't need it for their own gradient.
 _FRESH = (operator.add, operator.iadd, torch.add, torch.cat)
-_PURE = (FrozenConv, nn.MaxPool2d, nn.AvgPool2d, nn.LayerNorm, nn.Linear)
+_PURE = (FrozenConv, LeanMaxPool, nn.AvgPool2d, nn.LayerNorm, nn.Linear)
 _RECTIFIERS: Mapping[Any, Rectifier] = {
     F.relu: Rectifier(),
     torch.relu: Rectifier(),
@@ -134,6 +135,8 @@ class _Rewriting:
             layer = self._layer(node)
             if layer is not None and is_plain(layer):
                 self._freeze(node)
+            elif isinstance(layer, nn.MaxPool2d) and is_plain_pool(layer):
+                self._replace(node, LeanMaxPool(layer))
             elif type(layer) is nn.LocalResponseNorm:
                 self._replace(node, FastResponseNorm(layer))
         self._rectify_in_place()

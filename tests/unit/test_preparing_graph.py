@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -255,3 +256,37 @@ def test_lean_max_pooling_is_that_of_pytorch_there_and_back(pool: nn.MaxPool2d) 
         weights = torch.rand(y.shape, generator=torch.Generator().manual_seed(3))
         found.append((y, *torch.autograd.grad((y * weights).sum(), x)))
     torch.testing.assert_close(found[1], found[0], rtol=0, atol=0)
+
+
+def bytes_kept(forward: Callable[[Tensor], Tensor]) -> int:
+    """What one forward pass keeps for the way back, each piece of memory once."""
+    pieces: dict[int, int] = {}
+
+    def count(kept: Tensor) -> Tensor:
+        memory = kept.untyped_storage()
+        pieces[memory.data_ptr()] = memory.nbytes()
+        return kept
+
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda kept: kept):
+        result = forward(torch.rand((1, 3, 64, 96)).requires_grad_())
+    assert result.requires_grad
+    return sum(pieces.values())
+
+
+@pytest.mark.parametrize(("precision", "share"), [("fp32", 1 / 2), ("bf16", 1 / 4)])
+def test_the_way_back_keeps_at_most_half_of_what_the_plain_network_does(
+    precision: str, share: float
+) -> None:
+    network = chain(
+        *(nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
+        *(
+            nn.Conv2d(16, 32, 3, padding=1),
+            nn.BatchNorm2d(32),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),
+        ),
+    ).requires_grad_(True)
+    run = prepared(network, "output", precision=precision)
+    assert run.precision == precision
+    ours = bytes_kept(lambda image: run(image)[ent.Layer("output")])
+    assert ours <= share * bytes_kept(network)

@@ -55,6 +55,7 @@ def ascend(
     rules: Sequence[GradientRule] = (),
     steps: int = 512,
     seed: int | torch.Generator = 0,
+    precision: str = "fp32",
 ) -> Iterator[Step]:
     """Climb an objective by changing a canvas.
 
@@ -73,6 +74,8 @@ def ascend(
             as many steps as it says.
         steps: how many.
         seed: of all chance; or a CPU generator to go on with.
+        precision: what the network computes in: `fp32`, `bf16`, `fp16`, or `auto` for the fastest
+            that gets as high; the picture, its gradient and the score are of float32 in any case.
 
     Returns:
         An iterator of steps; stop asking for more at any time.
@@ -82,7 +85,7 @@ def ascend(
             rule, names.
         PictureTooSmall: the network can't work on a picture of the canvas's size.
         NonFiniteGradient, DeadGradient: while climbing; with the layer and what to try.
-        BadSetting: a negative number of steps, or a canvas without parameters.
+        BadSetting: a negative number of steps, no such precision, or a canvas without parameters.
     """
     if steps < 0:
         raise BadSetting(f"{steps} steps; there can't be fewer than 0")
@@ -93,7 +96,7 @@ def ascend(
         raise BadSetting(f"the canvas {type(canvas).__name__} has no parameters to change")
     bound = bind(objective, model, (image.shape[-2], image.shape[-1]))
     rules = [each.bound(model) for each in rules]
-    prepared = prepare(model, bound.layers(), image.device)
+    prepared = prepare(model, bound.layers(), image.device, precision=precision)
     guides = guide_activations(bound, model, image)
     rng = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
     rule = (optimizer or adam())(parameters)
@@ -262,7 +265,8 @@ class _Watch:
         if done & index and not last:
             return
         gradients = [each.grad.flatten(1) for each in self.parameters if each.grad is not None]
-        if not all(bool(each.isfinite().all()) for each in gradients):
+        # The parameters, too: a rectifier may take for 0 what isn't a number.
+        if not all(bool(each.isfinite().all()) for each in (*gradients, *self.parameters)):
             raise NonFiniteGradient(
                 f"the gradient isn't finite in step {done}; {self.diagnosis()}; "
                 "try a smaller step, or another picture"

@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     )
     from entoptic.recipes import (
         dream as dream,
+        grid as grid,
         visualize as visualize,
     )
     from entoptic.recipes.saliency import (
@@ -211,7 +212,11 @@ _HOMES = {
         "read",
         "write",
     ),
-    "recipes": ("dream", "visualize"),
+    "recipes": (
+        "dream",
+        "grid",
+        "visualize",
+    ),
     "recipes.saliency": ("gradient_picture",),
     "resample": (
         "centre_crop",

@@ -2,6 +2,7 @@
 
 from entoptic.recipes.classify import Guess, identify
 from entoptic.recipes.deepdream import DreamPlan, DreamSettings, dream, plan_dream
+from entoptic.recipes.grid import GridSettings, grid, plan_grid
 from entoptic.recipes.methods import ClimbSettings, Method, methods
 from entoptic.recipes.plan import Plan
 from entoptic.recipes.redo import plan_redo
@@ -12,14 +13,17 @@ __all__ = [
     "ClimbSettings",
     "DreamPlan",
     "DreamSettings",
+    "GridSettings",
     "Guess",
     "Method",
     "Plan",
     "SheetPlan",
     "dream",
+    "grid",
     "identify",
     "methods",
     "plan_dream",
+    "plan_grid",
     "plan_redo",
     "plan_visualize",
     "visualize",

@@ -1,0 +1,62 @@
+"""What a layer holds at each place of a photo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from entoptic.errors import BadSetting
+from entoptic.layers import Layer
+from entoptic.models import Model
+from entoptic.objectives import parse
+from entoptic.pictures import Picture
+from entoptic.recipes.photos import photo_of
+from entoptic.recipes.tuned import tuned
+from entoptic.types import Image, PathLike
+
+# Where things have parts but are no whole yet: chosen by eye.
+_LAYERS: Mapping[str, str] = {"squeezenet1_1": "fire8", "efficientnet_lite0": "blocks.3"}
+
+
+def layer_with_places(model: Model, name: str | None) -> Layer:
+    """A layer by name, by default the one that says most of a photo's places.
+
+    Raises:
+        UnknownLayer: with the nearest name.
+    """
+    if name is None:
+        name = _LAYERS.get(model.source.partition("?")[0])
+    if name is None:
+        name = str(min(parse(tuned(model).objective).layers()))
+    return model.resolve(name)
+
+
+def photo_as_seen(model: Model, photo: Picture | Image | PathLike, times: float = 1) -> Picture:
+    """A photo whose long side is so many times that of the network's own pictures."""
+    return photo_of(photo, round(max(model.preprocess.size) * times))
+
+
+@torch.no_grad()
+def activations_at(model: Model, photo: Picture, layer: Layer, where: torch.device) -> Tensor:
+    """What a layer makes of a photo.
+
+    Returns:
+        (channels, rows, columns), float32, on the CPU.
+
+    Raises:
+        BadSetting: the layer has no places, or holds nothing but zeros there.
+        PictureTooSmall, WrongPictureSize: the network can't work on a photo of this size.
+    """
+    size = photo.height, photo.width
+    if model.info(layer, size).places is None:
+        raise BadSetting(
+            f"{str(layer)!r} knows no places of a photo; name a layer with rows and columns "
+            "(`entoptic layers` lists them)"
+        )
+    acts = model.activations(photo.image.to(where), [layer])
+    values = model.arranged(acts, size)[layer][0].float().cpu()
+    if not (values.isfinite().all() and values.any()):
+        raise BadSetting(f"{str(layer)!r} holds nothing of this photo but zeros, or no numbers")
+    return values

@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from entoptic.recipes import (
         dream as dream,
         grid as grid,
+        groups as groups,
         visualize as visualize,
     )
     from entoptic.recipes.saliency import (
@@ -215,6 +216,7 @@ _HOMES = {
     "recipes": (
         "dream",
         "grid",
+        "groups",
         "visualize",
     ),
     "recipes.saliency": ("gradient_picture",),

@@ -40,7 +40,17 @@ def test_a_grid_of_another_photo_is_made_in_the_same_way(cat: Path) -> None:
     assert (told["job"]["photo"]["name"], told["job"]["settings"]["layer"]) == ("dog.png", "fire4")
 
 
-@pytest.mark.parametrize("command", ["grid"])
+def test_a_photo_becomes_groups_beside_it_that_can_be_made_again(cat: Path) -> None:
+    made = entoptic("groups", "cat.png", *TINY, "--groups", "2", folder=cat.parent)
+    assert (made.code, made.out) == (0, "cat-groups.png\n")
+    image = ent.read(cat.with_name("cat-groups.png")).image
+    assert image.shape == (1, 3, 2 * (24 + 20) + 4, 3 * 32 + 8)
+    again = entoptic("redo", "cat-groups.png", "-o", "b.png", folder=cat.parent)
+    assert again.code == 0
+    assert cat.with_name("cat-groups.png").read_bytes() == cat.with_name("b.png").read_bytes()
+
+
+@pytest.mark.parametrize("command", ["grid", "groups"])
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -66,6 +76,8 @@ def test_what_is_wrong_is_told_on_one_line_and_nothing_is_left(
     [
         ("grid", ["cat.png", "--cells", "0"], "cells is 0; it must be a whole number from 1"),
         ("grid", ["cat.png", "--cells", "many"], "'many' is not a valid integer"),
+        ("groups", ["cat.png", "--groups", "0"], "groups is 0; it must be a whole number"),
+        ("groups", ["cat.png", "--groups", "99", "--layer", "conv1"], "ask for 64 at most"),
         ("grid", ["cat.png", "--size", "3"], "try a larger one"),
     ],
 )

@@ -12,7 +12,7 @@ from entoptic.cli.arguments import one_line
 from entoptic.cli.dreaming import dream_command, redo_command
 from entoptic.cli.making import INTERRUPTED
 from entoptic.cli.networks import convert_command, gradient_command
-from entoptic.cli.seeing import grid_command
+from entoptic.cli.seeing import grid_command, groups_command
 from entoptic.cli.tables import identify_command, layers_command, models_command
 from entoptic.cli.visualizing import visualize_command
 from entoptic.errors import (
@@ -100,6 +100,7 @@ for _command in (
     dream_command,
     visualize_command,
     grid_command,
+    groups_command,
     redo_command,
     layers_command,
     models_command,

@@ -70,6 +70,36 @@ def grid_command(photo: str, layer: str | None, cells: int, weighted: bool, **gi
     return _see(photo, "grid", given, plan)
 
 
+@click.command(
+    "groups",
+    cls=options.Grouped,
+    epilog="""\b
+Examples:
+  entoptic groups cat.jpg                      makes cat-groups.png
+  entoptic groups cat.jpg --groups 4 --layer fire7
+""",
+)
+@click.argument("photo", type=click.Path())
+@_what
+@options.option(_WHAT, "--groups", type=int, default=6, metavar="N", help="How many; 6.")
+@options.climb
+@options.result
+def groups_command(photo: str, layer: str | None, groups: int, **given: Any) -> int:
+    """Show the few things that a network tells apart in a photo, and where they are.
+
+    Channels of a layer that are active together are a group. The result is the sheet
+    PHOTO-groups.png: above, all groups in their colours over the photo, then each alone with its
+    share; below, the photo and the picture that each group wants most.
+    """
+
+    def plan(model: Model, **climb: Any) -> Plan:
+        from entoptic.recipes import GroupSettings, plan_groups
+
+        return plan_groups(model, photo, GroupSettings(layer, groups), **climb)
+
+    return _see(photo, "groups", given, plan)
+
+
 def _see(photo: str, recipe: str, given: dict[str, Any], plan: Callable[..., Plan]) -> int:
     """Find out where the result goes, then plan it and make it."""
     if not photo:

@@ -3,6 +3,7 @@
 from entoptic.recipes.classify import Guess, identify
 from entoptic.recipes.deepdream import DreamPlan, DreamSettings, dream, plan_dream
 from entoptic.recipes.grid import GridSettings, grid, plan_grid
+from entoptic.recipes.groups import GroupSettings, groups, plan_groups
 from entoptic.recipes.methods import ClimbSettings, Method, methods
 from entoptic.recipes.plan import Plan
 from entoptic.recipes.redo import plan_redo
@@ -14,16 +15,19 @@ __all__ = [
     "DreamPlan",
     "DreamSettings",
     "GridSettings",
+    "GroupSettings",
     "Guess",
     "Method",
     "Plan",
     "SheetPlan",
     "dream",
     "grid",
+    "groups",
     "identify",
     "methods",
     "plan_dream",
     "plan_grid",
+    "plan_groups",
     "plan_redo",
     "plan_visualize",
     "visualize",

@@ -16,7 +16,8 @@ from entoptic.objectives import direction, per_image
 from entoptic.pictures import Picture
 from entoptic.recipes.methods import climb_settings
 from entoptic.recipes.numbers import whole
-from entoptic.recipes.seen import activations_at, layer_with_places, photo_as_seen
+from entoptic.recipes.photos import photo_of
+from entoptic.recipes.seen import activations_at, layer_with_places, seen_size
 from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
 from entoptic.resample import fit_long_side
 from entoptic.types import Image, PathLike
@@ -110,7 +111,7 @@ def plan_grid(
     how = climb_settings("grid", settings, GRID_CLIMB)
     where = device(on)
     layer = layer_with_places(model, shown.layer)
-    seen = photo_as_seen(model, photo)
+    seen = photo_of(photo, seen_size(model))
     cells = _cells(activations_at(model, seen, layer, where), shown.cells)
     columns = cells.shape[-1]
     vectors = cells.flatten(1).T

@@ -15,12 +15,13 @@ from entoptic.objectives import parse
 from entoptic.recipes.deepdream import DreamSettings, plan_dream
 from entoptic.recipes.finding import Finder
 from entoptic.recipes.grid import GridSettings, plan_grid
+from entoptic.recipes.groups import GroupSettings, plan_groups
 from entoptic.recipes.methods import ClimbSettings, changed
 from entoptic.recipes.plan import Plan
 from entoptic.recipes.visualization import plan_visualize
 from entoptic.types import PathLike
 
-_Own = TypeVar("_Own", bound=GridSettings)
+_Own = TypeVar("_Own", bound=GridSettings | GroupSettings)
 
 
 def plan_redo(picture: PathLike, *, photo: PathLike | None = None, **changes: Any) -> Plan:
@@ -90,6 +91,11 @@ def _grid(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan
     return plan_grid(photo=find.photo(photo), shown=shown, **rest)
 
 
+def _groups(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+    shown, rest = _of_a_photo(find, changes, GroupSettings)
+    return plan_groups(photo=find.photo(photo), shown=shown, **rest)
+
+
 def _of_a_photo(
     find: Finder, changes: dict[str, Any], kind: type[_Own]
 ) -> tuple[_Own, dict[str, Any]]:
@@ -115,10 +121,11 @@ _AGAIN: Mapping[str, Callable[[Finder, PathLike | None, dict[str, Any]], Plan]] 
     "dream": _dream,
     "visualize": _visualize,
     "grid": _grid,
+    "groups": _groups,
 }
 
 
-def _settings(job: Job, kind: type[DreamSettings | ClimbSettings | GridSettings]) -> dict[str, Any]:
+def _settings(job: Job, kind: type[Any]) -> dict[str, Any]:
     """The settings of a recipe and nothing else, since a picture may come from anyone.
 
     What an older entoptic didn't know yet gets the default, at which it does nothing.

@@ -12,9 +12,7 @@ from entoptic.layers import Layer
 from entoptic.models import Model
 from entoptic.objectives import parse
 from entoptic.pictures import Picture
-from entoptic.recipes.photos import photo_of
 from entoptic.recipes.tuned import tuned
-from entoptic.types import Image, PathLike
 
 # Where things have parts but are no whole yet: chosen by eye.
 _LAYERS: Mapping[str, str] = {"squeezenet1_1": "fire8", "efficientnet_lite0": "blocks.3"}
@@ -33,9 +31,10 @@ def layer_with_places(model: Model, name: str | None) -> Layer:
     return model.resolve(name)
 
 
-def photo_as_seen(model: Model, photo: Picture | Image | PathLike, times: float = 1) -> Picture:
-    """A photo whose long side is so many times that of the network's own pictures."""
-    return photo_of(photo, round(max(model.preprocess.size) * times))
+def seen_size(model: Model, times: float = 1) -> int:
+    """The long side at which a network looks at a photo: its own pictures' or so many times it."""
+    own = model.preprocess
+    return max(own.size) if own.fixed_size else round(max(own.size) * times)
 
 
 @torch.no_grad()

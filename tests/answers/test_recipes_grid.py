@@ -60,11 +60,26 @@ def test_what_is_red_on_the_left_and_blue_on_the_right_is_so_in_the_grid() -> No
 
 def test_every_cell_goes_in_the_direction_of_its_own_place() -> None:
     plan = plan_grid(
-        colour_model(), halves((0.9, 0, 0), (0, 0.3, 0.4)), GridSettings("0", cells=4), **QUICK
+        colour_model(),
+        halves((0.9, 0, 0), (0, 0.3, 0.4)),
+        GridSettings("0", cells=4, plain=True),
+        **QUICK,
     )
     row = [(1.0, 0.0, 0.0)] * 2 + [(0.0, 0.6, 0.8)] * 2
     for unit, known in zip(plan.objective.objectives, row * 2, strict=True):
         assert unit.arguments[1] == pytest.approx(known)
+
+
+def test_what_all_places_have_in_common_counts_less() -> None:
+    # Both halves are mostly green; what tells them apart is the rest.
+    photo = halves((0.3, 0.9, 0.0), (0.0, 0.9, 0.3))
+    plain, whitened = (
+        plan_grid(colour_model(), photo, GridSettings("0", cells=2, plain=each), **QUICK)
+        for each in (True, False)
+    )
+    for plan, known in ((plain, 3), (whitened, 1.2)):
+        red, green, _ = plan.objective.objectives[0].arguments[1]
+        assert green / red == pytest.approx(known, rel=0.05)
 
 
 @pytest.mark.parametrize(

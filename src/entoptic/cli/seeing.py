@@ -52,9 +52,14 @@ Examples:
 @options.option(
     _WHAT, "--weighted", is_flag=True, help="Pictures fade to grey where the layer holds little."
 )
+@options.option(
+    _WHAT, "--plain", is_flag=True, help="Show also what all places of the photo have in common."
+)
 @options.climb
 @options.result
-def grid_command(photo: str, layer: str | None, cells: int, weighted: bool, **given: Any) -> int:
+def grid_command(
+    photo: str, layer: str | None, cells: int, weighted: bool, plain: bool, **given: Any
+) -> int:
     """Show what a network sees at each place of a photo.
 
     The result is PHOTO-grid.png, a mosaic of small pictures (--size 64, --steps 128 and --batch 32
@@ -65,7 +70,7 @@ def grid_command(photo: str, layer: str | None, cells: int, weighted: bool, **gi
     def plan(model: Model, **climb: Any) -> Plan:
         from entoptic.recipes import GridSettings, plan_grid
 
-        return plan_grid(model, photo, GridSettings(layer, cells, weighted), **climb)
+        return plan_grid(model, photo, GridSettings(layer, cells, weighted, plain), **climb)
 
     return _see(photo, "grid", given, plan)
 

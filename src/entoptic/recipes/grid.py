@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -25,6 +25,14 @@ from entoptic.types import Image, PathLike
 # Pictures as small as these still hold an eye or a texture, and a hundred of them a photo.
 GRID_CLIMB = {"size": 64, "steps": 128, "batch": 32}
 
+# So many times the channels' mean square is added to their covariance, since a photo has fewer
+# places than a layer has channels. By eye: at 0.1 neighbours have nothing in common any more;
+# without any whitening all of a cat is eyes.
+_RIDGE = 4.0
+
+# By eye: neighbouring pictures differ, and belong together all the same.
+_LAYERS = {"squeezenet1_1": "fire8", "efficientnet_lite0": "blocks.3"}
+
 # The whole direction counts, not only its strongest channels.
 _COSINE_POWER = 1.0
 
@@ -37,6 +45,8 @@ class GridSettings:
         layer: whose activations; None for the network's own choice.
         cells: pictures along the photo's long side, at most as many as the layer has places.
         weighted: whether a picture fades to grey where the layer holds little.
+        plain: whether directions are taken as they are. Otherwise they are whitened: what all
+            places of the photo have in common counts less than what tells them apart.
 
     Raises:
         BadSetting: a value out of its range.
@@ -45,13 +55,15 @@ class GridSettings:
     layer: str | None = None
     cells: int = 8
     weighted: bool = False
+    plain: bool = False
 
     def __post_init__(self) -> None:
         whole("cells", self.cells, 1, 1000)
         if not isinstance(self.layer, str | None):
             raise BadSetting(f"layer is {self.layer!r}; give one name")
-        if not isinstance(self.weighted, bool):
-            raise BadSetting(f"weighted is {self.weighted!r}; it is True or False")
+        for name in ("weighted", "plain"):
+            if not isinstance(getattr(self, name), bool):
+                raise BadSetting(f"{name} is {getattr(self, name)!r}; it is True or False")
 
 
 def grid(
@@ -61,6 +73,7 @@ def grid(
     layer: str | None = None,
     cells: int = 8,
     weighted: bool = False,
+    plain: bool = False,
     seed: int = 0,
     device: str = "auto",
     **settings: Any,
@@ -76,6 +89,7 @@ def grid(
         layer: whose activations; by default the one that says most of this network.
         cells: pictures along the photo's long side, at most as many as the layer has places.
         weighted: let a picture fade to grey where the layer holds little.
+        plain: take directions as they are, unwhitened, see `GridSettings`.
         seed: of all chance.
         device: `auto`, `cpu`, `cuda`, ...
         settings: those of `ClimbSettings`; `size` is each small picture's side.
@@ -93,7 +107,7 @@ def grid(
     >>> ent.grid(ent.load(), photo, cells=4, size=32, layer="fire3", steps=1).image.shape
     torch.Size([1, 3, 96, 128])
     """
-    own = GridSettings(layer, cells, weighted)
+    own = GridSettings(layer, cells, weighted, plain)
     return plan_grid(model, photo, own, seed=seed, on=device, **settings).run()
 
 
@@ -110,12 +124,15 @@ def plan_grid(
     shown = shown or GridSettings()
     how = climb_settings("grid", settings, GRID_CLIMB)
     where = device(on)
-    layer = layer_with_places(model, shown.layer)
+    layer = layer_with_places(model, shown.layer, _LAYERS)
     seen = photo_of(photo, seen_size(model))
-    cells = _cells(activations_at(model, seen, layer, where), shown.cells)
+    held = activations_at(model, seen, layer, where)
+    cells = _cells(held, shown.cells)
     columns = cells.shape[-1]
     vectors = cells.flatten(1).T
     lengths = vectors.norm(dim=1)
+    if not shown.plain:
+        vectors = _whitened(vectors, held.flatten(1).T)
     # Where the layer holds nothing there is no direction: whatever is shown there fades to grey.
     vectors = torch.where(lengths[:, None] > 0, vectors, vectors.mean(0))
     units = functional.normalize(vectors, dim=1)
@@ -129,10 +146,26 @@ def plan_grid(
         layout=Layout(columns=columns, gap=0, strengths=strengths.float().tolist()),
         photo=seen,
         called=f"grid({str(layer)!r})",
-        extras={"layer": str(layer), "cells": shown.cells, "weighted": shown.weighted},
+        extras=asdict(shown) | {"layer": str(layer)},
         seed=seed,
         on=on,
     )
+
+
+def _whitened(vectors: Tensor, all_places: Tensor) -> Tensor:
+    """Directions in which channels that are active together count as one.
+
+    Args:
+        vectors: (cells, channels).
+        all_places: (places, channels), what channels do together.
+
+    Source: Carter et al., "Activation Atlas", Distill, 2019; from the one photo alone.
+    """
+    places = all_places.double()
+    together = places.T @ places / len(places)
+    ridge = _RIDGE * together.diagonal().mean() * torch.eye(len(together), dtype=torch.float64)
+    solved: Tensor = torch.linalg.solve(together + ridge, vectors.double().T)
+    return solved.T.float()
 
 
 def _cells(activations: Tensor, most: int) -> Tensor:

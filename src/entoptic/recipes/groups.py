@@ -22,6 +22,9 @@ from entoptic.recipes.seen import activations_at, layer_with_places, seen_size
 from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
 from entoptic.types import Image, PathLike
 
+# By eye: where groups are parts of things, and nothing is below 0.
+_LAYERS = {"squeezenet1_1": "fire8", "efficientnet_lite0": "blocks.4.1.act2"}
+
 # The photo is looked at larger than the network's own pictures are: finer maps of the groups.
 _LARGER = 1.5
 
@@ -110,7 +113,7 @@ def plan_groups(
     """Check groups and lay them out; arguments as for `groups`."""
     shown = shown or GroupSettings()
     how = climb_settings("groups", settings)
-    layer = layer_with_places(model, shown.layer)
+    layer = layer_with_places(model, shown.layer, _LAYERS)
     whole_photo = photo_of(photo, None)
     seen = scaled(whole_photo, seen_size(model, _LARGER))
     held = activations_at(model, seen, layer, device(on))
@@ -153,7 +156,8 @@ def _groups_of(held: Tensor, count: int) -> Factors:
             f"into; ask for {min(table.shape)} at most"
         )
     factors = factorize(table, count)
-    there = int((factors.shares > _ROUNDING).sum())
+    rank, shown = torch.linalg.matrix_rank(table), (factors.shares > _ROUNDING).sum()
+    there = min(int(rank), int(shown))
     if there < count:
         raise BadSetting(
             f"the layer holds no more than {there} groups in this photo; ask for no more"

@@ -14,18 +14,17 @@ from entoptic.objectives import parse
 from entoptic.pictures import Picture
 from entoptic.recipes.tuned import tuned
 
-# Where things have parts but are no whole yet: chosen by eye.
-_LAYERS: Mapping[str, str] = {"squeezenet1_1": "fire8", "efficientnet_lite0": "blocks.3"}
 
+def layer_with_places(model: Model, name: str | None, best: Mapping[str, str]) -> Layer:
+    """A layer by name, by default the network's best.
 
-def layer_with_places(model: Model, name: str | None) -> Layer:
-    """A layer by name, by default the one that says most of a photo's places.
+    A network that we don't know has the one that it dreams of.
 
     Raises:
         UnknownLayer: with the nearest name.
     """
     if name is None:
-        name = _LAYERS.get(model.source.partition("?")[0])
+        name = best.get(model.source.partition("?")[0])
     if name is None:
         name = str(min(parse(tuned(model).objective).layers()))
     return model.resolve(name)

@@ -92,6 +92,7 @@ if TYPE_CHECKING:
         write as write,
     )
     from entoptic.recipes import (
+        compare as compare,
         dream as dream,
         grid as grid,
         groups as groups,
@@ -214,6 +215,7 @@ _HOMES = {
         "write",
     ),
     "recipes": (
+        "compare",
         "dream",
         "grid",
         "groups",

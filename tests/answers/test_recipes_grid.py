@@ -71,9 +71,9 @@ def test_every_cell_goes_in_the_direction_of_its_own_place() -> None:
 
 
 def test_what_all_places_have_in_common_counts_less() -> None:
-    # Both halves are mostly green; what tells them apart is the rest. The channels' mean products are
-    # ((.045, .135, 0), (.135, .81, .135), (0, .135, .045)), and 1.2 is added to the diagonal: times
-    # (.1935, .4380, -.0475) that is the red half.
+    # Both halves are mostly green; what tells them apart is the rest. The channels' mean products
+    # are ((.045, .135, 0), (.135, .81, .135), (0, .135, .045)), and 1.2 is added to the diagonal:
+    # times (.1935, .4380, -.0475) that is the red half.
     photo = halves((0.3, 0.9, 0.0), (0.0, 0.9, 0.3))
     plain, whitened = (
         plan_grid(colour_model(), photo, GridSettings("0", cells=2, plain=each), **QUICK)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 from entoptic.cli.arguments import one_line
+from entoptic.cli.comparing import compare_command
 from entoptic.cli.dreaming import dream_command, redo_command
 from entoptic.cli.making import INTERRUPTED
 from entoptic.cli.networks import convert_command, gradient_command
@@ -99,6 +100,7 @@ def completion_command(shell: str) -> None:
 for _command in (
     dream_command,
     visualize_command,
+    compare_command,
     grid_command,
     groups_command,
     redo_command,

@@ -62,7 +62,7 @@ def grid_command(
 ) -> int:
     """Show what a network sees at each place of a photo.
 
-    The result is PHOTO-grid.png, a mosaic of small pictures (--size 64, --steps 128 and --batch 32
+    The result is PHOTO-grid.png, a mosaic of small pictures (--size 64, --steps 80 and --batch 32
     if you don't say). Each shows what a layer holds at that place of the photo: what it takes the
     place for. By default that is the layer that says most.
     """

@@ -1,6 +1,7 @@
 """Whole ways to make pictures, from what the user has to what the user wants."""
 
 from entoptic.recipes.classify import Guess, identify
+from entoptic.recipes.comparison import ComparePlan, compare, plan_compare
 from entoptic.recipes.deepdream import DreamPlan, DreamSettings, dream, plan_dream
 from entoptic.recipes.grid import GridSettings, grid, plan_grid
 from entoptic.recipes.groups import GroupSettings, groups, plan_groups
@@ -12,6 +13,7 @@ from entoptic.recipes.visualization import plan_visualize, visualize
 
 __all__ = [
     "ClimbSettings",
+    "ComparePlan",
     "DreamPlan",
     "DreamSettings",
     "GridSettings",
@@ -20,11 +22,13 @@ __all__ = [
     "Method",
     "Plan",
     "SheetPlan",
+    "compare",
     "dream",
     "grid",
     "groups",
     "identify",
     "methods",
+    "plan_compare",
     "plan_dream",
     "plan_grid",
     "plan_groups",

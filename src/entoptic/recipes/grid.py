@@ -23,7 +23,8 @@ from entoptic.resample import fit_long_side
 from entoptic.types import Image, PathLike
 
 # Pictures as small as these still hold an eye or a texture, and a hundred of them a photo.
-GRID_CLIMB = {"size": 64, "steps": 128, "batch": 32}
+# After more steps they only gain contrast.
+GRID_CLIMB = {"size": 64, "steps": 80, "batch": 32}
 
 # So many times the channels' mean square is added to their covariance, since a photo has fewer
 # places than a layer has channels. By eye: at 0.1 neighbours have nothing in common any more;

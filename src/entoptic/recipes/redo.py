@@ -12,6 +12,7 @@ from entoptic.errors import BadSetting, NoJob
 from entoptic.jobs import Job
 from entoptic.models import load
 from entoptic.objectives import parse
+from entoptic.recipes.comparison import plan_compare
 from entoptic.recipes.deepdream import DreamSettings, plan_dream
 from entoptic.recipes.finding import Finder
 from entoptic.recipes.grid import GridSettings, plan_grid
@@ -86,6 +87,34 @@ def _visualize(find: Finder, photo: PathLike | None, changes: dict[str, Any]) ->
     )
 
 
+# What a comparison may have several of, and what one of them is called.
+_SEVERAL = {
+    "models": "model",
+    "methods": "method",
+    "canvases": "canvas",
+    "transforms": "transforms",
+}
+
+
+def _compare(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+    job = find.job
+    if photo is not None:
+        raise BadSetting(f"{str(find.picture)!r} shows units, not a photo; leave out --photo")
+    settings = dict(job.settings)
+    named = {}
+    for many, one in _SEVERAL.items():
+        names = settings.pop(many, None)
+        if not (isinstance(names, list) and all(isinstance(each, str) for each in names)):
+            raise NoJob(f"the job in the picture is damaged: {many} are no list of names")
+        named[many] = [changes.pop(one)] if one in changes else names
+    if strange := sorted(settings.keys() - ClimbSettings.__dataclass_fields__.keys()):
+        raise NoJob(f"the job in the picture is damaged: a compare has no setting {strange[0]!r}")
+    models = [load(name) for name in named.pop("models")]
+    units = [changes.pop("objective", job.objective)]
+    options: dict[str, Any] = {"seed": job.seed, "on": job.device, "read_guide": find.guide}
+    return plan_compare(models, units, **options | settings | named | changes)
+
+
 def _grid(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
     shown, rest = _of_a_photo(find, changes, GridSettings)
     return plan_grid(photo=find.photo(photo), shown=shown, **rest)
@@ -120,6 +149,7 @@ def _of_a_photo(
 _AGAIN: Mapping[str, Callable[[Finder, PathLike | None, dict[str, Any]], Plan]] = {
     "dream": _dream,
     "visualize": _visualize,
+    "compare": _compare,
     "grid": _grid,
     "groups": _groups,
 }

@@ -85,6 +85,7 @@ def test_groups_are_made_again_byte_for_byte_and_can_be_changed(
         ({"layer": "pool10"}, {}, BadSetting, "'pool10' knows no places of a photo"),
         ({"groups": 0}, {}, BadSetting, "groups is 0; it must be a whole number from 1"),
         ({"groups": 20, "layer": "fire3/squeeze1x1"}, {}, BadSetting, "ask for 16 at most"),
+        ({"groups": 99}, {"size": 5000}, BadSetting, "megapixels, more than the limit"),
         ({}, {"jitter": 3}, BadSetting, "groups has no setting 'jitter'"),
     ],
 )
@@ -97,6 +98,18 @@ def test_what_is_wrong_is_told_before_any_work(
 ) -> None:
     with pytest.raises(error, match=told):
         plan_groups(squeezenet, torch.rand(1, 3, 60, 90), GroupSettings(**shown), **settings)
+
+
+def test_what_a_layer_holds_below_0_is_left_out_and_that_is_said() -> None:
+    plain = plan_groups(colour_model(), RED_AND_BLUE, GroupSettings("0", 2), **QUICK)
+    assert plain.notes == ()
+    network = colour_model()
+    network.module[0].weight.data[1, 1] = -1
+    photo = halves((0.5, 0.9, 0.0), (0.0, 0.9, 0.5))
+    plan = plan_groups(network, photo, GroupSettings("0", 2), **QUICK)
+    assert plan.notes == ("'0' also holds numbers below 0, which groups leave out",)
+    parts = [unit.arguments[1] for unit in plan.objective.objectives]
+    assert torch.tensor(sorted(parts)).allclose(torch.tensor([[0.0, 0, 1], [1, 0, 0]]), atol=1e-5)
 
 
 def test_more_groups_than_the_photo_has_are_refused() -> None:

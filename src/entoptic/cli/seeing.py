@@ -94,7 +94,8 @@ def groups_command(photo: str, layer: str | None, groups: int, **given: Any) -> 
 
     Channels of a layer that are active together are a group. The result is the sheet
     PHOTO-groups.png: above, all groups in their colours over the photo, then each alone with its
-    share; below, the photo and the picture that each group wants most.
+    share; below, the photo and the picture that each group wants most. --steps is 96 if you don't
+    say.
     """
 
     def plan(model: Model, **climb: Any) -> Plan:

@@ -19,6 +19,7 @@ from entoptic.recipes.numbers import whole
 from entoptic.recipes.photos import photo_of
 from entoptic.recipes.seen import activations_at, layer_with_places, seen_size
 from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
+from entoptic.recipes.units import MOST_UNITS
 from entoptic.resample import fit_long_side
 from entoptic.types import Image, PathLike
 
@@ -130,6 +131,11 @@ def plan_grid(
     held = activations_at(model, seen, layer, where)
     cells = _cells(held, shown.cells)
     columns = cells.shape[-1]
+    if cells[0].numel() > MOST_UNITS:
+        raise BadSetting(
+            f"{cells[0].numel()} cells are too many for one grid; {MOST_UNITS} at most, which "
+            "--cells can see to"
+        )
     vectors = cells.flatten(1).T
     lengths = vectors.norm(dim=1)
     if not shown.plain:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,13 +17,18 @@ from entoptic.objectives import direction, per_image
 from entoptic.pictures import Picture
 from entoptic.recipes.methods import climb_settings
 from entoptic.recipes.numbers import whole
-from entoptic.recipes.photos import photo_of, resized, scaled
+from entoptic.recipes.photos import check_pixels, photo_of, resized, scaled
 from entoptic.recipes.seen import activations_at, layer_with_places, seen_size
 from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
+from entoptic.resample import fit_long_side
+from entoptic.sheets import sheet_size
 from entoptic.types import Image, PathLike
 
 # By eye: where groups are parts of things, and nothing is below 0.
 _LAYERS = {"squeezenet1_1": "fire8", "efficientnet_lite0": "blocks.4.1.act2"}
+
+# After more steps the pictures only gain contrast.
+_CLIMB = {"steps": 96}
 
 # The photo is looked at larger than the network's own pictures are: finer maps of the groups.
 _LARGER = 1.5
@@ -112,9 +117,13 @@ def plan_groups(
 ) -> SheetPlan:
     """Check groups and lay them out; arguments as for `groups`."""
     shown = shown or GroupSettings()
-    how = climb_settings("groups", settings)
+    how = climb_settings("groups", settings, _CLIMB)
     layer = layer_with_places(model, shown.layer, _LAYERS)
     whole_photo = photo_of(photo, None)
+    columns = 1 + shown.groups
+    size = fit_long_side(whole_photo.height, whole_photo.width, how.size)
+    # The maps are made before the sheet is planned.
+    check_pixels(*sheet_size(2 * columns, columns, *size, labelled=True))
     seen = scaled(whole_photo, seen_size(model, _LARGER))
     held = activations_at(model, seen, layer, device(on))
     factors = _groups_of(held, shown.groups)
@@ -122,7 +131,7 @@ def plan_groups(
     maps = factors.weights.T.reshape(-1, 1, *held.shape[1:]).float()
     names = [f"group {number}" for number in range(1, shown.groups + 1)]
     shares = [f"{name}: {share:.0%}" for name, share in zip(names, factors.shares, strict=True)]
-    return plan_sheet(
+    plan = plan_sheet(
         "groups",
         model,
         per_image([direction(layer, part, _COSINE_POWER) for part in factors.parts.float()]),
@@ -130,16 +139,20 @@ def plan_groups(
         how,
         layout=Layout(
             labels=[f"all of {layer}", *shares, "the photo", *names],
-            columns=1 + shown.groups,
+            columns=columns,
             before=torch.cat([_coloured(tile.image, maps), tile.image]),
         ),
-        size=(tile.height, tile.width),
+        size=size,
         photo=tile,
         called=f"groups({str(layer)!r}, {shown.groups})",
         extras={"layer": str(layer), "groups": shown.groups},
         seed=seed,
         on=on,
     )
+    if (held >= 0).all():
+        return plan
+    note = f"{str(layer)!r} also holds numbers below 0, which groups leave out"
+    return replace(plan, notes=(*plan.notes, note))
 
 
 def _groups_of(held: Tensor, count: int) -> Factors:

@@ -17,7 +17,7 @@ from entoptic.pictures import Picture
 from entoptic.recipes.methods import climb_settings
 from entoptic.recipes.numbers import whole
 from entoptic.recipes.photos import photo_of
-from entoptic.recipes.seen import activations_at, layer_with_places, seen_size
+from entoptic.recipes.seen import activations_at, layer_with_places, seen_size, whitened
 from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
 from entoptic.recipes.units import MOST_UNITS
 from entoptic.resample import fit_long_side
@@ -26,11 +26,6 @@ from entoptic.types import Image, PathLike
 # Pictures as small as these still hold an eye or a texture, and a hundred of them a photo.
 # After more steps they only gain contrast.
 GRID_CLIMB = {"size": 64, "steps": 80, "batch": 32}
-
-# So many times the channels' mean square is added to their covariance, since a photo has fewer
-# places than a layer has channels. By eye: at 0.1 neighbours have nothing in common any more;
-# without any whitening all of a cat is eyes.
-_RIDGE = 4.0
 
 # By eye: neighbouring pictures differ, and belong together all the same.
 _LAYERS = {"squeezenet1_1": "fire8", "efficientnet_lite0": "blocks.3"}
@@ -139,7 +134,7 @@ def plan_grid(
     vectors = cells.flatten(1).T
     lengths = vectors.norm(dim=1)
     if not shown.plain:
-        vectors = _whitened(vectors, held.flatten(1).T)
+        vectors = whitened(vectors, held.flatten(1).T)
     # Where the layer holds nothing there is no direction: whatever is shown there fades to grey.
     vectors = torch.where(lengths[:, None] > 0, vectors, vectors.mean(0))
     units = functional.normalize(vectors, dim=1)
@@ -157,22 +152,6 @@ def plan_grid(
         seed=seed,
         on=on,
     )
-
-
-def _whitened(vectors: Tensor, all_places: Tensor) -> Tensor:
-    """Directions in which channels that are active together count as one.
-
-    Args:
-        vectors: (cells, channels).
-        all_places: (places, channels), what channels do together.
-
-    Source: Carter et al., "Activation Atlas", Distill, 2019; from the one photo alone.
-    """
-    places = all_places.double()
-    together = places.T @ places / len(places)
-    ridge = _RIDGE * together.diagonal().mean() * torch.eye(len(together), dtype=torch.float64)
-    solved: Tensor = torch.linalg.solve(together + ridge, vectors.double().T)
-    return solved.T.float()
 
 
 def _cells(activations: Tensor, most: int) -> Tensor:

@@ -18,7 +18,7 @@ from entoptic.pictures import Picture
 from entoptic.recipes.methods import climb_settings
 from entoptic.recipes.numbers import whole
 from entoptic.recipes.photos import check_pixels, photo_of, resized, scaled
-from entoptic.recipes.seen import activations_at, layer_with_places, seen_size
+from entoptic.recipes.seen import activations_at, layer_with_places, seen_size, whitened
 from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
 from entoptic.resample import fit_long_side
 from entoptic.sheets import sheet_size
@@ -77,7 +77,8 @@ def groups(
     """The few things that a network tells apart in a photo: where they are, and their pictures.
 
     Channels that are active together are put into groups, so that what a layer holds at each place
-    of the photo is nearly a sum of groups. What a layer holds below 0 is left out.
+    of the photo is nearly a sum of groups. What a layer holds below 0 is left out. For the pictures
+    the groups are whitened, as in a grid: what all have in common counts less.
 
     Args:
         model: from `load`, or `Model.wrap`.
@@ -126,7 +127,10 @@ def plan_groups(
     check_pixels(*sheet_size(2 * columns, columns, *size, labelled=True))
     seen = scaled(whole_photo, seen_size(model, _LARGER))
     held = activations_at(model, seen, layer, device(on))
-    factors = _groups_of(held, shown.groups)
+    table = held.clamp(min=0).flatten(1).T
+    factors = _groups_of(table, shown.groups)
+    # As they are, groups share the channels that are large everywhere: of a cat all show eyes.
+    units = whitened(factors.parts.float(), table)
     tile = scaled(whole_photo, how.size)
     maps = factors.weights.T.reshape(-1, 1, *held.shape[1:]).float()
     names = [f"group {number}" for number in range(1, shown.groups + 1)]
@@ -134,7 +138,7 @@ def plan_groups(
     plan = plan_sheet(
         "groups",
         model,
-        per_image([direction(layer, part, _COSINE_POWER) for part in factors.parts.float()]),
+        per_image([direction(layer, unit, _COSINE_POWER) for unit in units]),
         shown.groups,
         how,
         layout=Layout(
@@ -155,13 +159,16 @@ def plan_groups(
     return replace(plan, notes=(*plan.notes, note))
 
 
-def _groups_of(held: Tensor, count: int) -> Factors:
+def _groups_of(table: Tensor, count: int) -> Factors:
     """Groups of channels, and how much of each is at each place.
+
+    Args:
+        table: (places, channels), nothing below 0.
+        count: how many groups.
 
     Raises:
         BadSetting: the layer holds less than that.
     """
-    table = held.clamp(min=0).flatten(1).T
     if count > min(table.shape):
         places, channels = table.shape
         raise BadSetting(

@@ -11,6 +11,9 @@ import entoptic as ent
 from answers.test_recipes_grid import RED_AND_BLUE, colour_model, halves, noise
 from entoptic.errors import BadSetting, UnknownLayer
 from entoptic.recipes import GroupSettings, plan_groups, plan_redo
+from entoptic.types import Image
+
+Colour = tuple[float, float, float]
 
 QUICK = {"size": 16, "steps": 2, "transforms": "none"}
 
@@ -20,8 +23,15 @@ def squeezenet() -> ent.Model:
     return ent.load()
 
 
+def sharp(left: Colour, right: Colour) -> Image:
+    """Two colours as wide as the network looks at, so that none of their border is interpolated."""
+    return halves(left, right)[..., [0] * 12 + [15] * 12]
+
+
 def test_two_halves_of_a_photo_are_two_groups_exactly() -> None:
-    plan = plan_groups(colour_model(), RED_AND_BLUE, GroupSettings("0", 2), **QUICK)
+    plan = plan_groups(
+        colour_model(), sharp((1.0, 0.0, 0.0), (0.0, 0.0, 1.0)), GroupSettings("0", 2), **QUICK
+    )
     parts = [unit.arguments[1] for unit in plan.objective.objectives]
     assert torch.tensor(sorted(parts)).allclose(torch.tensor([[0.0, 0, 1], [1, 0, 0]]))
     assert list(plan.layout.labels[1:3]) == ["group 1: 50%", "group 2: 50%"]
@@ -29,7 +39,7 @@ def test_two_halves_of_a_photo_are_two_groups_exactly() -> None:
 
 def test_the_largest_group_comes_first_and_its_share_is_told() -> None:
     plan = plan_groups(
-        colour_model(), halves((0.0, 0.2, 0.0), (0.6, 0.0, 0.0)), GroupSettings("0", 2), **QUICK
+        colour_model(), sharp((0.0, 0.2, 0.0), (0.6, 0.0, 0.0)), GroupSettings("0", 2), **QUICK
     )
     assert plan.objective.objectives[0].arguments[1] == pytest.approx((1, 0, 0))
     assert list(plan.layout.labels[:3]) == ["all of 0", "group 1: 75%", "group 2: 25%"]
@@ -105,7 +115,7 @@ def test_what_a_layer_holds_below_0_is_left_out_and_that_is_said() -> None:
     assert plain.notes == ()
     network = colour_model()
     network.module[0].weight.data[1, 1] = -1
-    photo = halves((0.5, 0.9, 0.0), (0.0, 0.9, 0.5))
+    photo = sharp((0.5, 0.9, 0.0), (0.0, 0.9, 0.5))
     plan = plan_groups(network, photo, GroupSettings("0", 2), **QUICK)
     assert plan.notes == ("'0' also holds numbers below 0, which groups leave out",)
     parts = [unit.arguments[1] for unit in plan.objective.objectives]

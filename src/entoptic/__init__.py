@@ -104,8 +104,11 @@ if TYPE_CHECKING:
     )
     from entoptic.recipes import (
         Evaluation as Evaluation,
+        compare as compare,
         dream as dream,
         evaluate as evaluate,
+        grid as grid,
+        groups as groups,
         visualize as visualize,
     )
     from entoptic.recipes.saliency import (
@@ -239,7 +242,15 @@ _HOMES = {
         "read",
         "write",
     ),
-    "recipes": ("Evaluation", "dream", "evaluate", "visualize"),
+    "recipes": (
+        "Evaluation",
+        "compare",
+        "dream",
+        "evaluate",
+        "grid",
+        "groups",
+        "visualize",
+    ),
     "recipes.saliency": ("gradient_picture",),
     "resample": (
         "centre_crop",

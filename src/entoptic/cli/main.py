@@ -9,10 +9,12 @@ from collections.abc import Sequence
 import click
 
 from entoptic.cli.arguments import one_line
+from entoptic.cli.comparing import compare_command
 from entoptic.cli.dreaming import dream_command, redo_command
 from entoptic.cli.evaluating import evaluate_command
 from entoptic.cli.making import INTERRUPTED
 from entoptic.cli.networks import convert_command, gradient_command
+from entoptic.cli.seeing import grid_command, groups_command
 from entoptic.cli.tables import identify_command, layers_command, models_command
 from entoptic.cli.visualizing import visualize_command
 from entoptic.errors import (
@@ -99,6 +101,9 @@ def completion_command(shell: str) -> None:
 for _command in (
     dream_command,
     visualize_command,
+    compare_command,
+    grid_command,
+    groups_command,
     redo_command,
     evaluate_command,
     layers_command,

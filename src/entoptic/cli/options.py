@@ -139,6 +139,21 @@ how = together(
 
 _CLIMB = "How to climb"
 
+_size_and_steps = together(
+    option(_CLIMB, "--size", type=int, metavar="PIXELS", help="Side of each picture; 224."),
+    option(_CLIMB, "--steps", type=int, metavar="N", help="Steps of the climb; 256."),
+)
+
+_rate_and_batch = together(
+    option(_CLIMB, "--learning-rate", type=float, metavar="X", help="The method's; 0.05."),
+    option(_CLIMB, "--batch", type=int, metavar="N", help="How many pictures climb together; 8."),
+)
+
+_chance_and_place = together(
+    option(_CLIMB, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
+    option(_CLIMB, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, mps."),
+)
+
 # What `dream` hasn't.
 climb_only = together(
     option(
@@ -160,17 +175,13 @@ climb_only = together(
         metavar="T",
         help="Random changes before each step: robust, lucid, maco, accentuate, none.",
     ),
-    option(_CLIMB, "--learning-rate", type=float, metavar="X", help="The method's; 0.05."),
-    option(_CLIMB, "--batch", type=int, metavar="N", help="How many pictures climb together; 8."),
+    _rate_and_batch,
 )
 
-climb = together(
-    option(_CLIMB, "--size", type=int, metavar="PIXELS", help="Side of each picture; 224."),
-    option(_CLIMB, "--steps", type=int, metavar="N", help="Steps of the climb; 256."),
-    climb_only,
-    option(_CLIMB, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
-    option(_CLIMB, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, mps."),
-)
+climb = together(_size_and_steps, climb_only, _chance_and_place)
+
+# Where the names are several, a command has options of its own for them.
+climb_but_names = together(_size_and_steps, _rate_and_batch, _chance_and_place)
 
 result = together(
     option(

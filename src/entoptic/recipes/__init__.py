@@ -1,9 +1,12 @@
 """Whole ways to make pictures, from what the user has to what the user wants."""
 
+from entoptic.recipes.activation_grid import GridSettings, grid, plan_grid
 from entoptic.recipes.classify import Guess, identify
+from entoptic.recipes.comparison import ComparePlan, compare, plan_compare
 from entoptic.recipes.deepdream import DreamPlan, DreamSettings, dream, plan_dream
 from entoptic.recipes.evaluation import Evaluation, evaluate, plan_evaluate
 from entoptic.recipes.methods import ClimbSettings, Method, methods
+from entoptic.recipes.neuron_groups import GroupSettings, groups, plan_groups
 from entoptic.recipes.plan import Plan
 from entoptic.recipes.redo import plan_redo
 from entoptic.recipes.sheet_plan import SheetPlan
@@ -11,19 +14,28 @@ from entoptic.recipes.visualization import plan_visualize, visualize
 
 __all__ = [
     "ClimbSettings",
+    "ComparePlan",
     "DreamPlan",
     "DreamSettings",
     "Evaluation",
+    "GridSettings",
+    "GroupSettings",
     "Guess",
     "Method",
     "Plan",
     "SheetPlan",
+    "compare",
     "dream",
     "evaluate",
+    "grid",
+    "groups",
     "identify",
     "methods",
+    "plan_compare",
     "plan_dream",
     "plan_evaluate",
+    "plan_grid",
+    "plan_groups",
     "plan_redo",
     "plan_visualize",
     "visualize",

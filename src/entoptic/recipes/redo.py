@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from entoptic import pictures
 from entoptic.errors import BadSetting, NoJob
 from entoptic.jobs import Job
 from entoptic.models import load
 from entoptic.objectives import parse
+from entoptic.recipes.activation_grid import GridSettings, plan_grid
+from entoptic.recipes.comparison import plan_compare
 from entoptic.recipes.deepdream import DreamSettings, plan_dream
 from entoptic.recipes.finding import Finder
 from entoptic.recipes.methods import ClimbSettings, changed
+from entoptic.recipes.neuron_groups import GroupSettings, plan_groups
 from entoptic.recipes.plan import Plan
 from entoptic.recipes.visualization import plan_visualize
 from entoptic.types import PathLike
+
+_Own = TypeVar("_Own", bound=GridSettings | GroupSettings)
 
 
 def plan_redo(picture: PathLike, *, photo: PathLike | None = None, **changes: Any) -> Plan:
@@ -84,13 +89,75 @@ def _visualize(find: Finder, photo: PathLike | None, changes: dict[str, Any]) ->
     )
 
 
-_AGAIN: Mapping[str, Callable[[Finder, PathLike | None, dict[str, Any]], Plan]] = {
-    "dream": _dream,
-    "visualize": _visualize,
+# What a comparison may have several of, and what one of them is called.
+_SEVERAL = {
+    "models": "model",
+    "methods": "method",
+    "canvases": "canvas",
+    "transforms": "transforms",
 }
 
 
-def _settings(job: Job, kind: type[DreamSettings | ClimbSettings]) -> dict[str, Any]:
+def _compare(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+    job = find.job
+    if photo is not None:
+        raise BadSetting(f"{str(find.picture)!r} shows units, not a photo; leave out --photo")
+    settings = dict(job.settings)
+    named = {}
+    for many, one in _SEVERAL.items():
+        names = settings.pop(many, None)
+        if not (isinstance(names, list) and all(isinstance(each, str) for each in names)):
+            raise NoJob(f"the job in the picture is damaged: {many} are no list of names")
+        named[many] = [changes.pop(one)] if one in changes else names
+    if strange := sorted(settings.keys() - ClimbSettings.__dataclass_fields__.keys()):
+        raise NoJob(f"the job in the picture is damaged: a compare has no setting {strange[0]!r}")
+    models = [load(name) for name in named.pop("models")]
+    units = [changes.pop("objective", job.objective)]
+    options: dict[str, Any] = {"seed": job.seed, "on": job.device, "read_guide": find.guide}
+    return plan_compare(models, units, **options | settings | named | changes)
+
+
+def _grid(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+    shown, rest = _of_a_photo(find, changes, GridSettings)
+    return plan_grid(photo=find.photo(photo), shown=shown, **rest)
+
+
+def _groups(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+    shown, rest = _of_a_photo(find, changes, GroupSettings)
+    return plan_groups(photo=find.photo(photo), shown=shown, **rest)
+
+
+def _of_a_photo(
+    find: Finder, changes: dict[str, Any], kind: type[_Own]
+) -> tuple[_Own, dict[str, Any]]:
+    """A recipe's own settings with their changes, and all other arguments of its plan."""
+    job = find.job
+    known = kind.__dataclass_fields__.keys()
+    parts = [
+        replace(job, settings={k: v for k, v in job.settings.items() if (k in known) == own})
+        for own in (True, False)
+    ]
+    own, climb = _settings(parts[0], kind), _settings(parts[1], ClimbSettings)
+    if "model" in changes:
+        # Another network has other layers.
+        own["layer"] = None
+    own |= {key: changes.pop(key) for key in list(changes) if key in known}
+    options: dict[str, Any] = {"seed": job.seed, "on": job.device}
+    options |= {key: changes.pop(key) for key in list(changes) if key in options}
+    model = load(changes.pop("model", job.model))
+    return kind(**own), {"model": model} | options | changed(climb, changes)
+
+
+_AGAIN: Mapping[str, Callable[[Finder, PathLike | None, dict[str, Any]], Plan]] = {
+    "dream": _dream,
+    "visualize": _visualize,
+    "compare": _compare,
+    "grid": _grid,
+    "groups": _groups,
+}
+
+
+def _settings(job: Job, kind: type[Any]) -> dict[str, Any]:
     """The settings of a recipe and nothing else, since a picture may come from anyone.
 
     What an older entoptic didn't know yet gets the default, at which it does nothing.

@@ -39,12 +39,15 @@ class Layout:
         columns: None for about as many as rows.
         gap: between pictures, in pixels.
         before: pictures that don't climb and come first, (count, 3, height, width).
+        strengths: how far each picture that climbs stands out from middle grey, 0 to 1; empty for
+            all of it.
     """
 
     labels: Sequence[str] = ()
     columns: int | None = None
     gap: int = 4
     before: Tensor | None = None
+    strengths: Sequence[float] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,10 +173,14 @@ class SheetPlan(Plan):
         """The pictures made so far; where there is none yet, the photo or middle grey."""
         missing = self.pictures_asked - sum(map(len, made))
         unmade = torch.full((1, 3, *self.size), 0.5) if self.photo is None else self.photo
-        whole = torch.cat([self._before, *made, unmade.expand(missing, -1, -1, -1)])
+        climbing = torch.cat([*made, unmade.expand(missing, -1, -1, -1)])
+        layout = self.layout
+        if layout.strengths:
+            strengths = torch.tensor(layout.strengths).reshape(-1, 1, 1, 1)
+            climbing = 0.5 + strengths * (climbing - 0.5)
+        whole = torch.cat([self._before, climbing])
         if self._count == 1:
             return whole
-        layout = self.layout
         return sheet(whole, self._columns, gap=layout.gap, labels=layout.labels)
 
 
@@ -188,6 +195,7 @@ def plan_sheet(
     size: tuple[int, int] | None = None,
     photo: Picture | None = None,
     begins: bool = False,
+    called: str | None = None,
     extras: Mapping[str, Any] | None = None,
     seed: int = 0,
     on: str = "auto",
@@ -205,6 +213,7 @@ def plan_sheet(
         size: (height, width) of each picture; by default a square of the settings' size.
         photo: what the recipe was given, at the pictures' size; it is stored in the job.
         begins: whether the pictures begin as the photo.
+        called: the objective's name in the job, where it is made of numbers found in a photo.
         extras: the recipe's own settings, for the job.
         seed: of all chance.
         on: the device.
@@ -224,7 +233,7 @@ def plan_sheet(
     job = Job(
         recipe=recipe,
         model=model.source,
-        objective=repr(objective),
+        objective=repr(objective) if called is None else called,
         settings=asdict(how) | dict(extras or {}),
         photo=None if photo is None else source_of(photo),
         guides=tuple(map(source_of, guides)),

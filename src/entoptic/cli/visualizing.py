@@ -19,7 +19,7 @@ from entoptic.cli.outputs import Delivery, destinations, made
 Examples:
   entoptic visualize squeezenet1_1 fire7:3                 makes fire7-3-visualize.png
   entoptic visualize squeezenet1_1 fire5:0-15 -o sheet.png sixteen channels on a sheet
-  entoptic visualize squeezenet1_1 "logit('goldfish')"     a class
+  entoptic visualize squeezenet1_1 class:goldfish          a class
   entoptic visualize efficientnet_lite0 blocks.3:7 --steps 512 --size 400
 """,
 )
@@ -30,9 +30,9 @@ Examples:
 def visualize_command(model: str, units: tuple[str, ...], **given: Any) -> int:
     """Show what units of a network want to see most.
 
-    A unit is a channel, LAYER:CHANNEL; a range of channels, LAYER:3-9; or an expression as for
-    `entoptic dream`. Several units make a sheet of pictures with their names. `entoptic layers
-    MODEL` lists the layers.
+    A unit is a channel, LAYER:CHANNEL; a range of channels, LAYER:3-9; a class, class:NAME; or an
+    expression as for `entoptic dream`. Several units make a sheet of pictures with their names.
+    `entoptic layers MODEL` lists the layers.
     """
     delivery, settings = Delivery.split(given)
     name = re.sub(r"\W+", "-", units[0]).strip("-")[:60] or "unit"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from entoptic.layers import LOGITS, Layer
@@ -10,6 +11,7 @@ from entoptic.objectives.kinds import Channel, Channels, Column, Label, Labels, 
 from entoptic.objectives.reductions import (
     at_place,
     for_channels,
+    in_a_row,
     over_all,
     over_places,
 )
@@ -186,6 +188,37 @@ def logit(acts: Activations, label: Label, layer: Layer = LOGITS) -> Scores:
     """
     # Once bound, a label is a number.
     return over_places(acts[layer][:, int(label)])
+
+
+@objective
+def log_odds(acts: Activations, label: Label, layer: Layer = LOGITS) -> Scores:
+    """Score of one class against all others: the class, and nothing that is like it.
+
+    The log of p / (1 - p), where p is the probability that a softmax gives the class: its logit
+    minus the log of the sum of the exponentials of all other logits. While `logit` also grows with
+    whatever excites several classes at once, this doesn't.
+
+    Args:
+        label: number of the class, its label ("goldfish"), or its synset ("n01443537").
+        layer: where the class scores are before any softmax; the network knows. Of an ensemble,
+            `NAME/logits` says which network's.
+
+    Returns:
+        One score per image, in nats.
+
+    Raises:
+        UnknownLabel: before the first step, by `ascend`.
+
+    Source: the log-odds of statistics; the probability itself, whose slope vanishes, is what Olah
+    et al., "Feature Visualization", Distill, 2017, advise against.
+
+    >>> log_odds("goldfish")
+    log_odds('goldfish', 'logits')
+    """
+    # Once bound, a label is a number.
+    scores, number = in_a_row(acts[layer]).mean(2), int(label)
+    others = torch.cat([scores[:, :number], scores[:, number + 1 :]], 1)
+    return scores[:, number] - others.logsumexp(1)
 
 
 @objective(over_places="mean")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from entoptic.errors import BadExpression
+from entoptic.layers import LOGITS
 from entoptic.objectives import Leaf, Objective, PerImage, channel, parse
 
 _RANGE = re.compile(r"\s*(?P<layer>.+):(?P<first>[0-9]{1,9})-(?P<last>[0-9]{1,9})\s*")
@@ -40,8 +41,14 @@ def label_of(objective: Objective) -> str:
 
     >>> label_of(channel("fire7", 3))
     'fire7:3'
+    >>> label_of(parse("class:goldfish"))
+    'class:goldfish'
     """
     if isinstance(objective, Leaf) and objective.name == "channel":
         layer, number = objective.arguments
         return f"{layer}:{number}"
+    if isinstance(objective, Leaf) and objective.name == "log_odds":
+        label, layer = objective.arguments
+        if layer == LOGITS:
+            return f"class:{label}"
     return repr(objective)

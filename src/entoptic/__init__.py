@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Masked as Masked,
         Pixels as Pixels,
         Shared as Shared,
+        Weighed as Weighed,
         spectrum_of as spectrum_of,
     )
     from entoptic.errors import (
@@ -92,7 +93,12 @@ if TYPE_CHECKING:
         write as write,
     )
     from entoptic.recipes import (
+        accentuate as accentuate,
+        caricature_of as caricature_of,
+        diversity_of as diversity_of,
         dream as dream,
+        interpolate as interpolate,
+        invert as invert,
         visualize as visualize,
     )
     from entoptic.recipes.saliency import (
@@ -148,6 +154,7 @@ _HOMES = {
         "Masked",
         "Pixels",
         "Shared",
+        "Weighed",
         "spectrum_of",
     ),
     "errors": ("EntopticError",),
@@ -211,7 +218,15 @@ _HOMES = {
         "read",
         "write",
     ),
-    "recipes": ("dream", "visualize"),
+    "recipes": (
+        "accentuate",
+        "caricature_of",
+        "diversity_of",
+        "dream",
+        "interpolate",
+        "invert",
+        "visualize",
+    ),
     "recipes.saliency": ("gradient_picture",),
     "resample": (
         "centre_crop",

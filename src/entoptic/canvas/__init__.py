@@ -8,6 +8,7 @@ from entoptic.canvas.maco import MaCo, spectrum_of
 from entoptic.canvas.masked import Masked
 from entoptic.canvas.pixels import Pixels
 from entoptic.canvas.shared import Shared
+from entoptic.canvas.weighed import Weighed
 
 __all__ = [
     "CPPN",
@@ -18,5 +19,6 @@ __all__ = [
     "Masked",
     "Pixels",
     "Shared",
+    "Weighed",
     "spectrum_of",
 ]

@@ -1,11 +1,19 @@
 """Whole ways to make pictures, from what the user has to what the user wants."""
 
+from entoptic.recipes.accentuation import accentuate, plan_accentuate
 from entoptic.recipes.classify import Guess, identify
 from entoptic.recipes.deepdream import DreamPlan, DreamSettings, dream, plan_dream
+from entoptic.recipes.layer_views import caricature_of, invert, plan_caricature, plan_invert
 from entoptic.recipes.methods import ClimbSettings, Method, methods
 from entoptic.recipes.plan import Plan
 from entoptic.recipes.redo import plan_redo
 from entoptic.recipes.sheet_plan import SheetPlan
+from entoptic.recipes.variation import (
+    diversity_of,
+    interpolate,
+    plan_diversity,
+    plan_interpolate,
+)
 from entoptic.recipes.visualization import plan_visualize, visualize
 
 __all__ = [
@@ -16,10 +24,20 @@ __all__ = [
     "Method",
     "Plan",
     "SheetPlan",
+    "accentuate",
+    "caricature_of",
+    "diversity_of",
     "dream",
     "identify",
+    "interpolate",
+    "invert",
     "methods",
+    "plan_accentuate",
+    "plan_caricature",
+    "plan_diversity",
     "plan_dream",
+    "plan_interpolate",
+    "plan_invert",
     "plan_redo",
     "plan_visualize",
     "visualize",

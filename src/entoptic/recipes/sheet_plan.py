@@ -14,7 +14,7 @@ from torch import Tensor
 
 from entoptic import pictures
 from entoptic.ascent import Step, ascend, bind
-from entoptic.canvas import Canvas
+from entoptic.canvas import Canvas, Weighed
 from entoptic.errors import BadSetting
 from entoptic.jobs import Job
 from entoptic.models import Model, device
@@ -27,7 +27,7 @@ from entoptic.recipes.photos import check_pixels, guides_of, source_of
 from entoptic.recipes.plan import Plan, made_with
 from entoptic.sheets import sheet, sheet_size
 from entoptic.transforms import presets
-from entoptic.types import Image
+from entoptic.types import Alpha, Image
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ class SheetPlan(Plan):
         layout: of the sheet; a picture alone is no sheet.
         photo: what all pictures begin as, (1, 3, height, width); None for noise.
         read: the files that were read.
+        transparency: whether only what has mattered in the climb is opaque.
     """
 
     settings: ClimbSettings
@@ -69,6 +70,7 @@ class SheetPlan(Plan):
     layout: Layout
     photo: Image | None = None
     read: tuple[Path, ...] = ()
+    transparency: bool = False
 
     @property
     def batches(self) -> list[tuple[Objective, int]]:
@@ -111,13 +113,19 @@ class SheetPlan(Plan):
 
     def all_steps(self) -> Iterator[Step]:
         done: list[Tensor] = []
+        weights: list[Tensor] = []
         for number in range(len(self.batches)):
-            canvas = self._canvas(number)
+            canvas = Weighed(self._canvas(number)) if self.transparency else self._canvas(number)
             for step in self._climb(number, canvas):
                 render = functools.partial(self._so_far, tuple(done), step)
-                yield replace(step, octave=number, image=render)
+                alpha: Callable[[], Alpha] | None = None
+                if isinstance(canvas, Weighed):
+                    alpha = functools.partial(self._opacity, tuple(weights), canvas)
+                yield replace(step, octave=number, image=render, alpha=alpha)
             with torch.no_grad():
                 done.append(canvas().cpu())
+                if isinstance(canvas, Weighed):
+                    weights.append(canvas.opacity().cpu())
 
     def pictures(self) -> Iterator[Tensor]:
         """The finished pictures of each batch, (count, 3, height, width), on the CPU."""
@@ -166,6 +174,20 @@ class SheetPlan(Plan):
     def _so_far(self, done: Sequence[Tensor], step: Step) -> Image:
         return self._laid_out([*done, step.image().cpu()])
 
+    def _opacity(self, done: Sequence[Tensor], canvas: Weighed) -> Alpha:
+        """Alpha of the pictures made so far; all else on the sheet is opaque."""
+        made = [*done, canvas.opacity().cpu()]
+        missing = self.pictures_asked - sum(map(len, made))
+        opaque = torch.ones(1, 1, *self.size)
+        before, after = (opaque.expand(count, -1, -1, -1) for count in (len(self._before), missing))
+        whole = torch.cat([before, *made, after])
+        if self._count == 1:
+            return whole
+        # White between the pictures is opaque.
+        blank = [""] * len(self.layout.labels)
+        grey = whole.expand(-1, 3, -1, -1)
+        return sheet(grey, self._columns, gap=self.layout.gap, labels=blank)[:, :1]
+
     def _laid_out(self, made: Sequence[Tensor]) -> Image:
         """The pictures made so far; where there is none yet, the photo or middle grey."""
         missing = self.pictures_asked - sum(map(len, made))
@@ -188,6 +210,7 @@ def plan_sheet(
     size: tuple[int, int] | None = None,
     photo: Picture | None = None,
     begins: bool = False,
+    transparency: bool = False,
     extras: Mapping[str, Any] | None = None,
     seed: int = 0,
     on: str = "auto",
@@ -205,6 +228,7 @@ def plan_sheet(
         size: (height, width) of each picture; by default a square of the settings' size.
         photo: what the recipe was given, at the pictures' size; it is stored in the job.
         begins: whether the pictures begin as the photo.
+        transparency: whether only what has mattered in the climb is opaque.
         extras: the recipe's own settings, for the job.
         seed: of all chance.
         on: the device.
@@ -236,6 +260,8 @@ def plan_sheet(
     read = tuple(each.path for each in files if each.path is not None)
     notes = model.notes if photo is None else (*model.notes, *photo.notes)
     start = photo.image if photo is not None and begins else None
-    plan = SheetPlan(model, bound, where, job, notes, how, size, count, layout, start, read)
+    plan = SheetPlan(
+        model, bound, where, job, notes, how, size, count, layout, start, read, transparency
+    )
     check_pixels(*plan.shape)
     return plan

@@ -75,7 +75,7 @@ Examples:
     "--smoothness",
     type=float,
     metavar="X",
-    help="How much roughness counts against the picture.",
+    help="How much roughness counts against the picture; 0.5.",
 )
 @options.climb
 @options.result

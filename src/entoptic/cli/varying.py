@@ -44,7 +44,7 @@ Examples:
     "--strength",
     type=float,
     metavar="X",
-    help="How much it counts that neighbours look alike; 1.",
+    help="How much it counts that neighbours look alike; 0.1.",
 )
 @options.option(
     options.SHOWN, "--layer", "-l", metavar="L", help="In whose eyes neighbours look alike."
@@ -78,7 +78,7 @@ Examples:
     "--strength",
     type=float,
     metavar="X",
-    help="How much their difference counts; 0 leaves it to chance.",
+    help="How much their difference counts; 3. 0 leaves it to chance.",
 )
 @options.option(
     options.SHOWN,

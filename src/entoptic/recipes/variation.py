@@ -22,7 +22,8 @@ _MOST = 64
 
 # Chosen by eye.
 _BETWEEN, _DIFFERENT = 5, 6
-_ALIGNED, _DIVERSE = 1.0, 5.0
+_ALIGNED, _DIVERSE = 0.1, 3.0
+_ALIGNED_AT = {"squeezenet1_1": "fire5", "efficientnet_lite0": "blocks.3"}
 
 
 def interpolate(
@@ -49,7 +50,7 @@ def interpolate(
         second: likewise.
         pictures: how many; 5 by default.
         strength: of the alignment.
-        layer: that is aligned; by default the one of the network's dream.
+        layer: that is aligned; by default one in the middle.
         seed: of all chance.
         device: `auto`, `cpu`, `cuda`, ...
         settings: those of `ClimbSettings`.
@@ -99,18 +100,19 @@ def plan_interpolate(
     whole("pictures", count, 2, _MOST)
     weight = _ALIGNED if strength is None else strength
     least("strength", weight, 0)
-    aligned = read_layer(layer) or middle_layer(model)
+    aligned = read_layer(layer) or _ALIGNED_AT.get(model.source) or middle_layer(model)
     first, second = (_alike(each, model, how.size, on, read_guide) for each in wanted)
     energy = scale_of(mean(aligned), model, natural_noise(how.size), on=on, read_guide=read_guide)
     shares = [place / (count - 1) for place in range(count)]
+    row = per_image([_between(first, second, share) for share in shares])
     return plan_sheet(
         "interpolate",
         model,
-        per_image([_between(first, second, share) for share in shares])
-        + weight / energy**2 * alignment(aligned),
+        row + weight / energy**2 * alignment(aligned),
         count,
         how,
         layout=Layout([f"{share:.0%}" for share in shares], columns=count),
+        opening=row,
         extras={
             "units": [repr(each) for each in wanted],
             "pictures": count,
@@ -207,13 +209,15 @@ def plan_diversity(
     weight = _DIVERSE if strength is None else strength
     least("strength", weight, 0)
     varied = read_layer(layer) or _own_layer(wanted, model, how.size)
+    alike = _alike(wanted, model, how.size, on, read_guide)
     return plan_sheet(
         "diversity",
         model,
-        _alike(wanted, model, how.size, on, read_guide) + weight * diversity(varied),
+        alike + weight * diversity(varied),
         count,
         how,
         layout=Layout(columns=-(-count // 2) if count < 9 else None),
+        opening=alike,
         extras={
             "unit": repr(wanted),
             "pictures": count,

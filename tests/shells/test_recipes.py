@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 import entoptic as ent
-from entoptic.pictures import read
+from entoptic.pictures import read, read_job
 from shells.command import entoptic
 
 TINY = ("--size", "48", "--steps", "1")
@@ -40,6 +41,44 @@ def test_a_picture_is_named_for_what_it_shows_and_is_made_again_byte_for_byte(
     again = entoptic("redo", f"{stem}-{name}.png", "-o", "b.png", folder=folder)
     assert again.code == 0
     assert (folder / f"{stem}-{name}.png").read_bytes() == (folder / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "told"),
+    [
+        ("accentuate", {"units": None}, "units are None; give a list"),
+        ("accentuate", {"units": [["fire3:5"]]}, "a unit is .'fire3:5'.; give a text"),
+        ("accentuate", {"units": ["__import__('os')"]}, "no objective named '__import__'"),
+        ("accentuate", {"layer": {}}, "layer is {}; give one name"),
+        ("accentuate", {"transparency": "yes"}, "transparency is 'yes'; it is on or off"),
+        ("caricature", {"layer": {"fire3": 1}}, "layer is {'fire3': 1}; give a name"),
+        ("caricature", {"cosine_power": True}, "cosine power is True"),
+        ("caricature", {"seed": 1}, "damaged: a caricature has no setting 'seed'"),
+        ("diversity", {"unit": 3}, "a unit is 3; give a text"),
+        ("diversity", {"pictures": 10**9}, "from 2 to 64"),
+        ("interpolate", {"units": "fire3:5"}, "name two"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_a_job_that_was_tampered_with_is_refused_in_one_line(
+    name: str, change: dict[str, Any], told: str, folder: Path
+) -> None:
+    assert entoptic(*CAT[name], *TINY, "-o", "a.png", folder=folder).code == 0
+    job = json.loads(read_job(folder / "a.png"))
+    job["settings"] |= change
+    ent.write(folder / "b.png", read(folder / "a.png").image, job=json.dumps(job))
+    result = entoptic("redo", "b.png", folder=folder)
+    assert result.code in (1, 2)
+    assert result.err.count("\n") == 1
+    assert re.search(told, result.err), result.err
+
+
+def test_a_job_without_its_unit_is_refused(folder: Path) -> None:
+    assert entoptic(*CAT["accentuate"], *TINY, "-o", "a.png", folder=folder).code == 0
+    job = json.loads(read_job(folder / "a.png"))
+    del job["settings"]["units"]
+    ent.write(folder / "b.png", read(folder / "a.png").image, job=json.dumps(job))
+    assert "damaged: it names no unit" in entoptic("redo", "b.png", folder=folder).err
 
 
 def test_all_options_arrive(folder: Path) -> None:

@@ -25,7 +25,7 @@ Examples:
 @click.argument("units", nargs=-1, required=True, metavar="UNIT...")
 @options.network
 @options.option(
-    options.SHOWN, "--strength", type=float, metavar="X", help="How much the photo is kept; 10."
+    options.SHOWN, "--strength", type=float, metavar="X", help="How much the photo is kept; 15."
 )
 @options.option(
     options.SHOWN,

@@ -19,11 +19,8 @@ from entoptic.recipes.tuned import middle_layer
 from entoptic.recipes.units import read_names
 from entoptic.types import Image, PathLike
 
-# The recipes' own defaults, where they aren't those of all climbs.
-_OWN: Mapping[str, Mapping[str, Any]] = {"caricature": {}, "invert": {}}
-
 # Chosen by eye: late enough for shapes, early enough that they stay where the photo has them.
-_CARICATURED = {"squeezenet1_1": "fire5", "efficientnet_lite0": "blocks.2"}
+_CARICATURED = {"squeezenet1_1": "fire6", "efficientnet_lite0": "blocks.2"}
 _INVERTED = {"squeezenet1_1": "fire5", "efficientnet_lite0": "blocks.2"}
 
 # Chosen by eye.
@@ -172,7 +169,7 @@ def _plan(
     settings: Mapping[str, Any],
 ) -> SheetPlan:
     """Pictures of layers that look at the same photo, early to late."""
-    how = climb_settings(recipe, settings, _OWN[recipe])
+    how = climb_settings(recipe, settings)
     order = {layer.name: place for place, layer in enumerate(model.layers())}
     named = map(model.resolve, read_names("layer", layers))
     # The picture itself is in no table; it is earlier than all.

@@ -110,6 +110,8 @@ class _Climb:
             named = changes.pop("objective")
             changes[self.of] = [named] if self.of == "units" else named
         own = {name: job.settings[name] for name in self.own if name in job.settings}
+        if {"unit", "units"} & ({*self.own} - own.keys()):
+            raise NoJob("the job in the picture is damaged: it names no unit")
         rest = {name: value for name, value in job.settings.items() if name not in own}
         how = _settings(replace(job, settings=rest), ClimbSettings)
         model = load(changes.pop("model", job.model))

@@ -26,6 +26,7 @@ _KEPT = {"squeezenet1_1": "fire3", "efficientnet_lite0": "blocks.1"}
 # Chosen by eye: the photo is still itself. The source's crops give the same traits at ten times the
 # cost.
 _STRENGTH = 15.0
+_STRENGTHS = {"efficientnet_lite0": 50.0}
 _OWN = {"steps": 100}
 
 
@@ -99,7 +100,7 @@ def plan_accentuate(
 ) -> SheetPlan:
     """Check an accentuation and lay it out; arguments as for `accentuate`."""
     how = climb_settings("accentuate", settings, _OWN)
-    weight = _STRENGTH if strength is None else strength
+    weight = _STRENGTHS.get(model.source, _STRENGTH) if strength is None else strength
     least("strength", weight, 0)
     if not isinstance(transparency, bool | None):
         raise BadSetting(f"transparency is {transparency!r}; it is on or off")

@@ -20,7 +20,7 @@ from entoptic.recipes.units import read_names
 from entoptic.types import Image, PathLike
 
 # Chosen by eye: late enough for shapes, early enough that they stay where the photo has them.
-_CARICATURED = {"squeezenet1_1": "fire6", "efficientnet_lite0": "blocks.2"}
+_CARICATURED = {"squeezenet1_1": "fire6", "efficientnet_lite0": "blocks.3"}
 _INVERTED = {"squeezenet1_1": "fire5", "efficientnet_lite0": "blocks.2"}
 
 # Chosen by eye.

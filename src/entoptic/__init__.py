@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Pixels as Pixels,
         Shared as Shared,
         Transparent as Transparent,
+        Weighed as Weighed,
         spectrum_of as spectrum_of,
     )
     from entoptic.errors import (
@@ -105,11 +106,16 @@ if TYPE_CHECKING:
     )
     from entoptic.recipes import (
         Evaluation as Evaluation,
+        accentuate as accentuate,
+        caricature_of as caricature_of,
         compare as compare,
+        diversity_of as diversity_of,
         dream as dream,
         evaluate as evaluate,
         grid as grid,
         groups as groups,
+        interpolate as interpolate,
+        invert as invert,
         visualize as visualize,
     )
     from entoptic.recipes.saliency import (
@@ -171,6 +177,7 @@ _HOMES = {
         "Pixels",
         "Shared",
         "Transparent",
+        "Weighed",
         "spectrum_of",
     ),
     "errors": ("EntopticError",),
@@ -251,6 +258,11 @@ _HOMES = {
         "evaluate",
         "grid",
         "groups",
+        "accentuate",
+        "caricature_of",
+        "diversity_of",
+        "interpolate",
+        "invert",
         "visualize",
     ),
     "recipes.saliency": ("gradient_picture",),

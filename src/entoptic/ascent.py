@@ -18,7 +18,7 @@ from entoptic.pictures import Picture, read
 from entoptic.resample import fit_long_side, resize
 from entoptic.steprules import Rule, adam
 from entoptic.transforms import Transform
-from entoptic.types import Image, Planes, Scores
+from entoptic.types import Alpha, Image, Planes, Scores
 
 # Larger guides say no more, and the match of all places with all places grows with their number.
 _LARGEST_GUIDE = 480
@@ -37,12 +37,14 @@ class Step:
             the device of the canvas, so that reading them waits for the device.
         image: renders the picture after the step; to be called before the next step is asked for.
         octave: counted from 0; always 0 where there are no octaves.
+        alpha: renders its transparency in the same way, where it has one.
     """
 
     index: int
     scores: Scores
     image: Callable[[], Planes]
     octave: int = 0
+    alpha: Callable[[], Alpha] | None = None
 
 
 def ascend(
@@ -68,6 +70,7 @@ def ascend(
         canvas: what is changed, in place.
         transforms: applied in order to the picture before the network sees it, anew in each step;
             where they make several copies of a batch, the scores are the means over its copies.
+            A guide whose places correspond to the picture's goes through the same changes.
         optimizer: a step rule, `climb(...)`, `adam(...)`, or any class of torch.optim with its
             settings bound; `adam(0.05)` by default.
         rules: how gradients flow back through the network, `redirected_relu()` and others; each for
@@ -98,6 +101,7 @@ def ascend(
     rules = [each.bound(model) for each in rules]
     prepared = prepare(model, bound.layers(), image.device, precision=precision)
     guides = guide_activations(bound, model, image)
+    moving = _moving_guides(bound, model, image) if transforms else []
     rng = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
     rule = (optimizer or adam())(parameters)
 
@@ -107,11 +111,16 @@ def ascend(
 
     def score(step: int) -> Scores:
         planes = picture = canvas.planes()
+        chance = rng.get_state() if moving else None
         for transform in transforms:
             picture = transform(picture, rng)
         _check_channels(picture, model)
         copies = _copies(activations(picture, step), planes)
-        scores = [bound(joined(acts, guides)) for acts in copies]
+        seen = [joined(acts, guides) for acts in copies]
+        for guide in moving:
+            theirs = guide.moved(transforms, chance, planes)
+            seen = [{**ours, **moved} for ours, moved in zip(seen, theirs, strict=True)]
+        scores = [bound(each) for each in seen]
         return scores[0] if len(scores) == 1 else torch.stack(scores).mean(0)
 
     watch = _Watch(parameters, lambda: _diagnosis(bound, activations, guides, canvas))
@@ -153,6 +162,62 @@ def _check_channels(picture: Tensor, model: Model) -> None:
     raise BadSetting(
         f"the picture has {given} channels, but {model.source} wants {wanted}; {advice}"
     )
+
+
+@dataclass(frozen=True)
+class _MovingGuide:
+    """A guide whose places correspond to the picture's: what moves one moves the other.
+
+    Args:
+        guide: which.
+        image: the guide at the size of the picture.
+        activations: what layers make of a picture.
+    """
+
+    guide: Picture
+    image: Image
+    activations: Callable[[Image], Mapping[Layer, Tensor]]
+
+    @torch.no_grad()
+    def moved(
+        self, transforms: Sequence[Transform], chance: Tensor | None, planes: Planes
+    ) -> list[dict[Layer | Reference, Tensor]]:
+        """What the layers make of it, changed as a canvas was by the same chance, copy by copy."""
+        assert chance is not None
+        rng = torch.Generator()
+        rng.set_state(chance)
+        image: Planes = self.image.expand(len(planes), -1, -1, -1)
+        if planes.shape[1] == 4:
+            # Opaque: what lays the picture on a background must do as much with the guide.
+            image = torch.cat([image, torch.ones_like(image[:, :1])], 1)
+        for transform in transforms:
+            image = transform(image, rng)
+        return [
+            {Reference(self.guide, layer, True): value for layer, value in acts.items()}
+            for acts in _copies(self.activations(image), planes)
+        ]
+
+
+def _moving_guides(bound: Objective, model: Model, like: Image) -> list[_MovingGuide]:
+    by_guide: dict[Picture, set[Layer]] = {}
+    for reference in bound.references():
+        # What isn't moved compares with the guide as it is.
+        if reference.fitted and reference.layer != CANVAS:
+            assert isinstance(reference.guide, Picture)  # names have been read by binding
+            by_guide.setdefault(reference.guide, set()).add(reference.layer)
+    return [_moving_guide(guide, frozenset(by_guide[guide]), model, like) for guide in by_guide]
+
+
+def _moving_guide(
+    guide: Picture, layers: frozenset[Layer], model: Model, like: Image
+) -> _MovingGuide:
+    prepared = prepare(model, layers, like.device)
+    image = resize(guide.image.to(like), like.shape[-2], like.shape[-1]).clamp(0, 1)
+
+    def activations(picture: Image) -> Mapping[Layer, Tensor]:
+        return model.arranged(prepared(picture), (picture.shape[-2], picture.shape[-1]))
+
+    return _MovingGuide(guide, image, activations)
 
 
 def bind(

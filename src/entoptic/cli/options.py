@@ -1,4 +1,4 @@
-"""The options of `dream` and `redo`, and help that shows them in groups."""
+"""Options that several commands have, and help that shows them in groups."""
 
 from __future__ import annotations
 
@@ -135,6 +135,12 @@ how = together(
     ),
     option(_HOW, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
     option(_HOW, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, cuda:1, mps."),
+)
+
+SHOWN = "What to show"
+
+network = option(
+    SHOWN, "--model", "-m", metavar="M", help="The network; `entoptic models` lists them."
 )
 
 _CLIMB = "How to climb"

@@ -35,8 +35,7 @@ def visualize_command(model: str, units: tuple[str, ...], **given: Any) -> int:
     `entoptic layers MODEL` lists the layers.
     """
     delivery, settings = Delivery.split(given)
-    name = re.sub(r"\W+", "-", units[0]).strip("-")[:60] or "unit"
-    (output,) = destinations([name], delivery, "visualize", [])
+    (output,) = destinations([name_of(units[0])], delivery, "visualize", [])
 
     from entoptic.models import load
     from entoptic.recipes import plan_visualize
@@ -47,3 +46,12 @@ def visualize_command(model: str, units: tuple[str, ...], **given: Any) -> int:
     plan = plan_visualize(load(model), units, on=on, seed=seed or 0, **settings)
     with made(delivery.folder):
         return make(plan, output, delivery, [])
+
+
+def name_of(unit: str) -> str:
+    """What a picture of a unit is called.
+
+    >>> name_of("logit('goldfish')")
+    'logit-goldfish'
+    """
+    return re.sub(r"\W+", "-", unit).strip("-")[:60] or "unit"

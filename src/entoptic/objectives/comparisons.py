@@ -151,7 +151,7 @@ def input_diff(acts: Activations, guide: Overlay, layer: Layer = INPUT) -> Score
 def _relative_distance(ours: Tensor, theirs: Tensor) -> Scores:
     """Squared distance, as a multiple of the guide's square."""
     # A guide that the layer doesn't respond to at all leaves the distance without a scale.
-    size = theirs.square().sum().clamp(min=1e-12)
+    size = over_all(theirs.square(), Tensor.sum).clamp(min=1e-12)
     return over_all((ours - theirs).square(), Tensor.sum) / size
 
 

@@ -106,7 +106,8 @@ class Plan(ABC):
         done = len(scores)
         job = self.job if done == self.count else replace(self.job, stopped_after=done)
         values = torch.stack([each.mean() for each in scores]).tolist() if scores else []
-        return Result(image, job, self.alpha, tuple(values), self.notes)
+        alpha = self.alpha if last is None or last.alpha is None else last.alpha().cpu()
+        return Result(image, job, alpha, tuple(values), self.notes)
 
 
 def made_with() -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,13 +12,16 @@ from entoptic.errors import BadSetting, NoJob
 from entoptic.jobs import Job
 from entoptic.models import load
 from entoptic.objectives import parse
+from entoptic.recipes.accentuation import plan_accentuate
 from entoptic.recipes.activation_grid import GridSettings, plan_grid
 from entoptic.recipes.comparison import plan_compare
 from entoptic.recipes.deepdream import DreamSettings, plan_dream
 from entoptic.recipes.finding import Finder
+from entoptic.recipes.layer_views import plan_caricature, plan_invert
 from entoptic.recipes.methods import ClimbSettings, changed
 from entoptic.recipes.neuron_groups import GroupSettings, plan_groups
 from entoptic.recipes.plan import Plan
+from entoptic.recipes.variation import plan_diversity, plan_interpolate
 from entoptic.recipes.visualization import plan_visualize
 from entoptic.types import PathLike
 
@@ -148,12 +151,57 @@ def _of_a_photo(
     return kind(**own), {"model": model} | options | changed(climb, changes)
 
 
+@dataclass(frozen=True)
+class _Climb:
+    """A recipe that climbs, and what else than the climb's settings its jobs hold.
+
+    Args:
+        plan: lays it out.
+        own: the recipe's own settings.
+        of: which of those another objective changes.
+        photo: whether it is about a photo.
+    """
+
+    plan: Callable[..., Plan]
+    own: tuple[str, ...]
+    of: str | None = None
+    photo: bool = False
+
+    def again(self, find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+        """The recipe laid out again."""
+        job = find.job
+        if photo is not None and not self.photo:
+            raise BadSetting(f"{str(find.picture)!r} shows units, not a photo; leave out --photo")
+        if self.of is not None and "objective" in changes:
+            named = changes.pop("objective")
+            changes[self.of] = [named] if self.of == "units" else named
+        own = {name: job.settings[name] for name in self.own if name in job.settings}
+        if {"unit", "units"} & ({*self.own} - own.keys()):
+            raise NoJob("the job in the picture is damaged: it names no unit")
+        rest = {name: value for name, value in job.settings.items() if name not in own}
+        how = _settings(replace(job, settings=rest), ClimbSettings)
+        model = load(changes.pop("model", job.model))
+        options: dict[str, Any] = {"seed": job.seed, "on": job.device} | own
+        options |= {key: changes.pop(key) for key in list(changes) if key in {*self.own, *options}}
+        start = [find.photo(photo)] if self.photo else []
+        return self.plan(model, *start, **options, read_guide=find.guide, **changed(how, changes))
+
+
+_TOGETHER = ("pictures", "strength", "layer")
+
 _AGAIN: Mapping[str, Callable[[Finder, PathLike | None, dict[str, Any]], Plan]] = {
     "dream": _dream,
     "visualize": _visualize,
     "compare": _compare,
     "grid": _grid,
     "groups": _groups,
+    "accentuate": _Climb(
+        plan_accentuate, ("units", "strength", "layer", "transparency"), of="units", photo=True
+    ).again,
+    "caricature": _Climb(plan_caricature, ("layer", "cosine_power"), photo=True).again,
+    "diversity": _Climb(plan_diversity, ("unit", *_TOGETHER), of="unit").again,
+    "interpolate": _Climb(plan_interpolate, ("units", *_TOGETHER)).again,
+    "invert": _Climb(plan_invert, ("layer", "smoothness"), photo=True).again,
 }
 
 

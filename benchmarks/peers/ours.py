@@ -25,7 +25,7 @@ def pictures(
     """Each unit with its picture, (height, width, 3) in [0, 1], and the seconds that it took."""
     model = task.model
     for unit in units:
-        wanted = f"logit({unit})" if task.what == "classes" else f"{LAYER}:{unit}"
+        wanted = f"class:{unit}" if task.what == "classes" else f"{LAYER}:{unit}"
         begin = time.perf_counter()
         result = ent.visualize(
             model, wanted, seed=unit, device="cpu", steps=evaluations, **settings

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Pixels as Pixels,
         Shared as Shared,
         Transparent as Transparent,
+        Weighed as Weighed,
         spectrum_of as spectrum_of,
     )
     from entoptic.errors import (
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
         l1 as l1,
         l2 as l2,
         linf as linf,
+        log_odds as log_odds,
         logit as logit,
         logits as logits,
         match as match,
@@ -104,8 +106,16 @@ if TYPE_CHECKING:
     )
     from entoptic.recipes import (
         Evaluation as Evaluation,
+        accentuate as accentuate,
+        caricature_of as caricature_of,
+        compare as compare,
+        diversity_of as diversity_of,
         dream as dream,
         evaluate as evaluate,
+        grid as grid,
+        groups as groups,
+        interpolate as interpolate,
+        invert as invert,
         visualize as visualize,
     )
     from entoptic.recipes.saliency import (
@@ -127,6 +137,9 @@ if TYPE_CHECKING:
     from entoptic.steprules import (
         adam as adam,
         climb as climb,
+    )
+    from entoptic.tiling import (
+        tiled_gradient as tiled_gradient,
     )
     from entoptic.transforms import (
         ACCENTUATE as ACCENTUATE,
@@ -170,6 +183,7 @@ _HOMES = {
         "Pixels",
         "Shared",
         "Transparent",
+        "Weighed",
         "spectrum_of",
     ),
     "errors": ("EntopticError",),
@@ -221,6 +235,7 @@ _HOMES = {
         "l2",
         "linf",
         "logit",
+        "log_odds",
         "logits",
         "match",
         "mean",
@@ -242,7 +257,20 @@ _HOMES = {
         "read",
         "write",
     ),
-    "recipes": ("Evaluation", "dream", "evaluate", "visualize"),
+    "recipes": (
+        "Evaluation",
+        "compare",
+        "dream",
+        "evaluate",
+        "grid",
+        "groups",
+        "accentuate",
+        "caricature_of",
+        "diversity_of",
+        "interpolate",
+        "invert",
+        "visualize",
+    ),
     "recipes.saliency": ("gradient_picture",),
     "recipes.spectra": (
         "Spectrum",
@@ -259,6 +287,7 @@ _HOMES = {
         "adam",
         "climb",
     ),
+    "tiling": ("tiled_gradient",),
     "transforms": (
         "ACCENTUATE",
         "LUCID",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from entoptic.types import Alpha, Planes, Scores
 _LARGEST_GUIDE = 480
 
 # A climb whose gradient has been zero for so many steps in a row from its start won't move.
-_PATIENCE = 8
+PATIENCE = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +57,7 @@ def ascend(
     rules: Sequence[GradientRule] = (),
     steps: int = 512,
     seed: int | torch.Generator = 0,
+    precision: str = "fp32",
 ) -> Iterator[Step]:
     """Climb an objective by changing a canvas.
 
@@ -69,12 +70,15 @@ def ascend(
         canvas: what is changed, in place.
         transforms: applied in order to the picture before the network sees it, anew in each step;
             where they make several copies of a batch, the scores are the means over its copies.
+            A guide whose places correspond to the picture's goes through the same changes.
         optimizer: a step rule, `climb(...)`, `adam(...)`, or any class of torch.optim with its
             settings bound; `adam(0.05)` by default.
         rules: how gradients flow back through the network, `redirected_relu()` and others; each for
             as many steps as it says.
         steps: how many.
         seed: of all chance; or a CPU generator to go on with.
+        precision: what the network computes in: `fp32`, `bf16`, `fp16`, or `auto` for the fastest
+            that gets as high; the picture, its gradient and the score are of float32 in any case.
 
     Returns:
         An iterator of steps; stop asking for more at any time.
@@ -84,7 +88,7 @@ def ascend(
             rule, names.
         PictureTooSmall: the network can't work on a picture of the canvas's size.
         NonFiniteGradient, DeadGradient: while climbing; with the layer and what to try.
-        BadSetting: a negative number of steps, or a canvas without parameters.
+        BadSetting: a negative number of steps, no such precision, or a canvas without parameters.
     """
     if steps < 0:
         raise BadSetting(f"{steps} steps; there can't be fewer than 0")
@@ -95,8 +99,9 @@ def ascend(
         raise BadSetting(f"the canvas {type(canvas).__name__} has no parameters to change")
     bound = bind(objective, model, (image.shape[-2], image.shape[-1]))
     rules = [each.bound(model) for each in rules]
-    prepared = prepare(model, bound.layers(), image.device)
+    prepared = prepare(model, bound.layers(), image.device, precision=precision)
     guides = guide_activations(bound, model, image)
+    moving = _moving_guides(bound, model, image) if transforms else []
     rng = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
     rule = (optimizer or adam())(parameters)
 
@@ -106,11 +111,16 @@ def ascend(
 
     def score(step: int) -> Scores:
         planes = picture = canvas.planes()
+        chance = rng.get_state() if moving else None
         for transform in transforms:
             picture = transform(picture, rng)
         _check_channels(picture, model)
         copies = _copies(activations(picture, step), planes)
-        scores = [bound(joined(acts, guides)) for acts in copies]
+        seen = [joined(acts, guides) for acts in copies]
+        for guide in moving:
+            theirs = guide.moved(transforms, chance, planes)
+            seen = [{**ours, **moved} for ours, moved in zip(seen, theirs, strict=True)]
+        scores = [bound(each) for each in seen]
         return scores[0] if len(scores) == 1 else torch.stack(scores).mean(0)
 
     watch = _Watch(parameters, lambda: _diagnosis(bound, activations, guides, canvas))
@@ -152,6 +162,62 @@ def _check_channels(picture: Tensor, model: Model) -> None:
     raise BadSetting(
         f"the picture has {given} channels, but {model.source} wants {wanted}; {advice}"
     )
+
+
+@dataclass(frozen=True)
+class _MovingGuide:
+    """A guide whose places correspond to the picture's: what moves one moves the other.
+
+    Args:
+        guide: which.
+        image: the guide at the size of the picture.
+        activations: what layers make of a picture.
+    """
+
+    guide: Picture
+    image: Planes
+    activations: Callable[[Planes], Mapping[Layer, Tensor]]
+
+    @torch.no_grad()
+    def moved(
+        self, transforms: Sequence[Transform], chance: Tensor | None, planes: Planes
+    ) -> list[dict[Layer | Reference, Tensor]]:
+        """What the layers make of it, changed as a canvas was by the same chance, copy by copy."""
+        assert chance is not None
+        rng = torch.Generator()
+        rng.set_state(chance)
+        image: Planes = self.image.expand(len(planes), -1, -1, -1)
+        if planes.shape[1] == 4:
+            # Opaque: what lays the picture on a background must do as much with the guide.
+            image = torch.cat([image, torch.ones_like(image[:, :1])], 1)
+        for transform in transforms:
+            image = transform(image, rng)
+        return [
+            {Reference(self.guide, layer, True): value for layer, value in acts.items()}
+            for acts in _copies(self.activations(image), planes)
+        ]
+
+
+def _moving_guides(bound: Objective, model: Model, like: Planes) -> list[_MovingGuide]:
+    by_guide: dict[Picture, set[Layer]] = {}
+    for reference in bound.references():
+        # What isn't moved compares with the guide as it is.
+        if reference.fitted and reference.layer != CANVAS:
+            assert isinstance(reference.guide, Picture)  # names have been read by binding
+            by_guide.setdefault(reference.guide, set()).add(reference.layer)
+    return [_moving_guide(guide, frozenset(by_guide[guide]), model, like) for guide in by_guide]
+
+
+def _moving_guide(
+    guide: Picture, layers: frozenset[Layer], model: Model, like: Planes
+) -> _MovingGuide:
+    prepared = prepare(model, layers, like.device)
+    image = resize(guide.image.to(like), like.shape[-2], like.shape[-1]).clamp(0, 1)
+
+    def activations(picture: Planes) -> Mapping[Layer, Tensor]:
+        return model.arranged(prepared(picture), (picture.shape[-2], picture.shape[-1]))
+
+    return _MovingGuide(guide, image, activations)
 
 
 def bind(
@@ -264,14 +330,15 @@ class _Watch:
         if done & index and not last:
             return
         gradients = [each.grad.flatten(1) for each in self.parameters if each.grad is not None]
-        if not all(bool(each.isfinite().all()) for each in gradients):
+        # The parameters, too: a rectifier may take for 0 what isn't a number.
+        if not all(bool(each.isfinite().all()) for each in (*gradients, *self.parameters)):
             raise NonFiniteGradient(
                 f"the gradient isn't finite in step {done}; {self.diagnosis()}; "
                 "try a smaller step, or another picture"
             )
         moves = torch.stack([each.any(1) for each in gradients]).any(0)
         self.moved = moves if self.moved is None else self.moved | moves
-        if (done >= _PATIENCE or last) and not self.moved.all():
+        if (done >= PATIENCE or last) and not self.moved.all():
             raise DeadGradient(
                 f"the gradient{_still(self.moved)} is zero everywhere, so the picture can't "
                 f"change; {self.diagnosis()}; try another start (--seed), a layer before a ReLU, "
@@ -310,9 +377,17 @@ def guide_activations(
     objective: Objective, model: Model, like: Planes
 ) -> Mapping[Layer | Reference, Tensor]:
     """The activations of the guides, each run once, where and how precisely the picture is."""
+    return reference_activations(objective.references(), model, like)
+
+
+@torch.no_grad()
+def reference_activations(
+    references: Iterable[Reference], model: Model, like: Planes
+) -> Mapping[Layer | Reference, Tensor]:
+    """The same, of some references; `like` has the size that fitted ones get."""
     found: dict[Layer | Reference, Tensor] = {}
     by_guide: dict[tuple[str | Picture, bool], set[Layer]] = {}
-    for reference in objective.references():
+    for reference in references:
         by_guide.setdefault((reference.guide, reference.fitted), set()).add(reference.layer)
     for (guide, fitted), layers in by_guide.items():
         assert isinstance(guide, Picture)  # names have been read by binding

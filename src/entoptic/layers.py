@@ -81,6 +81,23 @@ Layout: TypeAlias = Literal["NC", "NCL", "NLC", "LNC", "NCHW", "NHWC"]
 
 
 @dataclass(frozen=True)
+class Reach:
+    """Where the places of a layer look, along rows or along columns, in pixels of the picture.
+
+    Args:
+        stride: from one place to the next.
+        first: the first pixel that place 0 may depend on; negative in a layer that pads.
+        last: the last one.
+        period: so many pixels further, the same picture gives the same places.
+    """
+
+    stride: float
+    first: int
+    last: int
+    period: int
+
+
+@dataclass(frozen=True)
 class LayerInfo:
     """What the layer table says of one layer, at the input size that it was asked for.
 
@@ -96,6 +113,8 @@ class LayerInfo:
             or other places in a row; None where that isn't known.
         grid: (rows, columns) of the picture's tokens, in reading order; tokens before those belong
             to no place (class token, registers). None where there is no such order.
+        reach: where the places look, along rows and along columns; None where a place depends on
+            the whole picture, or on where in it that is.
     """
 
     kind: str
@@ -106,6 +125,7 @@ class LayerInfo:
     parameters: int
     layout: Layout | None = "NCHW"
     grid: tuple[int, int] | None = None
+    reach: tuple[Reach, Reach] | None = None
 
     @property
     def places(self) -> tuple[int, int] | None:

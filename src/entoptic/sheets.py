@@ -24,6 +24,7 @@ def sheet(
     gap: int = 4,
     background: float = 1.0,
     labels: Sequence[str] = (),
+    titles: Sequence[str] = (),
 ) -> Tensor:
     """Lay the pictures of a batch side by side, row by row.
 
@@ -33,13 +34,14 @@ def sheet(
         gap: between pictures, in pixels.
         background: grey of the gaps and of places left over, from 0 (black) to 1 (white).
         labels: a text below each picture, or none at all.
+        titles: a text above each column, or none at all.
 
     Returns:
         (1, 3, height, width), on the device of the images.
 
     Raises:
         BadSetting: no picture, less than one column, a negative gap, a background outside [0, 1],
-            or labels for another number of pictures.
+            or labels for another number of pictures, or titles for another one of columns.
 
     >>> sheet(torch.zeros(5, 3, 10, 20), 3, gap=2).shape
     torch.Size([1, 3, 22, 64])
@@ -57,11 +59,24 @@ def sheet(
     _, channels, down, across = tiles.shape
     grid = torch.cat([tiles, left_over]).reshape(rows, columns, channels, down, across)
     whole = grid.permute(2, 0, 3, 1, 4).reshape(1, channels, rows * down, columns * across)
-    return whole[..., :height, :width]
+    whole = whole[..., :height, :width]
+    if not titles:
+        return whole
+    if len(titles) != columns:
+        raise BadSetting(f"{len(titles)} titles for {columns} columns; give one for each, or none")
+    above = _strips(titles, images, background)
+    return torch.cat([sheet(above, columns, gap=gap, background=background), whole], 2)
 
 
 def sheet_size(
-    count: int, columns: int, height: int, width: int, *, gap: int = 4, labelled: bool = False
+    count: int,
+    columns: int,
+    height: int,
+    width: int,
+    *,
+    gap: int = 4,
+    labelled: bool = False,
+    titled: bool = False,
 ) -> tuple[int, int]:
     """(height, width) of the sheet of so many pictures of a size, without making it.
 
@@ -71,7 +86,8 @@ def sheet_size(
     columns = min(columns, count)
     rows = -(-count // columns)
     tile = height + (_STRIP if labelled else 0)
-    return rows * (tile + gap) - gap, columns * (width + gap) - gap
+    above = _STRIP if titled else 0
+    return above + rows * (tile + gap) - gap, columns * (width + gap) - gap
 
 
 def _check(count: int, columns: int, gap: int, background: float, labels: Sequence[str]) -> None:

@@ -59,6 +59,7 @@ OBJECTIVES = {
     "angled_neuron_direction": ent.angled_neuron_direction("2", (1, 0.5, 1, 1), SQUARE, 1, None, 2),
     "cell": ent.cell("2", 1, 3),
     "logit": ent.logit("dog"),
+    "log_odds": ent.log_odds("dog"),
     "logits": ent.logits(("dog", 0)),
     "match": ent.match("1", GUIDE),
     "caricature": ent.caricature("1", GUIDE, 2),

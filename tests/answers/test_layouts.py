@@ -131,6 +131,7 @@ WHITENING = torch.randn((CHANNELS, CHANNELS), generator=torch.Generator().manual
         lambda layer: ent.channels(layer, "1-3"),
         lambda layer: ent.channel_weights(layer, DIRECTION),
         lambda layer: ent.logit(2, layer),
+        lambda layer: ent.log_odds(2, layer),
         lambda layer: ent.logits((2, 0), layer),
         lambda layer: ent.angled_direction(layer, DIRECTION, WHITENING),
         lambda layer: ent.cell(layer, 1, 2),

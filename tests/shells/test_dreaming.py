@@ -14,7 +14,7 @@ import torch
 from PIL import ExifTags, Image, ImageCms
 
 from entoptic.pictures import png, read, read_job
-from shells.command import QUICK, entoptic
+from shells.command import QUICK, entoptic, picture
 
 
 def job(path: Path) -> dict[str, Any]:
@@ -359,3 +359,39 @@ def test_a_name_that_is_no_text_is_printed_as_it_is_and_remembered(folder: Path)
 def test_no_step_gives_the_photo_itself(folder: Path) -> None:
     assert entoptic("dream", "sky.png", "--steps", "0", folder=folder).code == 0
     assert torch.equal(read(folder / "sky-dream.png").image, read(folder / "sky.png").image)
+
+
+def test_a_dream_in_tiles_is_told_by_its_job_and_made_again(folder: Path) -> None:
+    large = picture(3, 150, 200)
+    large.save(folder / "large.png")
+    done = entoptic(
+        "dream", "large.png", "--layer", "fire3", "--tile", "120", *QUICK, folder=folder
+    )
+    assert (done.code, done.out, done.err) == (0, "large-dream.png\n", "")
+    settings = job(folder / "large-dream.png")["settings"]
+    assert (settings["tile"], settings["memory"]) == (120, None)
+    assert entoptic("redo", "large-dream.png", folder=folder).code == 0
+    again = folder / "large-dream-redo.png"
+    assert again.read_bytes() == (folder / "large-dream.png").read_bytes()
+    more = entoptic(
+        "redo", "large-dream.png", "--memory", "64GiB", "-o", "whole.png", folder=folder
+    )
+    assert more.code == 0
+    assert job(folder / "whole.png")["settings"]["tile"] == "auto"
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (["--tile", "big"], "it is auto, off, or a number of pixels"),
+        (["--tile", "0"], "tile is 0"),
+        (["--tile", "30", "--layer", "fire7"], "tiles of 30 pixels are too small"),
+        (["--memory", "lots"], "write it like 4GiB or 500MB"),
+    ],
+)
+def test_tiles_and_memory_that_make_no_sense_are_told_before_any_work(
+    folder: Path, given: list[str], reason: str
+) -> None:
+    done = entoptic("dream", "sky.png", *given, *QUICK, folder=folder)
+    assert done.code == 2
+    assert reason in done.err

@@ -266,3 +266,25 @@ def test_a_guide_too_small_for_the_layer_is_refused_by_the_call() -> None:
     guide = ent.Picture.of(torch.rand(1, 3, 2, 7))
     with pytest.raises(PictureTooSmall, match="a picture of 2x7"):
         ent.ascend(network, ent.match("0", guide), grey())
+
+
+def rolled_and_mirrored(image: Image, rng: torch.Generator) -> Tensor:
+    """Two copies of each picture: rolled by a number of pixels drawn for it, and mirrored."""
+    columns = torch.randint(1, 5, (len(image),), generator=rng).tolist()
+    rolled = [each.roll(by, 2) for each, by in zip(image, columns, strict=True)]
+    return torch.cat([torch.stack(rolled), image.flip(3)])
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_a_guide_whose_places_correspond_moves_as_the_picture_does(each: bool) -> None:
+    start = torch.rand((1, 3, 8, 10), generator=torch.Generator().manual_seed(3))
+    here = ent.inversion("0", ent.Picture.of(start))
+    wanted = ent.per_image([here, here]) if each else here
+    # Two pictures that are the guide, moved differently: each is like its own moved guide.
+    canvas = ent.Pixels(start.repeat(2, 1, 1, 1))
+    rolls = [rolled_and_mirrored, ent.Noise(0.2)]
+    (step,) = ent.ascend(model(), wanted + ent.mean("0"), canvas, transforms=rolls, steps=1)
+    (plain,) = ent.ascend(
+        model(), ent.mean("0"), ent.Pixels(start.repeat(2, 1, 1, 1)), transforms=rolls, steps=1
+    )
+    assert torch.allclose(step.scores, plain.scores, atol=1e-6)

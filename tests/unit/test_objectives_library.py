@@ -42,6 +42,8 @@ SCORES = {
     "neuron in a column": (ent.neuron("a", 0, column=0), [3, 15]),
     "logit": (ent.logit(1), [7, -1]),
     "logit of maps": (ent.logit(0, "a"), [2.5, 14.5]),
+    "log odds": (ent.log_odds(1), [7 - math.log(math.e + math.e**2), -1 - math.log(1 + math.e**4)]),
+    "log odds of maps": (ent.log_odds(0, "a"), [2.5 - 8.5, 14.5 - 20.5]),
     "logits": (ent.logits((2, 1)), [4.5, 1.5]),
     "logits of maps": (ent.logits((0, 1), "a"), [5.5, 17.5]),
     "cell in the middle": (ent.cell("a"), [(4**2 + 10**2) / 2, (16**2 + 22**2) / 2]),

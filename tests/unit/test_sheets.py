@@ -7,6 +7,7 @@ import torch
 
 import entoptic as ent
 from entoptic.errors import BadSetting
+from entoptic.sheets import sheet, sheet_size
 
 GREYS = torch.tensor([0.1, 0.2, 0.3]).reshape(3, 1, 1, 1).expand(3, 3, 2, 3)
 
@@ -63,3 +64,17 @@ def test_what_makes_no_sheet_is_said(
 ) -> None:
     with pytest.raises(BadSetting, match=told):
         ent.sheet(torch.zeros(count, 3, 2, 3), columns, **settings)
+
+
+def test_titles_stand_above_their_columns_and_the_size_counts_them() -> None:
+    plain = sheet(torch.zeros(4, 3, 10, 30), 2, gap=2)
+    titled = sheet(torch.zeros(4, 3, 10, 30), 2, gap=2, titles=["a", ""])
+    assert titled.shape[-2:] == sheet_size(4, 2, 10, 30, gap=2, titled=True) == (20 + 22, 62)
+    assert torch.equal(titled[..., 20:, :], plain)
+    assert titled[..., :20, :30].min() < 0.5
+    assert (titled[..., :20, 30:] == 1).all()
+
+
+def test_titles_for_another_number_of_columns_are_refused() -> None:
+    with pytest.raises(BadSetting, match="3 titles for 2 columns; give one for each, or none"):
+        sheet(torch.zeros(4, 3, 10, 30), 2, titles=["a", "b", "c"])

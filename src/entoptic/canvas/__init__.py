@@ -10,6 +10,7 @@ from entoptic.canvas.maco import MaCo, spectrum_of
 from entoptic.canvas.masked import Masked
 from entoptic.canvas.pixels import Pixels
 from entoptic.canvas.shared import Shared
+from entoptic.canvas.weighed import Weighed
 
 __all__ = [
     "CPPN",
@@ -22,5 +23,6 @@ __all__ = [
     "Pixels",
     "Shared",
     "Transparent",
+    "Weighed",
     "spectrum_of",
 ]

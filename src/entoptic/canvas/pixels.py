@@ -45,7 +45,7 @@ class Pixels(Canvas):
         """
         rng = torch.Generator().manual_seed(seed)
         u = torch.rand((batch, 3, height, width), generator=rng)
-        return cls((20 * u + 118) / 255)
+        return cls(u.mul_(20).add_(118).div_(255))  # in place: it may be large
 
     def forward(self) -> Planes:
         return self.pixels

@@ -24,7 +24,7 @@ _WITH = "What to compare with"
     cls=options.Grouped,
     epilog="""\b
 Examples:
-  entoptic evaluate squeezenet1_1 "logit('goldfish')" fire7:3 --photos holidays/
+  entoptic evaluate squeezenet1_1 class:goldfish fire7:5 --photos holidays/
   entoptic evaluate squeezenet1_1 fire5:0-7 --seeds 3 --save pictures/
   entoptic evaluate efficientnet_lite0 "logit('volcano')" --judge timm:resnet18.a1_in1k --json
 """,

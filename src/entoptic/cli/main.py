@@ -8,13 +8,18 @@ from collections.abc import Sequence
 
 import click
 
+from entoptic.cli.accentuating import accentuate_command
 from entoptic.cli.arguments import one_line
+from entoptic.cli.comparing import compare_command
 from entoptic.cli.dreaming import dream_command, redo_command
 from entoptic.cli.evaluating import evaluate_command
+from entoptic.cli.layer_views import caricature_command, invert_command
 from entoptic.cli.making import INTERRUPTED
 from entoptic.cli.networks import convert_command, gradient_command
+from entoptic.cli.seeing import grid_command, groups_command
 from entoptic.cli.spectra import spectrum_command
 from entoptic.cli.tables import identify_command, layers_command, models_command
+from entoptic.cli.varying import diversity_command, interpolate_command
 from entoptic.cli.visualizing import visualize_command
 from entoptic.errors import (
     BadExpression,
@@ -100,6 +105,14 @@ def completion_command(shell: str) -> None:
 for _command in (
     dream_command,
     visualize_command,
+    compare_command,
+    grid_command,
+    groups_command,
+    interpolate_command,
+    diversity_command,
+    accentuate_command,
+    caricature_command,
+    invert_command,
     redo_command,
     evaluate_command,
     layers_command,

@@ -1,4 +1,4 @@
-"""The options of `dream` and `redo`, and help that shows them in groups."""
+"""Options that several commands have, and help that shows them in groups."""
 
 from __future__ import annotations
 
@@ -49,6 +49,11 @@ def together(*options: Decorator) -> Decorator:
         return command
 
     return add
+
+
+def tile(text: str) -> int | str:
+    """A number of pixels, or a word that the recipe knows."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
 
 
 _WHAT, _HOW, _RESULT = "What to dream of", "How to dream", "The result"
@@ -118,11 +123,42 @@ how = together(
     option(
         _HOW, "--jitter", type=int, metavar="N", help="Largest random shift before a step, pixels."
     ),
+    option(
+        _HOW,
+        "--tile",
+        type=tile,
+        metavar="N",
+        help="Show the network so many pixels at once in height and width; auto, off.",
+    ),
+    option(
+        _HOW, "--memory", metavar="SIZE", help="What the dream may use, as 4GiB; makes tiles fit."
+    ),
     option(_HOW, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
     option(_HOW, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, cuda:1, mps."),
 )
 
+SHOWN = "What to show"
+
+network = option(
+    SHOWN, "--model", "-m", metavar="M", help="The network; `entoptic models` lists them."
+)
+
 _CLIMB = "How to climb"
+
+_size_and_steps = together(
+    option(_CLIMB, "--size", type=int, metavar="PIXELS", help="Side of each picture; 224."),
+    option(_CLIMB, "--steps", type=int, metavar="N", help="Steps of the climb; 256."),
+)
+
+_rate_and_batch = together(
+    option(_CLIMB, "--learning-rate", type=float, metavar="X", help="The method's; 0.05."),
+    option(_CLIMB, "--batch", type=int, metavar="N", help="How many pictures climb together; 8."),
+)
+
+_chance_and_place = together(
+    option(_CLIMB, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
+    option(_CLIMB, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, mps."),
+)
 
 # What `dream` hasn't.
 climb_only = together(
@@ -146,8 +182,7 @@ climb_only = together(
         metavar="T",
         help="Random changes before each step: robust, lucid, maco, accentuate, none.",
     ),
-    option(_CLIMB, "--learning-rate", type=float, metavar="X", help="The method's; 0.05."),
-    option(_CLIMB, "--batch", type=int, metavar="N", help="How many pictures climb together; 8."),
+    _rate_and_batch,
     option(
         _CLIMB,
         "--spectrum",
@@ -157,13 +192,10 @@ climb_only = together(
     ),
 )
 
-climb = together(
-    option(_CLIMB, "--size", type=int, metavar="PIXELS", help="Side of each picture; 224."),
-    option(_CLIMB, "--steps", type=int, metavar="N", help="Steps of the climb; 256."),
-    climb_only,
-    option(_CLIMB, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
-    option(_CLIMB, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, mps."),
-)
+climb = together(_size_and_steps, climb_only, _chance_and_place)
+
+# Where the names are several, a command has options of its own for them.
+climb_but_names = together(_size_and_steps, _rate_and_batch, _chance_and_place)
 
 result = together(
     option(

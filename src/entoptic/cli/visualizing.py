@@ -19,7 +19,7 @@ from entoptic.cli.outputs import Delivery, destinations, made
 Examples:
   entoptic visualize squeezenet1_1 fire7:3                 makes fire7-3-visualize.png
   entoptic visualize squeezenet1_1 fire5:0-15 -o sheet.png sixteen channels on a sheet
-  entoptic visualize squeezenet1_1 "logit('goldfish')"     a class
+  entoptic visualize squeezenet1_1 class:goldfish          a class
   entoptic visualize efficientnet_lite0 blocks.3:7 --steps 512 --size 400
 """,
 )
@@ -30,13 +30,12 @@ Examples:
 def visualize_command(model: str, units: tuple[str, ...], **given: Any) -> int:
     """Show what units of a network want to see most.
 
-    A unit is a channel, LAYER:CHANNEL; a range of channels, LAYER:3-9; or an expression as for
-    `entoptic dream`. Several units make a sheet of pictures with their names. `entoptic layers
-    MODEL` lists the layers.
+    A unit is a channel, LAYER:CHANNEL; a range of channels, LAYER:3-9; a class, class:NAME; or an
+    expression as for `entoptic dream`. Several units make a sheet of pictures with their names.
+    `entoptic layers MODEL` lists the layers.
     """
     delivery, settings = Delivery.split(given)
-    name = re.sub(r"\W+", "-", units[0]).strip("-")[:60] or "unit"
-    (output,) = destinations([name], delivery, "visualize", [])
+    (output,) = destinations([name_of(units[0])], delivery, "visualize", [])
 
     from entoptic.models import load
     from entoptic.recipes import plan_visualize
@@ -47,3 +46,12 @@ def visualize_command(model: str, units: tuple[str, ...], **given: Any) -> int:
     plan = plan_visualize(load(model), units, on=on, seed=seed or 0, **settings)
     with made(delivery.folder):
         return make(plan, output, delivery, [])
+
+
+def name_of(unit: str) -> str:
+    """What a picture of a unit is called.
+
+    >>> name_of("logit('goldfish')")
+    'logit-goldfish'
+    """
+    return re.sub(r"\W+", "-", unit).strip("-")[:60] or "unit"

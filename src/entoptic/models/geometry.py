@@ -22,26 +22,81 @@ class Field:
     Args:
         stride: from one place to the next.
         size: how many pixels a place depends on; infinite where that is the whole picture.
+        first: no place i depends on a pixel before `first + i * stride`.
+        last: nor on one after `last + i * stride`.
+        period: two pictures, one of which is the other without its first n pixels, have the same
+            places but for their borders where n is a multiple of this; infinite where never.
     """
 
     stride: float = 1.0
     size: float = 1.0
+    first: float = 0.0
+    last: float = 0.0
+    period: float = 1.0
 
-    def windowed(self, kernel: int, stride: int, dilation: int = 1) -> Field:
-        """After a window of `kernel` places has slid over."""
-        return Field(self.stride * stride, self.size + (kernel - 1) * dilation * self.stride)
+    def windowed(self, kernel: int, stride: int, dilation: int = 1, padding: int = 0) -> Field:
+        """After a window of `kernel` places has slid over, from `padding` before the first."""
+        wider = (kernel - 1) * dilation * self.stride
+        moved = self.moved(-padding)
+        return replace(
+            moved,
+            stride=self.stride * stride,
+            size=self.size + wider,
+            last=moved.last + wider,
+            period=_common(self.period, self.stride * stride),
+        )
+
+    def moved(self, by: int) -> Field:
+        """Counted from another place."""
+        shift = by * self.stride
+        return replace(self, first=self.first + shift, last=self.last + shift)
+
+    def widened(self, before: float, after: float) -> Field:
+        """Where a place may depend on so many places more, without its usual size being larger."""
+        return replace(
+            self,
+            first=self.first - before * self.stride,
+            last=self.last + after * self.stride,
+        )
 
     def upsampled(self, kernel: float, factor: float) -> Field:
         """After places have been spread by `factor`, each made from `kernel` of the old ones."""
-        return Field(self.stride / factor, self.size + (kernel - 1) * self.stride)
+        steady = factor.is_integer() or (1 / factor).is_integer()
+        # Between two old places lie several new ones, which see what the older or the newer sees.
+        reach = kernel + max(1, 1 / factor)
+        return replace(
+            self.widened(reach, reach),
+            stride=self.stride / factor,
+            size=self.size + (kernel - 1) * self.stride,
+            period=_common(self.period, self.stride / factor) if steady else math.inf,
+        )
 
     def joined(self, other: Field) -> Field:
         """Of something that depends on both."""
-        return Field(max(self.stride, other.stride), max(self.size, other.size))
+        return Field(
+            max(self.stride, other.stride),
+            max(self.size, other.size),
+            min(self.first, other.first),
+            max(self.last, other.last),
+            _common(self.period, other.period),
+        )
 
     def everywhere(self) -> Field:
         """Of something that depends on the whole picture too."""
-        return Field(self.stride, math.inf)
+        return replace(self.nowhere_alike(), size=math.inf)
+
+    def nowhere_alike(self) -> Field:
+        """Of something that depends on where in the picture it is."""
+        return replace(self, period=math.inf)
+
+
+def _common(period: float, other: float) -> float:
+    """The least common multiple, of strides that may be parts of a pixel."""
+    if not (math.isfinite(period) and math.isfinite(other)):
+        return math.inf
+    if other < 1 and (1 / other).is_integer():
+        return period
+    return math.lcm(int(period), int(other)) if float(other).is_integer() else math.inf
 
 
 @dataclass(frozen=True)
@@ -136,9 +191,38 @@ def _same_places(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | 
     return after if after is not None and after.shape[1:] == found.shape[1:] else None
 
 
-def _moved(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    """Padding and rolling: other places, with the same fields."""
-    return None if found.axes is None else found.at(out, found.axes)
+def _padded(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    """Constant numbers around a picture."""
+    if found.axes is None:
+        return None
+    rows, columns = (_pads(axis, args[1], out.ndim)[0] for axis in found.axes)
+    found = replace(found, rows=found.rows.moved(-rows), columns=found.columns.moved(-columns))
+    return found.at(out, found.axes or (2, 3))
+
+
+def _mirrored(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    """The picture's own numbers around it: places at the border see some behind them."""
+    if found.axes is None:
+        return None
+    fields = []
+    for axis, field in zip(found.axes, (found.rows, found.columns), strict=True):
+        before, after = _pads(axis, args[1], out.ndim)
+        fields.append(field.moved(-before).widened(2 * after, 2 * before))
+    return replace(found, rows=fields[0], columns=fields[1]).at(out, found.axes)
+
+
+def _pads(axis: int, pads: Any, axes: int) -> tuple[int, int]:
+    """Before and after an axis, of numbers that torch gives for the last axis first."""
+    index = 2 * (axes - 1 - axis)
+    return (pads[index], pads[index + 1]) if index < len(pads) else (0, 0)
+
+
+def _rolled(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+    """Other places, with fields of the same size."""
+    if found.axes is None:
+        return None
+    rows, columns = found.rows.nowhere_alike(), found.columns.nowhere_alike()
+    return replace(found, rows=rows, columns=columns).at(out, found.axes)
 
 
 def _sliced(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
@@ -147,11 +231,20 @@ def _sliced(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
     if axes is None:
         return None
     axis = args[1] % out.ndim if len(args) > 1 else 0
+    begin = (args[2] if len(args) > 2 else 0) or 0
+    end = args[3] if len(args) > 3 else None
     step = args[4] if len(args) > 4 else 1
+
+    def sliced(field: Field, places: int) -> Field:
+        after = field.windowed(1, step, padding=-begin)
+        # Counted from the other end, or from this one to no farther than here.
+        alike = begin >= 0 and (end is None or end < 0 or end >= places)
+        return after if alike else after.nowhere_alike()
+
     if axis == axes[0]:
-        found = replace(found, rows=found.rows.windowed(1, step))
+        found = replace(found, rows=sliced(found.rows, found.shape[1]))
     elif axis == axes[1]:
-        found = replace(found, columns=found.columns.windowed(1, step))
+        found = replace(found, columns=sliced(found.columns, found.shape[2]))
     return found.at(out, axes)
 
 
@@ -172,21 +265,27 @@ def _convolved(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | No
         return None
     if transposed:
         spread = [
-            field.upsampled((k - 1) * d // s + 1, s)
-            for field, k, s, d in zip(
-                (found.rows, found.columns), kernel, _pair(stride), _pair(dilation), strict=True
+            field.upsampled((k - 1) * d // s + 1, float(s)).widened((k - 1) * d, p)
+            for field, k, s, d, p in zip(
+                (found.rows, found.columns),
+                kernel,
+                _pair(stride),
+                _pair(dilation),
+                _pair(args[4]),
+                strict=True,
             )
         ]
         return replace(found, rows=spread[0], columns=spread[1]).at(out, (2, 3))
-    return _slid(found, kernel, _pair(stride), _pair(dilation), out)
+    return _slid(found, kernel, _pair(stride), _pair(dilation), _pair(args[4]), out)
 
 
 def _pooled(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
     kernel = _pair(args[1])
     stride = _pair(args[2]) if len(args) > 2 and args[2] not in (None, []) else kernel
+    padding = _pair(args[3]) if len(args) > 3 else (0, 0)
     # max_pool2d has a dilation as its fifth argument; avg_pool2d has a flag there.
     spread = args[4] if len(args) > 4 and not isinstance(args[4], bool) else 1
-    return _slid(found, kernel, stride, _pair(spread), out)
+    return _slid(found, kernel, stride, _pair(spread), padding, out)
 
 
 def _slid(
@@ -194,10 +293,11 @@ def _slid(
     kernel: tuple[int, ...],
     stride: tuple[int, int],
     dilation: tuple[int, int],
+    padding: tuple[int, int],
     out: Tensor,
 ) -> Places | None:
-    rows = found.rows.windowed(kernel[0], stride[0], dilation[0])
-    columns = found.columns.windowed(kernel[1], stride[1], dilation[1])
+    rows = found.rows.windowed(kernel[0], stride[0], dilation[0], padding[0])
+    columns = found.columns.windowed(kernel[1], stride[1], dilation[1], padding[1])
     return replace(found, rows=rows, columns=columns).at(out, (2, 3))
 
 
@@ -207,6 +307,9 @@ def _resized(taps: int, found: Places, args: tuple[Any, ...], out: Tensor) -> Pl
         return None
     rows = found.rows.upsampled(taps, out.shape[2] / found.shape[1])
     columns = found.columns.upsampled(taps, out.shape[3] / found.shape[2])
+    if taps > 1 and len(args) > 2 and args[2]:
+        # With corners aligned, the spacing depends on the size.
+        rows, columns = rows.nowhere_alike(), columns.nowhere_alike()
     return replace(found, rows=rows, columns=columns).at(out, (2, 3))
 
 
@@ -289,11 +392,12 @@ _RULES: dict[Any, Rule] = {
     aten.cat: _concatenated,
     aten.native_layer_norm: _normalised,
     aten._softmax: _softmaxed,
-    aten.constant_pad_nd: _moved,
-    aten.reflection_pad2d: _moved,
-    aten.replication_pad2d: _moved,
+    aten.constant_pad_nd: _padded,
+    aten.reflection_pad2d: _mirrored,
+    aten.replication_pad2d: _mirrored,
     aten.slice: _sliced,
-    aten.roll: _moved,
+    aten.roll: _rolled,
+    aten.flip: _rolled,
     aten.transpose: _transposed,
     aten.native_group_norm: _mixed,
     aten.bmm: _ended,

@@ -34,3 +34,12 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     sizes = ((_M_MMAP_THRESHOLD, _LARGEST_KEPT), (_M_TRIM_THRESHOLD, _KEPT_IN_ALL))
     return all(mallopt(name, size) == 1 for name, size in sizes)
+
+
+def return_freed_memory() -> None:
+    """Give back to the system what `keep_freed_memory` has kept.
+
+    Source: malloc_trim(3).
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)

@@ -19,7 +19,7 @@ from entoptic.errors import (
     WrongPictureSize,
     did_you_mean,
 )
-from entoptic.layers import CANVAS, INPUT, LOGITS, Layer, LayerInfo
+from entoptic.layers import CANVAS, INPUT, LOGITS, Layer, LayerInfo, Reach
 from entoptic.models import probe
 from entoptic.models.layout import arranged
 from entoptic.models.preprocess import Preprocess
@@ -135,7 +135,15 @@ class Model:
         """
         if layer in (INPUT, CANVAS):
             channels = self.preprocess.shown
-            return LayerInfo("Input", (1, channels, *size), channels, (1, 1), (1, 1), 0)
+            return LayerInfo(
+                "Input",
+                (1, channels, *size),
+                channels,
+                (1, 1),
+                (1, 1),
+                0,
+                reach=(Reach(1, 0, 0, 1), Reach(1, 0, 0, 1)),
+            )
         if self.members:
             name, inner = self.member(layer)
             return self.members[name].info(inner, size)
@@ -195,6 +203,13 @@ class Model:
         if table.failure:
             raise self._misfit(size, table.failure)
         return table.rows
+
+    def reached(self, size: tuple[int, int]) -> Mapping[Layer, LayerInfo]:
+        """What runs on a picture of (height, width), also where the network can't work to its end.
+
+        See `table`.
+        """
+        return self._probed(size).rows
 
     def upto(self, layer: Layer | str) -> Model:
         """The network from the picture to a layer, as a model; see `slicing.upto`."""

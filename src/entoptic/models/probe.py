@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from entoptic.layers import Layer, LayerInfo
+from entoptic.layers import Layer, LayerInfo, Reach
 from entoptic.models.frozen import frozen_copy
-from entoptic.models.geometry import Geometry, Places, places
+from entoptic.models.geometry import Field, Geometry, Places, places
 from entoptic.models.layout import is_grid, layout_of
 from entoptic.models.taps import first_tensor
 
@@ -100,10 +100,12 @@ def _info(
         if not grids or grids[-1] != info.places:
             grids.append(info.places)
         stride = round(followed.rows.stride), round(followed.columns.stride)
-        return replace(info, stride=stride, receptive_field=_seen(followed))
+        rows, columns = _reach(followed.rows), _reach(followed.columns)
+        reach = (rows, columns) if rows and columns else None
+        return replace(info, stride=stride, receptive_field=_seen(followed), reach=reach)
     if info.places is not None and is_grid(info.places, grids):
-        rows, columns = info.places
-        return replace(info, stride=(round(size[0] / rows), round(size[1] / columns)))
+        height, width = info.places
+        return replace(info, stride=(round(size[0] / height), round(size[1] / width)))
     return info
 
 
@@ -112,3 +114,10 @@ def _seen(followed: Places) -> tuple[int, int] | None:
     if not all(map(math.isfinite, sizes)):
         return None
     return round(sizes[0]), round(sizes[1])
+
+
+def _reach(field: Field) -> Reach | None:
+    if not math.isfinite(field.period):
+        return None
+    first, last = math.floor(field.first), math.ceil(field.last)
+    return Reach(field.stride, first, last, round(field.period))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
-from typing import Any
 
 from torch import Tensor, fx, nn
 
 from entoptic.errors import BadSetting, NoPath
 from entoptic.layers import Layer
 from entoptic.models import taps
-from entoptic.models.frozen import frozen_copy
 from entoptic.models.model import OUTPUT, Model
 from entoptic.models.preprocess import Preprocess
+from entoptic.models.tracing import Untraceable, traced
 
 
 class UpTo(nn.Module):
@@ -86,13 +84,19 @@ def between(model: Model, first: Layer | str, last: Layer | str) -> Model:
         BadSetting: the network's forward pass can't be traced.
     """
     start, end = model.resolve(first), model.resolve(last)
-    tracer, graph = _traced(model)
+    try:
+        tracer, graph = traced(model.module)
+    except Untraceable as reason:
+        raise BadSetting(
+            f"{model.source} can't be cut between layers, since its forward pass can't be traced "
+            f"({reason}); upto works with every network"
+        ) from None
     paths = model.paths
-    source = tracer.inputs[paths[start.name]][start.call : start.call + 1]
-    result = tracer.outputs[paths[end.name]][end.call : end.call + 1]
-    if not source or not result:
-        raise NoPath(f"{str(start if not source else end)!r} isn't run; choose another layer")
-    part = _cut(graph, source[0], result[0], start, end)
+    (source,) = tracer.inputs[paths[start.name]][start.call : start.call + 1] or [None]
+    (result,) = tracer.outputs[paths[end.name]][end.call : end.call + 1] or [None]
+    if source is None or result is None:
+        raise NoPath(f"{str(start if source is None else end)!r} isn't run; choose another layer")
+    part = _cut(graph, source, result, start, end)
     module = fx.GraphModule(tracer.root, part)
     fed = model.info(replace(start, port="input"), model.preprocess.size).shape
     inside = {str(node.target) for node in part.nodes if node.op == "call_module"}
@@ -102,45 +106,6 @@ def between(model: Model, first: Layer | str, last: Layer | str) -> Model:
         source=f"{model.source} from {start} to {end}",
         addresses={name: path for name, path in paths.items() if path in inside},
     )
-
-
-class _Tracer(fx.Tracer):
-    """Records which node each module is fed by, and which node it gives."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.inputs: dict[str, list[fx.Node]] = defaultdict(list)
-        self.outputs: dict[str, list[fx.Node]] = defaultdict(list)
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        # A layer without parts keeps its address.
-        return not any(m.children()) or super().is_leaf_module(m, module_qualified_name)
-
-    def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
-        path = self.path_of_module(m)
-        out = super().call_module(m, forward, args, kwargs)
-        if args and isinstance(args[0], fx.Proxy) and isinstance(out, fx.Proxy):
-            self.inputs[path].append(args[0].node)
-            self.outputs[path].append(out.node)
-        return out
-
-
-def _traced(model: Model) -> tuple[_Tracer, fx.Graph]:
-    tracer = _Tracer()
-    try:
-        graph = tracer.trace(frozen_copy(model.module))
-    except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-        reason = str(error).splitlines()[0]
-        raise BadSetting(
-            f"{model.source} can't be cut between layers, since its forward pass can't be traced "
-            f"({reason}); upto works with every network"
-        ) from None
-    (fed,) = [node for node in graph.nodes if node.op == "placeholder"][:1]
-    (end,) = [node for node in graph.nodes if node.op == "output"]
-    tracer.inputs[""].append(fed)
-    if isinstance(end.args[0], fx.Node):
-        tracer.outputs[""].append(end.args[0])
-    return tracer, graph
 
 
 def _cut(graph: fx.Graph, source: fx.Node, result: fx.Node, start: Layer, end: Layer) -> fx.Graph:

@@ -266,7 +266,8 @@ def _deeper(objectives: tuple[Objective, ...]) -> int:
 
 def _of_image(acts: Activations, index: int) -> Activations:
     return {
-        key: value[index : index + 1] if isinstance(key, Layer) else value
+        # A guide that moves with the pictures is another one for each of them.
+        key: value[index : index + 1] if isinstance(key, Layer) or len(value) > 1 else value
         for key, value in acts.items()
     }
 

@@ -15,7 +15,7 @@ from entoptic.objectives.terms import objective
 from entoptic.types import Scores
 
 
-@objective
+@objective(over_places="mean")
 def match(acts: Activations, layer: Layer, guide: Guide) -> Scores:
     """How well each place of the picture matches its best place of another picture, the guide.
 
@@ -151,7 +151,7 @@ def input_diff(acts: Activations, guide: Overlay, layer: Layer = INPUT) -> Score
 def _relative_distance(ours: Tensor, theirs: Tensor) -> Scores:
     """Squared distance, as a multiple of the guide's square."""
     # A guide that the layer doesn't respond to at all leaves the distance without a scale.
-    size = theirs.square().sum().clamp(min=1e-12)
+    size = over_all(theirs.square(), Tensor.sum).clamp(min=1e-12)
     return over_all((ours - theirs).square(), Tensor.sum) / size
 
 

@@ -18,7 +18,7 @@ from entoptic.objectives.terms import objective
 from entoptic.types import Scores
 
 
-@objective
+@objective(over_places="mean")
 def direction(acts: Activations, layer: Layer, vector: Vector, cosine_power: Power = 0.0) -> Scores:
     """How far a layer goes in a direction among its channels, at the mean of all places.
 
@@ -113,7 +113,7 @@ def tensor_direction(
     return over_places(dot_cosine(ours, theirs, cosine_power))
 
 
-@objective
+@objective(over_places="mean")
 def angled_direction(
     acts: Activations,
     layer: Layer,

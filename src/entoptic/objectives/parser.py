@@ -11,7 +11,7 @@ from typing import Any
 from entoptic.errors import BadExpression, did_you_mean, one_line
 from entoptic.objectives.algebra import Const, Objective, per_image
 from entoptic.objectives.terms import vocabulary
-from entoptic.objectives.units import channel
+from entoptic.objectives.units import channel, log_odds
 
 # Room for a direction among 4096 channels, and far shorter than what takes Python's parser long.
 _LONGEST = 65_000
@@ -31,6 +31,8 @@ _UNIT_INSIDE = re.compile(
 )
 _UNIT = re.compile(r"\s*([A-Za-z0-9_./\-]+(?:#\d+)?(?:<in>)?):([0-9]{1,18})\s*")
 
+_CLASS = re.compile(r"\s*class:\s*(\S.*?)\s*", re.DOTALL)
+
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: lambda left, right: left + right,
     ast.Sub: lambda left, right: left - right,
@@ -43,7 +45,8 @@ def parse(text: str) -> Objective:
     """Read an objective from text.
 
     Understood are the names of the vocabulary with their arguments, numbers, `+ - * /`, brackets,
-    `per_image([...])`, and lucid's short form `layer:channel`.
+    `per_image([...])`, lucid's short form `layer:channel`, and `class:NAME` for the log-odds of a
+    class, by label, number or synset.
 
     Args:
         text: such as `"channel('fire7', 3) - 0.5 * total_variation()"`.
@@ -55,11 +58,16 @@ def parse(text: str) -> Objective:
     (channel('fire7', 3) - (0.5 * total_variation('input')))
     >>> parse("fire7:3")
     channel('fire7', 3)
+    >>> parse("class:great white shark")
+    log_odds('great white shark', 'logits')
     >>> parse("fire7:3 + inception_4a/output:97")
     (channel('fire7', 3) + channel('inception_4a/output', 97))
     """
     if len(text) > _LONGEST:
         raise BadExpression(f"an objective of {len(text)} characters; {_LONGEST} is the most")
+    named = _CLASS.fullmatch(text)
+    if named:
+        return log_odds(int(named[1]) if named[1].isdecimal() else named[1])
     unit = _UNIT.fullmatch(text)
     if unit:
         return channel(unit[1], int(unit[2]))

@@ -148,7 +148,7 @@ def alpha_blurriness(acts: Activations, layer: Map = CANVAS, sigma: Positive = 1
     return -over_all((alpha - gaussian_blur(alpha, sigma)).square(), Tensor.mean)
 
 
-@objective
+@objective(over_places="sum")
 def l1(acts: Activations, layer: Layer = INPUT, constant: float = 0.5) -> Scores:
     """Sum of a layer's absolute differences from a constant; subtract it so that few differ.
 

@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, final, get_type_hints
+from typing import Any, Literal, TypeAlias, final, get_type_hints, overload
 
 from entoptic.errors import BadExpression
 from entoptic.layers import Layer
@@ -16,15 +16,19 @@ from entoptic.pictures import Picture
 from entoptic.registry import Registry
 from entoptic.types import Scores
 
+OverPlaces: TypeAlias = Literal["mean", "sum"]
+"""How a score comes of what its function finds at each place of a layer by itself."""
+
 
 @dataclass(frozen=True)
 class Term:
-    """A registered function and the kinds of its parameters."""
+    """A registered function, the kinds of its parameters, and what `objective` was told of it."""
 
     name: str
     function: Callable[..., Scores]
     kinds: dict[str, Any]
     signature: inspect.Signature
+    over_places: OverPlaces | None
 
 
 vocabulary: Registry[Callable[..., Leaf]] = Registry("objective", BadExpression)
@@ -80,7 +84,15 @@ class Leaf(Objective):
         ]
 
 
-def objective(function: Callable[..., Scores]) -> Callable[..., Leaf]:
+@overload
+def objective(function: Callable[..., Scores]) -> Callable[..., Leaf]: ...
+@overload
+def objective(
+    *, over_places: OverPlaces
+) -> Callable[[Callable[..., Scores]], Callable[..., Leaf]]: ...
+def objective(
+    function: Callable[..., Scores] | None = None, *, over_places: OverPlaces | None = None
+) -> Any:
     """Register a function of activations as an objective.
 
     The function is given the activations, then its own arguments, and returns one score per image.
@@ -88,6 +100,11 @@ def objective(function: Callable[..., Scores]) -> Callable[..., Leaf]:
     `Row`, `Column`, `Map`, `Label`, `Labels`, `Guide`, `Overlay`, `Vector`, `Matrix`, `Block`,
     `Positive`, `Power`, `int`, `float`, `str`. A channel, a place or a vector is of the layer named
     before it. A parameter that may be left out has a default.
+
+    Args:
+        over_places: whether the score is the mean, or the sum, over places of what the function
+            finds at each place by itself; then a large picture is scored tile by tile. What isn't
+            either is scored on the whole layer.
 
     Returns:
         A function of those arguments that makes the objective.
@@ -100,7 +117,18 @@ def objective(function: Callable[..., Scores]) -> Callable[..., Leaf]:
     ...     return acts[layer].flatten(1).amax(1)
     >>> loudest("fire7") + 1
     (loudest('fire7') + 1)
+    >>> @objective(over_places="sum")
+    ... def squares(acts: Activations, layer: Layer) -> Scores:
+    ...     return acts[layer].square().flatten(1).sum(1)
     """
+    if function is None:
+        return functools.partial(_registered, over_places=over_places)
+    return _registered(function, over_places)
+
+
+def _registered(
+    function: Callable[..., Scores], over_places: OverPlaces | None
+) -> Callable[..., Leaf]:
     hints = get_type_hints(function, include_extras=True)
     _, *parameters = inspect.signature(function).parameters.values()
     for each in parameters:
@@ -108,7 +136,7 @@ def objective(function: Callable[..., Scores]) -> Callable[..., Leaf]:
             raise ValueError(f"{function.__name__}'s {each.name!r} can't be given by position")
     signature = inspect.Signature(parameters)
     kinds = {each.name: hints.get(each.name, Any) for each in parameters}
-    term = Term(function.__name__, function, kinds, signature)
+    term = Term(function.__name__, function, kinds, signature, over_places)
 
     @functools.wraps(function)
     def make(*args: Any, **kwargs: Any) -> Leaf:

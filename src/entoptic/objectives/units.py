@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from entoptic.layers import LOGITS, Layer
@@ -10,6 +11,7 @@ from entoptic.objectives.kinds import Channel, Channels, Column, Label, Labels, 
 from entoptic.objectives.reductions import (
     at_place,
     for_channels,
+    in_a_row,
     over_all,
     over_places,
 )
@@ -17,7 +19,7 @@ from entoptic.objectives.terms import objective
 from entoptic.types import Scores
 
 
-@objective
+@objective(over_places="mean")
 def channel(acts: Activations, layer: Layer, index: Channel) -> Scores:
     """Mean activation of one channel over space.
 
@@ -40,7 +42,7 @@ def channel(acts: Activations, layer: Layer, index: Channel) -> Scores:
     return over_places(acts[layer][:, index])
 
 
-@objective
+@objective(over_places="mean")
 def channels(acts: Activations, layer: Layer, indices: Channels) -> Scores:
     """Mean activation of a group of channels over space.
 
@@ -60,7 +62,7 @@ def channels(acts: Activations, layer: Layer, indices: Channels) -> Scores:
     return over_all(acts[layer][:, list(indices)], Tensor.mean)
 
 
-@objective
+@objective(over_places="mean")
 def channel_weights(acts: Activations, layer: Layer, weights: Vector) -> Scores:
     """Weighted mean of a layer's activations, with a weight for each channel.
 
@@ -164,7 +166,7 @@ def cell(acts: Activations, layer: Map, row: Row = None, column: Column = None) 
     return over_all(at_place(acts[layer], row, column).square(), Tensor.mean)
 
 
-@objective
+@objective(over_places="mean")
 def logit(acts: Activations, label: Label, layer: Layer = LOGITS) -> Scores:
     """Score of one class before any softmax.
 
@@ -189,6 +191,37 @@ def logit(acts: Activations, label: Label, layer: Layer = LOGITS) -> Scores:
 
 
 @objective
+def log_odds(acts: Activations, label: Label, layer: Layer = LOGITS) -> Scores:
+    """Score of one class against all others: the class, and nothing that is like it.
+
+    The log of p / (1 - p), where p is the probability that a softmax gives the class: its logit
+    minus the log of the sum of the exponentials of all other logits. While `logit` also grows with
+    whatever excites several classes at once, this doesn't.
+
+    Args:
+        label: number of the class, its label ("goldfish"), or its synset ("n01443537").
+        layer: where the class scores are before any softmax; the network knows. Of an ensemble,
+            `NAME/logits` says which network's.
+
+    Returns:
+        One score per image, in nats.
+
+    Raises:
+        UnknownLabel: before the first step, by `ascend`.
+
+    Source: the log-odds of statistics; the probability itself, whose slope vanishes, is what Olah
+    et al., "Feature Visualization", Distill, 2017, advise against.
+
+    >>> log_odds("goldfish")
+    log_odds('goldfish', 'logits')
+    """
+    # Once bound, a label is a number.
+    scores, number = in_a_row(acts[layer]).mean(2), int(label)
+    others = torch.cat([scores[:, :number], scores[:, number + 1 :]], 1)
+    return scores[:, number] - others.logsumexp(1)
+
+
+@objective(over_places="mean")
 def logits(acts: Activations, labels: Labels, layer: Layer = LOGITS) -> Scores:
     """Mean score of several classes before any softmax.
 

@@ -2,8 +2,9 @@
 
 from entoptic.pictures.embedding import read_job
 from entoptic.pictures.files import check_readable
+from entoptic.pictures.large import MAX_PIXELS
 from entoptic.pictures.picture import Picture
-from entoptic.pictures.reading import MAX_PIXELS, read
+from entoptic.pictures.reading import read
 from entoptic.pictures.writing import check_writable, write
 
 __all__ = [

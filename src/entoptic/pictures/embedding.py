@@ -6,11 +6,13 @@ Source: Extensible Metadata Platform (XMP), ISO 16684-1:2019.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from xml.sax.saxutils import escape, unescape
 
 from entoptic.errors import BadSetting, NoJob
 from entoptic.pictures import png
-from entoptic.pictures.files import File, damage_told, load, opened, shown
+from entoptic.pictures.files import File, check_readable, damage_told, load, opened, shown
+from entoptic.pictures.large import MAX_PIXELS, xmp_of_large
 from entoptic.types import PathLike
 
 KEYWORD = "entoptic"
@@ -62,9 +64,18 @@ def read_job(path: PathLike) -> str:
         BadPicture: it isn't a picture, or it is damaged.
         NoJob: the picture doesn't carry one.
     """
+    check_readable(path)
+    packet = xmp_of_large(path, MAX_PIXELS)
+    if packet is not None:
+        with damage_told(File(Path(path), b"", "TIFF")):
+            return _found(_in_packet(packet), path)
     file = load(path)
     with damage_told(file):
         job = png.find_text(file.data, KEYWORD, MAX_JOB) if file.kind == "PNG" else _in_xmp(file)
+    return _found(job, path)
+
+
+def _found(job: str | None, path: PathLike) -> str:
     if job is None:
         raise NoJob(
             f"{shown(path)} carries no job; name a picture that entoptic wrote and"
@@ -78,6 +89,10 @@ def _in_xmp(file: File) -> str | None:
         packet = image.info.get("xmp", b"")
     if not isinstance(packet, bytes):
         raise ValueError("its XMP packet is damaged")
+    return _in_packet(packet)
+
+
+def _in_packet(packet: bytes) -> str | None:
     _, found, rest = packet.partition(_START)
     if not found:
         return None

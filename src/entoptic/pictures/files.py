@@ -120,7 +120,7 @@ def _load(path: PathLike, whole: bool) -> File:
         with Path(path).open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
             start = stream.read(64)
-            kind = _kind(path, start, size)
+            kind = _kind(path, start, size, whole)
             stream.seek(0)
             return File(Path(path), stream.read() if whole else start, kind)
     except EntopticError:
@@ -143,10 +143,11 @@ def _near(path: Path) -> str:
     return did_you_mean(path.name, names)
 
 
-def _kind(path: PathLike, start: bytes, size: int) -> str:
+def _kind(path: PathLike, start: bytes, size: int, whole: bool) -> str:
     if not start:
         raise BadPicture(f"{shown(path)} is empty (0 bytes); get the file again")
-    if size > MAX_BYTES:
+    # TIFF may be read in parts.
+    if size > MAX_BYTES and (whole or not _READERS["TIFF"][0].match(start)):
         raise BadPicture(
             f"{shown(path)} has {size} bytes, more than the limit of {MAX_BYTES}; shrink it first"
         )

@@ -18,6 +18,9 @@ from entoptic.pictures.decoding import Planes, decode
 from entoptic.pictures.files import DAMAGE
 from entoptic.types import Alpha, Image
 
+# Rows that are worked on at once, so that large pictures need no second copy in memory.
+_BAND = 256
+
 _SHAPES = "(1, 3, height, width), or (height, width, 3) for an array"
 
 
@@ -118,7 +121,9 @@ def finite(values: Tensor) -> Tensor:
         BadPicture: NaN or infinity among them.
     """
     values = values.detach().cpu()
-    wrong = int((~values.isfinite()).sum())
+    starts = range(0, values.shape[-2], _BAND)
+    fine = sum(int(values[..., at : at + _BAND, :].isfinite().sum().item()) for at in starts)
+    wrong = values.numel() - fine
     if wrong:
         raise BadPicture(
             f"the picture has NaN or infinity at {wrong} of its {values.numel()} values;"
@@ -131,17 +136,22 @@ def to_samples(
     image: Tensor, alpha: Tensor | None, kind: type[np.uint8] | type[np.uint16]
 ) -> NDArray[Any]:
     """Whole numbers, (height, width, 3 or 4), rounded to the nearest and clipped to [0, 1]."""
-    values = checked(image)
+    planes = [checked(image)]
     if alpha is not None:
         if tuple(alpha.shape) != (1, 1, *image.shape[-2:]):
             raise BadPicture(
                 f"alpha must be (1, 1, {image.shape[-2]}, {image.shape[-1]}) like the picture,"
                 f" not {tuple(alpha.shape)}"
             )
-        values = torch.cat([values, finite(alpha).to(values.dtype)], dim=1)
+        planes.append(finite(alpha).to(image.dtype))
+    samples = np.empty((*image.shape[-2:], sum(each.shape[1] for each in planes)), kind)
     top = np.iinfo(kind).max
-    rounded = values[0].permute(1, 2, 0).double().clamp(0, 1).mul_(top).add_(0.5).floor_()
-    return rounded.numpy().astype(kind)
+    for start in range(0, len(samples), _BAND):
+        rows = slice(start, start + _BAND)
+        values = torch.cat([each[0, :, rows] for each in planes]).permute(1, 2, 0).double()
+        rounded = values.clamp_(0, 1).mul_(top).add_(0.5).floor_()
+        samples[rows] = rounded.numpy().astype(kind)
+    return samples
 
 
 def _from_tensor(source: Tensor) -> Tensor:
@@ -182,5 +192,6 @@ def _check_range(low: float, high: float) -> None:
 
 
 def _scaled(samples: NDArray[Any], top: int) -> Tensor:
-    values = np.ascontiguousarray(samples.transpose(2, 0, 1), np.float32)
-    return torch.from_numpy(np.divide(values, np.float32(top)))[None]
+    values = np.array(samples.transpose(2, 0, 1), np.float32, order="C")
+    values /= np.float32(top)
+    return torch.from_numpy(values)[None]

@@ -9,15 +9,13 @@ from PIL import Image as Pillow
 
 from entoptic.errors import BadPicture, BadSetting
 from entoptic.pictures.decoding import decode
-from entoptic.pictures.files import DAMAGE, File, load, opened, shown
+from entoptic.pictures.files import DAMAGE, File, check_readable, load, opened, shown
+from entoptic.pictures.large import MAX_PIXELS, read_large
 from entoptic.pictures.picture import Picture
 from entoptic.types import PathLike
 
-# 10 000 x 10 000: more than cameras have, and 1.2 GB as an Image.
-MAX_PIXELS = 100_000_000
 
-
-def read(path: PathLike, *, max_pixels: int = MAX_PIXELS) -> Picture:
+def read(path: PathLike, *, max_pixels: int | None = None) -> Picture:
     """Read a picture file: PNG, JPEG, WebP, TIFF, GIF or BMP, told apart by its contents.
 
     The picture is turned upright as its EXIF data say, and its colours are converted to sRGB by its
@@ -26,7 +24,9 @@ def read(path: PathLike, *, max_pixels: int = MAX_PIXELS) -> Picture:
 
     Args:
         path: the file.
-        max_pixels: a picture with more is refused before it is decoded.
+        max_pixels: a picture with more is refused before it is decoded; 100 million by default,
+            but for TIFF and BigTIFF, which have 64 times that: a large one is read strip by strip
+            into a temporary file, which is mapped into memory.
 
     Returns:
         The picture; its `notes` say what was done to it that isn't plain.
@@ -35,6 +35,7 @@ def read(path: PathLike, *, max_pixels: int = MAX_PIXELS) -> Picture:
         PictureNotFound: there is no such file, it is a folder, or it may not be read.
         BadPicture: it is empty, not a picture, damaged, or too large.
         BadSetting: max_pixels is less than 1.
+        CannotWrite: there is no room for the temporary file of a large one.
 
     >>> import tempfile
     >>> import torch
@@ -45,6 +46,12 @@ def read(path: PathLike, *, max_pixels: int = MAX_PIXELS) -> Picture:
     >>> (picture.height, picture.width, round(float(picture.image.mean()), 4))
     (2, 4, 0.2)
     """
+    if max_pixels is None:
+        check_readable(path)
+        large = read_large(path, MAX_PIXELS)
+        if large is not None:
+            return large
+        max_pixels = MAX_PIXELS
     if max_pixels < 1:
         raise BadSetting(f"max_pixels is {max_pixels}; it must be at least 1")
     file = load(path)

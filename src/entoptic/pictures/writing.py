@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from entoptic.errors import BadSetting, CannotWrite, EntopticError, did_you_mean
 from entoptic.pictures import png
 from entoptic.pictures.embedding import MAX_JPEG_XMP, checked_job, xmp_packet
 from entoptic.pictures.files import shown
+from entoptic.pictures.large import MAX_PIXELS, write_large
 from entoptic.pictures.picture import to_samples
 from entoptic.pictures.profiles import srgb_profile
 from entoptic.types import PathLike
@@ -103,7 +104,7 @@ def write(
     bits: Literal[8, 16] = 8,
     quality: int = 92,
 ) -> Path:
-    """Write a picture file: PNG, JPEG, WebP or TIFF, by its suffix.
+    """Write a picture file: PNG, JPEG, WebP or TIFF, by its suffix; BigTIFF where that is needed.
 
     The file appears complete or not at all, and the same input gives the same bytes. Values are
     rounded to the nearest step, and those outside [0, 1] are clipped.
@@ -128,9 +129,14 @@ def write(
     check_writable(path, bits=bits)
     if not 1 <= quality <= 100:
         raise BadSetting(f"quality is {quality}; it goes from 1 to 100")
+    text = None if job is None else checked_job(job)
+    if kind == "TIFF" and image.shape[-2:].numel() > MAX_PIXELS:
+        _check_sides(kind, *image.shape[-2:])
+        xmp = b"" if text is None else xmp_packet(text)
+        replace_file(path, lambda stream: write_large(stream, image, alpha, xmp))
+        return Path(path)
     samples = to_samples(image, alpha, np.uint8 if bits == 8 else np.uint16)
     _check_sides(kind, *samples.shape[:2])
-    text = None if job is None else checked_job(job)
     replace_file(path, _encoded(kind, samples, text, quality))
     return Path(path)
 
@@ -172,8 +178,12 @@ def _refused(path: PathLike, error: OSError | ValueError) -> str:
     return f"{shown(path)} can't be written ({reason}); choose another place or make room"
 
 
-def replace_file(path: PathLike, data: bytes) -> None:
+def replace_file(path: PathLike, data: bytes | Callable[[BinaryIO], None]) -> None:
     """Write beside the target, then rename: no reader ever sees half a file.
+
+    Args:
+        path: the file.
+        data: its bytes, or what writes them.
 
     Raises:
         CannotWrite: with what to do; the file is as it was.
@@ -182,7 +192,10 @@ def replace_file(path: PathLike, data: bytes) -> None:
     draft = target.with_name(f".entoptic-{secrets.token_hex(8)}.tmp")
     try:
         with draft.open("xb") as stream:
-            stream.write(data)
+            if callable(data):
+                data(stream)
+            else:
+                stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
         draft.replace(target)

@@ -1,29 +1,59 @@
 """Whole ways to make pictures, from what the user has to what the user wants."""
 
+from entoptic.recipes.accentuation import accentuate, plan_accentuate
+from entoptic.recipes.activation_grid import GridSettings, grid, plan_grid
 from entoptic.recipes.classify import Guess, identify
+from entoptic.recipes.comparison import ComparePlan, compare, plan_compare
 from entoptic.recipes.deepdream import DreamPlan, DreamSettings, dream, plan_dream
 from entoptic.recipes.evaluation import Evaluation, evaluate, plan_evaluate
+from entoptic.recipes.layer_views import caricature_of, invert, plan_caricature, plan_invert
 from entoptic.recipes.methods import ClimbSettings, Method, methods
+from entoptic.recipes.neuron_groups import GroupSettings, groups, plan_groups
 from entoptic.recipes.plan import Plan
 from entoptic.recipes.redo import plan_redo
 from entoptic.recipes.sheet_plan import SheetPlan
+from entoptic.recipes.variation import (
+    diversity_of,
+    interpolate,
+    plan_diversity,
+    plan_interpolate,
+)
 from entoptic.recipes.visualization import plan_visualize, visualize
 
 __all__ = [
     "ClimbSettings",
+    "ComparePlan",
     "DreamPlan",
     "DreamSettings",
     "Evaluation",
+    "GridSettings",
+    "GroupSettings",
     "Guess",
     "Method",
     "Plan",
     "SheetPlan",
+    "accentuate",
+    "caricature_of",
+    "compare",
+    "diversity_of",
     "dream",
     "evaluate",
+    "grid",
+    "groups",
     "identify",
+    "interpolate",
+    "invert",
     "methods",
+    "plan_accentuate",
+    "plan_caricature",
+    "plan_compare",
+    "plan_diversity",
     "plan_dream",
     "plan_evaluate",
+    "plan_grid",
+    "plan_groups",
+    "plan_interpolate",
+    "plan_invert",
     "plan_redo",
     "plan_visualize",
     "visualize",

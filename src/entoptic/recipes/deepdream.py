@@ -19,12 +19,14 @@ from entoptic.jobs import Job, Result
 from entoptic.models import Model, device
 from entoptic.objectives import Objective
 from entoptic.pictures import Picture
+from entoptic.recipes.large import Large
 from entoptic.recipes.numbers import real, whole
 from entoptic.recipes.photos import check_pixels, guides_of, photo_of, resized, scaled, source_of
 from entoptic.recipes.plan import Plan, made_with
 from entoptic.recipes.tuned import chosen, tuned
 from entoptic.resample import octave_sizes, resize
 from entoptic.steprules import NORMS, Norm, climb
+from entoptic.tiling import Stored, parse_memory, tile_side
 from entoptic.transforms import Jitter
 from entoptic.types import Alpha, Image, PathLike
 
@@ -44,6 +46,11 @@ class DreamSettings:
         strength: a factor for the step size.
         size: long side of the result in pixels; None keeps the photo's.
         noise: (height, width) of the noise to begin with where there is no photo.
+        tile: pictures with more pixels than a square of this side are shown to the network in
+            tiles of at most this height and width; `auto` makes tiles as large as memory has room
+            for, where the whole has none; `off` makes none.
+        memory: what `auto` may use in all, in bytes or as `"4GiB"`; half of what is free by
+            default.
 
     Raises:
         BadSetting: a value out of its range.
@@ -61,6 +68,8 @@ class DreamSettings:
     strength: float = 1.0
     size: int | None = None
     noise: Sequence[int] | None = None
+    tile: int | str = "auto"
+    memory: int | str | None = None
 
     def __post_init__(self) -> None:
         whole("octaves", self.octaves, 1, 100)
@@ -81,6 +90,12 @@ class DreamSettings:
             for side in self.noise:
                 whole("noise's side", side, 1, 30_000)
             object.__setattr__(self, "noise", tuple(self.noise))
+        if self.tile not in ("auto", "off"):
+            if not isinstance(self.tile, int):
+                raise BadSetting(f"tile {self.tile!r}; it is auto, off, or a number of pixels")
+            whole("tile", self.tile, 1, 100_000)
+        if self.memory is not None:
+            object.__setattr__(self, "memory", parse_memory(self.memory))
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,11 +106,15 @@ class DreamPlan(Plan):
         photo: the picture to begin with, at its final size.
         settings: how to proceed.
         sizes: (height, width) of the octaves, smallest first.
+        large: how a picture is dreamt that the network can't be shown as a whole.
+        stored: the photo of such a dream, in a file; `photo` is the same.
     """
 
     photo: Picture
     settings: DreamSettings
     sizes: Sequence[tuple[int, int]]
+    large: Large | None = None
+    stored: Stored | None = None
 
     @property
     def stages(self) -> Sequence[int]:
@@ -127,6 +146,21 @@ class DreamPlan(Plan):
         return tuple(each.path for each in pictures_read if each.path is not None)
 
     def all_steps(self) -> Iterator[Step]:
+        how = self.settings
+        if self.large is not None and self.stored is not None:
+            return self.large.steps(
+                self.stored,
+                self.sizes,
+                step=how.step_size * how.strength,
+                norm=how.norm,
+                smoothing=how.smoothing,
+                jitter=how.jitter,
+                steps=how.steps,
+                seed=self.job.seed,
+            )
+        return self._whole_steps()
+
+    def _whole_steps(self) -> Iterator[Step]:
         how = self.settings
         photo = self.photo.image.to(self.device)
         rng = torch.Generator().manual_seed(self.job.seed)
@@ -222,19 +256,24 @@ def plan_dream(
     height, width = start.image.shape[-2:]
     bound = bind(wanted, model, (height, width), read_guide)
     sizes, left_out = _octaves(model, bound, how, height, width)
+    large, said = _large(model, bound, how, where, sizes)
+    stored = None if large is None else Stored.copy(start.image)
+    if stored is not None:
+        start = replace(start, image=stored.tensor)
     job = Job(
         recipe="dream",
         model=model.source,
         objective=repr(wanted),
-        settings=asdict(how),
+        # The size of tiles is kept, since the memory that is free may be another next time.
+        settings=asdict(how) | {"memory": None, "tile": large.side if large else how.tile},
         photo=None if how.noise else source_of(start),
         guides=tuple(source_of(guide) for guide in guides_of(bound)),
         seed=seed,
         device=str(where),
         made_with=made_with(),
     )
-    notes = (*model.notes, *start.notes, *left_out)
-    return DreamPlan(model, bound, where, job, notes, start, how, sizes)
+    notes = (*model.notes, *start.notes, *left_out, *said)
+    return DreamPlan(model, bound, where, job, notes, start, how, sizes, large, stored)
 
 
 def _settings(model: Model, given: dict[str, Any]) -> DreamSettings:
@@ -244,6 +283,27 @@ def _settings(model: Model, given: dict[str, Any]) -> DreamSettings:
         raise BadSetting(f"dream has no setting {min(unknown)!r}; it has {known}")
     best = {key: value for key, value in asdict(tuned(model)).items() if key != "objective"}
     return DreamSettings(**(best | {k: v for k, v in given.items() if v is not None}))
+
+
+def _large(
+    model: Model,
+    objective: Objective,
+    how: DreamSettings,
+    where: torch.device,
+    sizes: Sequence[tuple[int, int]],
+) -> tuple[Large | None, tuple[str, ...]]:
+    """How to dream what is too large to be shown as a whole, and what to say of it."""
+    if how.tile == "off" or not sizes:
+        return None, ()
+    if isinstance(how.tile, int):
+        side: int | None = how.tile
+    else:
+        memory = how.memory if isinstance(how.memory, int) else None
+        side = tile_side(model, objective, sizes[-1], where, memory)
+    if side is None:
+        return None, ()
+    large = Large(model, objective, where, side)
+    return (None, ()) if large.is_whole(sizes[-1]) else (large, large.checked(sizes))
 
 
 def _start(photo: Picture | Image | PathLike | None, how: DreamSettings, seed: int) -> Picture:

@@ -45,8 +45,8 @@ class Verdict:
 
 
 def is_class(unit: Objective) -> bool:
-    """Whether a unit is a class: `logit` and nothing else."""
-    return isinstance(unit, Leaf) and unit.name == "logit"
+    """Whether a unit is a class: `logit` or `log_odds`, and nothing else."""
+    return isinstance(unit, Leaf) and unit.name in ("logit", "log_odds")
 
 
 def class_name(model: Model, unit: Objective) -> ClassName | None:

@@ -7,6 +7,9 @@ from typing import Any
 
 from entoptic.errors import BadSetting
 
+# A weight above this leaves nothing of what it is weighed against.
+_MOST = 1_000_000
+
 
 def whole(name: str, value: Any, least: int, most: int) -> None:
     """Refuse whatever isn't a whole number in a range.
@@ -27,3 +30,14 @@ def real(name: str, value: Any, above: float, most: float) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or not above < value <= most:
         raise BadSetting(f"{name} is {value!r}; it must be above {above} and at most {most}")
+
+
+def least(name: str, value: Any, lowest: float) -> None:
+    """Refuse whatever isn't a finite number of at least so much.
+
+    Raises:
+        BadSetting: with the range.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not lowest <= value <= _MOST:
+        raise BadSetting(f"{name} is {value!r}; it must be from {lowest} to {_MOST}")

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from entoptic import pictures
 from entoptic.errors import BadSetting, NoJob
 from entoptic.jobs import Job
 from entoptic.models import load
 from entoptic.objectives import parse
+from entoptic.recipes.accentuation import plan_accentuate
+from entoptic.recipes.activation_grid import GridSettings, plan_grid
+from entoptic.recipes.comparison import plan_compare
 from entoptic.recipes.deepdream import DreamSettings, plan_dream
 from entoptic.recipes.finding import Finder
+from entoptic.recipes.layer_views import plan_caricature, plan_invert
 from entoptic.recipes.methods import ClimbSettings, changed
+from entoptic.recipes.neuron_groups import GroupSettings, plan_groups
 from entoptic.recipes.plan import Plan
+from entoptic.recipes.variation import plan_diversity, plan_interpolate
 from entoptic.recipes.visualization import plan_visualize
 from entoptic.types import PathLike
+
+_Own = TypeVar("_Own", bound=GridSettings | GroupSettings)
 
 
 def plan_redo(picture: PathLike, *, photo: PathLike | None = None, **changes: Any) -> Plan:
@@ -61,6 +69,8 @@ def _dream(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Pla
     job = find.job
     settings = _settings(job, DreamSettings)
     model = load(changes.pop("model", job.model))
+    if "memory" in changes and "tile" not in changes:
+        changes["tile"] = "auto"  # tiles that fit there
     settings |= {key: changes.pop(key) for key in list(changes) if key in settings}
     if settings["noise"] and photo is not None:
         raise BadSetting(
@@ -92,13 +102,120 @@ def _visualize(find: Finder, photo: PathLike | None, changes: dict[str, Any]) ->
     )
 
 
-_AGAIN: Mapping[str, Callable[[Finder, PathLike | None, dict[str, Any]], Plan]] = {
-    "dream": _dream,
-    "visualize": _visualize,
+# What a comparison may have several of, and what one of them is called.
+_SEVERAL = {
+    "models": "model",
+    "methods": "method",
+    "canvases": "canvas",
+    "transforms": "transforms",
 }
 
 
-def _settings(job: Job, kind: type[DreamSettings | ClimbSettings]) -> dict[str, Any]:
+def _compare(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+    job = find.job
+    if photo is not None:
+        raise BadSetting(f"{str(find.picture)!r} shows units, not a photo; leave out --photo")
+    settings = dict(job.settings)
+    named = {}
+    for many, one in _SEVERAL.items():
+        names = settings.pop(many, None)
+        if not (isinstance(names, list) and all(isinstance(each, str) for each in names)):
+            raise NoJob(f"the job in the picture is damaged: {many} are no list of names")
+        named[many] = [changes.pop(one)] if one in changes else names
+    if strange := sorted(settings.keys() - ClimbSettings.__dataclass_fields__.keys()):
+        raise NoJob(f"the job in the picture is damaged: a compare has no setting {strange[0]!r}")
+    models = [load(name) for name in named.pop("models")]
+    units = [changes.pop("objective", job.objective)]
+    options: dict[str, Any] = {"seed": job.seed, "on": job.device, "read_guide": find.guide}
+    return plan_compare(models, units, **options | settings | named | changes)
+
+
+def _grid(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+    shown, rest = _of_a_photo(find, changes, GridSettings)
+    return plan_grid(photo=find.photo(photo), shown=shown, **rest)
+
+
+def _groups(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+    shown, rest = _of_a_photo(find, changes, GroupSettings)
+    return plan_groups(photo=find.photo(photo), shown=shown, **rest)
+
+
+def _of_a_photo(
+    find: Finder, changes: dict[str, Any], kind: type[_Own]
+) -> tuple[_Own, dict[str, Any]]:
+    """A recipe's own settings with their changes, and all other arguments of its plan."""
+    job = find.job
+    known = kind.__dataclass_fields__.keys()
+    parts = [
+        replace(job, settings={k: v for k, v in job.settings.items() if (k in known) == own})
+        for own in (True, False)
+    ]
+    own, climb = _settings(parts[0], kind), _settings(parts[1], ClimbSettings)
+    if "model" in changes:
+        # Another network has other layers.
+        own["layer"] = None
+    own |= {key: changes.pop(key) for key in list(changes) if key in known}
+    options: dict[str, Any] = {"seed": job.seed, "on": job.device}
+    options |= {key: changes.pop(key) for key in list(changes) if key in options}
+    model = load(changes.pop("model", job.model))
+    return kind(**own), {"model": model} | options | changed(climb, changes)
+
+
+@dataclass(frozen=True)
+class _Climb:
+    """A recipe that climbs, and what else than the climb's settings its jobs hold.
+
+    Args:
+        plan: lays it out.
+        own: the recipe's own settings.
+        of: which of those another objective changes.
+        photo: whether it is about a photo.
+    """
+
+    plan: Callable[..., Plan]
+    own: tuple[str, ...]
+    of: str | None = None
+    photo: bool = False
+
+    def again(self, find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+        """The recipe laid out again."""
+        job = find.job
+        if photo is not None and not self.photo:
+            raise BadSetting(f"{str(find.picture)!r} shows units, not a photo; leave out --photo")
+        if self.of is not None and "objective" in changes:
+            named = changes.pop("objective")
+            changes[self.of] = [named] if self.of == "units" else named
+        own = {name: job.settings[name] for name in self.own if name in job.settings}
+        if {"unit", "units"} & ({*self.own} - own.keys()):
+            raise NoJob("the job in the picture is damaged: it names no unit")
+        rest = {name: value for name, value in job.settings.items() if name not in own}
+        how = _settings(replace(job, settings=rest), ClimbSettings)
+        model = load(changes.pop("model", job.model))
+        options: dict[str, Any] = {"seed": job.seed, "on": job.device} | own
+        options |= {key: changes.pop(key) for key in list(changes) if key in {*self.own, *options}}
+        start = [find.photo(photo)] if self.photo else []
+        return self.plan(model, *start, **options, read_guide=find.guide, **changed(how, changes))
+
+
+_TOGETHER = ("pictures", "strength", "layer")
+
+_AGAIN: Mapping[str, Callable[[Finder, PathLike | None, dict[str, Any]], Plan]] = {
+    "dream": _dream,
+    "visualize": _visualize,
+    "compare": _compare,
+    "grid": _grid,
+    "groups": _groups,
+    "accentuate": _Climb(
+        plan_accentuate, ("units", "strength", "layer", "transparency"), of="units", photo=True
+    ).again,
+    "caricature": _Climb(plan_caricature, ("layer", "cosine_power"), photo=True).again,
+    "diversity": _Climb(plan_diversity, ("unit", *_TOGETHER), of="unit").again,
+    "interpolate": _Climb(plan_interpolate, ("units", *_TOGETHER)).again,
+    "invert": _Climb(plan_invert, ("layer", "smoothness"), photo=True).again,
+}
+
+
+def _settings(job: Job, kind: type[Any]) -> dict[str, Any]:
     """The settings of a recipe and nothing else, since a picture may come from anyone.
 
     What an older entoptic didn't know yet gets the default, at which it does nothing.

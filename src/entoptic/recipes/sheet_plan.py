@@ -14,7 +14,7 @@ from torch import Tensor
 
 from entoptic import pictures
 from entoptic.ascent import Step, ascend, bind
-from entoptic.canvas import Canvas, Grey, Transparent
+from entoptic.canvas import Canvas, Grey, Transparent, Weighed
 from entoptic.errors import BadSetting
 from entoptic.jobs import Job
 from entoptic.models import Model, device
@@ -30,6 +30,9 @@ from entoptic.sheets import sheet, sheet_size
 from entoptic.transforms import OverBackground, Transform, presets, with_crop_size
 from entoptic.types import Alpha, Image
 
+# What part of the steps an opening has: enough for rare units to come alive; chosen by eye.
+_OPENING = 0.25
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -40,12 +43,15 @@ class Layout:
         columns: None for about as many as rows.
         gap: between pictures, in pixels.
         before: pictures that don't climb and come first, (count, 3, height, width).
+        strengths: how far each picture that climbs stands out from middle grey, 0 to 1; empty for
+            all of it.
     """
 
     labels: Sequence[str] = ()
     columns: int | None = None
     gap: int = 4
     before: Tensor | None = None
+    strengths: Sequence[float] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +69,9 @@ class SheetPlan(Plan):
         photo: what all pictures begin as, (1, 3, height, width); None for noise.
         read: the files that were read.
         spectrum: of photographs, for a canvas that keeps to one.
+        transparency: whether only what has mattered in the climb is opaque.
+        opening: what climbs instead in the first steps, where `objective` is one for all pictures
+            together. A unit that is silent at the start is revived only where nothing else pulls.
     """
 
     settings: ClimbSettings
@@ -72,6 +81,8 @@ class SheetPlan(Plan):
     photo: Image | None = None
     read: tuple[Path, ...] = ()
     spectrum: Spectrum | None = None
+    transparency: bool = False
+    opening: Objective | None = None
 
     @property
     def batches(self) -> list[tuple[Objective, int]]:
@@ -114,16 +125,21 @@ class SheetPlan(Plan):
 
     def all_steps(self) -> Iterator[Step]:
         done: list[Tensor] = []
+        weights: list[Tensor] = []
         for number in range(len(self.batches)):
-            canvas = self._canvas(number)
+            canvas = Weighed(self._canvas(number)) if self.transparency else self._canvas(number)
             alpha: Callable[[], Alpha] | None = None
-            if self._keeps_transparency:
+            if isinstance(canvas, Weighed):
+                alpha = functools.partial(self._opacity, tuple(weights), canvas)
+            elif self._keeps_transparency:
                 alpha = functools.partial(_alpha, canvas)
             for step in self._climb(number, canvas):
                 render = functools.partial(self._so_far, tuple(done), canvas)
                 yield replace(step, octave=number, image=render, alpha=alpha)
             with torch.no_grad():
                 done.append(canvas().cpu())
+                if isinstance(canvas, Weighed):
+                    weights.append(canvas.opacity().cpu())
 
     def pictures(self) -> Iterator[Tensor]:
         """The finished pictures of each batch, (count, 3, height, width), on the CPU."""
@@ -135,23 +151,29 @@ class SheetPlan(Plan):
                 yield canvas().cpu()
 
     def _climb(self, number: int, canvas: Canvas) -> Iterator[Step]:
-        how, objective = self.settings, self.batches[number][0]
+        how = self.settings
         transforms: Sequence[Transform] = with_crop_size(
             presets[how.preset], self.model.preprocess.size
         )
         if self._kind.transparent:
-            objective = painted(objective)
             transforms = (OverBackground(), *transforms)
-        return ascend(
-            self.model,
-            objective,
-            canvas,
-            transforms=transforms,
-            optimizer=how.rule,
-            rules=[redirected_relu()],
-            steps=how.steps,
-            seed=self.job.seed + number,
-        )
+        rng = torch.Generator().manual_seed(self.job.seed + number)
+        alone = 0 if self.opening is None else math.ceil(_OPENING * how.steps)
+        parts = [(self.opening, 0, alone), (self.batches[number][0], alone, how.steps - alone)]
+        for objective, begun, steps in parts:
+            if objective is None or steps == 0:
+                continue
+            for step in ascend(
+                self.model,
+                painted(objective) if self._kind.transparent else objective,
+                canvas,
+                transforms=transforms,
+                optimizer=how.rule,
+                rules=[redirected_relu()],
+                steps=steps,
+                seed=rng,
+            ):
+                yield replace(step, index=begun + step.index)
 
     def _canvas(self, number: int) -> Canvas:
         kind, count, seed = self._kind, self.batches[number][1], self.job.seed + number
@@ -194,14 +216,32 @@ class SheetPlan(Plan):
         shown = canvas.planes()[:, :3] if self._keeps_transparency else canvas()
         return self.laid_out([*done, shown.clone().cpu()])
 
+    def _opacity(self, done: Sequence[Tensor], canvas: Weighed) -> Alpha:
+        """Alpha of the pictures made so far; all else on the sheet is opaque."""
+        made = [*done, canvas.opacity().cpu()]
+        missing = self.pictures_asked - sum(map(len, made))
+        opaque = torch.ones(1, 1, *self.size)
+        before, after = (opaque.expand(count, -1, -1, -1) for count in (len(self._before), missing))
+        whole = torch.cat([before, *made, after])
+        if self._count == 1:
+            return whole
+        # White between the pictures is opaque.
+        blank = [""] * len(self.layout.labels)
+        grey = whole.expand(-1, 3, -1, -1)
+        return sheet(grey, self._columns, gap=self.layout.gap, labels=blank)[:, :1]
+
     def laid_out(self, made: Sequence[Tensor]) -> Image:
         """The pictures made so far; where there is none yet, the photo or middle grey."""
         missing = self.pictures_asked - sum(map(len, made))
         unmade = torch.full((1, 3, *self.size), 0.5) if self.photo is None else self.photo
-        whole = torch.cat([self._before, *made, unmade.expand(missing, -1, -1, -1)])
+        climbing = torch.cat([*made, unmade.expand(missing, -1, -1, -1)])
+        layout = self.layout
+        if layout.strengths:
+            strengths = torch.tensor(layout.strengths).reshape(-1, 1, 1, 1)
+            climbing = 0.5 + strengths * (climbing - 0.5)
+        whole = torch.cat([self._before, climbing])
         if self._count == 1:
             return whole
-        layout = self.layout
         return sheet(whole, self._columns, gap=layout.gap, labels=layout.labels)
 
 
@@ -257,6 +297,9 @@ def plan_sheet(
     size: tuple[int, int] | None = None,
     photo: Picture | None = None,
     begins: bool = False,
+    called: str | None = None,
+    transparency: bool = False,
+    opening: Objective | None = None,
     extras: Mapping[str, Any] | None = None,
     seed: int = 0,
     on: str = "auto",
@@ -274,6 +317,9 @@ def plan_sheet(
         size: (height, width) of each picture; by default a square of the settings' size.
         photo: what the recipe was given, at the pictures' size; it is stored in the job.
         begins: whether the pictures begin as the photo.
+        called: the objective's name in the job, where it is made of numbers found in a photo.
+        transparency: whether only what has mattered in the climb is opaque.
+        opening: what climbs instead in the first steps; see `SheetPlan`.
         extras: the recipe's own settings, for the job.
         seed: of all chance.
         on: the device.
@@ -304,7 +350,7 @@ def plan_sheet(
     job = Job(
         recipe=recipe,
         model=model.source,
-        objective=repr(objective),
+        objective=repr(objective) if called is None else called,
         settings=asdict(how) | dict(extras or {}),
         photo=None if photo is None else source_of(photo),
         guides=tuple(map(source_of, sources)),
@@ -317,7 +363,20 @@ def plan_sheet(
     notes = model.notes if photo is None else (*model.notes, *photo.notes)
     start = photo.image if photo is not None and begins else None
     plan = SheetPlan(
-        model, bound, where, job, notes, how, size, count, layout, start, read, natural
+        model,
+        bound,
+        where,
+        job,
+        notes,
+        how,
+        size,
+        count,
+        layout,
+        photo=start,
+        read=read,
+        transparency=transparency,
+        opening=None if opening is None else bind(opening, model, size, read_guide),
+        spectrum=natural,
     )
     check_pixels(*plan.shape)
     return plan

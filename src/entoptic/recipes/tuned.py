@@ -156,10 +156,11 @@ def chosen(
     if objective is not None:
         return parse(objective) if isinstance(objective, str) else objective
     if guide is not None:
-        return match(layer or _guided_layer(model), guide)
+        return match(layer or middle_layer(model), guide)
     return energy(layer) if layer is not None else parse(tuned(model).objective)
 
 
-def _guided_layer(model: Model) -> str:
+def middle_layer(model: Model) -> str:
+    """The layer of the network's dream, the earliest where there are several."""
     layers = parse(tuned(model).objective).layers()
     return str(min(layers))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from entoptic.errors import BadExpression
+from entoptic.errors import BadExpression, BadSetting
+from entoptic.layers import LOGITS
 from entoptic.objectives import Leaf, Objective, PerImage, channel, parse
 
 _RANGE = re.compile(r"\s*(?P<layer>.+):(?P<first>[0-9]{1,9})-(?P<last>[0-9]{1,9})\s*")
@@ -23,6 +25,8 @@ def read_units(unit: str | Objective) -> list[Objective]:
         return list(unit.objectives)
     if isinstance(unit, Objective):
         return [unit]
+    if not isinstance(unit, str):
+        raise BadSetting(f"a unit is {unit!r}; give a text such as fire7:3, or an objective")
     found = _RANGE.fullmatch(unit)
     if found is None:
         return read_units(parse(unit))
@@ -35,13 +39,58 @@ def read_units(unit: str | Objective) -> list[Objective]:
     return [channel(found["layer"], number) for number in range(first, last + 1)]
 
 
+def one_unit(unit: str | Objective) -> Objective:
+    """The objective of a unit that is to be alone.
+
+    Raises:
+        BadExpression: it is a range of channels, or can't be read.
+    """
+    found = read_units(unit)
+    if len(found) != 1:
+        raise BadExpression(f"{unit!r} stands for {len(found)} units; name one")
+    return found[0]
+
+
+def read_names(what: str, given: str | Sequence[str]) -> list[str]:
+    """One name, or several different ones.
+
+    Raises:
+        BadSetting: what is given isn't that.
+    """
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, list | tuple) or not names:
+        raise BadSetting(f"{what} is {given!r}; give a name, or a list of names")
+    if wrong := [each for each in names if not isinstance(each, str)]:
+        raise BadSetting(f"{what} is {wrong[0]!r}; give names")
+    if len({*names}) < len(names):
+        raise BadSetting(f"{what} names one of {', '.join(names)} twice; give each once")
+    return list(names)
+
+
+def read_layer(given: str | None) -> str | None:
+    """The name of a layer, None where none is given.
+
+    Raises:
+        BadSetting: it isn't a name.
+    """
+    if not isinstance(given, str | None):
+        raise BadSetting(f"layer is {given!r}; give one name")
+    return given
+
+
 def label_of(objective: Objective) -> str:
     """The short form of a unit, where it has one.
 
     >>> label_of(channel("fire7", 3))
     'fire7:3'
+    >>> label_of(parse("class:goldfish"))
+    'class:goldfish'
     """
     if isinstance(objective, Leaf) and objective.name == "channel":
         layer, number = objective.arguments
         return f"{layer}:{number}"
+    if isinstance(objective, Leaf) and objective.name == "log_odds":
+        label, layer = objective.arguments
+        if layer == LOGITS:
+            return f"class:{label}"
     return repr(objective)

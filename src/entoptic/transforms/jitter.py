@@ -35,8 +35,12 @@ class Jitter:
             raise BadSetting(f"jitter is {self.pixels} pixels; it can't be negative (0 is off)")
 
     def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
+        return image if self.pixels == 0 else image.roll(self.drawn(rng), (2, 3))
+
+    def drawn(self, rng: torch.Generator) -> tuple[int, int]:
+        """A shift, in (rows, columns)."""
         if self.pixels == 0:
-            return image
+            return 0, 0
         # Drawn on the CPU: the same shifts on every device, and no synchronisation.
         rows, columns = torch.randint(-self.pixels, self.pixels + 1, (2,), generator=rng).tolist()
-        return image.roll((rows, columns), (2, 3))
+        return rows, columns

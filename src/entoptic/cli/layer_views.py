@@ -1,0 +1,115 @@
+"""`entoptic caricature` and `entoptic invert`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from entoptic.cli import options
+from entoptic.cli.making import make
+from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
+from entoptic.errors import BadSetting
+
+if TYPE_CHECKING:
+    from entoptic.recipes import Plan
+
+_layers = options.option(
+    options.SHOWN,
+    "--layer",
+    "-l",
+    multiple=True,
+    metavar="L",
+    help="A layer; `entoptic layers` lists them. Given several times: a sheet, early to late.",
+)
+
+
+@click.command(
+    "caricature",
+    cls=options.Grouped,
+    epilog="""\b
+Examples:
+  entoptic caricature cat.jpg                          makes cat-caricature.png
+  entoptic caricature cat.jpg -l fire3 -l fire5 -l fire7   a sheet of three layers
+  entoptic caricature cat.jpg --cosine-power 4         nearer to the photo
+  entoptic caricature cat.jpg -m efficientnet_lite0 --size 400 --steps 512
+""",
+)
+@click.argument("photo", type=click.Path())
+@options.network
+@_layers
+@options.option(
+    options.SHOWN,
+    "--cosine-power",
+    type=float,
+    metavar="X",
+    help="More is nearer to the photo, less is wilder; 1.",
+)
+@options.climb
+@options.result
+def caricature_command(photo: str, **given: Any) -> int:
+    """Draw what a layer sees in a photo anew, and exaggerate it.
+
+    The picture begins as noise. Each place grows in the direction in which the layer goes for the
+    photo there, with no end: what the layer looks for becomes larger than life.
+    """
+    return with_photo("caricature", photo, given)
+
+
+@click.command(
+    "invert",
+    cls=options.Grouped,
+    epilog="""\b
+Examples:
+  entoptic invert cat.jpg                              makes cat-invert.png
+  entoptic invert cat.jpg -l fire3 -l fire5 -l fire7   a sheet: what is lost from layer to layer
+  entoptic invert cat.jpg -m efficientnet_lite0 --steps 1024
+""",
+)
+@click.argument("photo", type=click.Path())
+@options.network
+@_layers
+@options.option(
+    options.SHOWN,
+    "--smoothness",
+    type=float,
+    metavar="X",
+    help="How much roughness counts against the picture; 0.5.",
+)
+@options.climb
+@options.result
+def invert_command(photo: str, **given: Any) -> int:
+    """Show what a layer keeps of a photo.
+
+    The picture begins as noise, and is changed until the layer sees in it what it sees in the
+    photo. What the layer doesn't keep comes out as chance has it.
+    """
+    return with_photo("invert", photo, given)
+
+
+def with_photo(recipe: str, photo: str, given: dict[str, Any]) -> int:
+    """Make the picture of a recipe that is about a photo.
+
+    Args:
+        recipe: its name; also added to the name of the photo.
+        photo: as typed.
+        given: the options.
+    """
+    if not photo:
+        raise BadSetting("the name of the photo is empty; name a file")
+    delivery, settings = Delivery.split(given)
+    inputs = [Path(photo)]
+    check_inputs(inputs)
+    (output,) = destinations([photo], delivery, recipe, inputs)
+
+    from entoptic import recipes
+    from entoptic.models import load
+    from entoptic.models.sources import DEFAULT
+
+    asked = {key: value for key, value in settings.items() if value not in (None, ())}
+    asked["on"] = asked.pop("device", "auto")
+    model = load(asked.pop("model", DEFAULT))
+    with made(delivery.folder):
+        plan: Plan = getattr(recipes, f"plan_{recipe}")(model, photo, **asked)
+        return make(plan, output, delivery, inputs)

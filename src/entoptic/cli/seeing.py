@@ -1,0 +1,125 @@
+"""`entoptic grid` and `entoptic groups`: what a network sees in a photo, place by place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from entoptic.cli import options
+from entoptic.cli.making import make
+from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
+from entoptic.errors import BadSetting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from entoptic.models import Model
+    from entoptic.recipes import Plan
+
+_WHAT = "What to look at"
+
+_what = options.together(
+    options.option(
+        _WHAT, "--model", "-m", metavar="M", help="The network; `entoptic models` lists them."
+    ),
+    options.option(
+        _WHAT,
+        "--layer",
+        "-l",
+        metavar="L",
+        help="The layer; `entoptic layers` lists them. The network's own choice if you don't say.",
+    ),
+)
+
+
+@click.command(
+    "grid",
+    cls=options.Grouped,
+    epilog="""\b
+Examples:
+  entoptic grid cat.jpg                        makes cat-grid.png
+  entoptic grid cat.jpg --cells 12 --size 96   more and larger pictures
+  entoptic grid cat.jpg --layer fire5          simpler things, of smaller places
+""",
+)
+@click.argument("photo", type=click.Path())
+@_what
+@options.option(
+    _WHAT, "--cells", type=int, default=8, metavar="N", help="Pictures along the long side; 8."
+)
+@options.option(
+    _WHAT, "--weighted", is_flag=True, help="Pictures fade to grey where the layer holds little."
+)
+@options.option(
+    _WHAT, "--plain", is_flag=True, help="Show also what all places of the photo have in common."
+)
+@options.climb
+@options.result
+def grid_command(
+    photo: str, layer: str | None, cells: int, weighted: bool, plain: bool, **given: Any
+) -> int:
+    """Show what a network sees at each place of a photo.
+
+    The result is PHOTO-grid.png, a mosaic of small pictures (--size 64, --steps 80 and --batch 32
+    if you don't say). Each shows what a layer holds at that place of the photo: what it takes the
+    place for. By default that is the layer that says most.
+    """
+
+    def plan(model: Model, **climb: Any) -> Plan:
+        from entoptic.recipes import GridSettings, plan_grid
+
+        return plan_grid(model, photo, GridSettings(layer, cells, weighted, plain), **climb)
+
+    return _see(photo, "grid", given, plan)
+
+
+@click.command(
+    "groups",
+    cls=options.Grouped,
+    epilog="""\b
+Examples:
+  entoptic groups cat.jpg                      makes cat-groups.png
+  entoptic groups cat.jpg --groups 4 --layer fire7
+""",
+)
+@click.argument("photo", type=click.Path())
+@_what
+@options.option(_WHAT, "--groups", type=int, default=6, metavar="N", help="How many; 6.")
+@options.climb
+@options.result
+def groups_command(photo: str, layer: str | None, groups: int, **given: Any) -> int:
+    """Show the few things that a network tells apart in a photo, and where they are.
+
+    Channels of a layer that are active together are a group. The result is the sheet
+    PHOTO-groups.png: above, all groups in their colours over the photo, then each alone with its
+    share; below, the photo and the picture that each group wants most. --steps is 96 if you don't
+    say.
+    """
+
+    def plan(model: Model, **climb: Any) -> Plan:
+        from entoptic.recipes import GroupSettings, plan_groups
+
+        return plan_groups(model, photo, GroupSettings(layer, groups), **climb)
+
+    return _see(photo, "groups", given, plan)
+
+
+def _see(photo: str, recipe: str, given: dict[str, Any], plan: Callable[..., Plan]) -> int:
+    """Find out where the result goes, then plan it and make it."""
+    if not photo:
+        raise BadSetting("the name of the photo is empty; name a file")
+    delivery, settings = Delivery.split(given)
+    inputs = [Path(photo)]
+    check_inputs(inputs)
+    (output,) = destinations([photo], delivery, recipe, inputs)
+
+    from entoptic.models import load
+    from entoptic.models.sources import DEFAULT
+
+    name, on, seed = (settings.pop(each) for each in ("model", "device", "seed"))
+    model = load(DEFAULT if name is None else name)
+    with made(delivery.folder):
+        planned = plan(model, seed=seed or 0, on="auto" if on is None else on, **settings)
+        return make(planned, output, delivery, inputs)

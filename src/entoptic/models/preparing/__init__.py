@@ -1,0 +1,1 @@
+"""What makes a network fast: its graph rewritten, its weights folded, its precision chosen."""

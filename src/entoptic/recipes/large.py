@@ -1,0 +1,162 @@
+"""Dreams of pictures that are too large to be shown to the network as a whole."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from entoptic.ascent import Step, ascend
+from entoptic.canvas import Pixels
+from entoptic.models import Model
+from entoptic.models.memory import return_freed_memory
+from entoptic.objectives import Objective
+from entoptic.steprules import Norm, climb
+from entoptic.tiling import (
+    ExactTiles,
+    FeatheredTiles,
+    Stored,
+    climb_tiles,
+    combine,
+    exact_tiles,
+    global_layer,
+    resized,
+)
+from entoptic.transforms import Jitter
+
+
+@dataclass(frozen=True)
+class Large:
+    """How each octave of a large picture is dreamt.
+
+    Args:
+        model: the network.
+        objective: bound to it.
+        device: where to compute; the picture stays in files and in the CPU's memory.
+        side: of the tiles, in pixels; octaves with no more pixels than a tile are dreamt whole.
+    """
+
+    model: Model
+    objective: Objective
+    device: torch.device
+    side: int
+
+    def is_whole(self, size: tuple[int, int]) -> bool:
+        """Whether a picture of (height, width) is shown to the network as a whole."""
+        return size[0] * size[1] <= self.side**2
+
+    def checked(self, sizes: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+        """What the user should know of the tiles; found out before any work.
+
+        Raises:
+            BadSetting, PictureTooSmall: the tiles are too small.
+        """
+        layers = self.objective.layers()
+        strange = None
+        for size in sizes:
+            if self.is_whole(size):
+                continue
+            found = global_layer(self.model, layers, size)
+            if found is None:
+                exact_tiles(self.model, layers, size, self.side)
+            else:
+                strange = found
+                FeatheredTiles(self.model, self.objective, size, self.side, self.device)
+        if strange is None:
+            return ()
+        return (
+            f"places of {str(strange)!r} depend on the whole picture: each tile of {self.side} "
+            "pixels is dreamt as a picture of its own, and they fade into each other "
+            "(an approximation; an earlier layer may be exact)",
+        )
+
+    def steps(
+        self,
+        photo: Stored,
+        sizes: Sequence[tuple[int, int]],
+        *,
+        step: float,
+        norm: Norm,
+        smoothing: float,
+        jitter: int,
+        steps: int,
+        seed: int,
+    ) -> Iterator[Step]:
+        """Every step of every octave, as `DreamPlan.all_steps` has them for smaller pictures."""
+        rng = torch.Generator().manual_seed(seed)
+        shaken = Jitter(jitter)
+        detail: Stored | None = None
+        for octave, size in enumerate(sizes):
+            base = _at_size(photo, size)
+            canvas = base.copied()
+            if detail is not None:
+                combine(canvas, resized(detail, *size), _added)
+            if self.is_whole(size):
+                pixels = Pixels(canvas.tensor.to(self.device))
+                for each in ascend(
+                    self.model,
+                    self.objective,
+                    pixels,
+                    transforms=[shaken],
+                    optimizer=climb(step, norm, smoothing),
+                    steps=steps,
+                    seed=rng,
+                ):
+                    yield replace(each, octave=octave, image=_shown(photo, pixels, base))
+                canvas = Stored(pixels.pixels.detach().cpu())
+            else:
+                for each in climb_tiles(
+                    self._tiles(size),
+                    canvas,
+                    step=step,
+                    norm=norm,
+                    smoothing=smoothing,
+                    jitter=shaken,
+                    steps=steps,
+                    rng=rng,
+                    image=functools.partial(_rendered, photo, canvas, base),
+                ):
+                    yield replace(each, octave=octave)
+            detail = _difference(canvas, base)
+
+    def _tiles(self, size: tuple[int, int]) -> ExactTiles | FeatheredTiles:
+        exact = global_layer(self.model, self.objective.layers(), size) is None
+        kind = ExactTiles if exact else FeatheredTiles
+        return kind(self.model, self.objective, size, self.side, self.device)
+
+
+def _at_size(photo: Stored, size: tuple[int, int]) -> Stored:
+    if photo.tensor.shape[-2:] == size:
+        return photo
+    base = resized(photo, *size)
+    combine(base, base, lambda part, _: part.clamp(0, 1))
+    return base
+
+
+def _added(part: Tensor, detail: Tensor) -> Tensor:
+    return (part + detail).clamp_(0, 1)
+
+
+def _difference(canvas: Stored, base: Stored) -> Stored:
+    detail = canvas.copied()
+    combine(detail, base, torch.sub)
+    return detail
+
+
+def _shown(photo: Stored, canvas: Pixels, base: Stored) -> Callable[[], Tensor]:
+    return lambda: _rendered(photo, Stored(canvas.pixels.detach().cpu()), base)
+
+
+@torch.no_grad()
+def _rendered(photo: Stored, canvas: Stored, base: Stored) -> Tensor:
+    """The canvas at its final size; at a smaller octave, its detail on the full photo."""
+    return_freed_memory()  # what follows may be large: the picture is shown or written
+    if canvas.tensor.shape == photo.tensor.shape:
+        return canvas.copied().tensor
+    whole = photo.copied()
+    size = photo.tensor.shape[-2], photo.tensor.shape[-1]
+    combine(whole, resized(_difference(canvas, base), *size), _added)
+    return whole.tensor

@@ -1,0 +1,21 @@
+"""Pictures of any size in bounded memory: tiles whose gradients are those of the whole."""
+
+from entoptic.tiling.budget import parse_memory, tile_side
+from entoptic.tiling.climb import climb_tiles
+from entoptic.tiling.feathered import FeatheredTiles
+from entoptic.tiling.gradient import ExactTiles, exact_tiles, global_layer, tiled_gradient
+from entoptic.tiling.stored import Stored, combine, resized
+
+__all__ = [
+    "ExactTiles",
+    "FeatheredTiles",
+    "Stored",
+    "climb_tiles",
+    "combine",
+    "exact_tiles",
+    "global_layer",
+    "parse_memory",
+    "resized",
+    "tile_side",
+    "tiled_gradient",
+]

@@ -1,0 +1,153 @@
+"""How much memory there is, how much a step takes, and the size of tiles that follows."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from entoptic.errors import BadSetting
+from entoptic.layers import Layer
+from entoptic.models import Model
+from entoptic.objectives import Objective
+from entoptic.tiling.shares import Shares
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_UNITS |= {f"{unit}I": 2 ** (10 * power) for power, unit in enumerate("KMGT", 1)}
+_MEMORY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([KMGT]?I?)B?")
+_LEAST = 1 << 20
+
+# What a step keeps for the gradient and works with, beside the outputs of all layers: measured with
+# SqueezeNet, VGG-16, GoogLeNet and ResNet-50, it takes up to 1.25 times those outputs, and up to
+# 1.55 times where tiles differ in size.
+_BESIDES = 1.7
+# Copies of the picture that a dream in one piece holds at once: photo, base, canvas, gradient, what
+# is added, and those that operations make meanwhile.
+_COPIES = 8
+_COPIES_THERE = 3  # on another device, while the photo and the base are here too
+# A layer as a whole, its gradient, and what an objective keeps of it for that.
+_WHOLE = 4
+# Of the memory that is free, how much a dream may take where nobody says.
+_FREE_SHARE = 0.5
+# Bands of stored pictures, and what Python and torch take while they run.
+_BANDS = 400 << 20
+# Where neither the system nor the user says how much memory there is.
+_ASSUMED = 4 << 30
+
+
+def parse_memory(given: int | str) -> int:
+    """Bytes, of a number of them or of a text like `4GiB`, `500 MB`.
+
+    Raises:
+        BadSetting: it can't be read, or is less than a mebibyte.
+
+    >>> parse_memory("4GiB"), parse_memory("1.5 GB")
+    (4294967296, 1500000000)
+    """
+    if isinstance(given, str):
+        found = _MEMORY.fullmatch(given.strip().upper())
+        if found is None or found[2] not in _UNITS:
+            raise BadSetting(f"memory {given!r}; write it like 4GiB or 500MB")
+        given = int(float(found[1]) * _UNITS[found[2]])
+    if isinstance(given, bool) or given < _LEAST:
+        raise BadSetting(f"memory of {given} bytes; give at least 1MiB, as 4GiB or 500MB")
+    return given
+
+
+def step_bytes(model: Model, layers: Iterable[Layer], size: tuple[int, int]) -> float:
+    """An estimate of what the gradient of a picture of (height, width) takes at its peak."""
+    wanted = set(layers)
+    innermost = {
+        name for name, module in model.modules_by_address().items() if not any(module.children())
+    }
+    total, seen = 12.0 * math.prod(size), 0.0
+    for layer, info in model.reached(size).items():
+        if layer.port == "output" and layer.name in innermost:
+            total += 4 * math.prod(info.shape)
+        if layer in wanted:
+            seen = total  # nothing after the deepest of them runs
+    return _BESIDES * seen
+
+
+def tile_side(
+    model: Model,
+    objective: Objective,
+    size: tuple[int, int],
+    device: torch.device,
+    memory: int | None,
+) -> int | None:
+    """The side of the largest tiles that memory has room for; None where the whole has room.
+
+    Args:
+        model: the network.
+        objective: what is scored.
+        size: (height, width) of the picture.
+        device: where to compute.
+        memory: that the program may use in all; None for half of what is free.
+
+    Raises:
+        BadSetting: what the objective must see as a whole has no room.
+    """
+    budget = _budget(device, memory)
+    pixels = math.prod(size)
+    sample = min(size[0], 512), min(size[1], 512)
+    per_pixel = step_bytes(model, objective.layers(), sample) / math.prod(sample)
+    here = device.type == "cpu"
+    picture = 12 * (_COPIES if here else _COPIES_THERE) * pixels
+    if picture + per_pixel * pixels <= budget:
+        return None
+    whole = _whole_bytes(model, objective, size)
+    room = budget - whole - (_BANDS if here else 0)
+    if room <= 0:
+        needed = f"{(memory or budget) / 1e9 - room / 1e9:.2g} GB"
+        raise BadSetting(
+            f"a picture of {size[0]}x{size[1]} (height x width) needs more than {needed} for "
+            f"{objective!r}, whatever the tiles; allow more (--memory), make it smaller, or leave "
+            "out terms that aren't means over places"
+        )
+    return max(1, math.isqrt(int(room / per_pixel)))
+
+
+def _whole_bytes(model: Model, objective: Objective, size: tuple[int, int]) -> float:
+    """What the layers take that can't be scored tile by tile, with their gradients."""
+    layers = Shares.of(objective).whole_layers
+    return sum(_WHOLE * 4.0 * math.prod(model.info(layer, size).shape) for layer in layers)
+
+
+def _budget(device: torch.device, memory: int | None) -> float:
+    """Bytes that a dream may take from now on."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free * _FREE_SHARE if memory is None else min(free, memory)
+    return _available() * _FREE_SHARE if memory is None else memory - _used()
+
+
+def _available() -> int:
+    """Memory that programs could still take."""
+    try:
+        text = Path("/proc/meminfo").read_text()
+        free = [int(re.findall(r"MemAvailable:\s*(\d+) kB", text)[0]) * 1024]
+    except (OSError, IndexError):
+        free = [_ASSUMED]
+        if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+            free = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2]
+    group = Path("/sys/fs/cgroup")
+    try:
+        most = int((group / "memory.max").read_text())
+        free.append(most - int((group / "memory.current").read_text()))
+    except (OSError, ValueError):  # no such group, or no limit ("max")
+        pass
+    return max(0, min(free))
+
+
+def _used() -> int:
+    """Memory that this program has taken so far."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
+        return 1 << 29  # of Python with torch and a network

@@ -1,0 +1,157 @@
+"""Where a picture is cut: what each tile shows the network, and which places it answers for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from entoptic.errors import BadSetting
+from entoptic.layers import Layer, Reach
+
+
+@dataclass(frozen=True)
+class Span:
+    """A tile along one axis.
+
+    Args:
+        start: first pixel that the network is shown.
+        stop: the pixel after the last.
+        own: of each layer, the places (first, after the last) that no other span has, counted in
+            the whole picture.
+        offset: of each layer, how many places lie before the span's.
+    """
+
+    start: int
+    stop: int
+    own: Mapping[Layer, tuple[int, int]]
+    offset: Mapping[Layer, int]
+
+    @property
+    def pixels(self) -> slice:
+        return slice(self.start, self.stop)
+
+    def places(self, layer: Layer) -> slice:
+        """The span's own places, in the whole."""
+        return slice(*self.own[layer])
+
+    def places_in_tile(self, layer: Layer) -> slice:
+        """The same places, among those that the network gives for the span's pixels."""
+        first, end = self.own[layer]
+        return slice(first - self.offset[layer], end - self.offset[layer])
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of a picture that is shown to the network at once."""
+
+    rows: Span
+    columns: Span
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
+    def share(self, layer: Layer, places: tuple[int, int]) -> float:
+        """Which part of all (rows, columns) of a layer are the tile's own."""
+        owned = math.prod(end - first for first, end in (s.own[layer] for s in self._spans))
+        return owned / math.prod(places)
+
+    @property
+    def _spans(self) -> tuple[Span, Span]:
+        return self.rows, self.columns
+
+
+@dataclass(frozen=True)
+class Along:
+    """A layer along one axis of a picture: how its places look, and how many there are."""
+
+    reach: Reach
+    places: int
+
+
+def tiles(rows: Sequence[Span], columns: Sequence[Span]) -> Iterator[Tile]:
+    """All tiles, row by row."""
+    for row in rows:
+        for column in columns:
+            yield Tile(row, column)
+
+
+def cut(length: int, side: int, layers: Mapping[Layer, Along], multiple: int = 1) -> list[Span]:
+    """Cut one axis of a picture so that nothing is changed by the cuts.
+
+    Each span shows the network all that its own places depend on. It begins at a multiple of the
+    network's period, and its length leaves the same remainder as the whole: so padding, rounding
+    and grids are those of the whole picture in every layer.
+
+    Args:
+        length: of the picture along the axis.
+        side: how many pixels the network may be shown at once.
+        layers: whose places are wanted.
+        multiple: see `Preprocess`.
+
+    Raises:
+        BadSetting: the side leaves no room for places beside what they look at.
+    """
+    if length <= side:
+        own = {layer: (0, along.places) for layer, along in layers.items()}
+        return [Span(0, length, own, dict.fromkeys(layers, 0))]
+    period = math.lcm(multiple, *(along.reach.period for along in layers.values()))
+    before = max(0, *(-along.reach.first for along in layers.values()))
+    after = max(0, *(math.ceil(a.reach.last + 1 - a.reach.stride) for a in layers.values()))
+    # Its two ends are rounded outwards, by less than a period each.
+    room = (side - before - after - 2 * (period - 1)) // period * period
+    if room < 1:
+        least = before + after + 3 * period - 2
+        raise BadSetting(
+            f"tiles of {side} pixels are too small: places of {_named(layers)} look at "
+            f"{before + after + 1} pixels, so that tiles need at least {least}; choose larger "
+            "tiles, more memory, or an earlier layer"
+        )
+    count = -(-length // room)
+    core = -(-length // (count * period)) * period
+    starts = range(0, length, core)
+    found = [_span(start, min(start + core, length), length, layers, period) for start in starts]
+    spans = [each for each in found if each is not None]
+    longest = max(span.stop - span.start for span in spans)
+    return [_lengthened(span, longest, length, layers) for span in spans]
+
+
+def _lengthened(span: Span, pixels: int, length: int, layers: Mapping[Layer, Along]) -> Span:
+    """The same span, shown more than it needs: alike, tiles use the same memory again and again."""
+    stop = min(span.start + pixels, length)
+    start = stop - pixels
+    return replace(span, start=start, stop=stop, offset=_offsets(start, layers))
+
+
+def _offsets(start: int, layers: Mapping[Layer, Along]) -> dict[Layer, int]:
+    """How many places lie before a pixel at which a span may start."""
+    return {layer: round(start / along.reach.stride) for layer, along in layers.items()}
+
+
+def _span(
+    first: int, end: int, length: int, layers: Mapping[Layer, Along], period: int
+) -> Span | None:
+    """The span that answers for the places over some pixels; None where there are no places."""
+    own: dict[Layer, tuple[int, int]] = {}
+    seen: list[int] = []
+    for layer, along in layers.items():
+        stride = along.reach.stride
+        begin = min(round(first / stride), along.places)
+        stop = along.places if end == length else min(round(end / stride), along.places)
+        own[layer] = begin, max(begin, stop)
+        # A layer without places of its own must still have one, for the network to run at all.
+        begin = min(begin, along.places - 1)
+        seen.append(math.floor(begin * stride + along.reach.first))
+        seen.append(math.ceil((max(stop, begin + 1) - 1) * stride + along.reach.last) + 1)
+    if all(first == end for first, end in own.values()):
+        return None
+    start = max(0, min(seen)) // period * period
+    last = length - max(0, length - max(seen)) // period * period
+    return Span(start, last, own, _offsets(start, layers))
+
+
+def _named(layers: Mapping[Layer, Along]) -> str:
+    widest = max(layers, key=lambda layer: layers[layer].reach.last - layers[layer].reach.first)
+    return repr(str(widest))

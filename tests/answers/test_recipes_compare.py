@@ -1,0 +1,165 @@
+"""Comparisons: each column is what it would be alone, and stands where it is said to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import entoptic as ent
+from entoptic.errors import BadSetting, NoJob, UnknownLayer
+from entoptic.jobs import Job
+from entoptic.models import Preprocess
+from entoptic.pictures import read_job
+from entoptic.recipes import ComparePlan, plan_compare, plan_redo, plan_visualize
+
+QUICK = {"size": 48, "steps": 2}
+
+
+@pytest.fixture(scope="module")
+def squeezenet() -> ent.Model:
+    return ent.load()
+
+
+@pytest.fixture(scope="module")
+def efficientnet() -> ent.Model:
+    return ent.load("efficientnet_lite0")
+
+
+def colour_model(source: str, colours: list[int]) -> ent.Model:
+    """Its channels are some of red, green and blue."""
+    module = nn.Conv2d(3, len(colours), 1, bias=False)
+    module.weight.data = torch.eye(3)[colours].reshape(-1, 3, 1, 1)
+    plain = Preprocess((16, 16), (0, 0, 0), (1, 1, 1))
+    return ent.Model.wrap(nn.Sequential(module), preprocess=plain, source=source)
+
+
+def tile(image: torch.Tensor, row: int, column: int, side: int = 48) -> torch.Tensor:
+    """One picture of a sheet with titles and labels, each 20 pixels high, and gaps of 4."""
+    top, left = 20 + row * (side + 20 + 4), column * (side + 4)
+    return image[..., top : top + side, left : left + side]
+
+
+def test_each_network_has_its_column_and_each_unit_its_row() -> None:
+    networks = [colour_model("red first", [0, 2]), colour_model("blue first", [2, 0])]
+    plan = plan_compare(
+        networks, ["0:0", "0:1"],
+        size=16, steps=120, canvases=["pixels"], transforms=["none"],
+    )  # fmt: skip
+    assert (plan.titles, plan.labels) == (("red first", "blue first"), ("0:0", "0:1"))
+    image = plan.run().image
+    assert image.shape[-2:] == plan.shape == (20 + 2 * 36 + 4, 2 * 16 + 4)
+    for row, column, wanted, other in ((0, 0, 0, 2), (0, 1, 2, 0), (1, 0, 2, 0), (1, 1, 0, 2)):
+        colour = tile(image, row, column, 16)[0].mean((1, 2))
+        assert colour[wanted] > max(0.75, colour[other] + 0.2)
+
+
+@pytest.mark.parametrize(
+    ("many", "one", "names"),
+    [
+        ("methods", "method", ["lucid", "maco"]),
+        ("canvases", "canvas", ["pixels", "laplacian"]),
+        ("transforms", "transforms", ["none", "lucid"]),
+    ],
+)
+def test_every_column_is_what_it_is_alone(
+    squeezenet: ent.Model, many: str, one: str, names: list[str]
+) -> None:
+    units = ["fire3:3", "fire3:5"]
+    together = ent.compare(squeezenet, *units, **{many: names}, **QUICK, batch=1).image
+    for column, name in enumerate(names):
+        plan = plan_visualize(squeezenet, units, **{one: name}, **QUICK, batch=1)
+        for row, alone in enumerate(plan.pictures()):
+            assert torch.equal(tile(together, row, column), alone)
+
+
+def test_pictures_grow_column_by_column(squeezenet: ent.Model) -> None:
+    plan = plan_compare([squeezenet], ["fire3:0-2"], methods=["lucid", "pixels"], batch=2, **QUICK)
+    assert [step.octave for step in plan.steps()] == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert len(plan.stages) == 4
+    first = next(iter(plan.steps())).image()
+    # The second column hasn't begun: its pictures are grey.
+    assert tile(first, 0, 0).std() > 0
+    assert (tile(first, 2, 1) == 0.5).all()
+    assert torch.equal(plan_compare(
+        [squeezenet], ["fire3:0-2"], methods=["lucid", "pixels"], batch=2, size=48, steps=0
+    ).run().image, plan.start)  # fmt: skip
+
+
+def test_a_comparison_of_networks_is_made_again_byte_for_byte(
+    squeezenet: ent.Model, efficientnet: ent.Model, tmp_path: Path
+) -> None:
+    plan = plan_compare(
+        [squeezenet, efficientnet], ["logit('goldfish')"], methods=["lucid"], size=64, steps=2
+    )
+    path = plan.run().save(tmp_path / "a.png")
+    again = plan_redo(path)
+    assert isinstance(again, ComparePlan)
+    assert again.titles == ("squeezenet1_1", "efficientnet_lite0")
+    assert again.run().save(tmp_path / "b.png").read_bytes() == path.read_bytes()
+    changed = plan_redo(path, method="maco", steps=1, seed=3, objective="logit('cock')")
+    assert changed.job.settings["methods"] == ["maco"]
+    assert changed.columns[1].settings.preset == "maco"
+    assert (changed.job.settings["steps"], changed.job.seed) == (1, 3)
+    assert changed.labels == ("logit('cock', 'logits')",)
+    with pytest.raises(BadSetting, match="a comparison of 1 models, 1 methods; give several"):
+        plan_redo(path, model="squeezenet1_1")
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"methods": "lucid"}, "is damaged: methods are no list of names"),
+        ({"models": [3]}, "is damaged: models are no list of names"),
+        ({"canvases": None}, "is damaged: canvases are no list of names"),
+        ({"seed": 3}, "is damaged: a compare has no setting 'seed'"),
+    ],
+)
+def test_a_job_of_a_stranger_does_no_harm(
+    squeezenet: ent.Model, settings: dict[str, object], told: str, tmp_path: Path
+) -> None:
+    result = ent.compare(squeezenet, "fire3:3", methods=["lucid", "maco"], size=48, steps=0)
+    result.save(tmp_path / "a.png")
+    job = Job.from_json(read_job(tmp_path / "a.png"))
+    strange = replace(result, job=replace(job, settings={**job.settings, **settings}))
+    with pytest.raises(NoJob, match=told):
+        plan_redo(strange.save(tmp_path / "b.png"))
+
+
+def test_a_unit_that_one_network_lacks_is_told_with_the_network(
+    squeezenet: ent.Model, efficientnet: ent.Model
+) -> None:
+    with pytest.raises(
+        UnknownLayer, match="in the column 'efficientnet_lite0': no layer named 'fire7'"
+    ):
+        plan_compare([squeezenet, efficientnet], ["fire7:3"])
+
+
+@pytest.mark.parametrize(
+    ("named", "settings", "told"),
+    [
+        ({}, {}, "a comparison of 1 models; give several models, methods, canvases or"),
+        ({"methods": ["maco"]}, {}, "a comparison of 1 models, 1 methods; give several"),
+        ({"methods": ["maco", "lucid"], "canvases": ["maco", "pixels"]}, {}, "2 methods, 2 canva"),
+        ({"methods": ["maco", "maco"]}, {}, "methods to compare must differ; given are maco, maco"),
+        ({"methods": ["maco", "oil"]}, {}, "no method named 'oil'"),
+        ({"methods": ["maco", "lucid"]}, {"jitter": 3}, "compare has no setting 'jitter'"),
+        ({"methods": ["maco", "lucid"]}, {"canvas": "maco"}, "has no setting 'canvas'; give a li"),
+        ({"methods": ["maco", "lucid"]}, {"size": 0}, "size is 0"),
+    ],
+)
+def test_what_is_wrong_is_told_before_any_work(
+    squeezenet: ent.Model, named: dict[str, list[str]], settings: dict[str, object], told: str
+) -> None:
+    with pytest.raises(BadSetting, match=told):
+        plan_compare([squeezenet], ["fire3:3"], **named, **settings)
+
+
+def test_nothing_to_compare_is_refused(squeezenet: ent.Model) -> None:
+    with pytest.raises(BadSetting, match="0 units in 2 columns"):
+        plan_compare([squeezenet], [], methods=["maco", "lucid"])
+    with pytest.raises(BadSetting, match="a comparison of 2 methods; give several"):
+        plan_compare([], ["fire3:3"], methods=["maco", "lucid"])

@@ -1,0 +1,61 @@
+"""`entoptic compare`, end to end and when used wrongly."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from shells.command import entoptic
+
+TINY = ("--size", "48", "--steps", "1")
+
+
+def test_methods_side_by_side_can_be_made_again(tmp_path: Path) -> None:
+    made = entoptic(
+        "compare", "fire3:3-4", "--methods", "lucid, maco,pixels", *TINY, "--json", folder=tmp_path
+    )
+    told = json.loads(made.out)
+    assert told["picture"] == "fire3-3-4-compare.png"
+    assert (told["height"], told["width"]) == (20 + 2 * 68 + 4, 3 * 48 + 8)
+    assert told["job"]["settings"]["methods"] == ["lucid", "maco", "pixels"]
+    again = entoptic("redo", told["picture"], "-o", "b.png", folder=tmp_path)
+    assert again.code == 0
+    first, second = (tmp_path / name for name in (told["picture"], "b.png"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "UNIT"),
+        (["fire3:3"], "a comparison of 1 models; give several models, methods"),
+        (["fire3:3", "--methods", "lucid,"], "no method named ''"),
+        (["fire3:3", "--methods", "lucid,lucis"], "did you mean 'lucid'"),
+        (["fire3:3", "--canvases", "oil,pixels"], "no canvas named 'oil'"),
+        (["fire3:3", "--models", "squeezenet1_1,squeezenet2"], "no model named 'squeezenet2'"),
+        (["fire3:3", "--methods", "lucid,maco", "--canvases", "maco,pixels"], "not several of two"),
+        (["fire3:999", "--methods", "lucid,maco"], "in the column 'lucid': channel 999 of 'fire3'"),
+        (["", "--methods", "lucid,maco"], "the objective is empty"),
+        (["fire3:3", "--method", "lucid"], "No such option"),
+    ],
+)
+def test_what_is_wrong_is_told_on_one_line_and_nothing_is_left(
+    arguments: list[str], told: str, tmp_path: Path
+) -> None:
+    result = entoptic("compare", *arguments, folder=tmp_path)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.count("\n") == 1
+    assert re.search(told, result.err), result.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_redo_of_a_comparison_refuses_a_photo(tmp_path: Path) -> None:
+    entoptic(
+        "compare", "fire3:3", "--methods", "lucid,pixels", *TINY, "-o", "a.png", folder=tmp_path
+    )
+    result = entoptic("redo", "a.png", "--photo", "a.png", folder=tmp_path)
+    assert result.code == 2
+    assert "shows units, not a photo; leave out --photo" in result.err

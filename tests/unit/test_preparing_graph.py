@@ -1,0 +1,292 @@
+"""Networks as graphs: folded, fused and cut, and equal to the network itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import entoptic as ent
+from entoptic.models import Preprocess, prepare
+from entoptic.models.prepare import Prepared
+from entoptic.models.preparing.convolution import FrozenConv
+from entoptic.models.preparing.pooling import LeanMaxPool
+from entoptic.models.preparing.response_norm import FastResponseNorm
+
+CPU = torch.device("cpu")
+PLAIN = Preprocess(size=(9, 13), mean=(0, 0, 0), std=(1, 1, 1))
+IMAGE = torch.rand((2, 3, 9, 13), generator=torch.Generator().manual_seed(7))
+
+
+def seasoned(network: nn.Module) -> nn.Module:
+    """With statistics as if it had been trained."""
+    rng = torch.Generator().manual_seed(4)
+    for norm in network.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            for values in (norm.running_mean, norm.weight.data, norm.bias.data):
+                values.normal_(generator=rng)
+            norm.running_var.uniform_(0.2, 3, generator=rng)
+    return network
+
+
+def chain(*layers: nn.Module) -> nn.Module:
+    torch.manual_seed(2)
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d):
+            layer.reset_parameters()
+    return seasoned(nn.Sequential(*layers)).eval()
+
+
+def prepared(network: nn.Module, *addresses: str, precision: str = "fp32") -> Prepared:
+    layers = [ent.Layer.parse(address) for address in addresses]
+    model = ent.Model.wrap(network, preprocess=PLAIN)
+    found = prepare(model, layers, CPU, precision=precision)
+    found(IMAGE)
+    return found
+
+
+def kinds(run: Prepared) -> list[type[nn.Module]]:
+    """Of the layers that run, in order."""
+    graph = run.graph
+    assert graph is not None
+    return [type(graph.get_submodule(n.target)) for n in graph.graph.nodes if n.op == "call_module"]
+
+
+def agrees(run: Prepared, **expected: Tensor) -> None:
+    """Its values, by address, are those expected."""
+    found = {str(layer): value for layer, value in run(IMAGE).items()}
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_norm_is_folded_into_the_convolution_before_it_and_a_relu_fused() -> None:
+    network = chain(nn.Conv2d(3, 6, (3, 2), bias=False), nn.BatchNorm2d(6), nn.ReLU())
+    run = prepared(network, "output")
+    assert kinds(run) == [FrozenConv]
+    agrees(run, output=network(IMAGE))
+
+
+def test_the_gradient_is_that_of_the_network_itself() -> None:
+    network = chain(
+        *(nn.Conv2d(3, 6, 3, 2), nn.BatchNorm2d(6), nn.ReLU6(inplace=True)),
+        *(nn.Conv2d(6, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 5, 1)),
+    )
+    weights = torch.rand((2, 5, 2, 3), generator=torch.Generator().manual_seed(3))
+    gradients = []
+    for forward in (
+        network,
+        lambda image: prepared(network, "output")(image)[ent.Layer("output")],
+    ):
+        image = IMAGE.clone().requires_grad_()
+        gradients += torch.autograd.grad((forward(image) * weights).sum(), image)
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-4, atol=1e-6)
+
+
+def test_a_target_between_convolution_and_batch_norm_keeps_them_apart() -> None:
+    network = chain(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.ReLU(inplace=True))
+    run = prepared(network, "0", "output")
+    assert kinds(run) == [FrozenConv, nn.BatchNorm2d, nn.ReLU]
+    agrees(run, **{"0": network[0](IMAGE), "output": network(IMAGE)})
+
+
+def test_a_target_before_a_relu_is_not_overwritten_by_it() -> None:
+    network = chain(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.ReLU(inplace=True))
+    run = prepared(network, "1", "2")
+    before = network[1](network[0](IMAGE))
+    assert (before < 0).any()
+    agrees(run, **{"1": before, "2": before.relu()})
+
+
+def test_a_batch_norm_that_a_convolution_shares_with_others_is_not_folded() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.conv(x)
+            return self.norm(x) + x
+
+    network = seasoned(Twice()).eval()
+    run = prepared(network, "output")
+    assert kinds(run) == [FrozenConv, nn.BatchNorm2d]
+    agrees(run, output=network(IMAGE))
+
+
+def test_a_batch_norm_written_as_a_function_is_folded_too() -> None:
+    class Functional(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6)
+
+        def forward(self, x: Tensor) -> Tensor:
+            norm = self.norm
+            x = F.batch_norm(self.conv(x), norm.running_mean, norm.running_var, norm.weight)
+            return F.relu(x, inplace=True)
+
+    network = seasoned(Functional()).eval()
+    run = prepared(network, "output")
+    assert kinds(run) == [FrozenConv]
+    agrees(run, output=network(IMAGE))
+
+
+class Branches(nn.Module):
+    """Two branches, each of which counts its calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3)
+        self.left, self.right, self.last = Counting(), Counting(), Counting()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        left, right = self.left(x), self.right(x)
+        return self.last(torch.cat([left, right], 1))
+
+
+class Counting(nn.Module):
+    calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        type(self).calls += 1
+        return x * 2
+
+
+def test_a_branch_that_no_target_needs_is_not_run() -> None:
+    run = prepared(Branches(), "right")
+    Counting.calls = 0
+    run(IMAGE)
+    assert Counting.calls == 1  # by taps, the left one would have run before it
+
+
+def test_what_depends_on_the_size_of_the_picture_runs_as_the_network_itself() -> None:
+    class Sized(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * 2 if x.shape[2] > 10 else x * 3
+
+    run = prepared(Sized(), "output")
+    assert run.graph is None
+    small, large = (torch.ones((1, 3, side, 13)) for side in (9, 12))
+    assert [float(run(each)[ent.Layer("output")].mean()) for each in (small, large)] == [3, 2]
+
+
+def test_what_is_overwritten_under_others_eyes_runs_as_the_network_itself() -> None:
+    class Overwriting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.relu = nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.conv(x)
+            self.relu(x)  # its result is x itself
+            return x + 1
+
+    network = Overwriting().eval()
+    run = prepared(network, "output")
+    assert run.graph is None
+    agrees(run, output=network(IMAGE))
+
+
+def test_a_network_that_behaves_otherwise_while_it_is_traced_is_found_out() -> None:
+    class Sly(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x: Any) -> Any:
+            return self.conv(x) if isinstance(x, Tensor) else self.conv(x) * 2
+
+    network = Sly().eval()
+    run = prepared(network, "output")
+    assert run.graph is None
+    agrees(run, output=network(IMAGE))
+
+
+def test_hooks_of_the_users_own_are_run() -> None:
+    network = chain(nn.Conv2d(3, 4, 3), nn.ReLU())
+    network[0].register_forward_hook(lambda *given: given[2] + 1)
+    agrees(prepared(network, "output"), output=network(IMAGE))
+
+
+def test_new_weights_are_noticed() -> None:
+    network = chain(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
+    model, output = ent.Model.wrap(network, preprocess=PLAIN), ent.Layer("output")
+    prepare(model, [output], CPU)(IMAGE)
+    with torch.no_grad():
+        network[0].weight.mul_(-1)
+    torch.testing.assert_close(prepare(model, [output], CPU)(IMAGE)[output], network(IMAGE))
+
+
+@pytest.mark.parametrize(("size", "beta"), [(5, 0.75), (4, 0.75), (3, 0.5)])
+def test_response_norms_are_those_of_pytorch_there_and_back(size: int, beta: float) -> None:
+    plain = nn.LocalResponseNorm(size, alpha=0.7, beta=beta, k=1.5)
+    weights = torch.rand((2, 7, 4, 6), generator=torch.Generator().manual_seed(3))
+    found = []
+    for norm in (plain, FastResponseNorm(plain)):
+        x = torch.randn((2, 7, 4, 6), generator=torch.Generator().manual_seed(5)).requires_grad_()
+        y = norm(x)
+        found.append((y, *torch.autograd.grad((y * weights).sum(), x)))
+    torch.testing.assert_close(found[1], found[0])
+
+
+def test_a_prepared_graph_is_used_again() -> None:
+    model = ent.Model.wrap(chain(nn.Conv2d(3, 4, 3)), preprocess=PLAIN)
+    first = prepare(model, [ent.Layer("output")], CPU)
+    assert prepare(model, [ent.Layer("output")], CPU) is first
+    assert prepare(model, [ent.Layer("0")], CPU) is not first
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        nn.MaxPool2d((2, 3), padding=(1, 0)),
+        nn.MaxPool2d(3, 1, 1),
+        nn.MaxPool2d(2, dilation=(1, 2)),
+    ],
+)
+def test_lean_max_pooling_is_that_of_pytorch_there_and_back(pool: nn.MaxPool2d) -> None:
+    found = []
+    for layer in (pool, LeanMaxPool(pool)):
+        x = torch.randn((2, 7, 8, 11), generator=torch.Generator().manual_seed(5)).requires_grad_()
+        y = layer(x)
+        weights = torch.rand(y.shape, generator=torch.Generator().manual_seed(3))
+        found.append((y, *torch.autograd.grad((y * weights).sum(), x)))
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=0)
+
+
+def bytes_kept(forward: Callable[[Tensor], Tensor]) -> int:
+    """What one forward pass keeps for the way back, each piece of memory once."""
+    pieces: dict[int, int] = {}
+
+    def count(kept: Tensor) -> Tensor:
+        memory = kept.untyped_storage()
+        pieces[memory.data_ptr()] = memory.nbytes()
+        return kept
+
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda kept: kept):
+        result = forward(torch.rand((1, 3, 64, 96)).requires_grad_())
+    assert result.requires_grad
+    return sum(pieces.values())
+
+
+@pytest.mark.parametrize(("precision", "share"), [("fp32", 1 / 2), ("bf16", 1 / 4)])
+def test_the_way_back_keeps_at_most_half_of_what_the_plain_network_does(
+    precision: str, share: float
+) -> None:
+    network = chain(
+        *(nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
+        *(
+            nn.Conv2d(16, 32, 3, padding=1),
+            nn.BatchNorm2d(32),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),
+        ),
+    ).requires_grad_(True)
+    run = prepared(network, "output", precision=precision)
+    assert run.precision == precision
+    ours = bytes_kept(lambda image: run(image)[ent.Layer("output")])
+    assert ours <= share * bytes_kept(network)

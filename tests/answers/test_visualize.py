@@ -111,6 +111,19 @@ def test_every_canvas_can_show_a_batch_of_units(squeezenet: ent.Model, canvas: s
     assert [tuple(each.shape) for each in plan.pictures()] == [(2, 3, 32, 32)]
 
 
+@pytest.mark.parametrize("precision", ["bf16", "auto"])
+def test_the_job_remembers_what_precision_was_taken(
+    squeezenet: ent.Model, precision: str, tmp_path: Path
+) -> None:
+    made = plan_visualize(squeezenet, ["fire3:3"], precision=precision, **QUICK).run()
+    taken = made.job.settings["precision"]
+    assert taken in ({"bf16"} if precision == "bf16" else {"fp32", "bf16"})
+    made.save(tmp_path / "a.png")
+    again = plan_redo(tmp_path / "a.png").run()
+    assert torch.equal(again.image, made.image)
+    assert again.job.settings["precision"] == taken
+
+
 def test_a_picture_grows_batch_by_batch(squeezenet: ent.Model) -> None:
     plan = plan_visualize(squeezenet, ["fire3:0-2"], batch=2, **QUICK)
     assert [step.octave for step in plan.steps()] == [0, 0, 0, 1, 1, 1]
@@ -127,6 +140,7 @@ def test_a_picture_grows_batch_by_batch(squeezenet: ent.Model) -> None:
         (["fire7:900"], {}, ChannelOutOfRange, "channel 900 of 'fire7' does not exist"),
         (["fire7:1"], {"canvas": "oil"}, BadSetting, "no canvas named 'oil'; there are fourier"),
         (["fire7:1"], {"transforms": "warp"}, BadSetting, "'warp'"),
+        (["fire7:1"], {"precision": "fp8"}, BadSetting, "precision 'fp8'; it is one of auto, fp32"),
         (["fire7:1"], {"size": 0}, BadSetting, "size is 0; it must be a whole number from 1"),
         (["fire7:1"], {"learning_rate": -1.0}, BadSetting, "learning rate is -1.0"),
         (["fire7:1"], {"jitter": 3}, BadSetting, "visualize has no setting 'jitter'"),

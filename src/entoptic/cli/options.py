@@ -134,6 +134,12 @@ how = together(
         _HOW, "--memory", metavar="SIZE", help="What the dream may use, as 4GiB; makes tiles fit."
     ),
     option(_HOW, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
+    option(
+        _HOW,
+        "--precision",
+        metavar="P",
+        help="What the network computes in: fp32, bf16, fp16; auto tries what is faster.",
+    ),
     option(_HOW, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, cuda:1, mps."),
 )
 
@@ -157,6 +163,12 @@ _rate_and_batch = together(
 
 _chance_and_place = together(
     option(_CLIMB, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
+    option(
+        _CLIMB,
+        "--precision",
+        metavar="P",
+        help="What the network computes in: fp32, bf16, fp16; auto tries what is faster.",
+    ),
     option(_CLIMB, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, mps."),
 )
 

@@ -3,7 +3,8 @@
 from entoptic.models.devices import device
 from entoptic.models.ensembles import ensemble
 from entoptic.models.model import Model
-from entoptic.models.prepare import Prepared, prepare
+from entoptic.models.prepare import Prepared, prepare, used_precision
+from entoptic.models.preparing.precision import checked as checked_precision
 from entoptic.models.preprocess import Preprocess
 from entoptic.models.rules import GradientRule
 from entoptic.models.sources import load, sources
@@ -13,9 +14,11 @@ __all__ = [
     "Model",
     "Prepared",
     "Preprocess",
+    "checked_precision",
     "device",
     "ensemble",
     "load",
     "prepare",
     "sources",
+    "used_precision",
 ]

@@ -307,6 +307,18 @@ def prepare(
     return Together(members, wanted & _PICTURES)
 
 
+def used_precision(
+    model: Model, layers: Collection[Layer], device: torch.device, precision: str
+) -> str:
+    """The precision that `prepare` would choose, for jobs to remember; arguments as there.
+
+    Only `auto` takes time: the device and the network are tried.
+    """
+    if checked(precision) != "auto":
+        return precision
+    return prepare(model, layers, device, precision=precision).precision.partition(",")[0]
+
+
 def _prepared(
     model: Model, wanted: frozenset[Layer], device: torch.device, exact: bool, precision: str
 ) -> Prepared:

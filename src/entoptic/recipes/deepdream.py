@@ -16,7 +16,7 @@ from entoptic.ascent import Step, ascend, bind
 from entoptic.canvas import Pixels
 from entoptic.errors import BadSetting, ChannelOutOfRange, WrongPictureSize
 from entoptic.jobs import Job, Result
-from entoptic.models import Model, device
+from entoptic.models import Model, checked_precision, device, used_precision
 from entoptic.objectives import Objective
 from entoptic.pictures import Picture
 from entoptic.recipes.large import Large
@@ -51,6 +51,8 @@ class DreamSettings:
             for, where the whole has none; `off` makes none.
         memory: what `auto` may use in all, in bytes or as `"4GiB"`; half of what is free by
             default.
+        precision: what the network computes in: `fp32`, `bf16`, `fp16`, or `auto`, see `prepare`;
+            tiles are computed in `fp32`.
 
     Raises:
         BadSetting: a value out of its range.
@@ -70,8 +72,10 @@ class DreamSettings:
     noise: Sequence[int] | None = None
     tile: int | str = "auto"
     memory: int | str | None = None
+    precision: str = "fp32"
 
     def __post_init__(self) -> None:
+        checked_precision(self.precision)
         whole("octaves", self.octaves, 1, 100)
         whole("steps", self.steps, 0, 1_000_000)
         whole("jitter", self.jitter, 0, 100_000)
@@ -177,6 +181,7 @@ class DreamPlan(Plan):
                 optimizer=rule,
                 steps=how.steps,
                 seed=rng,
+                precision=how.precision,
             ):
                 render = functools.partial(_whole_picture, photo, canvas, base)
                 yield replace(step, octave=octave, image=render)
@@ -260,6 +265,10 @@ def plan_dream(
     stored = None if large is None else Stored.copy(start.image)
     if stored is not None:
         start = replace(start, image=stored.tensor)
+        how = replace(how, precision="fp32")
+    else:
+        used = used_precision(model, bound.layers(), where, how.precision)
+        how = replace(how, precision=used)
     job = Job(
         recipe="dream",
         model=model.source,

@@ -12,6 +12,7 @@ import torch
 
 from entoptic.canvas import CPPN, Canvas, Fourier, Laplacian, MaCo, Pixels, Shared
 from entoptic.errors import BadSetting
+from entoptic.models import checked_precision
 from entoptic.recipes.numbers import real, whole
 from entoptic.registry import Registry
 from entoptic.steprules import Rule, adam
@@ -104,6 +105,7 @@ class ClimbSettings:
         transforms: a preset of transforms, by name.
         learning_rate: of the method's step rule.
         batch: how many pictures climb together.
+        precision: what the network computes in: `fp32`, `bf16`, `fp16`, or `auto`, see `prepare`.
         spectrum: file with a spectrum of photographs, for the canvas maco; None for a usual one.
 
     Raises:
@@ -119,7 +121,10 @@ class ClimbSettings:
     batch: int = 8
     spectrum: PathLike | None = None
 
+    precision: str = "fp32"
+
     def __post_init__(self) -> None:
+        checked_precision(self.precision)
         whole("size", self.size, 1, 10_000)
         whole("steps", self.steps, 0, 1_000_000)
         whole("batch", self.batch, 1, 10_000)

@@ -17,7 +17,7 @@ from entoptic.ascent import Step, ascend, bind
 from entoptic.canvas import Canvas, Grey, Transparent, Weighed
 from entoptic.errors import BadSetting
 from entoptic.jobs import Job
-from entoptic.models import Model, device
+from entoptic.models import Model, device, used_precision
 from entoptic.models.rules import redirected_relu
 from entoptic.objectives import Combined, Leaf, Objective, PerImage, opacity
 from entoptic.pictures import Picture
@@ -172,6 +172,7 @@ class SheetPlan(Plan):
                 rules=[redirected_relu()],
                 steps=steps,
                 seed=rng,
+                precision=how.precision,
             ):
                 yield replace(step, index=begun + step.index)
 
@@ -344,6 +345,8 @@ def plan_sheet(
             "alpha"
         )
     bound = bind(objective, model, size, read_guide)
+    used = used_precision(model, bound.layers(), where, how.precision)
+    how = replace(how, precision=used)
     guides = guides_of(bound)
     natural = None if how.spectrum is None else read_spectrum(how.spectrum)
     sources: list[Picture | Spectrum] = [*guides] if natural is None else [*guides, natural]

@@ -108,7 +108,7 @@ def layers_of_squeezenet(size: int = 112, steps: int = 128) -> Tensor:
 
 
 def layers_of_efficientnet(size: int = 112, steps: int = 128) -> Tensor:
-    """Four channels of each of eight layers, from early to late."""
+    """Four channels of each of seven blocks, from early to late."""
     channels = {
         "blocks.0": (2, 5, 10, 15),
         "blocks.1": (1, 9, 11, 21),
@@ -117,7 +117,6 @@ def layers_of_efficientnet(size: int = 112, steps: int = 128) -> Tensor:
         "blocks.4": (11, 41, 61, 101),
         "blocks.5": (18, 87, 105, 122),
         "blocks.6": (30, 88, 117, 203),
-        "act2": (466, 582, 1163, 1279),
     }
     units = [f"{layer}:{four[row]}" for row in range(4) for layer, four in channels.items()]
     pictures = wanted(ent.load("efficientnet_lite0"), units, size=size, steps=steps)
@@ -154,7 +153,7 @@ def canvases(size: int = 176, steps: int = 160) -> Tensor:
         "Pixels": (ent.Pixels.noise(size, size, seed=0), 0.02, goldfish, ent.ROBUST),
         "Laplacian": (ent.Laplacian(size, size), 0.05, goldfish, ent.ROBUST),
         "MaCo": (ent.MaCo(size, size, seed=0), 0.1, goldfish, ent.ROBUST),
-        "CPPN": (ent.CPPN(size, size, seed=0), 0.005, goldfish, ent.ROBUST),
+        "CPPN": (ent.CPPN(size, size, seed=1), 0.005, goldfish, ent.ROBUST),
         "Shared": (ent.Shared(size, size, batch=2), 0.05, goldfish, ent.ROBUST),
         "Grey": (ent.Grey(ent.Fourier(size, size)), 0.05, goldfish, ent.ROBUST),
         "Transparent": (ent.Transparent(ent.Fourier(size, size)), 0.05, alone, over),
@@ -304,7 +303,7 @@ def transforms(size: int = 144) -> Tensor:
         "RandomCrops": ent.RandomCrops(1, side=(0.4, 0.1)),
         "OverBackground": ent.OverBackground(),
     }
-    photo, rng = landscape(size), torch.Generator().manual_seed(5)
+    photo, rng = landscape(size), torch.Generator().manual_seed(2)
     # Half transparent to the right, which only OverBackground knows what to do with.
     alpha = torch.linspace(1, 0, size).expand(1, 1, size, size)
     looks = []
@@ -395,7 +394,7 @@ SECTIONS = {
                 " and looks most like photographs of something, `cppn` paints smooth and large,"
                 " `pixels` stays grainy.",
                 "entoptic compare fire4:24 fire6:140 fire7:140 fire8:1"
-                " --methods entoptic,lucid,maco,cppn,pixels --size 144 --steps 96",
+                " --methods entoptic,lucid,maco,cppn,pixels --size 144 --steps 64",
             ),
         ),
     ),
@@ -429,8 +428,10 @@ SECTIONS = {
         (
             Shot(
                 "rules",
-                "Above, a class under each rule. Below, what in our landscape a layer answers"
-                " to: `guided` keeps the outlines of what it sees.",
+                "Above, a class under each rule: `redirected_relu` changes nothing where nothing"
+                " is dead, `guided` loses its way, `smooth_max_pool` draws larger shapes. Below,"
+                " what in our landscape a layer answers to: `guided` keeps the outlines of what"
+                " it sees.",
                 rules,
             ),
         ),
@@ -463,20 +464,21 @@ SECTIONS = {
             ),
             Shot(
                 "invert",
-                "What three layers keep of it: first the colours go, then the places.",
-                "entoptic invert clouds.png --layer fire2 --layer fire4 --layer fire6 --size 224"
+                "What three layers keep of it: colours and fine detail go first, then places.",
+                "entoptic invert clouds.png --layer fire5 --layer fire7 --layer fire9 --size 224"
                 " --steps 192",
             ),
             Shot(
                 "accentuate",
-                "The landscape, changed a little towards three things.",
-                "entoptic accentuate clouds.png \"logit('volcano')\" \"logit('castle')\" fire7:140"
-                " --size 256 --steps 100",
+                "The landscape, changed a little towards three classes: what is there already"
+                " becomes them.",
+                "entoptic accentuate clouds.png \"logit('volcano')\" \"logit('castle')\""
+                " \"logit('peacock')\" --size 256 --steps 100",
             ),
             Shot(
                 "interpolate",
-                "From eyes to folds.",
-                "entoptic interpolate squeezenet1_1 fire7:140 fire7:209 --size 160 --steps 128",
+                "From scales to feathers.",
+                "entoptic interpolate squeezenet1_1 fire4:24 fire4:140 --size 160 --steps 128",
             ),
             Shot(
                 "diversity",
@@ -496,8 +498,8 @@ SECTIONS = {
             Shot(
                 "compare",
                 "Two networks asked for the same classes.",
-                "entoptic compare \"logit('goldfish')\" \"logit('volcano')\" \"logit('castle')\""
-                " --models squeezenet1_1,efficientnet_lite0 --size 192 --steps 192",
+                "entoptic compare class:goldfish class:volcano class:castle"
+                " --models squeezenet1_1,efficientnet_lite0 --size 176 --steps 160",
             ),
         ),
     ),

@@ -366,9 +366,9 @@ SECTIONS = {
             ),
             Shot(
                 "layers-efficientnet_lite0",
-                "EfficientNet-Lite0. Its early blocks are busier and its late ones finer in"
-                " grain: networks agree on the order, from edges by way of textures to things,"
-                " and on little else.",
+                "EfficientNet-Lite0: reliefs, weaves, ropes and scales, then shells and stars, then"
+                " eyes, muzzles and fur. Networks agree on the order, from edges by way of textures"
+                " to parts of things, and on little else.",
                 layers_of_efficientnet,
             ),
         ),
@@ -378,9 +378,10 @@ SECTIONS = {
         (
             Shot(
                 "classes",
-                "Twelve classes of ImageNet. Where a class is known by its texture (strawberry,"
-                " dalmatian) it fills the picture; where it is known by a part (flamingo,"
-                " peacock) the part is repeated.",
+                "Twelve classes of ImageNet, by SqueezeNet above, by EfficientNet below."
+                " SqueezeNet puts parts together as they come, a bill here and an eye there;"
+                " EfficientNet draws fewer and finer ones, among what surrounds such things:"
+                " grass, reeds, water.",
                 classes,
             ),
         ),

@@ -199,7 +199,7 @@ OBJECTIVES = {
     "total_variation": "channel('fire7', 140) - 1000 * total_variation('canvas')",
     "blurriness": "channel('fire7', 140) + 30000 * blurriness('canvas')",
     "boundary_complexity": "channel('fire7', 140) - 5000 * boundary_complexity('canvas', 40)",
-    "l1": "channel('fire7', 140) - 0.02 * l1('canvas')",
+    "l1": "channel('fire7', 140) - 0.008 * l1('canvas')",
     "l2": "channel('fire7', 140) - 1 * l2('canvas')",
     "linf": "channel('fire7', 140) - 2000 * linf('canvas')",
     "opacity": "neuron('fire7', 140) * (1 - opacity())",
@@ -443,8 +443,8 @@ SECTIONS = {
             Shot("transforms", "What each does to our landscape.", transforms),
             Shot(
                 "sets-of-transforms",
-                "Without any (`none`), fine grain is left; `maco` and `accentuate` look at"
-                " crops, so that a picture holds what the channel wants at several sizes.",
+                "Without any (`none`) grains of all colours are left. `maco` and `accentuate` show"
+                " crops, so that things come out smaller; few crops reach the border.",
                 sets_of_transforms,
             ),
         ),

@@ -391,9 +391,10 @@ SECTIONS = {
         (
             Shot(
                 "methods",
-                "The same channels by each method. `maco` keeps natural waves and looks at crops, so"
-                " that things are small and in the middle; `cppn` paints smooth and large, and misses"
-                " what is fine (above, after few steps, nearly all); `pixels` stays grainy.",
+                "The same channels by each method. `maco` keeps natural waves and looks at"
+                " crops, so that things are small and in the middle; `cppn` paints smooth and"
+                " large, and misses what is fine (above, after few steps, nearly all); `pixels`"
+                " stays grainy.",
                 "entoptic compare fire4:24 fire6:140 fire7:140 fire8:1"
                 " --methods entoptic,lucid,maco,cppn,pixels --size 144 --steps 64",
             ),

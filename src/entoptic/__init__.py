@@ -143,10 +143,12 @@ if TYPE_CHECKING:
     )
     from entoptic.transforms import (
         ACCENTUATE as ACCENTUATE,
+        GENTLE as GENTLE,
         LUCID as LUCID,
         MACO as MACO,
         NONE as NONE,
         ROBUST as ROBUST,
+        STRONG as STRONG,
         Affine as Affine,
         Blur as Blur,
         ColourShift as ColourShift,
@@ -293,7 +295,9 @@ _HOMES = {
         "LUCID",
         "MACO",
         "NONE",
+        "GENTLE",
         "ROBUST",
+        "STRONG",
         "Affine",
         "Blur",
         "ColourShift",

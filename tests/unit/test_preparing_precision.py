@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -72,7 +73,9 @@ def test_auto_is_float32_on_a_device_without_reduced_precision(
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
     fast_dtype.cache_clear()
     assert fast_dtype("cpu") is None
-    assert prepare(ent.load(), FIRE5, CPU, precision="auto").precision == "fp32"
+    # A model of its own, for which nothing has been chosen yet.
+    model = replace(ent.load())
+    assert prepare(model, FIRE5, CPU, precision="auto").precision == "fp32"
     fast_dtype.cache_clear()
 
 

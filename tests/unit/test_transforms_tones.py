@@ -94,6 +94,16 @@ def test_noise_of_the_next_step_is_other_noise() -> None:
     assert not torch.equal(Noise(0.1)(IMAGE, generator), Noise(0.1)(IMAGE, generator))
 
 
+def test_relative_noise_is_a_multiple_of_each_images_own_deviation() -> None:
+    # Half black and half white: a standard deviation of a half; and a picture in one grey.
+    halves = torch.zeros(1, 3, 40, 60)
+    halves[..., 30:] = 1
+    plain = torch.full_like(halves, 0.5)
+    image = torch.cat([halves, plain, 0.2 * halves])
+    noise = Noise(0.4, relative=True)(image, rng()) - image
+    assert noise.flatten(1).std(1).tolist() == pytest.approx([0.2, 0, 0.04], rel=0.03)
+
+
 def test_colours_shift_as_a_whole_image_by_image() -> None:
     image = torch.full((4000, 3, 1, 2), 0.25, dtype=torch.float64)
     shift = ColourShift(0.1)(image, rng()) - image

@@ -157,7 +157,7 @@ _size_and_steps = together(
 )
 
 _rate_and_batch = together(
-    option(_CLIMB, "--learning-rate", type=float, metavar="X", help="The method's; 0.05."),
+    option(_CLIMB, "--learning-rate", type=float, metavar="X", help="The method's own."),
     option(_CLIMB, "--batch", type=int, metavar="N", help="How many pictures climb together; 8."),
 )
 
@@ -178,8 +178,8 @@ climb_only = together(
         _CLIMB,
         "--method",
         metavar="M",
-        help="entoptic (the default), lucid, maco, cppn, pixels: a canvas, transforms and a rate "
-        "that belong together.",
+        help="A canvas, transforms and a rate that belong together: entoptic, strong, gentle, "
+        "lucid, maco, cppn, pixels.",
     ),
     option(
         _CLIMB,
@@ -192,7 +192,8 @@ climb_only = together(
         _CLIMB,
         "--transforms",
         metavar="T",
-        help="Random changes before each step: robust, lucid, maco, accentuate, none.",
+        help="Random changes before each step: robust, strong, gentle, lucid, maco, accentuate, "
+        "none.",
     ),
     _rate_and_batch,
     option(

@@ -27,7 +27,7 @@ _KEPT = {"squeezenet1_1": "fire3", "efficientnet_lite0": "blocks.1"}
 # cost.
 _STRENGTH = 15.0
 _STRENGTHS = {"efficientnet_lite0": 50.0}
-_OWN = {"steps": 100}
+_OWN = {"method": "gentle", "steps": 100}
 
 
 def accentuate(

@@ -25,7 +25,7 @@ from entoptic.types import Image, PathLike
 
 # Pictures as small as these still hold an eye or a texture, and a hundred of them a photo.
 # After more steps they only gain contrast.
-GRID_CLIMB = {"size": 64, "steps": 80, "batch": 32}
+GRID_CLIMB = {"method": "gentle", "size": 64, "steps": 80, "batch": 32}
 
 # By eye: neighbouring pictures differ, and belong together all the same.
 _LAYERS = {"squeezenet1_1": "fire8", "efficientnet_lite0": "blocks.3"}

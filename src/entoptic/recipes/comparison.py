@@ -22,6 +22,7 @@ from entoptic.recipes.methods import climb_settings
 from entoptic.recipes.photos import check_pixels
 from entoptic.recipes.plan import Plan
 from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
+from entoptic.recipes.tuned import best_method
 from entoptic.recipes.units import MOST_UNITS, label_of, read_units
 from entoptic.sheets import sheet, sheet_size
 from entoptic.types import Image
@@ -176,9 +177,10 @@ def plan_compare(
     columns = []
     for number in range(len(titles)):
         given = {name: _of_column(each, number) for name, each in by_name.items()}
-        how = climb_settings("compare", _without(settings, by_name) | given)
         model = _of_column(models, number)
         assert model is not None  # as `_compared` has seen to
+        best = {"method": best_method(model)}
+        how = climb_settings("compare", _without(settings, by_name) | given, best)
         try:
             column = plan_sheet(
                 "compare",

@@ -169,7 +169,7 @@ def _plan(
     settings: Mapping[str, Any],
 ) -> SheetPlan:
     """Pictures of layers that look at the same photo, early to late."""
-    how = climb_settings(recipe, settings)
+    how = climb_settings(recipe, settings, {"method": "gentle"})
     order = {layer.name: place for place, layer in enumerate(model.layers())}
     named = map(model.resolve, read_names("layer", layers))
     # The picture itself is in no table; it is earlier than all.

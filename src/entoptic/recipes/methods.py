@@ -77,16 +77,19 @@ methods: Registry[Method] = Registry("method", BadSetting)
 """By the names of the command's --method."""
 
 for _named, _method in (
-    # Ours: lucid's waves, under transforms of our own.
-    ("entoptic", Method("fourier", "robust", 0.05)),
+    # Ours: lucid's waves, under transforms of our own, see there; at a rate of 0.1 channels of
+    # SqueezeNet's fire7 reach a fifth more in 128 steps than at 0.05.
+    ("entoptic", Method("fourier", "robust", 0.1)),
+    ("gentle", Method("fourier", "gentle", 0.05)),
+    ("strong", Method("fourier", "strong", 0.1)),
     # lucid.optvis.render.render_vis, 2018.
     ("lucid", Method("fourier", "lucid", 0.05)),
     # Fel et al., 2023, as xplique has it: NAdam at a rate of 1.
     ("maco", Method("maco", "maco", 1.0, _nadam)),
     # lucid's notebook on CPPNs, 2018.
-    ("cppn", Method("cppn", "robust", 0.005)),
+    ("cppn", Method("cppn", "gentle", 0.005)),
     # Erhan et al., 2009: the plain pixels.
-    ("pixels", Method("pixels", "robust", 0.02)),
+    ("pixels", Method("pixels", "gentle", 0.02)),
 ):
     methods.add(_named, _method)
 

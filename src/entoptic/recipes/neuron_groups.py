@@ -28,7 +28,7 @@ from entoptic.types import Image, PathLike
 _LAYERS = {"squeezenet1_1": "fire8", "efficientnet_lite0": "blocks.4.1.act2"}
 
 # After more steps the pictures only gain contrast.
-_CLIMB = {"steps": 96}
+_CLIMB = {"method": "gentle", "steps": 96}
 
 # The photo is looked at larger than the network's own pictures are: finer maps of the groups.
 _LARGER = 1.5

@@ -92,7 +92,7 @@ def plan_interpolate(
     **settings: Any,
 ) -> SheetPlan:
     """Check a row from one unit to another and lay it out; arguments as for `interpolate`."""
-    how = climb_settings("interpolate", settings, {"canvas": "shared"})
+    how = climb_settings("interpolate", settings, {"method": "gentle", "canvas": "shared"})
     if not isinstance(units, list | tuple) or len(units) != 2:
         raise BadSetting("a row goes from one unit to another; name two")
     wanted = [one_unit(each) for each in units]
@@ -202,7 +202,7 @@ def plan_diversity(
     **settings: Any,
 ) -> SheetPlan:
     """Check different pictures of a unit and lay them out; arguments as for `diversity_of`."""
-    how = climb_settings("diversity", settings)
+    how = climb_settings("diversity", settings, {"method": "gentle"})
     wanted = one_unit(unit)
     count = _DIFFERENT if pictures is None else pictures
     whole("pictures", count, 2, _MOST)

@@ -13,6 +13,7 @@ from entoptic.objectives import Objective, per_image
 from entoptic.pictures import Picture
 from entoptic.recipes.methods import climb_settings
 from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
+from entoptic.recipes.tuned import best_method
 from entoptic.recipes.units import MOST_UNITS, label_of, read_units
 
 
@@ -53,7 +54,7 @@ def plan_visualize(
     **settings: Any,
 ) -> SheetPlan:
     """Check a visualization and lay it out; arguments as for `visualize`."""
-    how = climb_settings("visualize", settings)
+    how = climb_settings("visualize", settings, {"method": best_method(model)})
     wanted = [each for unit in units for each in read_units(unit)]
     if not wanted:
         raise BadSetting("nothing to visualize; name a unit, such as fire7:3")

@@ -7,10 +7,12 @@ from entoptic.transforms.geometry import Affine, Flip, Pad, Rotate, Scale, Shear
 from entoptic.transforms.jitter import Jitter
 from entoptic.transforms.presets import (
     ACCENTUATE,
+    GENTLE,
     LUCID,
     MACO,
     NONE,
     ROBUST,
+    STRONG,
     presets,
     with_crop_size,
 )
@@ -18,10 +20,12 @@ from entoptic.transforms.tones import Blur, ColourShift, Grayscale, Noise
 
 __all__ = [
     "ACCENTUATE",
+    "GENTLE",
     "LUCID",
     "MACO",
     "NONE",
     "ROBUST",
+    "STRONG",
     "Affine",
     "Blur",
     "ColourShift",

@@ -70,6 +70,8 @@ class Noise:
     Args:
         sd: standard deviation of normal noise, or how far uniform noise goes up and down.
         uniform: uniform noise in -sd..sd instead of normal.
+        relative: `sd` is a multiple of each image's own standard deviation, so that a start that is
+            nearly grey isn't drowned, and a finished picture is shaken all the same.
 
     Raises:
         BadSetting: an `sd` that is negative or not finite.
@@ -80,6 +82,7 @@ class Noise:
 
     sd: float
     uniform: bool = False
+    relative: bool = False
 
     def __post_init__(self) -> None:
         check_amount("noise", self.sd)
@@ -94,7 +97,11 @@ class Noise:
             noise.uniform_(-self.sd, self.sd, generator=there)
         else:
             noise.normal_(0, self.sd, generator=there)
-        return image + noise
+        if not self.relative:
+            return image + noise
+        # An image has no say in how much noise it gets.
+        contrast = image.detach().flatten(1).std(1, correction=0)
+        return torch.addcmul(image, noise, contrast.reshape(-1, 1, 1, 1))
 
 
 @dataclass(frozen=True)

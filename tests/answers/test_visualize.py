@@ -95,6 +95,20 @@ def test_a_method_brings_its_canvas_transforms_and_rate(
     assert torch.equal(again.image, made.image)
 
 
+@pytest.mark.parametrize(
+    ("model", "unit", "method"),
+    [("squeezenet1_1", "fire3:3", "entoptic"), ("efficientnet_lite0", "blocks.1:3", "strong")],
+)
+def test_each_embedded_network_has_the_method_that_suits_it(
+    model: str, unit: str, method: str
+) -> None:
+    network = ent.load(model)
+    taken = plan_visualize(network, [unit], **QUICK).job.settings
+    assert (taken["method"], taken["transforms"]) == (method, methods[method].transforms)
+    asked = plan_visualize(network, [unit], method="lucid", **QUICK).job.settings
+    assert (asked["method"], asked["transforms"]) == ("lucid", "lucid")
+
+
 def test_another_method_brings_its_own_where_a_picture_is_made_again(
     squeezenet: ent.Model, tmp_path: Path
 ) -> None:

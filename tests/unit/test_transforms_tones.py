@@ -139,7 +139,8 @@ def test_grey_is_luma_in_all_channels_as_often_as_asked() -> None:
 
 
 def test_sets_of_transforms_are_found_by_name() -> None:
-    assert list(presets) == ["robust", "lucid", "maco", "accentuate", "none"]
+    ours, theirs = ["robust", "gentle", "strong"], ["lucid", "maco", "accentuate"]
+    assert list(presets) == [*ours, *theirs, "none"]
     assert (presets["robust"], presets["lucid"], presets["none"]) == (ROBUST, LUCID, NONE)
     assert NONE == ()
     with pytest.raises(BadSetting, match="no set of transforms named 'lucent'; did you mean 'luc"):

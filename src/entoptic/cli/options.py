@@ -56,6 +56,15 @@ def tile(text: str) -> int | str:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
 
 
+def _precision(heading: str) -> Decorator:
+    return option(
+        heading,
+        "--precision",
+        metavar="P",
+        help="What the network computes in: fp32, bf16, fp16; auto tries what is faster.",
+    )
+
+
 _WHAT, _HOW, _RESULT = "What to dream of", "How to dream", "The result"
 
 what = together(
@@ -134,12 +143,7 @@ how = together(
         _HOW, "--memory", metavar="SIZE", help="What the dream may use, as 4GiB; makes tiles fit."
     ),
     option(_HOW, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
-    option(
-        _HOW,
-        "--precision",
-        metavar="P",
-        help="What the network computes in: fp32, bf16, fp16; auto tries what is faster.",
-    ),
+    _precision(_HOW),
     option(_HOW, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, cuda:1, mps."),
 )
 
@@ -163,12 +167,7 @@ _rate_and_batch = together(
 
 _chance_and_place = together(
     option(_CLIMB, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
-    option(
-        _CLIMB,
-        "--precision",
-        metavar="P",
-        help="What the network computes in: fp32, bf16, fp16; auto tries what is faster.",
-    ),
+    _precision(_CLIMB),
     option(_CLIMB, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, mps."),
 )
 

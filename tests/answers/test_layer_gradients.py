@@ -17,7 +17,7 @@ from entoptic.ascent import bind
 from entoptic.errors import BadSetting, NoPath
 from entoptic.models import Preprocess
 
-PLAIN = Preprocess((9, 11), (0, 0, 0), (1, 1, 1))
+PLAIN = Preprocess((19, 11), (0, 0, 0), (1, 1, 1))
 
 
 def value_at(model: ent.Model, layer: str, image: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ def test_any_layer_by_any_layer_equals_finite_differences(
     first = data.draw(st.integers(0, len(names) - 1))
     last = data.draw(st.integers(first, len(names) - 1))
     wrt = data.draw(st.sampled_from([names[first], f"{names[first]}<in>", "input"]))
-    image = torch.rand((2, 3, 9, 11), generator=rng, dtype=torch.float64)
+    image = torch.rand((2, 3, 19, 11), generator=rng, dtype=torch.float64)
     base = value_at(model, wrt, image)
     target = value_at(model, names[last], image)
     cotangent = torch.randn(target.shape, generator=rng, dtype=torch.float64)

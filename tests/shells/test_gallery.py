@@ -57,7 +57,8 @@ def test_every_objective_has_its_picture() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_of_the_page_is_understood(command: str) -> None:
     name, *words = shlex.split(command)[1:]
-    main.commands[name].make_context(name, words)
+    parent = main.make_context("entoptic", [name])
+    main.commands[name].make_context(name, words, parent=parent)
 
 
 def test_a_section_is_made_anew(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from entoptic.cli import options
-from entoptic.cli.layer_views import with_photo
+from entoptic.cli.with_photo import with_photo
 
 
 @click.command(

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from entoptic.cli import options
-from entoptic.cli.making import make
-from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
-from entoptic.errors import BadSetting
-
-if TYPE_CHECKING:
-    from entoptic.recipes import Plan
+from entoptic.cli.with_photo import with_photo
 
 _layers = options.option(
     options.SHOWN,
@@ -86,30 +80,3 @@ def invert_command(photo: str, **given: Any) -> int:
     photo. What the layer doesn't keep comes out as chance has it.
     """
     return with_photo("invert", photo, given)
-
-
-def with_photo(recipe: str, photo: str, given: dict[str, Any]) -> int:
-    """Make the picture of a recipe that is about a photo.
-
-    Args:
-        recipe: its name; also added to the name of the photo.
-        photo: as typed.
-        given: the options.
-    """
-    if not photo:
-        raise BadSetting("the name of the photo is empty; name a file")
-    delivery, settings = Delivery.split(given)
-    inputs = [Path(photo)]
-    check_inputs(inputs)
-    (output,) = destinations([photo], delivery, recipe, inputs)
-
-    from entoptic import recipes
-    from entoptic.models import load
-    from entoptic.models.sources import DEFAULT
-
-    asked = {key: value for key, value in settings.items() if value not in (None, ())}
-    asked["on"] = asked.pop("device", "auto")
-    model = load(asked.pop("model", DEFAULT))
-    with made(delivery.folder):
-        plan: Plan = getattr(recipes, f"plan_{recipe}")(model, photo, **asked)
-        return make(plan, output, delivery, inputs)

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from entoptic.cli import options
-from entoptic.cli.making import make
-from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
-from entoptic.errors import BadSetting
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from entoptic.models import Model
-    from entoptic.recipes import Plan
+from entoptic.cli.with_photo import with_photo
 
 _WHAT = "What to look at"
 
@@ -67,12 +58,12 @@ def grid_command(
     place for. By default that is the layer that says most.
     """
 
-    def plan(model: Model, **climb: Any) -> Plan:
-        from entoptic.recipes import GridSettings, plan_grid
+    def own() -> dict[str, Any]:
+        from entoptic.recipes import GridSettings
 
-        return plan_grid(model, photo, GridSettings(layer, cells, weighted, plain), **climb)
+        return {"shown": GridSettings(layer, cells, weighted, plain)}
 
-    return _see(photo, "grid", given, plan)
+    return with_photo("grid", photo, given, own)
 
 
 @click.command(
@@ -98,28 +89,9 @@ def groups_command(photo: str, layer: str | None, groups: int, **given: Any) -> 
     say.
     """
 
-    def plan(model: Model, **climb: Any) -> Plan:
-        from entoptic.recipes import GroupSettings, plan_groups
+    def own() -> dict[str, Any]:
+        from entoptic.recipes import GroupSettings
 
-        return plan_groups(model, photo, GroupSettings(layer, groups), **climb)
+        return {"shown": GroupSettings(layer, groups)}
 
-    return _see(photo, "groups", given, plan)
-
-
-def _see(photo: str, recipe: str, given: dict[str, Any], plan: Callable[..., Plan]) -> int:
-    """Find out where the result goes, then plan it and make it."""
-    if not photo:
-        raise BadSetting("the name of the photo is empty; name a file")
-    delivery, settings = Delivery.split(given)
-    inputs = [Path(photo)]
-    check_inputs(inputs)
-    (output,) = destinations([photo], delivery, recipe, inputs)
-
-    from entoptic.models import load
-    from entoptic.models.sources import DEFAULT
-
-    name, on, seed = (settings.pop(each) for each in ("model", "device", "seed"))
-    model = load(DEFAULT if name is None else name)
-    with made(delivery.folder):
-        planned = plan(model, seed=seed or 0, on="auto" if on is None else on, **settings)
-        return make(planned, output, delivery, inputs)
+    return with_photo("groups", photo, given, own)

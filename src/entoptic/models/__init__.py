@@ -1,6 +1,6 @@
 """Networks: where they come from, what they are made of, and how they are run."""
 
-from entoptic.models.devices import device
+from entoptic.models.devices import device, devices
 from entoptic.models.ensembles import ensemble
 from entoptic.models.model import Model
 from entoptic.models.prepare import Prepared, prepare, used_precision
@@ -16,6 +16,7 @@ __all__ = [
     "Preprocess",
     "checked_precision",
     "device",
+    "devices",
     "ensemble",
     "load",
     "prepare",

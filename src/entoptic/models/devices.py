@@ -38,6 +38,26 @@ def device(name: str = "auto") -> torch.device:
     return chosen
 
 
+def devices(names: str = "auto") -> tuple[torch.device, ...]:
+    """The devices among which work that falls into parts is spread.
+
+    Args:
+        names: one name or several with commas between, such as `cuda:0,cuda:1`; a device named
+            twice works on two parts at a time. `auto` is all CUDA devices of the machine, or else
+            the fastest device that there is.
+
+    Raises:
+        BadSetting: torch has no such device here.
+
+    >>> devices("cpu,cpu")
+    (device(type='cpu'), device(type='cpu'))
+    """
+    several = torch.cuda.device_count()
+    if names == "auto" and several > 1:
+        return tuple(torch.device("cuda", number) for number in range(several))
+    return tuple(device(name.strip()) for name in names.split(","))
+
+
 def _best() -> str:
     if torch.cuda.is_available():
         return "cuda"

@@ -251,19 +251,19 @@ def _steps(
     steps: int,
 ) -> Iterator[Step]:
     scores: Scores | None = None
+    # Of the gradients: what else comes and goes in a step then finds the same gaps in each.
+    rooms = [torch.empty_like(each) for each in parameters]
 
     def closure() -> Any:
         nonlocal scores
-        rule.zero_grad(set_to_none=True)
         with torch.enable_grad():
             scores = score(index)
             total = scores.sum()
             watch.check(total)
             # Gradient rules want the score's own gradient; optimizers go down.
-            torch.autograd.backward(total)
-        for each in parameters:
-            if each.grad is not None:
-                each.grad.neg_()
+            found = torch.autograd.grad(total, parameters, allow_unused=True)
+        for each, room, gradient in zip(parameters, rooms, found, strict=True):
+            each.grad = None if gradient is None else torch.neg(gradient, out=room)
         watch.look(index, last=index == steps - 1)
         scores = scores.detach()
         # Left on the device: most rules don't look at it, and need not wait.

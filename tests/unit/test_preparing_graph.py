@@ -50,10 +50,12 @@ def prepared(network: nn.Module, *addresses: str, precision: str = "fp32") -> Pr
 
 
 def kinds(run: Prepared) -> list[type[nn.Module]]:
-    """Of the layers that run, in order."""
+    """Of the layers that run, in order, after the preprocessing."""
     graph = run.graph
     assert graph is not None
-    return [type(graph.get_submodule(n.target)) for n in graph.graph.nodes if n.op == "call_module"]
+    names = [node.target for node in graph.graph.nodes if node.op == "call_module"]
+    assert names[0] == "feed"
+    return [type(graph.get_submodule(name)) for name in names[1:]]
 
 
 def agrees(run: Prepared, **expected: Tensor) -> None:
@@ -256,6 +258,65 @@ def test_lean_max_pooling_is_that_of_pytorch_there_and_back(pool: nn.MaxPool2d) 
         weights = torch.rand(y.shape, generator=torch.Generator().manual_seed(3))
         found.append((y, *torch.autograd.grad((y * weights).sum(), x)))
     torch.testing.assert_close(found[1], found[0], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("rectifier", [nn.ReLU(), nn.ReLU6()])
+def test_a_pool_sees_to_the_gradient_of_the_rectifiers_before_it(rectifier: nn.Module) -> None:
+    class Joined(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.other = nn.Conv2d(3, 6, 3), nn.Conv2d(3, 4, 3)
+            self.rectifier, self.pool = rectifier, nn.MaxPool2d(3, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            both = [self.rectifier(9 * self.one(x)), self.rectifier(self.other(x))]
+            return self.pool(torch.cat(both, 1))
+
+    for network in (chain(nn.Conv2d(3, 6, 3), rectifier, nn.MaxPool2d(3, 2)), Joined().eval()):
+        run = prepared(network, "output")
+        graph = run.graph
+        assert graph is not None
+        (pool,) = [each for each in graph.modules() if isinstance(each, LeanMaxPool)]
+        assert pool.rectifier is not None
+        frozen = [each for each in graph.modules() if isinstance(each, FrozenConv)]
+        assert any(each.rectifier is not None and each.masks is None for each in frozen)
+        image = IMAGE.clone().requires_grad_()
+        ours = torch.autograd.grad(run(image)[ent.Layer("output")].square().sum(), image)
+        theirs = torch.autograd.grad(network(PLAIN(image)).square().sum(), image)
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_a_rectifier_that_is_seen_elsewhere_sees_to_its_own_gradient() -> None:
+    network = chain(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.MaxPool2d(3, 2))
+    run = prepared(network, "1", "output")
+    graph = run.graph
+    assert graph is not None
+    (pool,) = [each for each in graph.modules() if isinstance(each, LeanMaxPool)]
+    assert pool.rectifier is None
+
+
+@pytest.mark.parametrize("padding", [0, 2])
+@pytest.mark.parametrize("order", ["RGB", "BGR"])
+def test_preprocessing_is_folded_into_the_first_convolution(order: str, padding: int) -> None:
+    how = Preprocess(
+        mean=(100.0, 120.0, 90.0), std=(60.0, 50.0, 70.0), scale=255.0, order=order, multiple=8
+    )
+    network = chain(nn.Conv2d(3, 6, 3, padding=padding), nn.ReLU())
+    model = ent.Model.wrap(network, preprocess=how)
+    run = prepare(model, [ent.Layer("output")], CPU)
+    assert isinstance(run, Prepared)
+    feed = run.graph.get_submodule("feed")
+    assert feed.centred
+    image = torch.rand((2, 3, 13, 18), generator=torch.Generator().manual_seed(1)).requires_grad_()
+    ours, theirs = run(image)[ent.Layer("output")], network(how(image))
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+    found = [torch.autograd.grad(each.square().sum(), image)[0] for each in (ours, theirs)]
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-3 * found[1].abs().max())
+
+
+def test_preprocessing_that_others_see_too_is_not_folded() -> None:
+    run = prepared(chain(nn.Conv2d(3, 6, 3), nn.ReLU()), "output<in>", "output")
+    assert not run.graph.get_submodule("feed").centred
 
 
 def bytes_kept(forward: Callable[[Tensor], Tensor]) -> int:

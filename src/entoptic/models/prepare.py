@@ -112,15 +112,18 @@ class Prepared:
         """
         seen: dict[Layer, Tensor] = {}
         if self.targets:
-            value = self.preprocess(image).to(self._twins.dtype or image.dtype)
-            value = value.contiguous(memory_format=self.layout)
             if not self._checked:
-                self._check(value)
+                self._check(image)
             if self.graph is None or as_it_is:
-                seen = taps.run(self.module, self.modules, value, self.targets)
+                seen = taps.run(self.module, self.modules, self._fed(image), self.targets)
             else:
-                seen = self._by_graph(self.graph, value)
+                seen = self._by_graph(self.graph, image)
         return seen | dict.fromkeys(self.pictures, image)
+
+    def _fed(self, image: Tensor) -> Tensor:
+        """What the network itself is fed."""
+        value = self.preprocess(image).to(self._twins.dtype or image.dtype)
+        return value.contiguous(memory_format=self.layout)
 
     def _rewritten(self) -> fx.GraphModule | None:
         """The network as a graph; None where it has none that can be trusted."""
@@ -129,39 +132,39 @@ class Prepared:
         try:
             tracer, graph = self._twins.traced()
             targets = {layer: self._paths[layer.name] for layer in sorted(self.targets)}
-            return rewritten(tracer, graph, targets, self.dtype)
+            return rewritten(tracer, graph, targets, self.dtype, self.preprocess)
         except Untraceable:
             return None
 
     @torch.no_grad()
-    def _check(self, value: Tensor) -> None:
+    def _check(self, image: Tensor) -> None:
         """Let the graph go if it doesn't give what the network does."""
         self._checked = True
         if self.graph is None:
             return
         if not self.preprocess.fixed_size and _CHECKED_SIDE % self.preprocess.multiple == 0:
-            value = value[..., :_CHECKED_SIDE, :_CHECKED_SIDE]
-        value = value[:1].detach()
+            image = image[..., :_CHECKED_SIDE, :_CHECKED_SIDE]
+        image = image[:1].detach().clone()
         parts = _by_address(self._paths, self._twins.plain)
-        plain = taps.run(self._twins.plain, parts, value.clone(), self.targets)
-        if self.dtype != torch.float32 and not self._gives(plain, value):
+        plain = taps.run(self._twins.plain, parts, self._fed(image), self.targets)
+        if self.dtype != torch.float32 and not self._gives(plain, image):
             self.dtype = torch.float32
             self.graph = self._rewritten()
-        if not self._gives(plain, value):
+        if not self._gives(plain, image):
             self.graph = None
 
-    def _gives(self, plain: Mapping[Layer, Tensor], value: Tensor) -> bool:
+    def _gives(self, plain: Mapping[Layer, Tensor], image: Tensor) -> bool:
         """Whether the graph gives what it should."""
         if self.graph is None:
             return False
         try:
-            ours = self._by_graph(self.graph, value.clone())
+            ours = self._by_graph(self.graph, image.clone())
         except (RuntimeError, TypeError, ValueError, LookupError, AttributeError):
             return False  # an operation lacks the precision, say
         return all(_alike(ours[layer], plain[layer], self.dtype) for layer in plain)
 
-    def _by_graph(self, graph: fx.GraphModule, value: Tensor) -> dict[Layer, Tensor]:
-        return dict(zip(sorted(self.targets), graph(value), strict=True))
+    def _by_graph(self, graph: fx.GraphModule, image: Tensor) -> dict[Layer, Tensor]:
+        return dict(zip(sorted(self.targets), graph(image.to(torch.float32)), strict=True))
 
 
 class Together:

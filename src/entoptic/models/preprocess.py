@@ -62,16 +62,35 @@ class Preprocess:
         """The network's input for an image."""
         if not self.mean:
             return image
-        if self.multiple > 1:
-            height, width = image.shape[-2:]
-            rows, columns = self.grown((height, width))
-            image = functional.pad(image, (0, columns - width, 0, rows - height), "replicate")
+        image = self._fitted(image)
         factor, offset = _affine(self, image.device, image.dtype)
         if self.channels == 1:
             image = luma(image)
         elif self.order == "BGR":
             image = image.flip(1)
         return torch.addcmul(offset, image, factor)
+
+    def centred(self, image: Tensor) -> Tensor:
+        """An image less what becomes 0, for `weights_for_centred`; of a network fed 3 channels."""
+        factor, offset = _affine(self, image.device, image.dtype)
+        centre = -offset / factor
+        return self._fitted(image) - (centre.flip(1) if self.order == "BGR" else centre)
+
+    def weights_for_centred(self, weight: Tensor) -> Tensor:
+        """A convolution's weights, (out, 3, height, width), as wanted by `centred` images.
+
+        With them it gives what it gives for the network's input; what pads it is 0 in both.
+        """
+        factor, _ = _affine(self, weight.device, torch.float64)
+        scaled = (weight.double() * factor).to(weight.dtype)
+        return scaled.flip(1) if self.order == "BGR" else scaled
+
+    def _fitted(self, image: Tensor) -> Tensor:
+        if self.multiple == 1:
+            return image
+        height, width = image.shape[-2:]
+        rows, columns = self.grown((height, width))
+        return functional.pad(image, (0, columns - width, 0, rows - height), "replicate")
 
     @property
     def shown(self) -> int:

@@ -78,7 +78,11 @@ class Kernel:
         groups: int = 1,
     ) -> Kernel:
         weight = weight.contiguous(memory_format=torch.channels_last)
-        return cls(weight, bias, stride, padding, dilation, groups, _has_onednn(weight))
+        fused = _has_onednn(weight)
+        if bias is not None:
+            # oneDNN adds a bias in float32 to sums that are in float32.
+            bias = bias.to(torch.float32 if fused else weight.dtype)
+        return cls(weight, bias, stride, padding, dilation, groups, fused)
 
     def __call__(
         self, x: Tensor, rectifier: Rectifier | None = None, padding: Pair | None = None
@@ -124,6 +128,7 @@ class FrozenConv(nn.Module):
         weight, bias: its own, or those with a batch-norm folded in.
         dtype: in which it computes, and of what it gives.
         rectifier: what follows it.
+        guarded: whether what comes next takes from the gradient what the rectifier would.
     """
 
     def __init__(
@@ -133,17 +138,20 @@ class FrozenConv(nn.Module):
         bias: Tensor | None,
         dtype: torch.dtype,
         rectifier: Rectifier | None = None,
+        *,
+        guarded: bool = False,
     ) -> None:
         super().__init__()
         self.geometry = Geometry.of(conv)
         self.dtype = dtype
         self.rectifier = rectifier
+        self.masks = None if guarded else rectifier
         # What the network sees of the picture isn't rounded: a step is finer than bfloat16.
         self.inner = torch.float32 if conv.in_channels <= _FEW_CHANNELS else dtype
         geometry = self.geometry
         self.forth = Kernel.of(
             weight.to(self.inner),
-            None if bias is None else bias.to(self.inner),
+            bias,
             geometry.stride,
             geometry.padding,
             geometry.dilation,
@@ -164,7 +172,7 @@ class _Frozen(torch.autograd.Function):
         ctx.conv = conv
         ctx.size = x.shape[-2], x.shape[-1]
         ctx.dtype = x.dtype
-        if conv.rectifier is not None:
+        if conv.masks is not None:
             ctx.save_for_backward(y)
         return y
 
@@ -172,8 +180,8 @@ class _Frozen(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         conv: FrozenConv = ctx.conv
-        if conv.rectifier is not None:
-            gradient = conv.rectifier.back(gradient, *ctx.saved_tensors)
+        if conv.masks is not None:
+            gradient = conv.masks.back(gradient, *ctx.saved_tensors)
         return conv.back(gradient, ctx.size).to(ctx.dtype), None
 
 
@@ -302,8 +310,8 @@ def _in_blocks(geometry: Geometry) -> bool:
 class _Blocks:
     """The way back to few channels: one convolution gives the gradients of a block of pixels.
 
-    Its channels are those of the block's pixels one after the other, so that there are enough of
-    them to keep the machine busy.
+    Its channels are those of the block's pixels, row by row, so that there are enough of them to
+    keep the machine busy.
 
     Args:
         kernel: that convolution.
@@ -321,7 +329,7 @@ class _Blocks:
             _reached(length, padding, stride, side).to(weight)
             for length, padding in zip(geometry.kernel, geometry.padding, strict=True)
         )
-        kernel = torch.einsum("ocab,iqa,jrb->cijoqr", weight, rows, columns).flatten(0, 2)
+        kernel = torch.einsum("ocab,iqa,jrb->icjoqr", weight, rows, columns).flatten(0, 2)
         before = tuple(
             (length - 1 - padding) // stride
             for length, padding in zip(geometry.kernel, geometry.padding, strict=True)
@@ -342,7 +350,7 @@ class _Blocks:
             slice(self.side * more, self.side * more + length)
             for more, length in zip(spare, size, strict=True)
         )
-        return F.pixel_shuffle(blocks, self.side)[:, :, rows, columns]
+        return _laid_side_by_side(blocks, self.side)[:, :, rows, columns]
 
     def _spare(self, axis: int, length: int, gradient: Tensor) -> int:
         """How many blocks more to begin before the first, so that the last one is reached too."""
@@ -350,6 +358,24 @@ class _Blocks:
         there = gradient.shape[2 + axis] + 2 * self.kernel.padding[axis]
         wanted = (-(-length // self.side) - 1) * step + taps
         return max(0, -(-(wanted - there) // step))
+
+
+# By their bytes.
+_NUMBERS = {2: torch.int16, 4: torch.int32, 8: torch.int64, 16: torch.complex128}
+
+
+def _laid_side_by_side(blocks: Tensor, side: int) -> Tensor:
+    """Blocks of pixels, whose channels are (row, channel, column), as a picture.
+
+    A row of a block lies together before and after, and is moved as one number, where there is
+    one of its length: a quarter of the time of `pixel_shuffle`.
+    """
+    count, channels, height, width = blocks.shape
+    last = blocks.permute(0, 2, 3, 1).contiguous()
+    rows = last.view(count, height, width, side, channels // side**2, side)
+    whole = _NUMBERS.get(side * blocks.element_size())
+    moved = (rows if whole is None else rows.view(whole)).permute(0, 4, 1, 3, 2, 5).contiguous()
+    return moved.view(blocks.dtype).view(count, -1, side * height, side * width)
 
 
 def _reached(length: int, padding: int, stride: int, side: int) -> Tensor:

@@ -21,6 +21,7 @@ from entoptic.models.preparing.convolution import FrozenConv, Rectifier, is_plai
 from entoptic.models.preparing.folding import Norm
 from entoptic.models.preparing.pooling import LeanMaxPool, is_plain_pool
 from entoptic.models.preparing.response_norm import FastResponseNorm
+from entoptic.models.preprocess import Preprocess
 from entoptic.models.tracing import Tracer, Untraceable
 
 # Layers that do nothing in a network that isn't trained.
@@ -41,14 +42,19 @@ _HARMLESS = {"inplace"}
 
 
 def rewritten(
-    tracer: Tracer, graph: fx.Graph, targets: Mapping[Layer, str], dtype: torch.dtype
+    tracer: Tracer,
+    graph: fx.Graph,
+    targets: Mapping[Layer, str],
+    dtype: torch.dtype,
+    preprocess: Preprocess,
 ) -> fx.GraphModule:
-    """The network as a module that gives the targets, in order, as float32.
+    """The network as a module that gives the targets of a picture, in order, as float32.
 
     Args:
         tracer, graph: from `traced`; they aren't changed.
         targets: layers, with the paths of their modules.
         dtype: in which it computes.
+        preprocess: what comes before the network.
 
     Raises:
         Untraceable: a target isn't a value of the graph, or the graph can't be trusted.
@@ -66,8 +72,7 @@ def rewritten(
             copies[node] = part.node_copy(node, copies.__getitem__)
     part.output(tuple(copies[node] for node in wanted))
     module = fx.GraphModule(tracer.root, part)
-    rewriting = _Rewriting(module, dtype)
-    rewriting.run()
+    _Rewriting(module, dtype, preprocess).run()
     return module
 
 
@@ -119,24 +124,41 @@ def _writes(node: fx.Node, root: nn.Module) -> bool:
     return node.op == "call_function" and name.endswith("_") and not name.startswith("_")
 
 
+class Feed(nn.Module):
+    """What a network, or its first convolution, is fed for a picture."""
+
+    def __init__(self, preprocess: Preprocess) -> None:
+        super().__init__()
+        self.preprocess = preprocess
+        self.centred = False
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return self.preprocess.centred(picture) if self.centred else self.preprocess(picture)
+
+
 class _Rewriting:
     """One graph, made faster node by node."""
 
-    def __init__(self, module: fx.GraphModule, dtype: torch.dtype) -> None:
+    def __init__(self, module: fx.GraphModule, dtype: torch.dtype, preprocess: Preprocess) -> None:
         self.module = module
         self.graph = module.graph
         self.dtype = dtype
+        self.feed = Feed(preprocess)
         self.modules = dict(module.named_modules())
+        self.guarded: set[fx.Node] = set()  # rectifiers that need no gradient of their own
         (self.end,) = [node for node in self.graph.nodes if node.op == "output"]
 
     def run(self) -> None:
+        self._feed()
         self._drop_idle()
+        for node in list(self.graph.nodes):
+            layer = self._layer(node)
+            if isinstance(layer, nn.MaxPool2d) and is_plain_pool(layer):
+                self._replace(node, LeanMaxPool(layer, self._rectified_before(node)))
         for node in list(self.graph.nodes):
             layer = self._layer(node)
             if layer is not None and is_plain(layer):
                 self._freeze(node)
-            elif isinstance(layer, nn.MaxPool2d) and is_plain_pool(layer):
-                self._replace(node, LeanMaxPool(layer))
             elif type(layer) is nn.LocalResponseNorm:
                 self._replace(node, FastResponseNorm(layer))
         self._rectify_in_place()
@@ -151,6 +173,15 @@ class _Rewriting:
             return None
         layer: nn.Module = self.modules[str(node.target)]
         return layer
+
+    def _feed(self) -> None:
+        """The picture is given instead of the network's own input."""
+        (picture,) = [node for node in self.graph.nodes if node.op == "placeholder"]
+        self.modules["feed"] = self.feed
+        self.module.add_submodule("feed", self.feed)
+        with self.graph.inserting_after(picture):
+            fed = self.graph.call_module("feed", (picture,))
+        picture.replace_all_uses_with(fed, lambda user: user is not fed)
 
     def _drop_idle(self) -> None:
         for node in list(self.graph.nodes):
@@ -167,11 +198,35 @@ class _Rewriting:
         if norm is not None:
             weight, bias = norm.folded(conv)
             self._skip(_only_user(node))
-        rectifier = self._rectifier(_only_user(node))
+        (given,) = node.all_input_nodes
+        if self._layer(given) is self.feed and _only_user(given) and conv.groups == 1:
+            preprocess = self.feed.preprocess
+            if preprocess.mean and preprocess.channels == 3:
+                self.feed.centred = True
+                weight = preprocess.weights_for_centred(weight)
+        after = _only_user(node)
+        rectifier = self._rectifier(after)
         if rectifier is not None:
-            self._skip(_only_user(node))
+            self._skip(after)
         bias = None if bias is None else bias.detach()
-        self._replace(node, FrozenConv(conv, weight.detach(), bias, self.dtype, rectifier))
+        frozen = FrozenConv(
+            conv, weight.detach(), bias, self.dtype, rectifier, guarded=after in self.guarded
+        )
+        self._replace(node, frozen)
+
+    def _rectified_before(self, pool: fx.Node) -> Rectifier | None:
+        """What rectifies all that a pool is given and nobody else sees, by way of `cat` or not.
+
+        The pool sees to the gradient, whose numbers are fewer there.
+        """
+        (given,) = pool.all_input_nodes
+        joined = given.op == "call_function" and given.target is torch.cat
+        sources = given.all_input_nodes if joined else [given]
+        rectifiers = {self._rectifier(each) for each in sources}
+        if len(rectifiers) != 1 or any(_only_user(each) is None for each in (given, *sources)):
+            return None
+        self.guarded.update(sources)
+        return rectifiers.pop()
 
     def _replace(self, node: fx.Node, layer: nn.Module) -> None:
         name = f"fast_{node.name}"

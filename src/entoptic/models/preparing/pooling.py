@@ -1,4 +1,4 @@
-"""Max-pooling that doesn't keep where its maxima were."""
+"""Max-pooling that keeps little of the forward pass."""
 
 from __future__ import annotations
 
@@ -8,21 +8,30 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from entoptic.models.preparing.convolution import Rectifier
+
 
 class LeanMaxPool(nn.Module):
-    """Max-pooling that looks for its maxima again on the way back.
+    """Max-pooling that keeps where its maxima were in 32 bits, or else looks for them again.
 
-    PyTorch keeps their places as numbers of 64 bits: with windows that overlap they take up to four
-    times the memory of the maps themselves in bfloat16.
+    PyTorch keeps them in 64 bits, and the maps themselves. Whatever is smaller is kept: windows
+    that are far apart have few maxima, and those that overlap at every place have as many as there
+    are numbers.
+
+    Args:
+        pool: whose geometry holds.
+        rectifier: of the maps, already done; its gradient is done here, on the fewer maxima.
     """
 
-    def __init__(self, pool: nn.MaxPool2d) -> None:
+    def __init__(self, pool: nn.MaxPool2d, rectifier: Rectifier | None = None) -> None:
         super().__init__()
         stride = pool.stride or pool.kernel_size
-        self.window = (pool.kernel_size, stride, pool.padding, pool.dilation, pool.ceil_mode)
+        pairs = (_pair(each) for each in (pool.kernel_size, stride, pool.padding, pool.dilation))
+        self.window = (*pairs, pool.ceil_mode)
+        self.rectifier = rectifier
 
     def forward(self, x: Tensor) -> Tensor:
-        y = _MaxPool.apply(x, self.window)
+        y = _MaxPool.apply(x, self)
         assert isinstance(y, Tensor)
         return y
 
@@ -34,29 +43,41 @@ def is_plain_pool(layer: nn.Module | None) -> bool:
 
 class _MaxPool(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, window: Any) -> Tensor:
-        ctx.window = window
-        ctx.save_for_backward(x)
-        y, _ = _pooled(x, window)
+    def forward(ctx: Any, x: Tensor, pool: LeanMaxPool) -> Tensor:
+        y, places = torch.ops.aten.max_pool2d_with_indices(x, *pool.window)
+        assert isinstance(y, Tensor)
+        ctx.pool = pool
+        ctx.size, ctx.layout = x.shape, _layout(x)
+        apart = 4 * y.numel() < x.element_size() * x.numel()
+        kept = places.to(torch.int32) if apart else x
+        ctx.save_for_backward(kept, *([] if pool.rectifier is None else [y]))
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (x,) = ctx.saved_tensors
-        _, places = _pooled(x, ctx.window)
-        pairs = [_pair(each) for each in ctx.window[:4]]
-        ceil = ctx.window[4]
-        back: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
-            gradient, x, *pairs, ceil, places
+        pool: LeanMaxPool = ctx.pool
+        kept, *rectified = ctx.saved_tensors
+        if pool.rectifier is not None:
+            gradient = pool.rectifier.back(gradient, *rectified)
+        back = torch.empty(
+            ctx.size, dtype=gradient.dtype, device=gradient.device, memory_format=ctx.layout
+        )
+        if kept.dtype == torch.int32:
+            # Of the maps themselves nothing but the size is looked at, so that `back` does as well.
+            x, places = back, kept.to(torch.int64)
+        else:
+            x = kept
+            _, places = torch.ops.aten.max_pool2d_with_indices(x, *pool.window)
+        torch.ops.aten.max_pool2d_with_indices_backward.grad_input(
+            gradient, x, *pool.window, places, grad_input=back
         )
         return back, None
 
 
-def _pooled(x: Tensor, window: Any) -> tuple[Tensor, Tensor]:
-    pairs = [_pair(each) for each in window[:4]]
-    y, places = torch.ops.aten.max_pool2d_with_indices(x, *pairs, window[4])
-    return y, places
+def _layout(x: Tensor) -> torch.memory_format:
+    last = x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
 
 
 def _pair(value: int | tuple[int, int]) -> list[int]:

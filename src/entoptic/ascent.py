@@ -116,6 +116,7 @@ def ascend(
             picture = transform(picture, rng)
         _check_channels(picture, model)
         copies = _copies(activations(picture, step), planes)
+        del picture  # of which the way back needs nothing
         seen = [joined(acts, guides) for acts in copies]
         for guide in moving:
             theirs = guide.moved(transforms, chance, planes)

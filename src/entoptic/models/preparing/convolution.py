@@ -157,7 +157,15 @@ class FrozenConv(nn.Module):
             geometry.dilation,
             geometry.groups,
         )
-        self.back = _backward(geometry, weight.to(dtype))
+        self.back = backward_of(geometry, weight.to(dtype))
+        self.channels = conv.out_channels
+        # Of large convolutions a copy would be too much.
+        self.weight = weight.to(dtype) if conv.in_channels <= _FEW_CHANNELS else None
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether it has a rectifier whose gradient is seen to by what comes next."""
+        return self.rectifier is not None and self.masks is None
 
     def forward(self, x: Tensor) -> Tensor:
         y = _Frozen.apply(x, self)
@@ -213,7 +221,7 @@ def is_plain(conv: nn.Module) -> bool:
     )
 
 
-def _backward(geometry: Geometry, weight: Tensor) -> _Correlation | _Blocks | _Transposed:
+def backward_of(geometry: Geometry, weight: Tensor) -> _Correlation | _Blocks | _Transposed:
     """The fastest way back through a convolution."""
     around = _around(geometry)
     on_cpu = weight.device.type == "cpu"

@@ -21,6 +21,7 @@ from entoptic.models.preparing.convolution import FrozenConv, Rectifier, is_plai
 from entoptic.models.preparing.folding import Norm
 from entoptic.models.preparing.pooling import LeanMaxPool, is_plain_pool
 from entoptic.models.preparing.response_norm import FastResponseNorm
+from entoptic.models.preparing.stem import Stem
 from entoptic.models.preprocess import Preprocess
 from entoptic.models.tracing import Tracer, Untraceable
 
@@ -28,7 +29,7 @@ from entoptic.models.tracing import Tracer, Untraceable
 _IDLE = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 # Functions whose result nobody else has, and which don't need it for their own gradient.
 _FRESH = (operator.add, operator.iadd, torch.add, torch.cat)
-_PURE = (FrozenConv, LeanMaxPool, nn.AvgPool2d, nn.LayerNorm, nn.Linear)
+_PURE = (FrozenConv, Stem, LeanMaxPool, nn.AvgPool2d, nn.LayerNorm, nn.Linear)
 _RECTIFIERS: Mapping[Any, Rectifier] = {
     F.relu: Rectifier(),
     torch.relu: Rectifier(),
@@ -161,6 +162,7 @@ class _Rewriting:
                 self._freeze(node)
             elif type(layer) is nn.LocalResponseNorm:
                 self._replace(node, FastResponseNorm(layer))
+        self._join_stem()
         self._rectify_in_place()
         self._keep_captured()
         self._lower()
@@ -227,6 +229,18 @@ class _Rewriting:
             return None
         self.guarded.update(sources)
         return rectifiers.pop()
+
+    def _join_stem(self) -> None:
+        """The first convolution and its pool, where nobody else sees what lies between."""
+        for node in list(self.graph.nodes):
+            pool = self._layer(node)
+            if not isinstance(pool, LeanMaxPool):
+                continue
+            (given,) = node.all_input_nodes
+            conv = self._layer(given)
+            if isinstance(conv, FrozenConv) and conv.weight is not None and conv.is_guarded:
+                self._skip(given)
+                self._replace(node, Stem(conv, pool))
 
     def _replace(self, node: fx.Node, layer: nn.Module) -> None:
         name = f"fast_{node.name}"
@@ -306,8 +320,8 @@ class _Rewriting:
             given = [each for each in node.all_input_nodes if each in high]
             if node.op == "get_attr":
                 self._lower_constant(node)
-            if not given or node.op == "output" or isinstance(layer, FrozenConv):
-                if layer is not None and not isinstance(layer, FrozenConv):
+            if not given or node.op == "output" or isinstance(layer, FrozenConv | Stem):
+                if layer is not None and not isinstance(layer, FrozenConv | Stem):
                     self._lower_layer(str(node.target), layer)
                 continue
             if len(given) == len(node.all_input_nodes) and not _has_numbers(layer):

@@ -25,9 +25,13 @@ class LeanMaxPool(nn.Module):
 
     def __init__(self, pool: nn.MaxPool2d, rectifier: Rectifier | None = None) -> None:
         super().__init__()
-        stride = pool.stride or pool.kernel_size
-        pairs = (_pair(each) for each in (pool.kernel_size, stride, pool.padding, pool.dilation))
-        self.window = (*pairs, pool.ceil_mode)
+        self.window = (
+            _pair(pool.kernel_size),
+            _pair(pool.stride or pool.kernel_size),
+            _pair(pool.padding),
+            _pair(pool.dilation),
+            pool.ceil_mode,
+        )
         self.rectifier = rectifier
 
     def forward(self, x: Tensor) -> Tensor:

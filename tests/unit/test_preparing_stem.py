@@ -1,0 +1,103 @@
+"""Stems: in bands they give what they give at once, there and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from entoptic.models.preparing import stem as stems
+from entoptic.models.preparing.convolution import FrozenConv, Rectifier
+from entoptic.models.preparing.pooling import LeanMaxPool
+from entoptic.models.preparing.stem import Stem
+
+CONVS: list[dict[str, Any]] = [
+    {"kernel_size": 3, "stride": 2},
+    {"kernel_size": 7, "stride": 2, "padding": 3},
+    {"kernel_size": 3, "padding": 1},
+    {"kernel_size": (3, 5), "stride": (1, 2), "padding": (2, 0), "dilation": (2, 1)},
+]
+POOLS: list[dict[str, Any]] = [
+    {"kernel_size": 3, "stride": 2, "ceil_mode": True},
+    {"kernel_size": 3, "stride": 2, "padding": 1},
+    {"kernel_size": 2},
+    {"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 0), "dilation": (2, 1)},
+]
+
+
+def made(conv: nn.Conv2d, pool: nn.MaxPool2d, dtype: torch.dtype, rectifier: Rectifier) -> Stem:
+    assert conv.bias is not None
+    frozen = FrozenConv(
+        conv, conv.weight.detach(), conv.bias.detach(), dtype, rectifier, guarded=True
+    )
+    return Stem(frozen, LeanMaxPool(pool, rectifier))
+
+
+@pytest.mark.parametrize("pool", POOLS, ids=str)
+@pytest.mark.parametrize("conv", CONVS, ids=str)
+@pytest.mark.parametrize(
+    ("rectifier", "plain"), [(Rectifier(), nn.ReLU()), (Rectifier(0.4), nn.Hardtanh(0, 0.4))]
+)
+def test_bands_change_nothing(
+    conv: dict[str, Any],
+    pool: dict[str, Any],
+    rectifier: Rectifier,
+    plain: nn.Module,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stems, "_FEWEST_ROWS", 1)
+    torch.manual_seed(1)
+    network = nn.Sequential(nn.Conv2d(3, 8, **conv), plain, nn.MaxPool2d(**pool))
+    stem = made(network[0], network[2], torch.float32, rectifier)
+    for size, numbers in (((33, 26), 1500), ((40, 19), 4000), ((29, 30), 600)):
+        monkeypatch.setattr(stems, "_AT_ONCE", numbers)
+        image = torch.randn((1, 3, *size)).requires_grad_()
+        assert stem.bands(image) is not None
+        expected, found = network(image), stem(image)
+        torch.testing.assert_close(found, expected)
+        weights = torch.rand(expected.shape)
+        there, back = (
+            torch.autograd.grad((each * weights).sum(), image)[0] for each in (expected, found)
+        )
+        torch.testing.assert_close(back, there, rtol=1e-4, atol=1e-5)
+
+
+def test_in_bfloat16_bands_differ_from_the_whole_by_rounding_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(1)
+    conv, pool = nn.Conv2d(3, 8, 3, stride=2), nn.MaxPool2d(3, 2)
+    stem = made(conv, pool, torch.bfloat16, Rectifier())
+    image = torch.randn((1, 3, 90, 40)).requires_grad_()
+    found = []
+    for numbers in (1 << 30, 500):
+        monkeypatch.setattr(stems, "_AT_ONCE", numbers)
+        monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+        assert (stem.bands(image) is None) == (numbers > 500)
+        values = stem(image)
+        assert values.dtype == torch.bfloat16
+        found.append((values, *torch.autograd.grad(values.float().sum(), image)))
+    torch.testing.assert_close(found[0][0], found[1][0], rtol=0, atol=0)
+    torch.testing.assert_close(found[0][1], found[1][1], rtol=0.02, atol=0.02)
+
+
+def test_a_band_keeps_no_map_of_the_convolution() -> None:
+    conv, pool = nn.Conv2d(3, 64, 3, stride=2), nn.MaxPool2d(3, 2, ceil_mode=True)
+    stem = made(conv, pool, torch.bfloat16, Rectifier())
+    image = torch.rand((1, 3, 520, 1024)).requires_grad_()
+    kept: list[int] = []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda x: kept.append(x.nbytes) or x, lambda x: x
+    ):
+        result = stem(image)
+    between = 64 * 259 * 511 * 2
+    assert sum(kept) < between
+    # What the pool gives, and where in 32 bits, in whole bands.
+    assert sum(kept) == pytest.approx(result.numel() * (2 + 4), rel=0.2)
+
+
+def test_several_images_are_left_whole() -> None:
+    stem = made(nn.Conv2d(3, 8, 3), nn.MaxPool2d(2), torch.float32, Rectifier())
+    assert stem.bands(torch.zeros((2, 3, 512, 512))) is None

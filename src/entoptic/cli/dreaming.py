@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,12 @@ import click
 
 from entoptic.cli import options
 from entoptic.cli.arguments import height_and_width
-from entoptic.cli.making import check, make
+from entoptic.cli.making import check, make, make_together
 from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
 from entoptic.errors import BadSetting
 
 if TYPE_CHECKING:
-    from entoptic.recipes import Plan
+    from entoptic.recipes import DreamPlan
 
 
 @click.command(
@@ -38,8 +39,18 @@ Examples:
 )
 @options.what
 @options.how
+@options.option(
+    "How to dream",
+    "--batch",
+    type=options.number_or_word,
+    default="auto",
+    metavar="N",
+    help="How many photos of one size to dream at once; auto takes what is faster.",
+)
 @options.result
-def dream_command(photos: tuple[str, ...], noise: str | None, **given: Any) -> int:
+def dream_command(
+    photos: tuple[str, ...], noise: str | None, batch: int | str, **given: Any
+) -> int:
     """Dream photos: what a network sees in them grows.
 
     The result is PHOTO-dream.png beside the photo; the photo itself is never overwritten, and
@@ -66,23 +77,33 @@ def dream_command(photos: tuple[str, ...], noise: str | None, **given: Any) -> i
 
     from entoptic.models import load
     from entoptic.models.sources import DEFAULT
-    from entoptic.recipes import plan_dream
+    from entoptic.recipes import Together, check_batch, plan_dream, together_by_size
 
+    check_batch(batch)
     model = load(DEFAULT if settings["model"] is None else settings["model"])
     on = "auto" if settings["device"] is None else settings["device"]
     seed = settings["seed"] or 0
     asked = {key: settings[key] for key in settings.keys() - {"model", "device", "seed"}}
 
-    def plan(photo: str | None) -> Plan:
+    def plan(photo: str | None) -> DreamPlan:
         return plan_dream(model, photo, noise=side, seed=seed, on=on, **asked)
 
-    with made(delivery.folder):
-        if len(starts) > 1:
-            # All are checked before the first is dreamt; a plan holds its photo, so none is kept.
-            for photo, output in zip(starts, outputs, strict=True):
-                check(plan(photo), output, delivery, inputs)
+    def checked() -> Iterator[DreamPlan]:
         for photo, output in zip(starts, outputs, strict=True):
-            code = make(plan(photo), output, delivery, inputs)
+            planned = plan(photo)
+            check(planned, output, delivery, inputs)
+            yield planned
+
+    with made(delivery.folder):
+        # All are checked before the first is dreamt; a plan holds its photo, so none is kept.
+        groups = together_by_size(checked(), batch) if len(starts) > 1 else [(0,)]
+        for group in groups:
+            code = make_together(
+                Together([plan(starts[number]) for number in group]),
+                [outputs[number] for number in group],
+                delivery,
+                inputs,
+            )
             if code:
                 return code
     return 0

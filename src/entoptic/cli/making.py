@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,7 @@ def _make(
         for last in work:
             for seen, step in zip(scores, last, strict=True):
                 seen.append(step.scores)
-            bar.advance(last[0])
+            bar.advance(_joined(last))
             done += 1
             if delivery.every and done % delivery.every == 0 and done < count:
                 suffix = f"-step{done:0{len(str(count))}}"
@@ -102,6 +103,15 @@ def _make(
         click.echo(f"Interrupted after {done} of {count} steps; saved.", err=True)
         return INTERRUPTED
     return 0
+
+
+def _joined(steps: Sequence[Step]) -> Step:
+    """What the bar shows of a step of several pictures."""
+    if len(steps) == 1:
+        return steps[0]
+    import torch
+
+    return replace(steps[0], scores=torch.cat([each.scores for each in steps]))
 
 
 def _called(outputs: Sequence[Path]) -> str:

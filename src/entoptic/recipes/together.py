@@ -23,11 +23,11 @@ from entoptic.recipes.numbers import whole
 from entoptic.tiling import pictures_at_once
 from entoptic.types import PathLike
 
-# How many photos of a size climb together where nobody says. On a processor with one thread eight
-# take 0.94 times as long each as of four with SqueezeNet 1.1, and no less with EfficientNet-Lite0.
+# How many photos of a size climb together where nobody says: with eight each takes 0.8 to 1.0 of
+# the time that it takes with four, see docs/performance.md.
 _USUAL = 8
-# On a processor larger photos are dreamt one by one: with these two networks a photo of 96x128
-# takes a third of the time among eight, one of 300x400 0.8 of it, one of 512x512 as long as alone.
+# On a processor larger photos are dreamt one by one: one of 300x400 takes 0.8 of its time among
+# eight, one of 384x512 0.9, and a step at 512x512 takes longer than alone.
 _PROCESSOR_PIXELS = 1 << 17
 
 # Words that mean another thing where a batch has several images, or that want one of a length. A
@@ -90,10 +90,10 @@ def dream_photos(
 ) -> Iterator[Result]:
     """Dream several photos; those of one size share each call of the network.
 
-    Each is the dream that it would be alone with the same seed: on a processor to the last bit
-    where the network has but convolutions up to the layers of the objective, elsewhere up to the
-    rounding of sums. Its job says with how many others it was dreamt, so that `entoptic redo` makes
-    the same bytes of it alone.
+    Each is the dream that it would be alone with the same seed: to the last bit with convolutions
+    on a processor; elsewhere sums over a batch may round otherwise, as in products of matrices, and
+    steps make more of that. A job says with how many others its photo was dreamt, so that `redo`
+    makes the same bytes of it alone.
 
     Args:
         model: from `load`, or `Model.wrap`.

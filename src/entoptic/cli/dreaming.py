@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from entoptic.cli import options
 from entoptic.cli.arguments import height_and_width
 from entoptic.cli.making import check, make, make_together
 from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
+from entoptic.cli.progress import Share, work
 from entoptic.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ def dream_command(
 
     from entoptic.models import load
     from entoptic.models.sources import DEFAULT
-    from entoptic.recipes import Together, check_batch, plan_dream, together_by_size
+    from entoptic.recipes import check_batch, plan_dream
 
     check_batch(batch)
     model = load(DEFAULT if settings["model"] is None else settings["model"])
@@ -85,27 +87,48 @@ def dream_command(
     seed = settings["seed"] or 0
     asked = {key: settings[key] for key in settings.keys() - {"model", "device", "seed"}}
 
-    def plan(photo: str | None) -> DreamPlan:
-        return plan_dream(model, photo, noise=side, seed=seed, on=on, **asked)
-
-    def checked() -> Iterator[DreamPlan]:
-        for photo, output in zip(starts, outputs, strict=True):
-            planned = plan(photo)
-            check(planned, output, delivery, inputs)
-            yield planned
+    def plan(number: int) -> DreamPlan:
+        return plan_dream(model, starts[number], noise=side, seed=seed, on=on, **asked)
 
     with made(delivery.folder):
-        # All are checked before the first is dreamt; a plan holds its photo, so none is kept.
-        groups = together_by_size(checked(), batch) if len(starts) > 1 else [(0,)]
-        for group in groups:
-            code = make_together(
-                Together([plan(starts[number]) for number in group]),
-                [outputs[number] for number in group],
-                delivery,
-                inputs,
-            )
-            if code:
-                return code
+        if len(starts) == 1:
+            return make(plan(0), outputs[0], delivery, inputs)
+        return _make_all(plan, outputs, batch, delivery, inputs)
+
+
+def _make_all(
+    plan: Callable[[int], DreamPlan],
+    outputs: Sequence[Path],
+    batch: int | str,
+    delivery: Delivery,
+    inputs: Sequence[Path],
+) -> int:
+    """Dream several photos, those of one size together; else like `make`.
+
+    All are checked before the first is dreamt; a plan holds its photo, so none is kept.
+    """
+    from entoptic.recipes import Together, together_by_size
+
+    works: list[int] = []
+
+    def checked() -> Iterator[DreamPlan]:
+        for number, output in enumerate(outputs):
+            planned = plan(number)
+            check(planned, output, delivery, inputs)
+            works.append(work(planned))
+            yield planned
+
+    groups = together_by_size(checked(), batch)
+    began, before = time.monotonic(), 0
+    for group in groups:
+        together = Together([plan(number) for number in group])
+        share = Share(len(group), before, sum(works), began)
+        code = make_together(
+            together, [outputs[number] for number in group], delivery, inputs, share
+        )
+        if code:
+            return code
+        before += sum(works[number] for number in group)
     return 0
 
 

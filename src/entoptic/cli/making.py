@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entoptic.cli.outputs import Delivery, check_output, free
-from entoptic.cli.progress import progress
+from entoptic.cli.progress import ALL, Share, progress
 
 if TYPE_CHECKING:
     from entoptic.ascent import Step
@@ -40,13 +40,17 @@ def make(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) -
 
 
 def make_together(
-    group: Together, outputs: Sequence[Path], delivery: Delivery, inputs: Sequence[Path]
+    group: Together,
+    outputs: Sequence[Path],
+    delivery: Delivery,
+    inputs: Sequence[Path],
+    share: Share,
 ) -> int:
     """Carry out dreams that climb together and save the result of each; else like `make`."""
     from entoptic.errors import DeadGradient, NonFiniteGradient
 
     try:
-        return _make(group.plans, group.steps(), outputs, delivery, inputs)
+        return _make(group.plans, group.steps(), outputs, delivery, inputs, share)
     except (DeadGradient, NonFiniteGradient):
         if len(outputs) == 1:
             raise
@@ -64,6 +68,7 @@ def _make(
     outputs: Sequence[Path],
     delivery: Delivery,
     inputs: Sequence[Path],
+    share: Share = ALL,
 ) -> int:
     """Do what makes one step of each plan at a time, and save the results."""
     for plan, output in zip(plans, outputs, strict=True):
@@ -80,7 +85,7 @@ def _make(
         return results
 
     with (
-        progress(plans[0], _called(outputs), delivery.quiet) as bar,
+        progress(plans[0], _called(outputs), delivery.quiet, share) as bar,
         _graceful_interrupt(bar.stopping) as interrupted,
     ):
         for last in work:

@@ -66,7 +66,9 @@ def normalised(gradient: Tensor, norm: Norm) -> Tensor:
     """
     if norm == "none":
         return gradient
-    size = _SIZES[norm](gradient.flatten(1)).reshape(-1, *[1] * (gradient.ndim - 1))
+    # One by one: a sum over many numbers may round otherwise where several rows are summed at once.
+    sizes = [_SIZES[norm](each.flatten(1)) for each in torch.split(gradient, 1)]
+    size = torch.cat(sizes).reshape(-1, *[1] * (gradient.ndim - 1))
     # Where the size is 0 the gradient is 0 (or, for std, says nothing): no step, not NaN.
     return gradient / size.where(size > 0, torch.inf)
 

@@ -109,11 +109,77 @@ def test_photos_of_the_same_name_do_not_meet_in_one_folder(folder: Path) -> None
 
 
 def test_several_photos_are_dreamt_like_each_alone(folder: Path) -> None:
+    entoptic("dream", "sky.png", "sea.png", "-o", "both/", *QUICK, folder=folder)
+    for place, name in enumerate(["sky", "sea"]):
+        entoptic("dream", f"{name}.png", *QUICK, folder=folder)
+        alone, among = folder / f"{name}-dream.png", folder / "both" / f"{name}-dream.png"
+        assert torch.equal(read(alone).image, read(among).image)
+        told = job(among)
+        assert told["settings"].pop("together") == [2, place]
+        assert told == job(alone)
+
+
+def test_one_of_several_photos_is_made_again_alone_byte_for_byte(folder: Path) -> None:
+    entoptic("dream", "sky.png", "sea.png", "--octaves=2", "--steps=2", folder=folder)
+    for name in ("sky-dream", "sea-dream"):
+        assert entoptic("redo", f"{name}.png", folder=folder).code == 0
+        again = (folder / f"{name}-redo.png").read_bytes()
+        assert again == (folder / f"{name}.png").read_bytes()
+
+
+@pytest.mark.parametrize("change", [["--steps", "2"], ["--photo", "sky.png"]])
+def test_what_is_changed_is_no_longer_one_of_several(folder: Path, change: list[str]) -> None:
     entoptic("dream", "sky.png", "sea.png", *QUICK, folder=folder)
-    together = [(folder / name).read_bytes() for name in ("sky-dream.png", "sea-dream.png")]
+    entoptic("redo", "sea-dream.png", *change, "-o", "other.png", folder=folder)
+    assert "together" not in job(folder / "other.png")["settings"]
+
+
+def test_a_batch_of_one_is_each_photo_by_itself(folder: Path) -> None:
+    entoptic("dream", "sky.png", "sea.png", "--batch", "1", *QUICK, folder=folder)
+    both = [(folder / name).read_bytes() for name in ("sky-dream.png", "sea-dream.png")]
     for name in ("sky.png", "sea.png"):
         entoptic("dream", name, "-f", *QUICK, folder=folder)
-    assert [(folder / name).read_bytes() for name in ("sky-dream.png", "sea-dream.png")] == together
+    assert [(folder / name).read_bytes() for name in ("sky-dream.png", "sea-dream.png")] == both
+
+
+def test_photos_of_several_sizes_are_all_dreamt(folder: Path) -> None:
+    picture(5, 48, 36).save(folder / "tall.png")
+    done = entoptic("dream", "sky.png", "tall.png", "sea.png", "-o", "out/", *QUICK, folder=folder)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == "out/sky-dream.png\nout/sea-dream.png\nout/tall-dream.png\n"
+    together = [job(Path(folder / line))["settings"].get("together") for line in done.out.split()]
+    assert together == [[2, 0], [2, 1], None]
+
+
+def test_every_saves_each_of_several_photos_as_it_grows(folder: Path) -> None:
+    options = ["--octaves=1", "--steps=2", "--every=1"]
+    assert entoptic("dream", "sky.png", "sea.png", *options, folder=folder).code == 0
+    for name in ("sky", "sea"):
+        entoptic("dream", f"{name}.png", *QUICK, "-o", f"one-{name}.png", folder=folder)
+        frame = folder / f"{name}-dream-step1.png"
+        assert torch.equal(read(frame).image, read(folder / f"one-{name}.png").image)
+        assert job(frame)["stopped_after"] == 1
+
+
+def test_a_photo_without_a_gradient_keeps_no_other_from_its_dream(folder: Path) -> None:
+    Image.new("RGB", (48, 36)).save(folder / "black.png")
+    what = ["--objective", "total_variation()"]  # which is the same in all directions from black
+    done = entoptic("dream", "sky.png", "black.png", "sea.png", *what, *QUICK, folder=folder)
+    assert (done.code, done.out) == (1, "sky-dream.png\n")
+    assert "the gradient is zero everywhere" in done.err
+
+
+@pytest.mark.parametrize(
+    ("batch", "reason"),
+    [("many", "batch 'many'; it is auto, or a number of photos"), ("0", "batch is 0")],
+)
+def test_a_batch_that_makes_no_sense_is_told_before_any_work(
+    folder: Path, batch: str, reason: str
+) -> None:
+    for photos in (["sky.png"], ["sky.png", "sea.png"]):
+        done = entoptic("dream", *photos, "--batch", batch, *QUICK, folder=folder)
+        assert (done.code, done.out) == (2, "")
+        assert reason in done.err
 
 
 def test_all_photos_are_checked_before_the_first_is_dreamt(folder: Path) -> None:

@@ -65,9 +65,24 @@ def test_ctrl_c_at_the_very_last_step_is_no_interruption(
 
 def test_no_further_photo_is_dreamt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     press_after(1, monkeypatch)
-    done = entoptic("dream", "sky.png", "sea.png", "--octaves=1", "--steps=2", folder=folder)
+    options = ["--octaves=1", "--steps=2", "--batch=1"]
+    done = entoptic("dream", "sky.png", "sea.png", *options, folder=folder)
     assert (done.code, done.out) == (130, "sky-dream.png\n")
     assert not (folder / "sea-dream.png").exists()
+
+
+def test_of_photos_dreamt_together_all_are_saved_as_they_are_then(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        press_after(1, patch)
+        options = ["--octaves=1", "--steps=2", "--batch=2"]
+        photos = ["sky.png", "sea.png", "sky.png"]
+        done = entoptic("dream", *photos, *options, folder=folder)
+    assert (done.code, done.out) == (130, "sky-dream.png\nsea-dream.png\n")
+    assert done.err == "Interrupted after 1 of 2 steps; saved.\n"
+    assert entoptic("redo", "sea-dream.png", folder=folder).code == 0
+    assert (folder / "sea-dream-redo.png").read_bytes() == (folder / "sea-dream.png").read_bytes()
 
 
 def test_a_second_press_ends_all_at_once_and_leaves_nothing(

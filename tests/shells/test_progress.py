@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from entoptic.cli import progress
-from shells.command import entoptic
+from shells.command import entoptic, picture
 
 
 @pytest.fixture
@@ -66,6 +66,26 @@ def test_the_bar_of_a_stopped_dream_ends_complete_when_it_is_made_again(
     assert "Stopping (Ctrl-C again: unsaved)" not in last_line(stopped.err)
     assert entoptic("redo", "sky-dream.png", folder=folder).code == 0
     assert totals == [(36 * 48 * 2, 36 * 48 * 5), (36 * 48 * 2, 36 * 48 * 2)]
+
+
+@pytest.mark.usefixtures("terminal")
+def test_one_bar_goes_over_all_photos(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[float, float, float | None]] = []
+    finish = progress.ShownBar.finish
+
+    def finishing(bar: progress.ShownBar) -> None:
+        finish(bar)
+        seen.append((bar.share.before, bar.bar.tasks[0].completed, bar.bar.tasks[0].total))
+
+    monkeypatch.setattr(progress.ShownBar, "finish", finishing)
+    picture(5, 40, 30).save(folder / "tall.png")
+    photos = ["sky.png", "tall.png", "sea.png"]
+    done = entoptic("dream", *photos, "--octaves=1", "--steps=3", folder=folder)
+    first, second = 2 * 36 * 48 * 3, 40 * 30 * 3
+    assert seen == [(0, first, first + second), (first, first + second, first + second)]
+    assert "sky-dream.png and 1 more" in done.err
+    assert last_line(done.err).startswith("tall-dream.png ━━━━")
+    assert "╺" not in last_line(done.err)
 
 
 @pytest.mark.usefixtures("terminal")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +11,13 @@ import click
 
 from entoptic.cli import options
 from entoptic.cli.arguments import height_and_width
-from entoptic.cli.making import check, make
+from entoptic.cli.making import check, make, make_together
 from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
+from entoptic.cli.progress import Share, work
 from entoptic.errors import BadSetting
 
 if TYPE_CHECKING:
-    from entoptic.recipes import Plan
+    from entoptic.recipes import DreamPlan
 
 
 @click.command(
@@ -38,8 +41,18 @@ Examples:
 )
 @options.what
 @options.how
+@options.option(
+    "How to dream",
+    "--batch",
+    type=options.number_or_word,
+    default="auto",
+    metavar="N",
+    help="How many photos of one size to dream at once; auto takes what is faster.",
+)
 @options.result
-def dream_command(photos: tuple[str, ...], noise: str | None, **given: Any) -> int:
+def dream_command(
+    photos: tuple[str, ...], noise: str | None, batch: int | str, **given: Any
+) -> int:
     """Dream photos: what a network sees in them grows.
 
     The result is PHOTO-dream.png beside the photo; the photo itself is never overwritten, and
@@ -66,25 +79,56 @@ def dream_command(photos: tuple[str, ...], noise: str | None, **given: Any) -> i
 
     from entoptic.models import load
     from entoptic.models.sources import DEFAULT
-    from entoptic.recipes import plan_dream
+    from entoptic.recipes import check_batch, plan_dream
 
+    check_batch(batch)
     model = load(DEFAULT if settings["model"] is None else settings["model"])
     on = "auto" if settings["device"] is None else settings["device"]
     seed = settings["seed"] or 0
     asked = {key: settings[key] for key in settings.keys() - {"model", "device", "seed"}}
 
-    def plan(photo: str | None) -> Plan:
-        return plan_dream(model, photo, noise=side, seed=seed, on=on, **asked)
+    def plan(number: int) -> DreamPlan:
+        return plan_dream(model, starts[number], noise=side, seed=seed, on=on, **asked)
 
     with made(delivery.folder):
-        if len(starts) > 1:
-            # All are checked before the first is dreamt; a plan holds its photo, so none is kept.
-            for photo, output in zip(starts, outputs, strict=True):
-                check(plan(photo), output, delivery, inputs)
-        for photo, output in zip(starts, outputs, strict=True):
-            code = make(plan(photo), output, delivery, inputs)
-            if code:
-                return code
+        if len(starts) == 1:
+            return make(plan(0), outputs[0], delivery, inputs)
+        return _make_all(plan, outputs, batch, delivery, inputs)
+
+
+def _make_all(
+    plan: Callable[[int], DreamPlan],
+    outputs: Sequence[Path],
+    batch: int | str,
+    delivery: Delivery,
+    inputs: Sequence[Path],
+) -> int:
+    """Dream several photos, those of one size together; else like `make`.
+
+    All are checked before the first is dreamt; a plan holds its photo, so none is kept.
+    """
+    from entoptic.recipes import Together, together_by_size
+
+    works: list[int] = []
+
+    def checked() -> Iterator[DreamPlan]:
+        for number, output in enumerate(outputs):
+            planned = plan(number)
+            check(planned, output, delivery, inputs)
+            works.append(work(planned))
+            yield planned
+
+    groups = together_by_size(checked(), batch)
+    began, before = time.monotonic(), 0
+    for group in groups:
+        together = Together([plan(number) for number in group])
+        share = Share(len(group), before, sum(works), began)
+        code = make_together(
+            together, [outputs[number] for number in group], delivery, inputs, share
+        )
+        if code:
+            return code
+        before += sum(works[number] for number in group)
     return 0
 
 

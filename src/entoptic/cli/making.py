@@ -7,18 +7,19 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from entoptic.cli.outputs import Delivery, check_output, free
-from entoptic.cli.progress import progress
+from entoptic.cli.progress import ALL, Share, progress
 
 if TYPE_CHECKING:
     from entoptic.ascent import Step
     from entoptic.jobs import Result
-    from entoptic.recipes import Plan
+    from entoptic.recipes import Plan, Together
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -35,32 +36,92 @@ def make(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) -
     Returns:
         The exit code: 130 where Ctrl-C ended it, with what there was saved.
     """
-    check(plan, output, delivery, inputs)
-    last: Step | None = None
-    scores: list[Any] = []
+    return _make([plan], ([step] for step in plan.steps()), [output], delivery, inputs)
+
+
+def make_together(
+    group: Together,
+    outputs: Sequence[Path],
+    delivery: Delivery,
+    inputs: Sequence[Path],
+    share: Share,
+) -> int:
+    """Carry out dreams that climb together and save the result of each; else like `make`."""
+    from entoptic.errors import DeadGradient, NonFiniteGradient
+
+    try:
+        return _make(group.plans, group.steps(), outputs, delivery, inputs, share)
+    except (DeadGradient, NonFiniteGradient):
+        if len(outputs) == 1:
+            raise
+    # What is wrong with one photo is said of that one, after those before it are made.
+    for plan, output in zip(group.alone, outputs, strict=True):
+        code = make(plan, output, delivery, inputs)
+        if code:
+            return code
+    return 0
+
+
+def _make(
+    plans: Sequence[Plan],
+    work: Iterator[Sequence[Step]],
+    outputs: Sequence[Path],
+    delivery: Delivery,
+    inputs: Sequence[Path],
+    share: Share = ALL,
+) -> int:
+    """Do what makes one step of each plan at a time, and save the results."""
+    for plan, output in zip(plans, outputs, strict=True):
+        check(plan, output, delivery, inputs)
+    last: Sequence[Step | None] = [None] * len(plans)
+    scores: list[list[Any]] = [[] for _ in plans]
+    done, count = 0, plans[0].count
+
+    def save(where: Sequence[Path]) -> list[Result]:
+        results = []
+        for plan, step, seen, path in zip(plans, last, scores, where, strict=True):
+            results.append(plan.result(step, seen))
+            results[-1].save(path, bits=delivery.bits)
+        return results
+
     with (
-        progress(plan, output.name, delivery.quiet) as bar,
+        progress(plans[0], _called(outputs), delivery.quiet, share) as bar,
         _graceful_interrupt(bar.stopping) as interrupted,
     ):
-        for step in plan.steps():
-            last = step
-            scores.append(step.scores)
-            bar.advance(step)
-            done = len(scores)
-            if delivery.every and done % delivery.every == 0 and done < plan.count:
-                frame = output.with_stem(f"{output.stem}-step{done:0{len(str(plan.count))}}")
-                frame = free(frame, [*inputs, *plan.inputs], (), delivery.force)
-                plan.result(last, scores).save(frame, bits=delivery.bits)
+        for last in work:
+            for seen, step in zip(scores, last, strict=True):
+                seen.append(step.scores)
+            bar.advance(_joined(last))
+            done += 1
+            if delivery.every and done % delivery.every == 0 and done < count:
+                suffix = f"-step{done:0{len(str(count))}}"
+                read = [*inputs, *(path for plan in plans for path in plan.inputs)]
+                frames = [output.with_stem(output.stem + suffix) for output in outputs]
+                save([free(frame, read, (), delivery.force) for frame in frames])
             if interrupted():
                 break
         # Saved before Ctrl-C ends the program again at once.
-        result = plan.result(last, scores)
-        result.save(output, bits=delivery.bits)
-    _report(result, output, delivery)
-    if len(scores) < plan.count:
-        click.echo(f"Interrupted after {len(scores)} of {plan.count} steps; saved.", err=True)
+        results = save(outputs)
+    for result, output in zip(results, outputs, strict=True):
+        _report(result, output, delivery)
+    if done < count:
+        click.echo(f"Interrupted after {done} of {count} steps; saved.", err=True)
         return INTERRUPTED
     return 0
+
+
+def _joined(steps: Sequence[Step]) -> Step:
+    """What the bar shows of a step of several pictures."""
+    if len(steps) == 1:
+        return steps[0]
+    import torch
+
+    return replace(steps[0], scores=torch.cat([each.scores for each in steps]))
+
+
+def _called(outputs: Sequence[Path]) -> str:
+    more = f" and {len(outputs) - 1} more" if len(outputs) > 1 else ""
+    return f"{outputs[0].name}{more}"
 
 
 def _report(result: Result, output: Path, delivery: Delivery) -> None:

@@ -51,8 +51,8 @@ def together(*options: Decorator) -> Decorator:
     return add
 
 
-def tile(text: str) -> int | str:
-    """A number of pixels, or a word that the recipe knows."""
+def number_or_word(text: str) -> int | str:
+    """A number, or a word that the recipe knows."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
 
 
@@ -135,7 +135,7 @@ how = together(
     option(
         _HOW,
         "--tile",
-        type=tile,
+        type=number_or_word,
         metavar="N",
         help="Show the network so many pixels at once in height and width; auto, off.",
     ),

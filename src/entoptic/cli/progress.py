@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -26,7 +27,7 @@ _INTERVAL = 0.1
 
 
 class Bar:
-    """The progress of one picture where nobody looks: it shows nothing."""
+    """The progress of a picture where nobody looks: it shows nothing."""
 
     def advance(self, step: Step) -> None:
         """A step has been made."""
@@ -38,23 +39,54 @@ class Bar:
         """The last step has been made, or Ctrl-C has ended the dream."""
 
 
+@dataclass(frozen=True)
+class Share:
+    """Which part of a command's work a bar's pictures are; one bar goes on from one to the next.
+
+    Args:
+        pictures: how many climb together.
+        before: what is done already, in pixels worked through.
+        total: what there is to do in all; None for these pictures only.
+        began: when the command's work did.
+    """
+
+    pictures: int = 1
+    before: int = 0
+    total: int | None = None
+    began: float | None = None
+
+
+ALL = Share()
+"""One picture that is all there is to make."""
+
+
+def work(plan: Plan) -> int:
+    """How many pixels a plan works through in all its steps."""
+    each = (weight for weight in plan.stages for _ in range(plan.stage_steps))
+    return sum(itertools.islice(each, plan.count))
+
+
 class ShownBar(Bar):
     """A bar that fills by the pixels that have been worked through, not by steps."""
 
-    def __init__(self, plan: Plan, bar: Progress, name: str) -> None:
+    def __init__(self, plan: Plan, bar: Progress, name: str, share: Share) -> None:
         self.bar = bar
         self.name = name
         self.plan = plan
         self.weights = plan.stages
-        each = (weight for weight in self.weights for _ in range(plan.stage_steps))
-        self.total = sum(itertools.islice(each, plan.count))
-        self.task: TaskID = bar.add_task(name, total=self.total, octave=self._octave(0), score="")
+        self.share = share
+        self.total = work(plan) if share.total is None else share.total
+        self.task: TaskID = bar.add_task(
+            name, total=self.total, completed=share.before, octave=self._octave(0), score=""
+        )
+        if share.began is not None:
+            bar.tasks[0].start_time = share.began
         self.last: Step | None = None
         self.shown = 0.0
 
     def advance(self, step: Step) -> None:
         self.last = step
-        self.bar.advance(self.task, self.weights[step.octave])
+        self.bar.advance(self.task, self.share.pictures * self.weights[step.octave])
         if time.monotonic() - self.shown > _INTERVAL:
             self._show(step)
 
@@ -104,7 +136,7 @@ def _number(value: float) -> str:
 
 
 @contextmanager
-def progress(plan: Plan, name: str, quiet: bool) -> Iterator[Bar]:
+def progress(plan: Plan, name: str, quiet: bool, share: Share = ALL) -> Iterator[Bar]:
     """Show how a plan proceeds; on anything but a terminal nothing is shown."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal or plan.count == 0:
@@ -121,8 +153,10 @@ def progress(plan: Plan, name: str, quiet: bool) -> Iterator[Bar]:
         TextColumn("{task.fields[score]}", table_column=Column(no_wrap=True, min_width=12)),
         _Clock(table_column=Column(no_wrap=True, justify="right", min_width=10)),
     )
-    with Progress(*columns, console=console, expand=True) as bar:
-        shown = ShownBar(plan, bar, one_line(name))
+    # What is followed by another bar makes room for it.
+    more = share.total is not None and share.before + share.pictures * work(plan) < share.total
+    with Progress(*columns, console=console, expand=True, transient=more) as bar:
+        shown = ShownBar(plan, bar, one_line(name), share)
         yield shown
         shown.finish()
 

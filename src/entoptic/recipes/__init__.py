@@ -12,6 +12,7 @@ from entoptic.recipes.neuron_groups import GroupSettings, groups, plan_groups
 from entoptic.recipes.plan import Plan
 from entoptic.recipes.redo import plan_redo
 from entoptic.recipes.sheet_plan import SheetPlan
+from entoptic.recipes.together import Together, check_batch, dream_photos, together_by_size
 from entoptic.recipes.variation import (
     diversity_of,
     interpolate,
@@ -32,11 +33,14 @@ __all__ = [
     "Method",
     "Plan",
     "SheetPlan",
+    "Together",
     "accentuate",
     "caricature_of",
+    "check_batch",
     "compare",
     "diversity_of",
     "dream",
+    "dream_photos",
     "evaluate",
     "grid",
     "groups",
@@ -56,5 +60,6 @@ __all__ = [
     "plan_invert",
     "plan_redo",
     "plan_visualize",
+    "together_by_size",
     "visualize",
 ]

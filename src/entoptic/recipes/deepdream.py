@@ -30,6 +30,10 @@ from entoptic.tiling import Stored, parse_memory, tile_side
 from entoptic.transforms import Jitter
 from entoptic.types import Alpha, Image, PathLike
 
+MOST_TOGETHER = 1024
+"""How many photos a call of the network may be shown: no limit in practice, but one for a job that
+a stranger has written."""
+
 
 @dataclass(frozen=True)
 class DreamSettings:
@@ -53,6 +57,9 @@ class DreamSettings:
             default.
         precision: what the network computes in: `fp32`, `bf16`, `fp16`, or `auto`, see `prepare`;
             tiles are computed in `fp32`.
+        together: of a photo that was dreamt among others of its size, see `dream_photos`: how many
+            they were in all, and which it was, counted from 0. The network is shown as many copies
+            of it, since sums of other lengths may round otherwise. For jobs to be made again.
 
     Raises:
         BadSetting: a value out of its range.
@@ -73,6 +80,7 @@ class DreamSettings:
     tile: int | str = "auto"
     memory: int | str | None = None
     precision: str = "fp32"
+    together: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         checked_precision(self.precision)
@@ -100,6 +108,12 @@ class DreamSettings:
             whole("tile", self.tile, 1, 100_000)
         if self.memory is not None:
             object.__setattr__(self, "memory", parse_memory(self.memory))
+        if self.together is not None:
+            if not (isinstance(self.together, list | tuple) and len(self.together) == 2):
+                raise BadSetting(f"together {self.together!r}; it wants (how many, which)")
+            whole("number of photos together", self.together[0], 1, MOST_TOGETHER)
+            whole("place among them", self.together[1], 0, self.together[0] - 1)
+            object.__setattr__(self, "together", tuple(self.together))
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,11 +176,22 @@ class DreamPlan(Plan):
                 steps=how.steps,
                 seed=self.job.seed,
             )
-        return self._whole_steps()
+        if how.together is None:
+            return self.whole_steps(self.photo.image)
+        count, place = how.together
+        steps = self.whole_steps(self.photo.image.expand(count, -1, -1, -1))
+        return (parted(step)[place] for step in steps)
 
-    def _whole_steps(self) -> Iterator[Step]:
+    def among(self, count: int, place: int) -> DreamPlan:
+        """The same dream as that of one photo among several of its size."""
+        how = replace(self.settings, together=(count, place))
+        settings = {**self.job.settings, "together": how.together}
+        return replace(self, settings=how, job=replace(self.job, settings=settings))
+
+    def whole_steps(self, photos: Image) -> Iterator[Step]:
+        """Every step of every octave of photos of this size, with the same chance for all."""
         how = self.settings
-        photo = self.photo.image.to(self.device)
+        photo = photos.to(self.device)
         rng = torch.Generator().manual_seed(self.job.seed)
         rule = climb(how.step_size * how.strength, how.norm, how.smoothing)
         detail: Tensor | None = None
@@ -269,12 +294,17 @@ def plan_dream(
     else:
         used = used_precision(model, bound.layers(), where, how.precision)
         how = replace(how, precision=used)
+    if how.together is not None:
+        check_pixels(how.together[0] * height, width)
+    # The size of tiles is kept, since the memory that is free may be another next time.
+    kept = asdict(how) | {"memory": None, "tile": large.side if large else how.tile}
+    if how.together is None:
+        del kept["together"]
     job = Job(
         recipe="dream",
         model=model.source,
         objective=repr(wanted),
-        # The size of tiles is kept, since the memory that is free may be another next time.
-        settings=asdict(how) | {"memory": None, "tile": large.side if large else how.tile},
+        settings=kept,
         photo=None if how.noise else source_of(start),
         guides=tuple(source_of(guide) for guide in guides_of(bound)),
         seed=seed,
@@ -360,3 +390,16 @@ def _whole_picture(photo: Tensor, canvas: Pixels, base: Tensor) -> Tensor:
     if base.shape == photo.shape:
         return canvas.pixels.detach().clone()
     return _with(photo, canvas.pixels.detach() - base)
+
+
+def parted(step: Step) -> list[Step]:
+    """A step of several photos as one step of each."""
+    images = functools.cache(step.image)
+    return [
+        replace(step, scores=scores, image=functools.partial(_one, images, place))
+        for place, scores in enumerate(torch.split(step.scores, 1))
+    ]
+
+
+def _one(images: Callable[[], Tensor], place: int) -> Tensor:
+    return images()[place : place + 1].clone()

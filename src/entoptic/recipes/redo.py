@@ -68,6 +68,8 @@ def _finder(picture: Path, job: Job, changes: Mapping[str, Any]) -> Finder:
 def _dream(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
     job = find.job
     settings = _settings(job, DreamSettings)
+    if changes:
+        settings["together"] = None  # which is there for the same bytes only
     model = load(changes.pop("model", job.model))
     if "memory" in changes and "tile" not in changes:
         changes["tile"] = "auto"  # tiles that fit there
@@ -77,6 +79,8 @@ def _dream(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Pla
             f"{str(find.picture)!r} was made from noise, not from a photo; leave out --photo"
         )
     start = None if settings["noise"] else find.photo(photo)
+    if start is None or job.photo is None or start.sha256 != job.photo.sha256:
+        settings["together"] = None
     options: dict[str, Any] = {"seed": job.seed, "on": job.device} | changes
     if not changes.keys() & {"objective", "layer", "guide"}:
         options |= {"objective": job.objective, "read_guide": find.guide}

@@ -112,6 +112,27 @@ def tile_side(
     return max(1, math.isqrt(int(room / per_pixel)))
 
 
+def pictures_at_once(
+    model: Model,
+    objective: Objective,
+    size: tuple[int, int],
+    device: torch.device,
+    memory: int | None,
+) -> int:
+    """How many pictures of (height, width) memory has room to dream together; at least 1.
+
+    Args:
+        model: the network.
+        objective: what is scored.
+        size: (height, width) of each picture.
+        device: where to compute.
+        memory: that the program may use in all; None for half of what is free.
+    """
+    copies = _COPIES if device.type == "cpu" else _COPIES_THERE
+    each = 12 * copies * math.prod(size) + step_bytes(model, objective.layers(), size)
+    return max(1, int(_budget(device, memory) / each))
+
+
 def _whole_bytes(model: Model, objective: Objective, size: tuple[int, int]) -> float:
     """What the layers take that can't be scored tile by tile, with their gradients."""
     layers = Shares.of(objective).whole_layers

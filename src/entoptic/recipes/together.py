@@ -1,0 +1,219 @@
+"""Dreams of several photos: those of one size are shown to the network together."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from entoptic import pictures
+from entoptic.ascent import Step
+from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient
+from entoptic.jobs import Result
+from entoptic.models import Model
+from entoptic.objectives import Objective
+from entoptic.pictures import Picture
+from entoptic.recipes.deepdream import MOST_TOGETHER, DreamPlan, parted, plan_dream
+from entoptic.recipes.numbers import whole
+from entoptic.tiling import pictures_at_once
+from entoptic.types import PathLike
+
+# How many photos of a size climb together where nobody says: with eight each takes 0.8 to 1.0 of
+# the time that it takes with four, see docs/performance.md.
+_USUAL = 8
+# On a processor larger photos are dreamt one by one: one of 300x400 takes 0.8 of its time among
+# eight, one of 384x512 0.9, and a step at 512x512 takes longer than alone.
+_PROCESSOR_PIXELS = 1 << 17
+
+# Words that mean another thing where a batch has several images, or that want one of a length. A
+# layer of such a name does no harm: its photos are dreamt one by one.
+_ABOUT_A_BATCH = ("per_image", "channel_interpolate", "alignment", "diversity")
+
+
+@dataclass(frozen=True, eq=False)
+class Together:
+    """Photos of one size that climb together; see `together_by_size`.
+
+    Args:
+        alone: how each would be dreamt by itself.
+    """
+
+    alone: Sequence[DreamPlan]
+
+    @functools.cached_property
+    def plans(self) -> Sequence[DreamPlan]:
+        """The same, with jobs that say how many there were and which of them it was."""
+        count = len(self.alone)
+        if count == 1:
+            return self.alone
+        return [each.among(count, place) for place, each in enumerate(self.alone)]
+
+    def steps(self) -> Iterator[Sequence[Step]]:
+        """Work; a step of each photo at a time.
+
+        Raises:
+            NonFiniteGradient, DeadGradient: of any of them.
+        """
+        if len(self.alone) == 1:
+            return ([step] for step in self.alone[0].steps())
+        photos = torch.cat([each.photo.image for each in self.alone])
+        return (parted(step) for step in self.alone[0].whole_steps(photos))
+
+    def run(self) -> list[Result]:
+        """Work to the end."""
+        last: Sequence[Step] = ()
+        scores: list[list[Tensor]] = [[] for _ in self.plans]
+        for last in self.steps():
+            for seen, step in zip(scores, last, strict=True):
+                seen.append(step.scores)
+        ends: Sequence[Step | None] = last or [None] * len(self.plans)
+        ended = zip(self.plans, ends, scores, strict=True)
+        return [plan.result(end, seen) for plan, end, seen in ended]
+
+
+def dream_photos(
+    model: Model,
+    photos: Iterable[Picture | Tensor | PathLike],  # of several sizes, which Image couldn't be
+    *,
+    objective: Objective | str | None = None,
+    layer: str | None = None,
+    guide: PathLike | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    batch: int | str = "auto",
+    **settings: Any,
+) -> Iterator[Result]:
+    """Dream several photos; those of one size share each call of the network.
+
+    Each is the dream that it would be alone with the same seed: to the last bit with convolutions
+    on a processor; elsewhere sums over a batch may round otherwise, as in products of matrices, and
+    steps make more of that. A job says with how many others its photo was dreamt, so that `redo`
+    makes the same bytes of it alone.
+
+    Args:
+        model: from `load`, or `Model.wrap`.
+        photos: each as `dream` takes it.
+        objective: what is to grow; by default what looks best with this network.
+        layer: instead, a layer whose energy is to grow.
+        guide: another picture, whose features are to appear.
+        seed: of all chance; each photo's dream begins with it.
+        device: `auto`, `cpu`, `cuda`, ...
+        batch: how many photos are dreamt together at most; `auto` takes as many as gain by it and
+            have room in memory. What is dreamt in tiles is dreamt alone.
+        settings: those of `DreamSettings`.
+
+    Returns:
+        The results in the order of the photos, each as soon as it is there.
+
+    Raises:
+        EntopticError: all photos are checked when this is called, before the first is dreamt.
+
+    Source: Mordvintsev, Olah, Tyka, "Inceptionism", Google Research, 2015.
+
+    >>> import entoptic as ent
+    >>> photos = [torch.rand(1, 3, 40, 60), torch.rand(1, 3, 40, 60)]
+    >>> [each.image.shape for each in dream_photos(ent.load(), photos, octaves=1, steps=1)]
+    [torch.Size([1, 3, 40, 60]), torch.Size([1, 3, 40, 60])]
+    """
+    given = tuple(photos)
+    wanted: dict[str, Any] = {
+        "objective": objective,
+        "layer": layer,
+        "guide": guide,
+        "seed": seed,
+        "on": device,
+    }
+
+    def plan(number: int) -> DreamPlan:
+        return plan_dream(model, given[number], **wanted, **settings)
+
+    # A plan holds its photo, so that none is kept until its turn comes.
+    groups = together_by_size(map(plan, range(len(given))), batch)
+    return _in_order(groups, plan)
+
+
+def together_by_size(plans: Iterable[DreamPlan], batch: int | str) -> list[tuple[int, ...]]:
+    """Which of several dreams, numbered from 0, climb together: those of one size.
+
+    Args:
+        plans: of one network and one objective; none of them is kept.
+        batch: how many at most; `auto` for as many as gain by it and have room.
+
+    Returns:
+        The numbers, each once; a group stands where its first one would.
+
+    Raises:
+        BadSetting: see `check_batch`.
+    """
+    check_batch(batch)
+    groups: list[list[int]] = []
+    unfilled: dict[tuple[int, int], list[int]] = {}
+    for number, plan in enumerate(plans):
+        group = unfilled.get(plan.shape, [])
+        if not group or len(group) >= _most(plan, batch):
+            group = unfilled[plan.shape] = []
+            groups.append(group)
+        group.append(number)
+    return [tuple(group) for group in groups]
+
+
+def check_batch(batch: int | str) -> None:
+    """Refuse a batch that is neither `auto` nor a number of photos.
+
+    Raises:
+        BadSetting: what it may be.
+    """
+    if isinstance(batch, str):
+        if batch != "auto":
+            raise BadSetting(f"batch {batch!r}; it is auto, or a number of photos")
+    else:
+        whole("batch", batch, 1, MOST_TOGETHER)
+
+
+def _most(plan: DreamPlan, batch: int | str) -> int:
+    """How many photos of a dream's size climb together at most."""
+    words = repr(plan.objective)
+    if plan.large is not None or any(each in words for each in _ABOUT_A_BATCH):
+        return 1
+    pixels = math.prod(plan.shape)
+    allowed = max(1, pictures.MAX_PIXELS // pixels)
+    if isinstance(batch, int):
+        return min(batch, allowed)
+    if plan.device.type == "cpu" and pixels > _PROCESSOR_PIXELS:
+        return 1
+    memory = plan.settings.memory
+    room = pictures_at_once(
+        plan.model,
+        plan.objective,
+        plan.shape,
+        plan.device,
+        memory if isinstance(memory, int) else None,
+    )
+    return min(_USUAL, room, allowed)
+
+
+def _in_order(
+    groups: Sequence[tuple[int, ...]], plan: Callable[[int], DreamPlan]
+) -> Iterator[Result]:
+    """The results of groups of dreams by their numbers; those that come too early wait."""
+    made: dict[int, Result] = {}
+    following = 0
+    for group in groups:
+        made |= zip(group, _results(Together([plan(number) for number in group])), strict=True)
+        while following in made:
+            yield made.pop(following)
+            following += 1
+
+
+def _results(together: Together) -> Iterator[Result]:
+    try:
+        yield from together.run()
+    except (NonFiniteGradient, DeadGradient):
+        # What is wrong with one photo is said of that one, and keeps no other from its dream.
+        for plan in together.alone:
+            yield plan.run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import weakref
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -70,18 +70,26 @@ class Prepared:
         self.pictures = layers & _PICTURES
         self.targets = layers - _PICTURES
         self.exact = exact
-        self.dtype = dtype
         self._twins = twins
         self._paths = dict(model.paths)
-        self.graph = None if exact else self._rewritten()
-        self._checked = False
+        self._fused = _Trusted(self._rewritten, dtype)
         self.layout = torch.contiguous_format if exact else _fastest(twins.plain)
 
     @property
     def precision(self) -> str:
         """What the network is run in; its own layers give float32 in any case."""
         names = {dtype: name for name, dtype in DTYPES.items()}
-        return names[self.dtype if self.graph is not None else torch.float32]
+        return names[self._fused.dtype if self.graph is not None else torch.float32]
+
+    @property
+    def graph(self) -> fx.GraphModule | None:
+        """What is run while no rule holds; None where that is the network as it is."""
+        return self._fused.graph
+
+    @functools.cached_property
+    def _open(self) -> _Trusted:
+        """What is run while rules hold that are seen on graphs."""
+        return _Trusted(self._opened, self._fused.dtype)
 
     @property
     def module(self) -> nn.Module:
@@ -101,64 +109,58 @@ class Prepared:
         Args:
             rules: bound to the model; they hold for the gradients of these activations.
         """
-        with applied(rules, self.modules if rules else {}):
-            return self.run(image, as_it_is=bool(rules))
+        with applied(rules, self.modules if _concern_modules(rules) else {}):
+            return self.run(image, rules)
 
-    def run(self, image: Tensor, *, as_it_is: bool) -> dict[Layer, Tensor]:
-        """The targets' activations.
-
-        Args:
-            as_it_is: whether the network itself must run, since gradient rules hold for its parts.
-        """
+    def run(self, image: Tensor, rules: Sequence[GradientRule]) -> dict[Layer, Tensor]:
+        """The targets' activations, while rules are applied."""
         seen: dict[Layer, Tensor] = {}
         if self.targets:
             value = self.preprocess(image).to(self._twins.dtype or image.dtype)
             value = value.contiguous(memory_format=self.layout)
-            if not self._checked:
-                self._check(value)
-            if self.graph is None or as_it_is:
+            graph = self._graph_for(value, rules)
+            if graph is None:
                 seen = taps.run(self.module, self.modules, value, self.targets)
             else:
-                seen = self._by_graph(self.graph, value)
+                seen = self._by_graph(graph, value)
         return seen | dict.fromkeys(self.pictures, image)
 
-    def _rewritten(self) -> fx.GraphModule | None:
+    def _graph_for(self, value: Tensor, rules: Sequence[GradientRule]) -> fx.GraphModule | None:
+        """The graph on which rules hold; None where the network itself must run."""
+        if _concern_modules(rules):
+            return None
+        which = self._open if rules else self._fused
+        return which.checked(functools.partial(self._is_right, value))
+
+    def _opened(self, dtype: torch.dtype) -> fx.GraphModule | None:
+        return None if self.graph is None else self._rewritten(dtype, self.graph)
+
+    def _rewritten(
+        self, dtype: torch.dtype, fused: fx.GraphModule | None = None
+    ) -> fx.GraphModule | None:
         """The network as a graph; None where it has none that can be trusted."""
-        if not self.targets or self._twins.dtype != torch.float32:
+        if self.exact or not self.targets or self._twins.dtype != torch.float32:
             return None
         try:
             tracer, graph = self._twins.traced()
             targets = {layer: self._paths[layer.name] for layer in sorted(self.targets)}
-            return rewritten(tracer, graph, targets, self.dtype)
+            return rewritten(tracer, graph, targets, dtype, fused=fused)
         except Untraceable:
             return None
 
     @torch.no_grad()
-    def _check(self, value: Tensor) -> None:
-        """Let the graph go if it doesn't give what the network does."""
-        self._checked = True
-        if self.graph is None:
-            return
+    def _is_right(self, value: Tensor, graph: fx.GraphModule, dtype: torch.dtype) -> bool:
+        """Whether a graph gives what the network does."""
         if not self.preprocess.fixed_size and _CHECKED_SIDE % self.preprocess.multiple == 0:
             value = value[..., :_CHECKED_SIDE, :_CHECKED_SIDE]
         value = value[:1].detach()
         parts = _by_address(self._paths, self._twins.plain)
         plain = taps.run(self._twins.plain, parts, value.clone(), self.targets)
-        if self.dtype != torch.float32 and not self._gives(plain, value):
-            self.dtype = torch.float32
-            self.graph = self._rewritten()
-        if not self._gives(plain, value):
-            self.graph = None
-
-    def _gives(self, plain: Mapping[Layer, Tensor], value: Tensor) -> bool:
-        """Whether the graph gives what it should."""
-        if self.graph is None:
-            return False
         try:
-            ours = self._by_graph(self.graph, value.clone())
+            ours = self._by_graph(graph, value.clone())
         except (RuntimeError, TypeError, ValueError, LookupError, AttributeError):
             return False  # an operation lacks the precision, say
-        return all(_alike(ours[layer], plain[layer], self.dtype) for layer in plain)
+        return all(_alike(ours[layer], plain[layer], dtype) for layer in plain)
 
     def _by_graph(self, graph: fx.GraphModule, value: Tensor) -> dict[Layer, Tensor]:
         return dict(zip(sorted(self.targets), graph(value), strict=True))
@@ -193,11 +195,45 @@ class Together:
     def __call__(self, image: Tensor, rules: Sequence[GradientRule] = ()) -> dict[Layer, Tensor]:
         """As `Prepared` does; rules name layers as the ensemble does."""
         seen = dict.fromkeys(self.pictures, image)
-        with applied(rules, self.modules if rules else {}):
+        with applied(rules, self.modules if _concern_modules(rules) else {}):
             for name, each in self.members.items():
-                found = each.run(image, as_it_is=bool(rules))
+                found = each.run(image, rules)
                 seen |= {layer.within(name): value for layer, value in found.items()}
         return seen
+
+
+class _Trusted:
+    """A graph, for as long as nothing shows that it gives something else than its network.
+
+    Args:
+        make: the graph in a precision; None where there is none.
+        dtype: that precision; float32 where it turns out to be too coarse.
+    """
+
+    def __init__(
+        self, make: Callable[[torch.dtype], fx.GraphModule | None], dtype: torch.dtype
+    ) -> None:
+        self.dtype = dtype
+        self.graph = make(dtype)
+        self._make = make
+        self._checked = False
+
+    def checked(
+        self, is_right: Callable[[fx.GraphModule, torch.dtype], bool]
+    ) -> fx.GraphModule | None:
+        """The graph, if it is right; that is asked once."""
+        if not self._checked:
+            self._checked = True
+            while self.graph is not None and not is_right(self.graph, self.dtype):
+                finer = self.dtype != torch.float32
+                self.dtype = torch.float32
+                self.graph = self._make(self.dtype) if finer else None
+        return self.graph
+
+
+def _concern_modules(rules: Sequence[GradientRule]) -> bool:
+    """Whether the network itself must run, since rules hold for its parts."""
+    return not all(rule.holds_on_graphs for rule in rules)
 
 
 def _by_address(paths: Mapping[str, str], module: nn.Module) -> dict[str, nn.Module]:

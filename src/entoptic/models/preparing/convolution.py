@@ -6,6 +6,7 @@ forward pass, so that nothing is kept; PyTorch's own convolution keeps its input
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,6 +151,12 @@ class FrozenConv(nn.Module):
             geometry.groups,
         )
         self.back = _backward(geometry, weight.to(dtype))
+
+    def unrectified(self) -> FrozenConv:
+        """The convolution alone; its weights are the same memory."""
+        alone = copy.copy(self)
+        alone.rectifier = None
+        return alone
 
     def forward(self, x: Tensor) -> Tensor:
         y = _Frozen.apply(x, self)

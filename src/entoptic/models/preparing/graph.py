@@ -41,7 +41,12 @@ _HARMLESS = {"inplace"}
 
 
 def rewritten(
-    tracer: Tracer, graph: fx.Graph, targets: Mapping[Layer, str], dtype: torch.dtype
+    tracer: Tracer,
+    graph: fx.Graph,
+    targets: Mapping[Layer, str],
+    dtype: torch.dtype,
+    *,
+    fused: fx.GraphModule | None = None,
 ) -> fx.GraphModule:
     """The network as a module that gives the targets, in order, as float32.
 
@@ -49,6 +54,8 @@ def rewritten(
         tracer, graph: from `traced`; they aren't changed.
         targets: layers, with the paths of their modules.
         dtype: in which it computes.
+        fused: a graph of the same targets that was made before. ReLUs and max-pooling then stay
+            calls of torch's functions, which gradient rules see, and weights are shared with it.
 
     Raises:
         Untraceable: a target isn't a value of the graph, or the graph can't be trusted.
@@ -66,7 +73,7 @@ def rewritten(
             copies[node] = part.node_copy(node, copies.__getitem__)
     part.output(tuple(copies[node] for node in wanted))
     module = fx.GraphModule(tracer.root, part)
-    rewriting = _Rewriting(module, dtype)
+    rewriting = _Rewriting(module, dtype, fused)
     rewriting.run()
     return module
 
@@ -122,10 +129,13 @@ def _writes(node: fx.Node, root: nn.Module) -> bool:
 class _Rewriting:
     """One graph, made faster node by node."""
 
-    def __init__(self, module: fx.GraphModule, dtype: torch.dtype) -> None:
+    def __init__(
+        self, module: fx.GraphModule, dtype: torch.dtype, fused: fx.GraphModule | None
+    ) -> None:
         self.module = module
         self.graph = module.graph
         self.dtype = dtype
+        self.fused = fused
         self.modules = dict(module.named_modules())
         (self.end,) = [node for node in self.graph.nodes if node.op == "output"]
 
@@ -136,7 +146,8 @@ class _Rewriting:
             if layer is not None and is_plain(layer):
                 self._freeze(node)
             elif isinstance(layer, nn.MaxPool2d) and is_plain_pool(layer):
-                self._replace(node, LeanMaxPool(layer))
+                if self.fused is None:
+                    self._replace(node, LeanMaxPool(layer))
             elif type(layer) is nn.LocalResponseNorm:
                 self._replace(node, FastResponseNorm(layer))
         self._rectify_in_place()
@@ -167,14 +178,19 @@ class _Rewriting:
         if norm is not None:
             weight, bias = norm.folded(conv)
             self._skip(_only_user(node))
-        rectifier = self._rectifier(_only_user(node))
+        if self.fused is not None:
+            made = getattr(self.fused, _fast(node), None)
+            if isinstance(made, FrozenConv) and made.dtype == self.dtype:
+                self._replace(node, made.unrectified())
+                return
+        rectifier = self._rectifier(_only_user(node)) if self.fused is None else None
         if rectifier is not None:
             self._skip(_only_user(node))
         bias = None if bias is None else bias.detach()
         self._replace(node, FrozenConv(conv, weight.detach(), bias, self.dtype, rectifier))
 
     def _replace(self, node: fx.Node, layer: nn.Module) -> None:
-        name = f"fast_{node.name}"
+        name = _fast(node)
         self.module.add_submodule(name, layer)
         self.modules[name] = layer
         node.target = name
@@ -285,6 +301,11 @@ class _Rewriting:
             name = f"lowered_{node.name}"
             self.module.register_buffer(name, value.detach().to(self.dtype))
             node.target = name
+
+
+def _fast(node: fx.Node) -> str:
+    """What the layer is called that a node's own is replaced by."""
+    return f"fast_{node.name}"
 
 
 def _only_user(node: fx.Node) -> fx.Node | None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 import entoptic as ent
-from entoptic.models import Preprocess, prepare
+from entoptic.models import GradientRule, Preprocess, prepare, taps
 from entoptic.models.prepare import Prepared
 from entoptic.models.preparing.convolution import FrozenConv
 from entoptic.models.preparing.pooling import LeanMaxPool
@@ -49,10 +50,16 @@ def prepared(network: nn.Module, *addresses: str, precision: str = "fp32") -> Pr
     return found
 
 
-def kinds(run: Prepared) -> list[type[nn.Module]]:
-    """Of the layers that run, in order."""
-    graph = run.graph
+def frozen(graph: fx.GraphModule | None) -> list[FrozenConv]:
+    """The convolutions of a graph."""
     assert graph is not None
+    return [each for each in graph.modules() if isinstance(each, FrozenConv)]
+
+
+def kinds(run: Prepared | fx.GraphModule | None) -> list[type[nn.Module]]:
+    """Of the layers that run, in order."""
+    graph = run.graph if isinstance(run, Prepared) else run
+    assert isinstance(graph, fx.GraphModule)
     return [type(graph.get_submodule(n.target)) for n in graph.graph.nodes if n.op == "call_module"]
 
 
@@ -67,6 +74,24 @@ def test_a_batch_norm_is_folded_into_the_convolution_before_it_and_a_relu_fused(
     run = prepared(network, "output")
     assert kinds(run) == [FrozenConv]
     agrees(run, output=network(IMAGE))
+
+
+def test_for_gradient_rules_rectifiers_and_pools_stay_apart_and_weights_are_shared() -> None:
+    network = chain(
+        *(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
+        *(nn.Conv2d(6, 8, 3), nn.ReLU6()),
+    )
+    run = prepared(network, "output")
+    fused = run.graph
+    run(IMAGE, [ent.guided()])
+    ruled = run.ruled
+    assert kinds(ruled) == [FrozenConv, nn.ReLU, nn.MaxPool2d, FrozenConv, nn.ReLU6]
+    assert kinds(fused) == [FrozenConv, LeanMaxPool, FrozenConv]
+    theirs = {each.forth.weight.data_ptr() for each in frozen(fused)}
+    assert {each.forth.weight.data_ptr() for each in frozen(ruled)} == theirs
+    assert len(theirs) == 2
+    assert all(each.rectifier for each in frozen(fused))
+    assert not any(each.rectifier for each in frozen(ruled))
 
 
 def test_the_gradient_is_that_of_the_network_itself() -> None:
@@ -203,6 +228,37 @@ def test_a_network_that_behaves_otherwise_while_it_is_traced_is_found_out() -> N
     run = prepared(network, "output")
     assert run.graph is None
     agrees(run, output=network(IMAGE))
+    layer = ent.Layer("output")
+    fresh = prepare(ent.Model.wrap(network, preprocess=PLAIN), [layer], CPU)
+    for each in (run, fresh):
+        assert torch.equal(each(IMAGE, [ent.guided()])[layer], network(IMAGE))
+        assert each.ruled is None
+
+
+@pytest.mark.parametrize("rules", [[], [ent.guided()]])
+def test_a_graph_that_was_right_once_is_not_compared_again(
+    rules: list[GradientRule], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = prepared(chain(nn.Conv2d(3, 4, 3), nn.ReLU()), "output")
+    first = run(IMAGE, rules)[ent.Layer("output")]
+    monkeypatch.setattr(taps, "run", None)
+    assert torch.equal(run(IMAGE, rules)[ent.Layer("output")], first)
+
+
+def test_a_rule_for_other_calls_than_activations_and_pools_runs_the_network_itself() -> None:
+    class Seen(GradientRule):
+        """Counts the network's own convolutions."""
+
+        @contextmanager
+        def applied(self, modules: Mapping[str, nn.Module]) -> Iterator[None]:
+            handle = modules["0"].register_forward_hook(lambda *_: seen.append("0"))
+            yield
+            handle.remove()
+
+    seen: list[str] = []
+    run = prepared(chain(nn.Conv2d(3, 4, 3), nn.ReLU()), "output")
+    run(IMAGE, [Seen(), ent.guided()])
+    assert seen == ["0"]
 
 
 def test_hooks_of_the_users_own_are_run() -> None:

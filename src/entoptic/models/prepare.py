@@ -86,9 +86,14 @@ class Prepared:
         """What is run while no rule holds; None where that is the network as it is."""
         return self._fused.graph
 
+    @property
+    def ruled(self) -> fx.GraphModule | None:
+        """What is run while rules hold that are seen on graphs; None as above."""
+        return self._open.graph
+
     @functools.cached_property
     def _open(self) -> _Trusted:
-        """What is run while rules hold that are seen on graphs."""
+        # Made when it is first needed.
         return _Trusted(self._opened, self._fused.dtype)
 
     @property

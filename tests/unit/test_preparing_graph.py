@@ -94,6 +94,16 @@ def test_for_gradient_rules_rectifiers_and_pools_stay_apart_and_weights_are_shar
     assert not any(each.rectifier for each in frozen(ruled))
 
 
+def test_matrices_in_reduced_precision_are_shared_too() -> None:
+    network = chain(nn.Conv2d(3, 6, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4))
+    run = prepared(network, "output", precision="bf16")
+    run(IMAGE, [ent.guided()])
+    graphs = run.graph, run.ruled
+    first, second = (graph.get_submodule("3").weight for graph in graphs if graph is not None)
+    assert first.dtype == torch.bfloat16
+    assert first.data_ptr() == second.data_ptr()
+
+
 def test_the_gradient_is_that_of_the_network_itself() -> None:
     network = chain(
         *(nn.Conv2d(3, 6, 3, 2), nn.BatchNorm2d(6), nn.ReLU6(inplace=True)),

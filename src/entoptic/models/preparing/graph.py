@@ -135,7 +135,8 @@ class _Rewriting:
         self.module = module
         self.graph = module.graph
         self.dtype = dtype
-        self.fused = fused
+        self.fuses = fused is None
+        self.made = {} if fused is None else dict(fused.named_modules())
         self.modules = dict(module.named_modules())
         (self.end,) = [node for node in self.graph.nodes if node.op == "output"]
 
@@ -146,7 +147,7 @@ class _Rewriting:
             if layer is not None and is_plain(layer):
                 self._freeze(node)
             elif isinstance(layer, nn.MaxPool2d) and is_plain_pool(layer):
-                if self.fused is None:
+                if self.fuses:
                     self._replace(node, LeanMaxPool(layer))
             elif type(layer) is nn.LocalResponseNorm:
                 self._replace(node, FastResponseNorm(layer))
@@ -178,12 +179,11 @@ class _Rewriting:
         if norm is not None:
             weight, bias = norm.folded(conv)
             self._skip(_only_user(node))
-        if self.fused is not None:
-            made = getattr(self.fused, _fast(node), None)
-            if isinstance(made, FrozenConv) and made.dtype == self.dtype:
-                self._replace(node, made.unrectified())
-                return
-        rectifier = self._rectifier(_only_user(node)) if self.fused is None else None
+        made = self.made.get(_fast(node))
+        if isinstance(made, FrozenConv) and made.dtype == self.dtype:
+            self._replace(node, made.unrectified())
+            return
+        rectifier = self._rectifier(_only_user(node)) if self.fuses else None
         if rectifier is not None:
             self._skip(_only_user(node))
         bias = None if bias is None else bias.detach()
@@ -293,7 +293,10 @@ class _Rewriting:
         # Statistics of a batch-norm are used in float32 by every device.
         if isinstance(layer, nn.BatchNorm2d):
             return
-        self.module.add_submodule(name, copy.deepcopy(layer).to(self.dtype))
+        made = self.made.get(name)
+        if made is None or _dtype(made) != self.dtype:
+            made = copy.deepcopy(layer).to(self.dtype)
+        self.module.add_submodule(name, made)
 
     def _lower_constant(self, node: fx.Node) -> None:
         value = self._constant(node)
@@ -315,6 +318,11 @@ def _only_user(node: fx.Node) -> fx.Node | None:
 
 def _has_numbers(layer: nn.Module | None) -> bool:
     return layer is not None and any(True for _ in (*layer.parameters(), *layer.buffers()))
+
+
+def _dtype(layer: nn.Module) -> torch.dtype | None:
+    """Of a layer's weights; None where it has none."""
+    return next((each.dtype for each in layer.parameters()), None)
 
 
 def _as(value: Any, dtype: torch.dtype) -> Any:

@@ -135,6 +135,13 @@ def test_a_target_before_a_relu_is_not_overwritten_by_it() -> None:
     agrees(run, **{"1": before, "2": before.relu()})
 
 
+def test_a_target_that_the_network_would_overwrite_next_is_run_as_a_graph() -> None:
+    network = chain(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.ReLU(inplace=True))
+    run = prepared(network, "1")
+    assert kinds(run) == [FrozenConv]
+    agrees(run, **{"1": network[1](network[0](IMAGE))})
+
+
 def test_a_batch_norm_that_a_convolution_shares_with_others_is_not_folded() -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:

@@ -106,7 +106,7 @@ def _refuse_side_effects(graph: fx.Graph, kept: set[fx.Node], root: nn.Module) -
         if _writes(node, root):
             written = node.all_input_nodes[0]
             later = [user for user in written.users if user is not node and user in kept]
-            if later or (node not in kept and written in kept):
+            if later:
                 raise Untraceable(f"{node} overwrites what others read")
 
 

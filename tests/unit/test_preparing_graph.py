@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 import entoptic as ent
-from entoptic.models import Preprocess, prepare
+from entoptic.models import GradientRule, Preprocess, prepare, taps
 from entoptic.models.prepare import Prepared
 from entoptic.models.preparing.convolution import FrozenConv
 from entoptic.models.preparing.pooling import LeanMaxPool
 from entoptic.models.preparing.response_norm import FastResponseNorm
+from entoptic.models.preparing.stem import Stem
 
 CPU = torch.device("cpu")
 PLAIN = Preprocess(size=(9, 13), mean=(0, 0, 0), std=(1, 1, 1))
@@ -49,10 +51,16 @@ def prepared(network: nn.Module, *addresses: str, precision: str = "fp32") -> Pr
     return found
 
 
-def kinds(run: Prepared) -> list[type[nn.Module]]:
-    """Of the layers that run, in order, after the preprocessing."""
-    graph = run.graph
+def frozen(graph: fx.GraphModule | None) -> list[FrozenConv]:
+    """The convolutions of a graph."""
     assert graph is not None
+    return [each for each in graph.modules() if isinstance(each, FrozenConv)]
+
+
+def kinds(run: Prepared | fx.GraphModule | None) -> list[type[nn.Module]]:
+    """Of the layers that run, in order, after the preprocessing."""
+    graph = run.graph if isinstance(run, Prepared) else run
+    assert isinstance(graph, fx.GraphModule)
     names = [node.target for node in graph.graph.nodes if node.op == "call_module"]
     assert names[0] == "feed"
     return [type(graph.get_submodule(name)) for name in names[1:]]
@@ -69,6 +77,35 @@ def test_a_batch_norm_is_folded_into_the_convolution_before_it_and_a_relu_fused(
     run = prepared(network, "output")
     assert kinds(run) == [FrozenConv]
     agrees(run, output=network(IMAGE))
+
+
+def test_for_gradient_rules_rectifiers_and_pools_stay_apart_and_weights_are_shared() -> None:
+    network = chain(
+        *(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
+        *(nn.Conv2d(6, 8, 3), nn.ReLU6()),
+    )
+    run = prepared(network, "output")
+    fused = run.graph
+    run(IMAGE, [ent.guided()])
+    ruled = run.ruled
+    assert kinds(ruled) == [FrozenConv, nn.ReLU, nn.MaxPool2d, FrozenConv, nn.ReLU6]
+    assert kinds(fused) == [Stem, FrozenConv]
+    # Those of the stem, whose filters see 3 channels, are too small to matter.
+    theirs, own = (frozen(graph)[-1].forth.weight for graph in (fused, ruled))
+    assert theirs.shape == (8, 6, 3, 3)
+    assert own.data_ptr() == theirs.data_ptr()
+    assert all(each.rectifier for each in frozen(fused))
+    assert not any(each.rectifier for each in frozen(ruled))
+
+
+def test_matrices_in_reduced_precision_are_shared_too() -> None:
+    network = chain(nn.Conv2d(3, 6, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4))
+    run = prepared(network, "output", precision="bf16")
+    run(IMAGE, [ent.guided()])
+    graphs = run.graph, run.ruled
+    first, second = (graph.get_submodule("3").weight for graph in graphs if graph is not None)
+    assert first.dtype == torch.bfloat16
+    assert first.data_ptr() == second.data_ptr()
 
 
 def test_the_gradient_is_that_of_the_network_itself() -> None:
@@ -100,6 +137,13 @@ def test_a_target_before_a_relu_is_not_overwritten_by_it() -> None:
     before = network[1](network[0](IMAGE))
     assert (before < 0).any()
     agrees(run, **{"1": before, "2": before.relu()})
+
+
+def test_a_target_that_the_network_would_overwrite_next_is_run_as_a_graph() -> None:
+    network = chain(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.ReLU(inplace=True))
+    run = prepared(network, "1")
+    assert kinds(run) == [FrozenConv]
+    agrees(run, **{"1": network[1](network[0](IMAGE))})
 
 
 def test_a_batch_norm_that_a_convolution_shares_with_others_is_not_folded() -> None:
@@ -205,6 +249,37 @@ def test_a_network_that_behaves_otherwise_while_it_is_traced_is_found_out() -> N
     run = prepared(network, "output")
     assert run.graph is None
     agrees(run, output=network(IMAGE))
+    layer = ent.Layer("output")
+    fresh = prepare(ent.Model.wrap(network, preprocess=PLAIN), [layer], CPU)
+    for each in (run, fresh):
+        assert torch.equal(each(IMAGE, [ent.guided()])[layer], network(IMAGE))
+        assert each.ruled is None
+
+
+@pytest.mark.parametrize("rules", [[], [ent.guided()]])
+def test_a_graph_that_was_right_once_is_not_compared_again(
+    rules: list[GradientRule], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = prepared(chain(nn.Conv2d(3, 4, 3), nn.ReLU()), "output")
+    first = run(IMAGE, rules)[ent.Layer("output")]
+    monkeypatch.setattr(taps, "run", None)
+    assert torch.equal(run(IMAGE, rules)[ent.Layer("output")], first)
+
+
+def test_a_rule_for_other_calls_than_activations_and_pools_runs_the_network_itself() -> None:
+    class Seen(GradientRule):
+        """Counts the network's own convolutions."""
+
+        @contextmanager
+        def applied(self, modules: Mapping[str, nn.Module]) -> Iterator[None]:
+            handle = modules["0"].register_forward_hook(lambda *_: seen.append("0"))
+            yield
+            handle.remove()
+
+    seen: list[str] = []
+    run = prepared(chain(nn.Conv2d(3, 4, 3), nn.ReLU()), "output")
+    run(IMAGE, [Seen(), ent.guided()])
+    assert seen == ["0"]
 
 
 def test_hooks_of_the_users_own_are_run() -> None:
@@ -317,6 +392,47 @@ def test_preprocessing_is_folded_into_the_first_convolution(order: str, padding:
 def test_preprocessing_that_others_see_too_is_not_folded() -> None:
     run = prepared(chain(nn.Conv2d(3, 6, 3), nn.ReLU()), "output<in>", "output")
     assert not run.graph.get_submodule("feed").centred
+
+
+class Deciding(nn.Module):
+    """Can't be traced: its course depends on what it is fed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.conv, self.norm = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8)
+        self.linear = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(self.conv(x)).relu()
+        return self.linear(x.mean((2, 3))) if x.max() > 0 else x
+
+
+@pytest.mark.parametrize("rules", [[], [ent.guided()]])
+def test_a_network_without_a_graph_runs_in_reduced_precision_too(rules: list[Any]) -> None:
+    network = seasoned(Deciding()).eval()
+    run = prepared(network, "output", precision="bf16")
+    assert run.graph is None
+    assert run.precision == "bf16"
+    image = IMAGE.clone().requires_grad_()
+    ours = run(image, rules)[ent.Layer("output")]
+    theirs = prepared(network, "output")(image, rules)[ent.Layer("output")]
+    assert ours.dtype == torch.float32
+    assert 0 < (ours - theirs).norm() < 0.02 * theirs.norm()
+    found = [torch.autograd.grad(each.square().sum(), image)[0] for each in (ours, theirs)]
+    assert (found[0] - found[1]).norm() < 0.1 * found[1].norm()
+    # Nothing of the user's is changed.
+    assert {each.dtype for each in network.parameters()} == {torch.float32}
+
+
+def test_a_network_without_a_graph_that_lacks_a_precision_stays_in_float32() -> None:
+    class Strict(Deciding):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) @ torch.ones(5, 2)
+
+    run = prepared(seasoned(Strict()).eval(), "output", precision="bf16")
+    assert run.graph is None
+    assert run.precision == "fp32"
 
 
 def bytes_kept(forward: Callable[[Tensor], Tensor]) -> int:

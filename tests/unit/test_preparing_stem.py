@@ -48,6 +48,7 @@ def test_bands_change_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stems, "_FEWEST_ROWS", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     torch.manual_seed(1)
     network = nn.Sequential(nn.Conv2d(3, 8, **conv), plain, nn.MaxPool2d(**pool))
     stem = made(network[0], network[2], torch.float32, rectifier)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import weakref
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, fx, nn
@@ -46,6 +47,9 @@ _ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.1}
 _PICTURES = frozenset({INPUT, CANVAS})
 
 
+_Network = TypeVar("_Network", bound=nn.Module)
+
+
 class Prepared:
     """A network that runs only as far as the deepest of its targets, on frozen weights.
 
@@ -73,15 +77,36 @@ class Prepared:
         self.dtype = dtype
         self._twins = twins
         self._paths = dict(model.paths)
-        self.graph = None if exact else self._rewritten()
-        self._checked = False
+        self._fused: _Trusted[fx.GraphModule] = _Trusted(self._rewritten, dtype)
         self.layout = torch.contiguous_format if exact else _fastest(twins.plain)
 
     @property
     def precision(self) -> str:
         """What the network is run in; its own layers give float32 in any case."""
         names = {dtype: name for name, dtype in DTYPES.items()}
-        return names[self.dtype if self.graph is not None else torch.float32]
+        if self.graph is not None:
+            return names[self._fused.dtype]
+        return names[torch.float32 if self._lowered.network is None else self._lowered.dtype]
+
+    @property
+    def graph(self) -> fx.GraphModule | None:
+        """What is run while no rule holds; None where that is the network as it is."""
+        return self._fused.network
+
+    @property
+    def ruled(self) -> fx.GraphModule | None:
+        """What is run while rules hold that are seen on graphs; None as above."""
+        return self._open.network
+
+    @functools.cached_property
+    def _open(self) -> _Trusted[fx.GraphModule]:
+        # Made when it is first needed.
+        return _Trusted(self._opened, self._fused.dtype)
+
+    @functools.cached_property
+    def _lowered(self) -> _Trusted[nn.Module]:
+        """The network itself in lower precision, for where it has no graph."""
+        return _Trusted(self._lower, self.dtype)
 
     @property
     def module(self) -> nn.Module:
@@ -101,23 +126,15 @@ class Prepared:
         Args:
             rules: bound to the model; they hold for the gradients of these activations.
         """
-        with applied(rules, self.modules if rules else {}):
-            return self.run(image, as_it_is=bool(rules))
+        with applied(rules, self.modules if _concern_modules(rules) else {}):
+            return self.run(image, rules)
 
-    def run(self, image: Tensor, *, as_it_is: bool) -> dict[Layer, Tensor]:
-        """The targets' activations.
-
-        Args:
-            as_it_is: whether the network itself must run, since gradient rules hold for its parts.
-        """
+    def run(self, image: Tensor, rules: Sequence[GradientRule]) -> dict[Layer, Tensor]:
+        """The targets' activations, while rules are applied."""
         seen: dict[Layer, Tensor] = {}
         if self.targets:
-            if not self._checked:
-                self._check(image)
-            if self.graph is None or as_it_is:
-                seen = taps.run(self.module, self.modules, self._fed(image), self.targets)
-            else:
-                seen = self._by_graph(self.graph, image)
+            graph = self._graph_for(image, rules)
+            seen = self._by_graph(graph, image) if graph else self._by_module(image, rules)
         return seen | dict.fromkeys(self.pictures, image)
 
     def _fed(self, image: Tensor) -> Tensor:
@@ -125,43 +142,68 @@ class Prepared:
         value = self.preprocess(image).to(self._twins.dtype or image.dtype)
         return value.contiguous(memory_format=self.layout)
 
-    def _rewritten(self) -> fx.GraphModule | None:
+    def _graph_for(self, image: Tensor, rules: Sequence[GradientRule]) -> fx.GraphModule | None:
+        """The graph on which rules hold; None where the network itself must run."""
+        if _concern_modules(rules):
+            return None
+        which = self._open if rules else self._fused
+        return which.checked(functools.partial(self._is_right, image, self._by_graph))
+
+    def _opened(self, dtype: torch.dtype) -> fx.GraphModule | None:
+        return None if self.graph is None else self._rewritten(dtype, self.graph)
+
+    def _by_module(self, image: Tensor, rules: Sequence[GradientRule]) -> dict[Layer, Tensor]:
+        """The activations by hooks: of the network in lower precision, or as it is."""
+        if not _concern_modules(rules):
+            check = functools.partial(self._is_right, image, self._by_lowered)
+            lowered = self._lowered.checked(check)
+            if lowered is not None:
+                return self._by_lowered(lowered, image)
+        return taps.run(self.module, self.modules, self._fed(image), self.targets)
+
+    def _by_lowered(self, module: nn.Module, image: Tensor) -> dict[Layer, Tensor]:
+        parts = _by_address(self._paths, module)
+        seen = taps.run(module, parts, self._fed(image).to(self._lowered.dtype), self.targets)
+        return {layer: value.float() for layer, value in seen.items()}
+
+    def _lower(self, dtype: torch.dtype) -> nn.Module | None:
+        whole = self._twins.dtype == torch.float32 and bool(self.targets)
+        if self.exact or not whole or dtype == torch.float32:
+            return None
+        return self._twins.lowered(dtype)
+
+    def _rewritten(
+        self, dtype: torch.dtype, fused: fx.GraphModule | None = None
+    ) -> fx.GraphModule | None:
         """The network as a graph; None where it has none that can be trusted."""
-        if not self.targets or self._twins.dtype != torch.float32:
+        if self.exact or not self.targets or self._twins.dtype != torch.float32:
             return None
         try:
             tracer, graph = self._twins.traced()
             targets = {layer: self._paths[layer.name] for layer in sorted(self.targets)}
-            return rewritten(tracer, graph, targets, self.dtype, self.preprocess)
+            return rewritten(tracer, graph, targets, dtype, self.preprocess, fused=fused)
         except Untraceable:
             return None
 
     @torch.no_grad()
-    def _check(self, image: Tensor) -> None:
-        """Let the graph go if it doesn't give what the network does."""
-        self._checked = True
-        if self.graph is None:
-            return
+    def _is_right(
+        self,
+        image: Tensor,
+        run: Callable[[_Network, Tensor], dict[Layer, Tensor]],
+        ours: _Network,
+        dtype: torch.dtype,
+    ) -> bool:
+        """Whether what was made of the network gives what the network does."""
         if not self.preprocess.fixed_size and _CHECKED_SIDE % self.preprocess.multiple == 0:
             image = image[..., :_CHECKED_SIDE, :_CHECKED_SIDE]
         image = image[:1].detach().clone()
         parts = _by_address(self._paths, self._twins.plain)
         plain = taps.run(self._twins.plain, parts, self._fed(image), self.targets)
-        if self.dtype != torch.float32 and not self._gives(plain, image):
-            self.dtype = torch.float32
-            self.graph = self._rewritten()
-        if not self._gives(plain, image):
-            self.graph = None
-
-    def _gives(self, plain: Mapping[Layer, Tensor], image: Tensor) -> bool:
-        """Whether the graph gives what it should."""
-        if self.graph is None:
-            return False
         try:
-            ours = self._by_graph(self.graph, image.clone())
+            found = run(ours, image.clone())
         except (RuntimeError, TypeError, ValueError, LookupError, AttributeError):
             return False  # an operation lacks the precision, say
-        return all(_alike(ours[layer], plain[layer], self.dtype) for layer in plain)
+        return all(_alike(found[layer], plain[layer], dtype) for layer in plain)
 
     def _by_graph(self, graph: fx.GraphModule, image: Tensor) -> dict[Layer, Tensor]:
         return dict(zip(sorted(self.targets), graph(image.to(torch.float32)), strict=True))
@@ -196,11 +238,41 @@ class Together:
     def __call__(self, image: Tensor, rules: Sequence[GradientRule] = ()) -> dict[Layer, Tensor]:
         """As `Prepared` does; rules name layers as the ensemble does."""
         seen = dict.fromkeys(self.pictures, image)
-        with applied(rules, self.modules if rules else {}):
+        with applied(rules, self.modules if _concern_modules(rules) else {}):
             for name, each in self.members.items():
-                found = each.run(image, as_it_is=bool(rules))
+                found = each.run(image, rules)
                 seen |= {layer.within(name): value for layer, value in found.items()}
         return seen
+
+
+class _Trusted(Generic[_Network]):
+    """What was made of a network, as long as nothing shows that it gives something else.
+
+    Args:
+        make: it in a precision; None where there is none.
+        dtype: that precision; float32 where it turns out to be too coarse.
+    """
+
+    def __init__(self, make: Callable[[torch.dtype], _Network | None], dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        self.network = make(dtype)
+        self._make = make
+        self._checked = False
+
+    def checked(self, is_right: Callable[[_Network, torch.dtype], bool]) -> _Network | None:
+        """What was made, if it is right; that is asked once."""
+        if not self._checked:
+            self._checked = True
+            while self.network is not None and not is_right(self.network, self.dtype):
+                finer = self.dtype != torch.float32
+                self.dtype = torch.float32
+                self.network = self._make(self.dtype) if finer else None
+        return self.network
+
+
+def _concern_modules(rules: Sequence[GradientRule]) -> bool:
+    """Whether the network itself must run, since rules hold for its parts."""
+    return not all(rule.holds_on_graphs for rule in rules)
 
 
 def _by_address(paths: Mapping[str, str], module: nn.Module) -> dict[str, nn.Module]:
@@ -222,6 +294,7 @@ class _Twins:
         weights = (each.dtype for each in module.parameters() if each.is_floating_point())
         self.dtype = next(weights, None)
         self._fast: nn.Module | None = None
+        self._lowered: dict[torch.dtype, nn.Module] = {}
         self._trace: tuple[Tracer, fx.Graph] | None = None
 
     @property
@@ -230,6 +303,21 @@ class _Twins:
         if self._fast is None:
             self._fast = frozen_copy(self.plain).to(memory_format=_fastest(self.plain))
         return self._fast
+
+    def lowered(self, dtype: torch.dtype) -> nn.Module:
+        """The same in another precision, but for batch-norms, whose statistics every device uses
+        in float32.
+        """
+        if dtype not in self._lowered:
+            twin = frozen_copy(self.fast)
+            for each in twin.modules():
+                if not isinstance(each, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+                    own = {**each._parameters, **each._buffers}
+                    for value in own.values():
+                        if value is not None and value.is_floating_point():
+                            value.data = value.data.to(dtype)
+            self._lowered[dtype] = twin
+        return self._lowered[dtype]
 
     def traced(self) -> tuple[Tracer, fx.Graph]:
         """The graph of the whole network; raises Untraceable."""

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +36,12 @@ class GradientRule(ABC):
     """
 
     steps: int | None = None
+
+    holds_on_graphs: ClassVar[bool] = False
+    """Whether it concerns activations and pooling alone, calls of which are seen in a graph, too.
+
+    Convolutions and their batch-norms aren't calls there, nor are there modules with addresses.
+    """
 
     def __post_init__(self) -> None:
         if self.steps is not None and self.steps < 0:
@@ -80,6 +86,9 @@ class Call:
 
     def own_gradient(self, x: Tensor, gradient: Tensor) -> Tensor:
         """What the function itself gives back for the gradient of its output."""
+        limits = _clipped(self)
+        if limits is not None:
+            return _between(limits, x, gradient)
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             # Of a copy, since the function may work in place.
@@ -92,7 +101,9 @@ Backward: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
 class FunctionRule(GradientRule):
-    """A rule for all calls of some functions."""
+    """A rule for all calls of some activations or poolings."""
+
+    holds_on_graphs = True
 
     @abstractmethod
     def backward(self, call: Call) -> Backward | None:
@@ -161,36 +172,54 @@ def _named(*names: str, homes: Sequence[Any] = (F, torch, Tensor)) -> frozenset[
     return frozenset(found)
 
 
+Limits: TypeAlias = tuple[float, float]
+"""Between which inputs, without these two, an activation rises."""
+
 # Between which inputs each activation rises; outside it is flat, or falls again towards zero. The
 # smooth ones' numbers are where they are lowest. Those that rise everywhere (LeakyReLU, ELU, SELU,
 # ...) can't die, and aren't here.
-_ACTIVE: Mapping[Any, tuple[float, float]] = {
+_ACTIVE: Mapping[Any, Limits] = {
     function: limits
-    for names, limits in {
-        ("relu",): (0.0, torch.inf),
-        ("relu6",): (0.0, 6.0),
-        ("gelu",): (-0.7518, torch.inf),
-        ("silu",): (-1.2785, torch.inf),
-        ("mish",): (-1.1924, torch.inf),
-        ("hardswish",): (-1.5, torch.inf),
-        ("hardsigmoid",): (-3.0, 3.0),
+    for name, limits in {
+        "gelu": (-0.7518, torch.inf),
+        "silu": (-1.2785, torch.inf),
+        "mish": (-1.1924, torch.inf),
+        "hardswish": (-1.5, torch.inf),
+        "hardsigmoid": (-3.0, 3.0),
     }.items()
-    for function in _named(*names)
+    for function in _named(name)
 }
-_CLIPS = _named("hardtanh")
+# Those that give what they are given between two numbers, and outside these the nearer of them.
+_RELU, _RELU6, _HARDTANH = _named("relu"), _named("relu6"), _named("hardtanh")
 
 
-def _active(call: Call) -> tuple[float, float] | None:
-    """Between which inputs a call has a slope; None for a function that can't die."""
-    if call.function not in _CLIPS:
-        return _ACTIVE.get(call.function)
-    return _clip(*call.arguments, **call.options)
+def _clipped(call: Call) -> Limits | None:
+    """Between which inputs a call gives just these; None for a function that isn't such."""
+    if call.function in _RELU:
+        return 0.0, torch.inf
+    if call.function in _RELU6:
+        return 0.0, 6.0
+    return _clip(*call.arguments, **call.options) if call.function in _HARDTANH else None
 
 
-def _clip(
-    min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
-) -> tuple[float, float]:
+def _clip(min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Limits:
     return min_val, max_val
+
+
+# Choosing by a mask takes a CPU ten times as long as these do (torch 2.14).
+def _between(limits: Limits, x: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient where x lies between the limits, 0 elsewhere."""
+    low, high = limits
+    if high == torch.inf:
+        return _above(low, x, gradient)
+    kept: Tensor = torch.ops.aten.hardtanh_backward(gradient, x, low, high)
+    return kept
+
+
+def _above(low: float, x: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient where x lies above a number, 0 elsewhere."""
+    kept: Tensor = torch.ops.aten.threshold_backward(gradient, x, low)
+    return kept
 
 
 @dataclass(frozen=True)
@@ -198,21 +227,38 @@ class RedirectedReLU(FunctionRule):
     """See `redirected_relu`."""
 
     def backward(self, call: Call) -> Backward | None:
-        limits = _active(call)
+        clipped = _clipped(call)
+        limits = clipped or _ACTIVE.get(call.function)
         if limits is None:
             return None
-        low, high = limits
 
         def redirected(x: Tensor, gradient: Tensor) -> Tensor:
             own = call.own_gradient(x, gradient)
-            below, above = x <= low, x >= high
-            moves = own.masked_fill(below | above, 0)
-            back = (below & (gradient > 0)) | (above & (gradient < 0))
-            # Chosen by the device itself: asking it whether an image is dead would wait for it.
-            alive = _spread(_by_image(moves).any(1), x)
-            return own.where(alive, gradient.where(back, 0))
+            moves = own if clipped else _between(limits, x, own)
+            dead = _largest(_whole(moves.abs())) == 0
+            if own.device.type != "cpu":
+                # Chosen by the device itself: asking it whether an image is dead would wait for it.
+                return _towards(limits, x, gradient).where(dead, own)
+            for image in dead.flatten().nonzero().flatten().tolist():
+                own[image] = _towards(limits, x[image], gradient[image])
+            return own
 
         return redirected
+
+
+def _towards(limits: Limits, x: Tensor, gradient: Tensor) -> Tensor:
+    """What of a gradient pushes up from below the limits, or down from above them."""
+    low, high = limits
+    outside = gradient - _between(limits, x, gradient)
+    if high == torch.inf:
+        return outside.clamp(min=0)
+    above = _above((low + high) / 2, x, outside)
+    return (outside - above).clamp(min=0).add_(above.clamp(max=0))
+
+
+def _whole(positive: Tensor) -> Tensor:
+    """The same bits as whole numbers, whose order is the same; a CPU is slow at 16 bits' floats."""
+    return positive.view(torch.int16) if positive.element_size() == 2 else positive
 
 
 def redirected_relu(steps: int | None = _LUCID_STEPS) -> GradientRule:
@@ -258,7 +304,7 @@ class Guided(FunctionRule):
             return None
 
         def positive(x: Tensor, gradient: Tensor) -> Tensor:
-            return call.own_gradient(x, gradient.clamp(min=0)).masked_fill(x <= 0, 0)
+            return _above(0.0, x, call.own_gradient(x, gradient.clamp(min=0)))
 
         return positive
 
@@ -384,16 +430,15 @@ def _of_generalised_mean(
     precise = torch.promote_types(x.dtype, torch.float32)
     values = x.detach().to(precise).clamp(min=0)
     # The rule doesn't depend on the scale.
-    largest = _spread(_by_image(values).amax(1), x)
-    values = values / largest.clamp(min=torch.finfo(precise).tiny)
-    values = values.where(values > _SMALLEST, 0)
+    values = values / _largest(values).clamp(min=torch.finfo(precise).tiny)
+    values = F.threshold(values, _SMALLEST, 0)
     with torch.enable_grad():
         leaf = values.clone().requires_grad_()
         powers = average(leaf.pow(power))
         means = powers.detach().pow(1 / power)
-        evenly = means == 0
-        outer = gradient * means.where(~evenly, 1).pow(1 - power).where(~evenly, 0)
-        shares = outer / power, gradient.to(precise).where(evenly, 0)
+        evenly = (means == 0).to(precise)
+        outer = gradient * ((means + evenly).pow(1 - power) - evenly)
+        shares = outer / power, gradient * evenly
         (found,) = torch.autograd.grad((powers, average(leaf)), leaf, shares)
     return found.to(x.dtype)
 
@@ -458,6 +503,11 @@ def _normalise(_: nn.Module, __: tuple[Any, ...], output: Any) -> None:
 def _of_length_1(gradient: Tensor) -> Tensor:
     length = _spread(_by_image(gradient).norm(dim=1), gradient)
     return gradient / length.where(length > 0, torch.inf)
+
+
+def _largest(values: Tensor) -> Tensor:
+    """The largest number of each image, with the axes of its places."""
+    return values.amax(tuple(range(1, values.dim())), keepdim=True) if values.dim() > 1 else values
 
 
 def _by_image(values: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ forward pass, so that nothing is kept; PyTorch's own convolution keeps its input
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,6 +167,12 @@ class FrozenConv(nn.Module):
     def is_guarded(self) -> bool:
         """Whether it has a rectifier whose gradient is seen to by what comes next."""
         return self.rectifier is not None and self.masks is None
+
+    def unrectified(self) -> FrozenConv:
+        """The convolution alone; its weights are the same memory."""
+        alone = copy.copy(self)
+        alone.rectifier = alone.masks = None
+        return alone
 
     def forward(self, x: Tensor) -> Tensor:
         y = _Frozen.apply(x, self)

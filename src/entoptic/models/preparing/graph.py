@@ -48,6 +48,8 @@ def rewritten(
     targets: Mapping[Layer, str],
     dtype: torch.dtype,
     preprocess: Preprocess,
+    *,
+    fused: fx.GraphModule | None = None,
 ) -> fx.GraphModule:
     """The network as a module that gives the targets of a picture, in order, as float32.
 
@@ -56,6 +58,8 @@ def rewritten(
         targets: layers, with the paths of their modules.
         dtype: in which it computes.
         preprocess: what comes before the network.
+        fused: a graph of the same targets that was made before. ReLUs and max-pooling then stay
+            calls of torch's functions, which gradient rules see, and weights are shared with it.
 
     Raises:
         Untraceable: a target isn't a value of the graph, or the graph can't be trusted.
@@ -73,7 +77,7 @@ def rewritten(
             copies[node] = part.node_copy(node, copies.__getitem__)
     part.output(tuple(copies[node] for node in wanted))
     module = fx.GraphModule(tracer.root, part)
-    _Rewriting(module, dtype, preprocess).run()
+    _Rewriting(module, dtype, preprocess, fused).run()
     return module
 
 
@@ -105,7 +109,7 @@ def _refuse_side_effects(graph: fx.Graph, kept: set[fx.Node], root: nn.Module) -
         if _writes(node, root):
             written = node.all_input_nodes[0]
             later = [user for user in written.users if user is not node and user in kept]
-            if later or (node not in kept and written in kept):
+            if later:
                 raise Untraceable(f"{node} overwrites what others read")
 
 
@@ -140,11 +144,19 @@ class Feed(nn.Module):
 class _Rewriting:
     """One graph, made faster node by node."""
 
-    def __init__(self, module: fx.GraphModule, dtype: torch.dtype, preprocess: Preprocess) -> None:
+    def __init__(
+        self,
+        module: fx.GraphModule,
+        dtype: torch.dtype,
+        preprocess: Preprocess,
+        fused: fx.GraphModule | None,
+    ) -> None:
         self.module = module
         self.graph = module.graph
         self.dtype = dtype
         self.feed = Feed(preprocess)
+        self.fuses = fused is None
+        self.made = {} if fused is None else dict(fused.named_modules())
         self.modules = dict(module.named_modules())
         self.guarded: set[fx.Node] = set()  # rectifiers that need no gradient of their own
         (self.end,) = [node for node in self.graph.nodes if node.op == "output"]
@@ -154,7 +166,7 @@ class _Rewriting:
         self._drop_idle()
         for node in list(self.graph.nodes):
             layer = self._layer(node)
-            if isinstance(layer, nn.MaxPool2d) and is_plain_pool(layer):
+            if self.fuses and isinstance(layer, nn.MaxPool2d) and is_plain_pool(layer):
                 self._replace(node, LeanMaxPool(layer, self._rectified_before(node)))
         for node in list(self.graph.nodes):
             layer = self._layer(node)
@@ -200,14 +212,15 @@ class _Rewriting:
         if norm is not None:
             weight, bias = norm.folded(conv)
             self._skip(_only_user(node))
-        (given,) = node.all_input_nodes
-        if self._layer(given) is self.feed and _only_user(given) and conv.groups == 1:
-            preprocess = self.feed.preprocess
-            if preprocess.mean and preprocess.channels == 3:
-                self.feed.centred = True
-                weight = preprocess.weights_for_centred(weight)
+        if self._is_fed_the_picture(node) and conv.groups == 1:
+            self.feed.centred = True
+            weight = self.feed.preprocess.weights_for_centred(weight)
+        made = self.made.get(_fast(node))
+        if isinstance(made, FrozenConv) and made.dtype == self.dtype:
+            self._replace(node, made.unrectified())
+            return
         after = _only_user(node)
-        rectifier = self._rectifier(after)
+        rectifier = self._rectifier(after) if self.fuses else None
         if rectifier is not None:
             self._skip(after)
         bias = None if bias is None else bias.detach()
@@ -215,6 +228,13 @@ class _Rewriting:
             conv, weight.detach(), bias, self.dtype, rectifier, guarded=after in self.guarded
         )
         self._replace(node, frozen)
+
+    def _is_fed_the_picture(self, node: fx.Node) -> bool:
+        """Whether a node, and no other, is fed what the network is, of 3 channels."""
+        (given,) = node.all_input_nodes
+        how = self.feed.preprocess
+        fed = self._layer(given) is self.feed and _only_user(given) is node
+        return fed and bool(how.mean) and how.channels == 3
 
     def _rectified_before(self, pool: fx.Node) -> Rectifier | None:
         """What rectifies all that a pool is given and nobody else sees, by way of `cat` or not.
@@ -243,7 +263,7 @@ class _Rewriting:
                 self._replace(node, Stem(conv, pool))
 
     def _replace(self, node: fx.Node, layer: nn.Module) -> None:
-        name = f"fast_{node.name}"
+        name = _fast(node)
         self.module.add_submodule(name, layer)
         self.modules[name] = layer
         node.target = name
@@ -346,7 +366,10 @@ class _Rewriting:
         # Statistics of a batch-norm are used in float32 by every device.
         if isinstance(layer, nn.BatchNorm2d):
             return
-        self.module.add_submodule(name, copy.deepcopy(layer).to(self.dtype))
+        made = self.made.get(name)
+        if made is None or _dtype(made) != self.dtype:
+            made = copy.deepcopy(layer).to(self.dtype)
+        self.module.add_submodule(name, made)
 
     def _lower_constant(self, node: fx.Node) -> None:
         value = self._constant(node)
@@ -356,6 +379,11 @@ class _Rewriting:
             node.target = name
 
 
+def _fast(node: fx.Node) -> str:
+    """What the layer is called that a node's own is replaced by."""
+    return f"fast_{node.name}"
+
+
 def _only_user(node: fx.Node) -> fx.Node | None:
     """The one node that reads a node's value; None where there are several."""
     return next(iter(node.users)) if len(node.users) == 1 else None
@@ -363,6 +391,11 @@ def _only_user(node: fx.Node) -> fx.Node | None:
 
 def _has_numbers(layer: nn.Module | None) -> bool:
     return layer is not None and any(True for _ in (*layer.parameters(), *layer.buffers()))
+
+
+def _dtype(layer: nn.Module) -> torch.dtype | None:
+    """Of a layer's weights; None where it has none."""
+    return next((each.dtype for each in layer.parameters()), None)
 
 
 def _as(value: Any, dtype: torch.dtype) -> Any:

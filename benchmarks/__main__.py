@@ -3,8 +3,9 @@
     python -m benchmarks [PART...] [--out out/benchmarks] [--device cpu] [--quick]
 
 The parts are `step`, `batch` (steps of 16 pictures with VGG16, on CUDA only), `units`, `cold`,
-`overhead` and `quality`; see the modules of their names. Each is a process of its own and leaves PART.md and PART.json in the
-folder, and `benchmarks.md` there holds all tables. `--quick` only shows that everything works.
+`overhead` and `quality`; see the modules of their names. Each is a process of its own and leaves
+PART.md and PART.json in the folder, and `benchmarks.md` there holds all tables. `--quick` only
+shows that everything works.
 """
 
 from __future__ import annotations
@@ -45,9 +46,10 @@ def batch(options: argparse.Namespace) -> None:
 
 
 def units(options: argparse.Namespace) -> None:
-    sizes = "--units 2 --peer-units 2 --batch 2 --evaluations 24 --rounds 2".split()
+    few = ["--units", "2", "--peer-units", "2", "--batch", "2"]
+    sizes = [*few, "--evaluations", "24", "--rounds", "2"] if options.quick else []
     where = ["--device", options.device, *_environments(options)]
-    _table("units", "units", [*(sizes if options.quick else []), *where], options)
+    _table("units", "units", [*sizes, *where], options)
 
 
 def cold(options: argparse.Namespace) -> None:

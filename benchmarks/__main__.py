@@ -1,6 +1,6 @@
 """All measurements in one run: tables in Markdown, and what they were made of as JSON.
 
-    python -m benchmarks [PART...] [--out out/benchmarks] [--device cpu] [--quick]
+    python -m benchmarks [PART...] [--out out/benchmarks] [--device cpu] [--threads N] [--quick]
 
 The parts are `step`, `batch` (steps of 16 pictures with VGG16, on CUDA only), `units`, `cold`,
 `overhead` and `quality`; see the modules of their names. Each is a process of its own and leaves
@@ -16,6 +16,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+import torch
 
 from benchmarks.machine import chosen
 
@@ -33,7 +35,7 @@ DRAWN = (
 
 def step(options: argparse.Namespace) -> None:
     sizes = ["--size", "96", "--rounds", "2"] if options.quick else ["--all", "--memory"]
-    _table("step", "step", [*sizes, "--device", options.device], options)
+    _table("step", "step", [*sizes, *_machine(options)], options)
 
 
 def batch(options: argparse.Namespace) -> None:
@@ -42,23 +44,22 @@ def batch(options: argparse.Namespace) -> None:
         return
     sizes = ["--batch", "2", "--rounds", "2"] if options.quick else ["--batch", "16"]
     case = ["--all", "--only", "vgg16", "--size", "224"]
-    _table("batch", "step", [*case, *sizes, "--device", options.device], options)
+    _table("batch", "step", [*case, *sizes, *_machine(options)], options)
 
 
 def units(options: argparse.Namespace) -> None:
     few = ["--units", "2", "--peer-units", "2", "--batch", "2"]
     sizes = [*few, "--evaluations", "24", "--rounds", "2"] if options.quick else []
-    where = ["--device", options.device, *_environments(options)]
-    _table("units", "units", [*sizes, *where], options)
+    _table("units", "units", [*sizes, *_machine(options), *_environments(options)], options)
 
 
 def cold(options: argparse.Namespace) -> None:
     rounds = ["--rounds", "2"] if options.quick else []
-    _table("cold", "cold", [*rounds, "--device", options.device], options)
+    _table("cold", "cold", [*rounds, *_machine(options)], options)
 
 
 def overhead(options: argparse.Namespace) -> None:
-    _table("overhead", "overhead", ["--functions", "0"], options)
+    _table("overhead", "overhead", [], options)
 
 
 def quality(options: argparse.Namespace) -> None:
@@ -67,7 +68,7 @@ def quality(options: argparse.Namespace) -> None:
         sizes = ["--units", some, "--evaluations", evaluations]
         if options.quick:
             sizes = ["--units", "0:2", "--evaluations", "6"]
-        task = ["--network", network, "--what", what, "--device", options.device]
+        task = ["--network", network, "--what", what, *_machine(options)]
         command = ["make", "entoptic", *PEERS, *task, *sizes, "--out", str(folder)]
         _run("quality", [*command, *_environments(options)])
     _run("quality", ["judge", "--out", str(folder)])
@@ -101,6 +102,10 @@ def _run(module: str, arguments: Arguments) -> str:
     return done.stdout
 
 
+def _machine(options: argparse.Namespace) -> Arguments:
+    return ["--device", options.device, "--threads", str(options.threads)]
+
+
 def _environments(options: argparse.Namespace) -> Arguments:
     return [] if options.environments is None else ["--environments", str(options.environments)]
 
@@ -122,6 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help="all, unless some are named")
     parser.add_argument("--out", type=Path, default=Path("out", "benchmarks"))
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--environments", type=Path, help="folder of the peers' environments")
     options = parser.parse_args(arguments)

@@ -10,7 +10,8 @@ Each method lives in a process of its own environment and climbs in turn with th
 short climb as warm-up; the ratio of each round is what counts. Peers climb one unit after another,
 and once more in batches where they offer that. How many units they climb doesn't change their
 rate. The clean score is the mean activation of the channel on the finished picture at 224 x 224,
-without transforms, ± the standard error of the mean, of the units that all methods have drawn.
+without transforms (of horama's picture on the middle, which is all that it shows a network), ± the
+standard error of the mean, of the units that all methods have drawn.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from types import TracebackType
 from typing import Any
 
 import entoptic as ent
-from benchmarks.judge import channel_score
+from benchmarks.judge import channel_score, views
 from benchmarks.machine import chosen, named
 from benchmarks.peers import LAYER, METHODS
 from benchmarks.peers.environments import ROOT, interpreter, variables
@@ -179,7 +180,8 @@ def judge(found: Mapping[Contender, Found], folder: Path) -> None:
     for name in sorted(set.intersection(*drawn)):
         for contender, own in found.items():
             picture = ent.read(folder / str(contender) / f"{name}.png").image
-            own.scores[int(name)] = channel_score(model, picture, LAYER, int(name))
+            *_, shown = views(contender.method, picture).values()
+            own.scores[int(name)] = channel_score(model, shown, LAYER, int(name))
 
 
 def report(found: Mapping[Contender, Found], options: argparse.Namespace) -> dict[str, Any]:

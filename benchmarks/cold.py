@@ -151,7 +151,7 @@ def table(told: Mapping[str, Any]) -> Iterator[str]:
     """The report in Markdown."""
     seconds, ratios = told["seconds"], told["ratios"]
     height, width = told["size"]
-    yield f"`entoptic dream` of {height}x{width} pixels on {told['device']}, "
+    yield f"`entoptic dream` of {height}x{width} pixels on {told['device']},"
     yield f"{told['threads']} threads; medians of {told['rounds']} rounds (and their range)."
     yield ""
     yield "| | seconds |"

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: dream test slow check format bench clean
+.PHONY: dream test slow check format bench bench-gpu clean
 .DEFAULT_GOAL := dream
 
 .venv/core: pyproject.toml
@@ -38,8 +38,12 @@ format: .venv/develop
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Hours, of which most are the peers'; BENCH=--quick shows in minutes that everything works.
 bench: .venv/develop
-	$(BIN)/python -m benchmarks.step
+	$(BIN)/python -m benchmarks --out out/benchmarks $(BENCH)
+
+bench-gpu: .venv/develop
+	$(BIN)/python -m benchmarks --out out/benchmarks-gpu --device cuda $(BENCH)
 
 clean:
 	rm -rf .venv out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -52,10 +52,11 @@ def make(
         [
             *(str(python), "-m", "benchmarks.peers.run", method, *task, *settings),
             *(["--frozen"] if frozen else []),
+            *("--device", options.device),
             *map(str, units),
         ],
         cwd=ROOT,
-        env=variables(),
+        env=variables(options.device),
         check=False,
     )
     if done.returncode:
@@ -118,6 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command.add_argument("--units", type=_slice, help="FIRST:BEYOND:STEP")
         command.add_argument("--evaluations", type=int, default=128)
         command.add_argument("--threads", type=int, default=threads)
+        command.add_argument("--device", default="cpu")
         command.add_argument("--out", type=Path, required=True)
         command.add_argument(
             "--environments", type=Path, default=Path.home() / ".cache" / "entoptic-peers"

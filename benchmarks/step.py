@@ -1,14 +1,18 @@
 """How fast one dream step is, against the loop that the well-known tutorials write.
 
-    python -m benchmarks.step [--all] [--only NAME] [--size 512] [--rounds 7] [--memory] [--json]
+    python -m benchmarks.step [--all] [--only NAME] [--size 512] [--batch 1] [--rounds 7]
+        [--device cpu] [--memory] [--json FILE]
 
 The plain loop is PyTorch as it comes: fp32, channels first, weights left trainable, the whole
-network run and the layer caught by a hook. All climb the same objective from the same picture,
+network run and the layer caught by a hook. All climb the same objective from the same pictures,
 in turn, so that a machine whose speed drifts slows all; the ratio of each round is what counts.
 The share is that of the machine's own rate at products of matrices, measured in the same turns, in
-the precision that is compared with it. With --all also networks that come without weights here
-(torchvision, timm), with random ones: their speed is the same. Peaks of memory are those of a
-process of its own beyond what it had before the loop began, at 1024x1024.
+the precision that is compared with it; on CUDA products of fp32 don't use TF32, which convolutions
+do. The floor is what a step takes at least, where nothing but convolutions and products of matrices
+costs: their operations at that rate, or their reading and writing at the rate of copies.
+With --all also networks that come without weights here (torchvision, timm), with random ones: their
+speed is the same. Peaks of memory are those of a process of its own beyond what it had before the
+loop began, at 1024x1024.
 """
 
 from __future__ import annotations
@@ -20,15 +24,19 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 import entoptic as ent
+from benchmarks.machine import Peak, chosen, copies, named, products, synchronise
 from entoptic.models import Model, prepare
 
 
@@ -50,7 +58,9 @@ OTHERS = (
     Case("timm:convnext_tiny?weights=random", "stages.2"),
     Case("timm:vit_base_patch16_224?weights=random", "blocks.8", 224),
 )
-LOOPS = ("plain", "fp32", "bf16")
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+# No CPU that we know is faster in fp16 than in bf16.
+PRECISIONS = {"cpu": ("fp32", "bf16"), "cuda": ("fp32", "bf16", "fp16")}
 PEAK_SIZE = 1024
 
 STEPS = 3
@@ -60,7 +70,7 @@ JITTER = 32
 
 def plain_loop(model: Model, layer: str, image: Tensor) -> Iterator[None]:
     """The tutorials' loop."""
-    module = copy.deepcopy(model.module).requires_grad_(True)
+    module = copy.deepcopy(model.module).requires_grad_(True).to(image.device)
     caught: list[Tensor] = []
     model.modules_by_address(module)[layer].register_forward_hook(
         lambda _module, _inputs, output: caught.append(output)
@@ -70,9 +80,11 @@ def plain_loop(model: Model, layer: str, image: Tensor) -> Iterator[None]:
         down, across = torch.randint(-JITTER, JITTER + 1, (2,)).tolist()
         caught.clear()
         module(model.preprocess(torch.roll(picture, (down, across), (2, 3))))
-        caught[0].square().mean().backward()
+        caught[0].square().mean().backward()  # type: ignore[no-untyped-call]
+        gradient = picture.grad
+        assert gradient is not None
         with torch.no_grad():
-            picture += STEP_SIZE * picture.grad / picture.grad.abs().mean()
+            picture += STEP_SIZE * gradient / gradient.abs().mean()
             picture.clamp_(0, 1)
         picture.grad = None
         for weight in module.parameters():
@@ -95,156 +107,195 @@ def ours(model: Model, layer: str, image: Tensor, precision: str) -> Iterator[No
         yield
 
 
-def seconds_per_step(loop: Iterator[None]) -> float:
+def seconds_per_step(loop: Iterator[None], device: torch.device) -> float:
+    synchronise(device)
     started = time.perf_counter()
     for _ in range(STEPS):
         next(loop)
+    synchronise(device)
     return (time.perf_counter() - started) / STEPS
 
 
-def loop(name: str, model: Model, layer: str, size: int) -> Iterator[None]:
-    image = torch.rand((1, 3, size, size), generator=torch.Generator().manual_seed(0))
+def pictures(shape: Sequence[int], device: torch.device) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(device)
+
+
+def loop(name: str, model: Model, layer: str, image: Tensor) -> Iterator[None]:
     return plain_loop(model, layer, image) if name == "plain" else ours(model, layer, image, name)
 
 
-def products(dtype: torch.dtype, side: int = 2048) -> float:
-    """Floating point operations per second of a product of matrices."""
-    one, other = (torch.rand((side, side)).to(dtype) for _ in range(2))
-    started = time.perf_counter()
-    one @ other
-    return 2 * side**3 / (time.perf_counter() - started)
+class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the numbers that convolutions and products of matrices must read and write.
+
+    The way back to a convolution's input reads its output's gradient and its weights only.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.numbers = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func._overloadpacket in flop_registry:
+            back = func._overloadpacket is torch.ops.aten.convolution_backward
+            read = (args[0], args[2]) if back else args
+            moved = (each for each in tree_leaves((read, result)) if isinstance(each, Tensor))
+            self.numbers += sum(each.numel() for each in moved)
+        return result
 
 
-def operations(model: Model, layer: str, size: int) -> int:
-    """Of a step that goes as far as the layer, there and back to the picture."""
+def work(model: Model, layer: str, image: Tensor) -> tuple[int, int]:
+    """Floating point operations, and numbers read and written, of a step as far as the layer."""
     target = model.resolve(layer)
-    image = torch.rand((1, 3, size, size)).requires_grad_()
-    with FlopCounterMode(display=False) as counted:
-        run = prepare(model, [target], image.device, exact=True)
-        run(image)[target].square().mean().backward()
-    return counted.get_total_flops()
+    run = prepare(model, [target], image.device, exact=True)
+    with Traffic() as moved, FlopCounterMode(display=False) as counted:
+        score = run(image.clone().requires_grad_())[target].square().mean()
+        score.backward()  # type: ignore[no-untyped-call]
+    return int(counted.get_total_flops()), moved.numbers
 
 
-def compare(case: Case, size: int, rounds: int) -> dict[str, object]:
+def compare(case: Case, options: argparse.Namespace, device: torch.device) -> dict[str, Any]:
     """All loops in turn; medians, and the ratio round by round."""
     model = ent.load(case.spec)
-    size = case.size or size
-    loops = {name: loop(name, model, case.layer, size) for name in LOOPS}
+    size = case.size or options.size
+    image = pictures((options.batch, 3, size, size), device)
+    precisions = PRECISIONS[device.type]
+    loops = {name: loop(name, model, case.layer, image) for name in ("plain", *precisions)}
     for each in loops.values():
-        seconds_per_step(each)  # warm-up
-    times: dict[str, list[float]] = {name: [] for name in LOOPS}
-    rates: dict[str, list[float]] = {"fp32": [], "bf16": []}
-    for _ in range(rounds):
+        seconds_per_step(each, device)  # warm-up
+    times: dict[str, list[float]] = {name: [] for name in loops}
+    rates: dict[str, list[float]] = {name: [] for name in precisions}
+    copied: list[float] = []
+    for _ in range(options.rounds):
         for name, each in loops.items():
-            times[name].append(seconds_per_step(each))
-        rates["fp32"].append(products(torch.float32))
-        rates["bf16"].append(products(torch.bfloat16))
-    work = operations(model, case.layer, size)
-    run = prepare(model, [model.resolve(case.layer)], torch.device("cpu"), precision="auto")
-    row: dict[str, object] = {
+            times[name].append(seconds_per_step(each, device))
+        for name in precisions:
+            rates[name].append(products(DTYPES[name], device))
+        copied.append(copies(device))
+    operations, numbers = work(model, case.layer, image)
+    run = prepare(model, [model.resolve(case.layer)], device, precision="auto")
+    row: dict[str, Any] = {
         "model": case.spec,
         "layer": case.layer,
         "size": size,
+        "batch": options.batch,
         "auto": run.precision,
+        "operations": operations,
+        "copied_per_s": statistics.median(copied),
         "plain_s": statistics.median(times["plain"]),
     }
-    for name in ("fp32", "bf16"):
+    for name in precisions:
         ratios = [plain / own for plain, own in zip(times["plain"], times[name], strict=True)]
-        seconds = statistics.median(times[name])
+        seconds, rate = statistics.median(times[name]), statistics.median(rates[name])
         row[f"{name}_s"] = seconds
         row[f"{name}_ratio"] = statistics.median(ratios)
         row[f"{name}_ratio_range"] = (min(ratios), max(ratios))
-        row[f"{name}_share"] = work / seconds / statistics.median(rates[name])
+        row[f"{name}_products_per_s"] = rate
+        row[f"{name}_share"] = operations / seconds / rate
+        moving = numbers * DTYPES[name].itemsize / row["copied_per_s"]
+        row[f"{name}_floor_s"] = max(operations / rate, moving)
     return row
 
 
-def peak_of(name: str, case: Case) -> int:
+def peak_of(name: str, case: Case, device: torch.device) -> int:
     """Bytes that a loop of two steps takes at most, beyond what there was before it."""
     model = ent.load(case.spec)
+    size = case.size or PEAK_SIZE
     # What is imported once isn't counted. Nothing of ours runs yet, which would keep freed memory.
     assert callable(ent.ascend)
     torch.optim.SGD([torch.zeros(1)])
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is what there is now
-    before = _resident("VmHWM")
-    steps = loop(name, model, case.layer, case.size or PEAK_SIZE)
+    peak = Peak(device)
+    steps = loop(name, model, case.layer, pictures((1, 3, size, size), device))
     next(steps)
     next(steps)
-    return _resident("VmHWM") - before
+    return peak.bytes()
 
 
-def _resident(name: str) -> int:
-    """Bytes, from what Linux says of this process."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    (line,) = [line for line in lines if line.startswith(name)]
-    return int(line.split()[1]) * 1024
-
-
-def peaks(case: Case) -> dict[str, int]:
+def peaks(case: Case, device: torch.device) -> dict[str, int]:
     """Of each loop, in a process of its own."""
     found = {}
-    for name in LOOPS:
+    for name in ("plain", *PRECISIONS[device.type]):
         command = [sys.executable, "-m", "benchmarks.step", "--peak", name, case.spec, case.layer]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        command += ["--device", str(device)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         found[f"{name}_peak"] = int(done.stdout)
     return found
 
 
-def overhead() -> float:
-    """Seconds per step where there is next to nothing to compute: one convolution, 8x8 pixels."""
-    model = Model.wrap(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU()))
-    steps = loop("fp32", model, "1", 8)
-    seconds_per_step(steps)
-    return statistics.median(seconds_per_step(steps) for _ in range(100))
+def table(told: Mapping[str, Any]) -> Iterator[str]:
+    """The report in Markdown."""
+    names = told["precisions"]
+    yield f"One dream step on {told['device']}, {told['threads']} threads; medians, and the range"
+    yield "of how much faster than the plain loop ours is, round by round."
+    yield ""
+    heads = "".join(f" {name}, s | faster | share | x floor |" for name in names)
+    yield f"| network | layer | pictures | plain, s |{heads} auto |"
+    yield f"|---|---|---:|---:|{'---:|---:|---:|---:|' * len(names)}---|"
+    for row in told["rows"]:
+        cells = "".join(_cells(row, name) for name in names)
+        yield (
+            f"| {row['model']} | {row['layer']} | {row['batch']} of {row['size']} "
+            f"| {row['plain_s']:.4f} |{cells} {row['auto']} |"
+        )
+    peaked = [row for row in told["rows"] if "plain_peak" in row]
+    if not peaked:
+        return
+    yield ""
+    yield f"Peaks of memory of a step at {PEAK_SIZE}x{PEAK_SIZE}, MiB."
+    yield ""
+    yield f"| network | layer | plain | {' | '.join(names)} |"
+    yield f"|---|---|---:|{'---:|' * len(names)}"
+    for row in peaked:
+        sizes = " | ".join(f"{row[f'{name}_peak'] / 2**20:.0f}" for name in ("plain", *names))
+        yield f"| {row['model']} | {row['layer']} | {sizes} |"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def _cells(row: Mapping[str, Any], name: str) -> str:
+    least, most = row[f"{name}_ratio_range"]
+    seconds = row[f"{name}_s"]
+    return (
+        f" {seconds:.4f} | {row[f'{name}_ratio']:.2f}x ({least:.2f}-{most:.2f}) "
+        f"| {row[f'{name}_share']:.0%} | {seconds / row[f'{name}_floor_s']:.1f} |"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--memory", action="store_true")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--peak", nargs=3, metavar=("LOOP", "MODEL", "LAYER"))
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    device = chosen(options.device)
     if options.peak:
         name, spec, layer = options.peak
         (case,) = [c for c in EMBEDDED + OTHERS if (c.spec, c.layer) == (spec, layer)]
-        print(peak_of(name, case))
+        print(peak_of(name, case, device))
         return
-    cases = EMBEDDED + OTHERS if options.all else EMBEDDED
-    cases = tuple(case for case in cases if options.only in f"{case.spec} {case.layer}")
+    cases = (*EMBEDDED, *(OTHERS if options.all else ()))
     rows = []
     for case in cases:
-        row = compare(case, options.size, options.rounds)
-        rows.append(row | (peaks(case) if options.memory else {}))
+        if options.only in f"{case.spec} {case.layer}":
+            row = compare(case, options, device)
+            rows.append(row | (peaks(case, device) if options.memory else {}))
+    told = {
+        "device": named(device),
+        "threads": options.threads,
+        "precisions": PRECISIONS[device.type],
+        "rows": rows,
+    }
     if options.json:
-        report = {"threads": torch.get_num_threads(), "overhead_s": overhead(), "rows": rows}
-        print(json.dumps(report))
-        return
-    print(f"One dream step, {torch.get_num_threads()} threads; {overhead() * 1e3:.2f} ms of them")
-    print("are our own (one convolution of 8x8 pixels)")
-    print(
-        "| network | layer | size | plain, s | fp32, s | faster | bf16, s | faster | share | auto |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    for row in rows:
-        print(_line(row))
-    for row in rows if options.memory else []:
-        sizes = ", ".join(f"{name} {row[f'{name}_peak'] / 2**20:.0f} MiB" for name in LOOPS)
-        print(f"{row['model']} {row['layer']}, peak of a step at {PEAK_SIZE}x{PEAK_SIZE}: {sizes}")
-
-
-def _line(row: dict[str, object]) -> str:
-    faster = [
-        "{:.2f}x ({:.2f}-{:.2f})".format(row[f"{name}_ratio"], *row[f"{name}_ratio_range"])
-        for name in ("fp32", "bf16")
-    ]
-    return (
-        f"| {row['model']} | {row['layer']} | {row['size']} | {row['plain_s']:.3f} "
-        f"| {row['fp32_s']:.3f} | {faster[0]} | {row['bf16_s']:.3f} | {faster[1]} "
-        f"| {row['bf16_share']:.0%} | {row['auto']} |"
-    )
+        options.json.write_text(json.dumps(told, indent=1), "utf-8")
+    print("\n".join(table(told)))
 
 
 if __name__ == "__main__":

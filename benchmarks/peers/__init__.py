@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -13,23 +15,29 @@ class Method:
         module: of `benchmarks.peers`, that makes them.
         installs: what pip is told in an environment of its own, call by call; none for ours.
         shown: of its picture's side, the share that it shows a network at once; 0 for about all.
+        batches: whether it lets several units climb together.
+        settings: what `visualize` is told, for ours.
     """
 
     module: str
     installs: tuple[tuple[str, ...], ...] = ()
     shown: float = 0.0
+    batches: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 METHODS = {
-    "entoptic": Method("ours"),
-    "entoptic-lucid": Method("ours_lucid"),
+    "entoptic": Method("ours", batches=True),
+    "entoptic-bf16": Method("ours", batches=True, settings={"precision": "bf16"}),
+    "entoptic-lucid": Method("ours", batches=True, settings={"transforms": "lucid"}),
     # Today's kornia no longer has what lucent 0.1.8 calls.
-    "lucent": Method("lucent", (("torch-lucent==0.1.8", "kornia==0.4.1"),)),
-    "dreamlens": Method("dreamlens", (("dreamlens==0.1.1",),)),
+    "lucent": Method("lucent", (("torch-lucent==0.1.8", "kornia==0.4.1"),), batches=True),
+    "dreamlens": Method("dreamlens", (("dreamlens==0.1.1",),), batches=True),
     # Without its dependencies: it asks for mkl, of which it uses nothing.
     "torch-dreams": Method(
         "torch_dreams",
         (("--no-deps", "torch-dreams==4.0.0"), ("opencv-python-headless", "tqdm")),
+        batches=True,
     ),
     # It doesn't say that it needs einops.
     # Its crops' sides lie between 0.25 and 0.3 of the picture's (its box_size is (0.2, 0.25), to

@@ -1,7 +1,8 @@
 """dreamlens 0.1.1: `maximize_class` and `maximize_channel` as they come, 256 x 256.
 
 The network is given as it is, with its own preprocessing by `FeatureVisualizer(preprocess=...)`,
-which is fed pictures in [0, 1]. One evaluation a step.
+which is fed pictures in [0, 1]. Several units climb together by `maximize_classes` and
+`maximize_channels`. One evaluation a step.
 """
 
 from __future__ import annotations
@@ -29,15 +30,22 @@ def pictures(
 
     model = task.model
     visualizer = FeatureVisualizer(
-        model.module, quiet=True, device="cpu", preprocess=model.preprocess
+        task.module, quiet=True, device=task.device, preprocess=model.preprocess
     )
     config = RenderConfig(steps=evaluations)
-    for unit in units:
-        torch.manual_seed(unit)
-        np.random.seed(unit)
+    for part in task.parts(units):
+        torch.manual_seed(part[0])
+        np.random.seed(part[0])
         begin = time.perf_counter()
-        if task.what == "classes":
-            result = visualizer.maximize_class(unit, task.path, config=config)
+        if task.batch > 1 and task.what == "classes":
+            result = visualizer.maximize_classes(part, task.path, config=config)
+        elif task.batch > 1:
+            result = visualizer.maximize_channels(task.path, part, config=config)
+        elif task.what == "classes":
+            result = visualizer.maximize_class(*part, task.path, config=config)
         else:
-            result = visualizer.maximize_channel(task.path, unit, config=config)
-        yield unit, result.as_hwc().numpy(), time.perf_counter() - begin
+            result = visualizer.maximize_channel(task.path, *part, config=config)
+        made = result.image.as_nchw().detach()
+        seconds = (time.perf_counter() - begin) / len(part)
+        for unit, picture in zip(part, made, strict=True):
+            yield unit, picture.permute(1, 2, 0).numpy(), seconds

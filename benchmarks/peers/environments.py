@@ -46,10 +46,15 @@ def interpreter(name: str, method: Method, folder: Path) -> Path:
     return python
 
 
-def variables() -> dict[str, str]:
-    """The environment variables in which a method runs: ours is found, progress bars are off."""
+def variables(device: str) -> dict[str, str]:
+    """The environment variables in which a method runs: ours is found, progress bars are off.
+
+    Args:
+        device: `cpu` or `cuda`. One that isn't wanted is hidden, since lucent takes what it sees.
+    """
     ours = [str(ROOT), str(Path(entoptic.__file__).parents[1])]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(ours), "TQDM_DISABLE": "1"}
+    hidden = {"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {}
+    return os.environ | {"PYTHONPATH": os.pathsep.join(ours), "TQDM_DISABLE": "1"} | hidden
 
 
 def _packages(home: Path) -> Path:

@@ -7,7 +7,8 @@ Crops have a quarter of the picture's side and a little more, so that the whole 
 judged by such a crop (see `benchmarks.judge`). Its other method, `maco`, can't be compared: it
 downloads a spectrum when it is called.
 
-A picture's last step may show the network up to 5 more crops than were asked for.
+It lets one unit climb at a time. A picture's last step may show the network up to 5 more crops
+than were asked for.
 """
 
 from __future__ import annotations
@@ -36,19 +37,21 @@ def pictures(
     """Each unit with its picture, (height, width, 3) in [0, 1], and the seconds that it took."""
     from horama import fourier
 
-    whole = FromImageNet(task.model).eval()
+    whole = FromImageNet(task.model).to(task.device).eval()
     assert isinstance(whole.network, nn.Sequential)
     if task.what == "channels":
         names = [name for name, _ in whole.network.named_children()]
         whole.network = whole.network[: names.index(task.path) + 1]
+    shown = FromImageNet(task.model).picture
     for unit in units:
         torch.manual_seed(unit)
         begin = time.perf_counter()
         made, _ = fourier(
             lambda images, unit=unit: torch.mean(whole(images)[:, unit]),
             total_steps=steps(evaluations)[0],
-            device="cpu",
+            device=task.device,
         )
+        made = made.detach().cpu()
         seconds = time.perf_counter() - begin
-        picture = whole.picture(made.detach()).clamp(0, 1)[0]
+        picture = shown(made).clamp(0, 1)[0]
         yield unit, picture.permute(1, 2, 0).numpy(), seconds

@@ -2,11 +2,14 @@
 
 It normalises by ImageNet's mean and deviation and enlarges to 224 x 224 by itself; `FromImageNet`
 undoes the first and applies the network's own preprocessing. Units are its `objectives.channel`,
-which takes (batch, classes) as well as maps. One evaluation a step.
+which takes (batch, classes) as well as maps; several climb together as its notebooks have it, in a
+`param.image` of a batch, by the sum of their objectives. One evaluation a step. It takes a CUDA
+device if it sees one.
 """
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator, Sequence
 
@@ -15,6 +18,9 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.peers.network import FromImageNet, Task
+
+# What `render_vis` makes where it isn't told.
+_SIDE = 128
 
 
 def steps(evaluations: int) -> tuple[int, int]:
@@ -26,19 +32,24 @@ def pictures(
     task: Task, units: Sequence[int], evaluations: int
 ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
     """Each unit with its picture, (height, width, 3) in [0, 1], and the seconds that it took."""
-    from lucent.optvis import objectives, render
+    from lucent.optvis import objectives, param, render
 
-    module = FromImageNet(task.model).eval()
+    module = FromImageNet(task.model).to(task.device).eval()
     layer = f"network_{task.path.replace('.', '_')}"
-    for unit in units:
-        torch.manual_seed(unit)
-        np.random.seed(unit)
+    for part in task.parts(units):
+        torch.manual_seed(part[0])
+        np.random.seed(part[0])
         begin = time.perf_counter()
         (images,) = render.render_vis(
             module,
-            objectives.channel(layer, unit),
+            objectives.Objective.sum(
+                [objectives.channel(layer, unit, batch=place) for place, unit in enumerate(part)]
+            ),
+            param_f=functools.partial(param.image, _SIDE, batch=len(part)),
             thresholds=(evaluations,),
             progress=False,
             show_image=False,
         )
-        yield unit, images[0], time.perf_counter() - begin
+        seconds = (time.perf_counter() - begin) / len(part)
+        for unit, picture in zip(part, images, strict=True):
+            yield unit, picture, seconds

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,18 +51,32 @@ class Task:
         what: `classes` of the network, or `channels` of `fire7`.
         frozen: whether the network's weights are frozen, which no peer does by itself: it changes
             no picture, but spares gradients that nobody reads. Not to be measured with.
+        device: `cpu` or `cuda`.
+        batch: how many units climb together, where the method lets them.
+        settings: the method's own, see `Method`.
     """
 
     network: str
     what: str
     frozen: bool = False
+    device: str = "cpu"
+    batch: int = 1
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @functools.cached_property
     def model(self) -> Model:
-        """The network, its weights trainable unless frozen, as networks come from elsewhere."""
+        """The network, its weights trainable unless frozen, as networks come from elsewhere.
+
+        There is one, so that what is prepared of it once serves all pictures.
+        """
         model = ent.load(self.network)
         model.module.requires_grad_(not self.frozen)
         return model
+
+    @property
+    def module(self) -> nn.Module:
+        """The network itself, where it is to run."""
+        return self.model.module.to(self.device)
 
     @property
     def path(self) -> str:
@@ -67,3 +84,8 @@ class Task:
         model = self.model
         address = str(model.resolve("logits")) if self.what == "classes" else LAYER
         return model.paths[address]
+
+    def parts(self, units: Sequence[int]) -> Iterator[Sequence[int]]:
+        """The units that climb together."""
+        for start in range(0, len(units), self.batch):
+            yield units[start : start + self.batch]

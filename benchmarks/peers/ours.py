@@ -1,17 +1,16 @@
-"""entoptic's own `visualize` with its default settings, one picture a call."""
+"""entoptic's own `visualize`, with its default settings but for those of the method."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-import entoptic as ent
 from benchmarks.peers import LAYER
 from benchmarks.peers.network import Task
+from entoptic.recipes import plan_visualize
 
 
 def steps(evaluations: int) -> tuple[int, int]:
@@ -20,15 +19,16 @@ def steps(evaluations: int) -> tuple[int, int]:
 
 
 def pictures(
-    task: Task, units: Sequence[int], evaluations: int, **settings: Any
+    task: Task, units: Sequence[int], evaluations: int
 ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
     """Each unit with its picture, (height, width, 3) in [0, 1], and the seconds that it took."""
-    model = task.model
-    for unit in units:
-        wanted = f"class:{unit}" if task.what == "classes" else f"{LAYER}:{unit}"
+    word = "class" if task.what == "classes" else LAYER
+    settings = {"steps": evaluations, "batch": task.batch, **task.settings}
+    for part in task.parts(units):
         begin = time.perf_counter()
-        result = ent.visualize(
-            model, wanted, seed=unit, device="cpu", steps=evaluations, **settings
-        )
-        seconds = time.perf_counter() - begin
-        yield unit, result.image[0].permute(1, 2, 0).numpy(), seconds
+        wanted = [f"{word}:{unit}" for unit in part]
+        plan = plan_visualize(task.model, wanted, seed=part[0], on=task.device, **settings)
+        (made,) = plan.pictures()
+        seconds = (time.perf_counter() - begin) / len(part)
+        for unit, picture in zip(part, made, strict=True):
+            yield unit, picture.permute(1, 2, 0).numpy(), seconds

@@ -56,10 +56,17 @@ def main() -> None:
     parser.add_argument("evaluations", type=int)
     parser.add_argument("threads", type=int)
     parser.add_argument("--frozen", action="store_true")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("units", type=int, nargs="+")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    task = Task(options.network, options.what, options.frozen)
+    task = Task(
+        options.network,
+        options.what,
+        options.frozen,
+        options.device,
+        settings=METHODS[options.method].settings,
+    )
     make(options.method, task, options.units, options.evaluations, options.folder)
 
 

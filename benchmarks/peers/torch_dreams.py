@@ -2,7 +2,8 @@
 
 The network is given as it is, with its own preprocessing by `set_custom_normalization`, which is
 fed pictures in [0, 1]. Units are the `custom_func` of its README, the mean of one channel of a
-layer's output. One evaluation a step.
+layer's output. Several climb together as its README has it, by `BatchedAutoImageParam` and
+`BatchedObjective`. One evaluation a step.
 """
 
 from __future__ import annotations
@@ -41,19 +42,31 @@ def pictures(
 ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
     """Each unit with its picture, (height, width, 3) in [0, 1], and the seconds that it took."""
     from torch_dreams import Dreamer
+    from torch_dreams.batched_image_param import BatchedAutoImageParam
+    from torch_dreams.batched_objective import BatchedObjective
 
     model = task.model
-    dreamer = Dreamer(model.module, quiet=True, device="cpu")
+    dreamer = Dreamer(task.module, quiet=True, device=task.device)
     dreamer.set_custom_normalization(Normalisation(model.preprocess))
     layer = model.module.get_submodule(task.path)
-    for unit in units:
-        torch.manual_seed(unit)
-        np.random.seed(unit)
+    for part in task.parts(units):
+        torch.manual_seed(part[0])
+        np.random.seed(part[0])
         # It draws the sizes of pictures from Python's own generator.
-        random.seed(unit)
+        random.seed(part[0])
         begin = time.perf_counter()
-        result = dreamer.render([layer], iters=evaluations, custom_func=_loss(unit))
-        yield unit, np.asarray(result), time.perf_counter() - begin
+        if task.batch > 1:
+            start = BatchedAutoImageParam(len(part), device=task.device)
+            wanted = BatchedObjective([_loss(unit) for unit in part])
+            canvas = dreamer.render([layer], start, iters=evaluations, custom_func=wanted)
+            result = [canvas[place] for place in range(len(part))]
+        else:
+            (unit,) = part
+            result = [dreamer.render([layer], iters=evaluations, custom_func=_loss(unit))]
+        made = [each.to_hwc_tensor(device=task.device).cpu() for each in result]
+        seconds = (time.perf_counter() - begin) / len(part)
+        for unit, picture in zip(part, made, strict=True):
+            yield unit, picture.numpy(), seconds
 
 
 def _loss(unit: int) -> Callable[[list[Tensor]], Tensor]:

@@ -30,12 +30,18 @@ def check(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) 
 
 
 def make(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) -> int:
-    """Carry out a plan and save its result.
+    """Carry out a plan and save its result; without memory, again with less at a time.
 
     Returns:
         The exit code: 130 where Ctrl-C ended it, with what there was saved.
     """
+    from entoptic.recipes.memory import within_memory
+
     check(plan, output, delivery, inputs)
+    return within_memory(plan, lambda lighter: _make(lighter, output, delivery, inputs))
+
+
+def _make(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) -> int:
     last: Step | None = None
     scores: list[Any] = []
     with (

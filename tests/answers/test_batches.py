@@ -199,7 +199,7 @@ def test_where_one_picture_is_too_many_it_is_said_what_to_do() -> None:
     with pytest.raises(NotEnoughMemory, match=told):
         plan.run()
     with pytest.raises(
-        NotEnoughMemory, match="for 4 pictures .*; try a smaller --batch, a smaller"
+        NotEnoughMemory, match=r"for 4 pictures .*; try a smaller --batch, a smaller"
     ):
         list(plan.steps())
 
@@ -208,7 +208,7 @@ def test_pictures_that_climb_for_one_objective_cant_be_parted() -> None:
     plan = plan_diversity(
         small(2), "output:0", pictures=3, layer="conv", on="cpu", size=24, steps=1
     )
-    with pytest.raises(NotEnoughMemory, match="for 3 pictures of 24x24 .*; try fewer, a smaller"):
+    with pytest.raises(NotEnoughMemory, match=r"for 3 pictures of 24x24 .*; try fewer, a smaller"):
         plan.run()
 
 

@@ -38,7 +38,7 @@ def make(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) -
     from entoptic.recipes.memory import within_memory
 
     check(plan, output, delivery, inputs)
-    return within_memory(plan, lambda lighter: _make(lighter, output, delivery, inputs))
+    return within_memory(plan, lambda plan: _make(plan, output, delivery, inputs))
 
 
 def _make(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) -> int:

@@ -88,7 +88,7 @@ def grid(
         weighted: let a picture fade to grey where the layer holds little.
         plain: take directions as they are, unwhitened, see `GridSettings`.
         seed: of all chance.
-        device: `auto`, `cpu`, `cuda`, ...
+        device: `auto`, `cpu`, `cuda`, ...; several with commas between share the pictures.
         settings: those of `ClimbSettings`; `size` is each small picture's side.
 
     Returns:

@@ -136,7 +136,7 @@ def compare(
         canvases: names of canvases.
         transforms: names of sets of transforms.
         seed: of all chance, the same for each column.
-        device: `auto`, `cpu`, `cuda`, ...
+        device: `auto`, `cpu`, `cuda`, ...; several with commas between share the pictures.
         settings: the other ones of `ClimbSettings`: size, steps, learning_rate, batch.
 
     Returns:

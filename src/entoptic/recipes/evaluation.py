@@ -288,7 +288,7 @@ def evaluate(
         photos: photographs to compare with: files, folders, pictures.
         seeds: how many pictures of each unit are made, each from another seed.
         seed: the first.
-        device: `auto`, `cpu`, `cuda`, ...
+        device: `auto`, `cpu`, `cuda`, ...; several with commas between share the pictures.
         settings: of the recipe `visualize`.
 
     Raises:

@@ -86,7 +86,7 @@ def groups(
         layer: whose activations; by default the one that says most of this network.
         groups: how many.
         seed: of all chance.
-        device: `auto`, `cpu`, `cuda`, ...
+        device: `auto`, `cpu`, `cuda`, ...; several with commas between share the pictures.
         settings: those of `ClimbSettings`; `size` is the long side of each picture.
 
     Returns:

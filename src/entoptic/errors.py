@@ -37,6 +37,10 @@ class BadSetting(EntopticError, ValueError):
     """An option out of its range, or options that exclude each other."""
 
 
+class NotEnoughMemory(EntopticError, MemoryError):
+    """A step that the device has no memory for."""
+
+
 class BadPicture(EntopticError, ValueError):
     """A file that isn't a picture that can be read, or a tensor that isn't an Image."""
 

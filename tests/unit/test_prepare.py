@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import gc
+import sys
+import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -165,3 +168,25 @@ def test_a_network_of_any_precision_takes_a_picture_of_float32(dtype: torch.dtyp
 def test_a_network_without_weights_runs_too() -> None:
     (means,) = run(nn.Sequential(nn.AvgPool2d((9, 13))), "0")
     torch.testing.assert_close(means[:, :, 0, 0], IMAGE.mean((2, 3)))
+
+
+def test_threads_that_ask_at_the_same_time_get_the_same_network_made_once(
+    network: Residual, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2)
+    met = []
+
+    def copied(module: nn.Module) -> nn.Module:
+        try:
+            both.wait(0.2)
+            met.append(module)
+        except threading.BrokenBarrierError:
+            pass  # no other thread is making one
+        return frozen_copy(module)
+
+    monkeypatch.setattr(sys.modules[prepare.__module__], "frozen_copy", copied)
+    model = ent.Model.wrap(network, preprocess=PLAIN)
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(prepare, model, [ent.Layer("conv")], CPU) for _ in range(4)]
+    assert len({id(each.result()) for each in asked}) == 1
+    assert met == []

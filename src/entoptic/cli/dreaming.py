@@ -107,7 +107,7 @@ def _make_all(
 
     All are checked before the first is dreamt; a plan holds its photo, so none is kept.
     """
-    from entoptic.recipes import Together, together_by_size
+    from entoptic.recipes import PhotosTogether, together_by_size
 
     works: list[int] = []
 
@@ -121,7 +121,7 @@ def _make_all(
     groups = together_by_size(checked(), batch)
     began, before = time.monotonic(), 0
     for group in groups:
-        together = Together([plan(number) for number in group])
+        together = PhotosTogether([plan(number) for number in group])
         share = Share(len(group), before, sum(works), began)
         code = make_together(
             together, [outputs[number] for number in group], delivery, inputs, share

@@ -154,7 +154,9 @@ def outcome(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         return _failed(f"the system refuses: {error}", 1)
     except (MemoryError, RuntimeError) as error:
-        if not _out_of_memory(error):
+        from entoptic.recipes.memory import out_of_memory
+
+        if not out_of_memory(error):
             raise
         return _failed(
             "there isn't enough memory for a picture of this size; try a smaller --size", 1
@@ -177,13 +179,3 @@ def _told(error: click.ClickException) -> str:
 def _drop_output() -> None:
     """Nothing more can be printed; what is waiting to be would make Python complain at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    # torch's allocator on the CPU has no error class of its own.
-    return (
-        isinstance(error, MemoryError)
-        or "out of memory" in str(error)
-        or "not enough memory" in str(error)
-        or "can't allocate memory" in str(error)
-    )

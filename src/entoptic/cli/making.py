@@ -19,7 +19,7 @@ from entoptic.cli.progress import ALL, Share, progress
 if TYPE_CHECKING:
     from entoptic.ascent import Step
     from entoptic.jobs import Result
-    from entoptic.recipes import Plan, Together
+    from entoptic.recipes import PhotosTogether, Plan
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -31,27 +31,32 @@ def check(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) 
 
 
 def make(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) -> int:
-    """Carry out a plan and save its result.
+    """Carry out a plan and save its result; without memory, again with less at a time.
 
     Returns:
         The exit code: 130 where Ctrl-C ended it, with what there was saved.
     """
-    return _make([plan], ([step] for step in plan.steps()), [output], delivery, inputs)
+    from entoptic.recipes.memory import within_memory
+
+    def work(plan: Plan) -> int:
+        return _make([plan], ([step] for step in plan.steps()), [output], delivery, inputs)
+
+    return within_memory(plan, work)
 
 
 def make_together(
-    group: Together,
+    group: PhotosTogether,
     outputs: Sequence[Path],
     delivery: Delivery,
     inputs: Sequence[Path],
     share: Share,
 ) -> int:
     """Carry out dreams that climb together and save the result of each; else like `make`."""
-    from entoptic.errors import DeadGradient, NonFiniteGradient
+    from entoptic.errors import DeadGradient, NonFiniteGradient, NotEnoughMemory
 
     try:
         return _make(group.plans, group.steps(), outputs, delivery, inputs, share)
-    except (DeadGradient, NonFiniteGradient):
+    except (DeadGradient, NonFiniteGradient, NotEnoughMemory):
         if len(outputs) == 1:
             raise
     # What is wrong with one photo is said of that one, after those before it are made.

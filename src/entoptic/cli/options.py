@@ -52,7 +52,7 @@ def together(*options: Decorator) -> Decorator:
 
 
 def number_or_word(text: str) -> int | str:
-    """A number, or a word that the recipe knows."""
+    """A whole number, or a word that the recipe knows."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
 
 
@@ -162,13 +162,24 @@ _size_and_steps = together(
 
 _rate_and_batch = together(
     option(_CLIMB, "--learning-rate", type=float, metavar="X", help="The method's own."),
-    option(_CLIMB, "--batch", type=int, metavar="N", help="How many pictures climb together; 8."),
+    option(
+        _CLIMB,
+        "--batch",
+        type=number_or_word,
+        metavar="N",
+        help="How many pictures climb together; auto, as many as memory has room for.",
+    ),
 )
 
 _chance_and_place = together(
     option(_CLIMB, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
     _precision(_CLIMB),
-    option(_CLIMB, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, mps."),
+    option(
+        _CLIMB,
+        "--device",
+        metavar="D",
+        help="Where to compute: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1.",
+    ),
 )
 
 # What `dream` hasn't.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -295,7 +296,7 @@ class _Twins:
         self.dtype = next(weights, None)
         self._fast: nn.Module | None = None
         self._lowered: dict[torch.dtype, nn.Module] = {}
-        self._trace: tuple[Tracer, fx.Graph] | None = None
+        self._trace: tuple[Tracer, fx.Graph] | Untraceable | None = None
 
     @property
     def fast(self) -> nn.Module:
@@ -322,10 +323,18 @@ class _Twins:
     def traced(self) -> tuple[Tracer, fx.Graph]:
         """The graph of the whole network; raises Untraceable."""
         if self._trace is None:
-            if any(each._forward_hooks or each._forward_pre_hooks for each in self.plain.modules()):
-                raise Untraceable("hooks of the user's own want to be run")
-            self._trace = traced(self.plain)
+            self._trace = self._traced()
+        if isinstance(self._trace, Untraceable):
+            raise Untraceable(*self._trace.args)
         return self._trace
+
+    def _traced(self) -> tuple[Tracer, fx.Graph] | Untraceable:
+        if any(each._forward_hooks or each._forward_pre_hooks for each in self.plain.modules()):
+            return Untraceable("hooks of the user's own want to be run")
+        try:
+            return traced(self.plain)
+        except Untraceable as error:
+            return error.with_traceback(None)
 
 
 @dataclass
@@ -355,6 +364,8 @@ class _Kept:
 
 
 _kept: weakref.WeakKeyDictionary[Model, _Kept] = weakref.WeakKeyDictionary()
+# Held by the thread that looks into what is kept, and makes what isn't there.
+_making = threading.RLock()
 
 
 def prepare(
@@ -371,6 +382,10 @@ def prepare(
     as they are. What is prepared is kept as long as the model lives and its weights stay the same,
     so that octaves, pictures and jobs share it. On a CPU, memory that a step frees is kept for the
     next one, see `keep_freed_memory`.
+
+    Several threads may prepare. Those that run on one device at a time need a model each, a
+    `dataclasses.replace` of it will do; and while a network is prepared for the first time, which
+    may mean that it is traced, none may run.
 
     Args:
         exact: run the network just as it is, so that every sum is taken in the network's own
@@ -416,21 +431,22 @@ def _prepared(
     dtype = DTYPES.get(checked(precision))
     if device.type == "cpu":
         keep_freed_memory()
-    state = _state(model.module)
-    kept = _kept.get(model)
-    if kept is None or kept.state != state:
-        kept = _kept[model] = _Kept(state)
-    twins = kept.twins.get(str(device))
-    if twins is None:
-        twins = kept.twins[str(device)] = _Twins(model.module, device)
-    if exact:
-        dtype = torch.float32
-    elif dtype is None:
-        key = str(device), wanted
-        if key not in kept.chosen:
-            kept.chosen[key] = _chosen(model, wanted, twins, device)
-        dtype = kept.chosen[key]
-    return kept.get(model, wanted, twins, exact, dtype)
+    with _making:
+        state = _state(model.module)
+        kept = _kept.get(model)
+        if kept is None or kept.state != state:
+            kept = _kept[model] = _Kept(state)
+        twins = kept.twins.get(str(device))
+        if twins is None:
+            twins = kept.twins[str(device)] = _Twins(model.module, device)
+        if exact:
+            dtype = torch.float32
+        elif dtype is None:
+            key = str(device), wanted
+            if key not in kept.chosen:
+                kept.chosen[key] = _chosen(model, wanted, twins, device)
+            dtype = kept.chosen[key]
+        return kept.get(model, wanted, twins, exact, dtype)
 
 
 def _chosen(

@@ -12,7 +12,7 @@ from entoptic.recipes.neuron_groups import GroupSettings, groups, plan_groups
 from entoptic.recipes.plan import Plan
 from entoptic.recipes.redo import plan_redo
 from entoptic.recipes.sheet_plan import SheetPlan
-from entoptic.recipes.together import Together, check_batch, dream_photos, together_by_size
+from entoptic.recipes.together import PhotosTogether, check_batch, dream_photos, together_by_size
 from entoptic.recipes.variation import (
     diversity_of,
     interpolate,
@@ -31,9 +31,9 @@ __all__ = [
     "GroupSettings",
     "Guess",
     "Method",
+    "PhotosTogether",
     "Plan",
     "SheetPlan",
-    "Together",
     "accentuate",
     "caricature_of",
     "check_batch",

@@ -55,7 +55,7 @@ def accentuate(
         layer: in whose eyes it is kept; by default an early one.
         transparency: whether only what has mattered in the climb is opaque.
         seed: of all chance.
-        device: `auto`, `cpu`, `cuda`, ...
+        device: `auto`, `cpu`, `cuda`, ...; several with commas between share the pictures.
         settings: those of `ClimbSettings`.
 
     Returns:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from entoptic.errors import BadSetting
 from entoptic.jobs import Result
-from entoptic.models import Model, device
+from entoptic.models import Model, devices
 from entoptic.objectives import direction, per_image
 from entoptic.pictures import Picture
 from entoptic.recipes.methods import climb_settings
@@ -88,7 +88,7 @@ def grid(
         weighted: let a picture fade to grey where the layer holds little.
         plain: take directions as they are, unwhitened, see `GridSettings`.
         seed: of all chance.
-        device: `auto`, `cpu`, `cuda`, ...
+        device: `auto`, `cpu`, `cuda`, ...; several with commas between share the pictures.
         settings: those of `ClimbSettings`; `size` is each small picture's side.
 
     Returns:
@@ -120,7 +120,7 @@ def plan_grid(
     """Check a grid and lay it out; arguments as for `grid`."""
     shown = shown or GridSettings()
     how = climb_settings("grid", settings, GRID_CLIMB)
-    where = device(on)
+    where = devices(on)[0]
     layer = layer_with_places(model, shown.layer, _LAYERS)
     seen = photo_of(photo, seen_size(model))
     held = activations_at(model, seen, layer, where)

@@ -68,6 +68,14 @@ class ComparePlan(Plan):
     def inputs(self) -> tuple[Path, ...]:
         return self.columns[0].inputs
 
+    def lighter(self) -> ComparePlan | None:
+        columns = [each for column in self.columns if (each := column.lighter()) is not None]
+        if len(columns) < len(self.columns):
+            return None
+        settings = {**self.job.settings, "batch": columns[0].batch}
+        job = replace(self.job, settings=settings, device=columns[0].job.device)
+        return replace(self, columns=tuple(columns), job=job, notes=_notes(columns))
+
     def all_steps(self) -> Iterator[Step]:
         done: list[Tensor] = []
         before = 0
@@ -93,6 +101,10 @@ class ComparePlan(Plan):
         tiles = torch.cat(stacks).reshape(-1, 3, rows, height, width).permute(2, 0, 1, 3, 4)
         labels = [label for label in self.labels for _ in self.columns]
         return sheet(tiles.flatten(0, 1), len(stacks), labels=labels, titles=self.titles)
+
+
+def _notes(columns: Sequence[SheetPlan]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(note for column in columns for note in column.notes))
 
 
 def _on_white(step: Step) -> Image:
@@ -124,7 +136,7 @@ def compare(
         canvases: names of canvases.
         transforms: names of sets of transforms.
         seed: of all chance, the same for each column.
-        device: `auto`, `cpu`, `cuda`, ...
+        device: `auto`, `cpu`, `cuda`, ...; several with commas between share the pictures.
         settings: the other ones of `ClimbSettings`: size, steps, learning_rate, batch.
 
     Returns:
@@ -196,18 +208,20 @@ def plan_compare(
         except EntopticError as error:
             raise type(error)(f"in the column {titles[number]!r}: {error}") from None
         columns.append(column)
+    # One for all columns: of what `auto` has found for each network, what all have room for.
+    batch = min(column.batch for column in columns)
+    columns = [column.with_batch(batch) for column in columns]
     first = columns[0]
     own = {name: list(each) for name, each in named.items()}
     kept = {name: getattr(first.settings, name) for name in ("size", "steps", "batch")}
     rate = {"learning_rate": settings.get("learning_rate")}
     job = replace(first.job, settings=own | kept | rate)
-    notes = tuple(dict.fromkeys(note for column in columns for note in column.notes))
     plan = ComparePlan(
         model=first.model,
         objective=first.objective,
         device=first.device,
         job=job,
-        notes=notes,
+        notes=_notes(columns),
         columns=tuple(columns),
         titles=tuple(titles),
         labels=tuple(map(label_of, wanted)),

@@ -8,7 +8,7 @@ import operator
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -31,6 +31,7 @@ from entoptic.recipes.judging import (
     is_class,
     verdict,
 )
+from entoptic.recipes.memory import within_memory
 from entoptic.recipes.numbers import whole
 from entoptic.recipes.photographs import crops, photo_files
 from entoptic.recipes.sheet_plan import SheetPlan, transparency_words
@@ -137,11 +138,23 @@ class EvaluatePlan:
     notes: tuple[str, ...]
 
     def run(self, tell: Tell = lambda _: None) -> Evaluation:
-        """Work: photographs first, then the pictures.
+        """Work: photographs first, then the pictures; again with less at a time without memory.
 
         Args:
             tell: is told what is being done.
         """
+        return within_memory(self, lambda plan: plan._run(tell))
+
+    def lighter(self) -> EvaluatePlan | None:
+        """The same with fewer pictures at a time; None where that can't be."""
+        plans = [each for plan in self.plans if (each := plan.lighter()) is not None]
+        if len(plans) < len(self.plans):
+            return None
+        told = {note for plan in self.plans for note in plan.notes}
+        notes = [note for note in self.notes if note not in told]
+        return replace(self, plans=tuple(plans), notes=(*plans[0].notes, *notes))
+
+    def _run(self, tell: Tell) -> Evaluation:
         device, job = self._plan.device, self._plan.job
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
@@ -218,7 +231,7 @@ class EvaluatePlan:
         layers = frozenset().union(*(each.layers() for each in objectives))
         ready = prepare(plan.model, layers, plan.device)
         found = []
-        for some in torch.split(images, plan.settings.batch):
+        for some in torch.split(images, plan.batch):
             some = some.to(plan.device)
             acts = plan.model.arranged(ready(some), size)
             guides = guide_activations(PerImage(tuple(objectives)), plan.model, some)
@@ -275,7 +288,7 @@ def evaluate(
         photos: photographs to compare with: files, folders, pictures.
         seeds: how many pictures of each unit are made, each from another seed.
         seed: the first.
-        device: `auto`, `cpu`, `cuda`, ...
+        device: `auto`, `cpu`, `cuda`, ...; several with commas between share the pictures.
         settings: of the recipe `visualize`.
 
     Raises:

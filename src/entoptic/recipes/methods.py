@@ -19,6 +19,9 @@ from entoptic.steprules import Rule, adam
 from entoptic.transforms import presets
 from entoptic.types import Image, PathLike
 
+AUTO = "auto"
+"""For a batch that a plan chooses."""
+
 
 @dataclass(frozen=True)
 class CanvasKind:
@@ -107,7 +110,8 @@ class ClimbSettings:
         canvas: a kind of canvas, by name.
         transforms: a preset of transforms, by name.
         learning_rate: of the method's step rule.
-        batch: how many pictures climb together.
+        batch: how many pictures climb together; `auto` for as many as memory has room for and is of
+            use, which a plan turns into a number.
         precision: what the network computes in: `fp32`, `bf16`, `fp16`, or `auto`, see `prepare`.
         spectrum: file with a spectrum of photographs, for the canvas maco; None for a usual one.
 
@@ -121,7 +125,7 @@ class ClimbSettings:
     canvas: str | None = None
     transforms: str | None = None
     learning_rate: float | None = None
-    batch: int = 8
+    batch: int | str = AUTO
     spectrum: PathLike | None = None
 
     precision: str = "fp32"
@@ -130,7 +134,10 @@ class ClimbSettings:
         checked_precision(self.precision)
         whole("size", self.size, 1, 10_000)
         whole("steps", self.steps, 0, 1_000_000)
-        whole("batch", self.batch, 1, 10_000)
+        if isinstance(self.batch, str) and self.batch != AUTO:
+            raise BadSetting(f"batch is {self.batch!r}; give a whole number, or {AUTO}")
+        if self.batch != AUTO:
+            whole("batch", self.batch, 1, 10_000)
         for name in ("method", "canvas", "transforms"):
             given = getattr(self, name)
             if not isinstance(given, str | None):

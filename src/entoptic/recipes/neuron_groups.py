@@ -12,7 +12,7 @@ from torch import Tensor
 from entoptic.errors import BadSetting
 from entoptic.factorize import Factors, factorize
 from entoptic.jobs import Result
-from entoptic.models import Model, device
+from entoptic.models import Model, devices
 from entoptic.objectives import direction, per_image
 from entoptic.pictures import Picture
 from entoptic.recipes.methods import climb_settings
@@ -86,7 +86,7 @@ def groups(
         layer: whose activations; by default the one that says most of this network.
         groups: how many.
         seed: of all chance.
-        device: `auto`, `cpu`, `cuda`, ...
+        device: `auto`, `cpu`, `cuda`, ...; several with commas between share the pictures.
         settings: those of `ClimbSettings`; `size` is the long side of each picture.
 
     Returns:
@@ -126,7 +126,7 @@ def plan_groups(
     # The maps are made before the sheet is planned.
     check_pixels(*sheet_size(2 * columns, columns, *size, labelled=True))
     seen = scaled(whole_photo, seen_size(model, _LARGER))
-    held = activations_at(model, seen, layer, device(on))
+    held = activations_at(model, seen, layer, devices(on)[0])
     table = held.clamp(min=0).flatten(1).T
     factors = _groups_of(table, shown.groups)
     # As they are, groups share the channels that are large everywhere: of a cat all show eyes.

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -16,7 +17,10 @@ from entoptic.ascent import Step
 from entoptic.jobs import Job, Result
 from entoptic.models import Model
 from entoptic.objectives import Objective
+from entoptic.recipes.memory import within_memory
 from entoptic.types import Alpha, Image
+
+Same = TypeVar("Same", bound="Plan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +91,15 @@ class Plan(ABC):
         """Work; each step can render the whole picture as it is then, at its final size."""
         return itertools.islice(self.all_steps(), self.count)
 
+    def lighter(self: Same) -> Same | None:
+        """The same work with less memory at a time; None where that can't be."""
+        return None
+
     def run(self) -> Result:
-        """Work to the end."""
+        """Work to the end; where memory runs out, again from the start with less at a time."""
+        return within_memory(self, Plan._run)
+
+    def _run(self) -> Result:
         last: Step | None = None
         scores: list[Tensor] = []
         for step in self.steps():

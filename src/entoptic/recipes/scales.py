@@ -8,7 +8,7 @@ import torch
 
 from entoptic.ascent import bind
 from entoptic.canvas import MaCo
-from entoptic.models import Model, device, prepare
+from entoptic.models import Model, devices, prepare
 from entoptic.objectives import Objective
 from entoptic.pictures import Picture
 from entoptic.types import Image
@@ -28,7 +28,7 @@ def scale_of(
     Raises:
         EntopticError: the objective doesn't fit the network, or a picture of this size.
     """
-    where = device(on)
+    where = devices(on)[0]
     bound = bind(objective, model, (image.shape[-2], image.shape[-1]), read_guide)
     acts = prepare(model, bound.layers(), where)(image.to(where)).values()
     found = sum(float(each.square().mean().sqrt()) for each in acts) / len(acts)

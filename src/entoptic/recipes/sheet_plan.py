@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,17 @@ from entoptic.ascent import Step, ascend, bind
 from entoptic.canvas import Canvas, Grey, Transparent, Weighed
 from entoptic.errors import BadSetting
 from entoptic.jobs import Job
-from entoptic.models import Model, device, used_precision
+from entoptic.models import Model, devices, prepare, used_precision
 from entoptic.models.rules import redirected_relu
 from entoptic.objectives import Combined, Leaf, Objective, PerImage, opacity
 from entoptic.pictures import Picture
+from entoptic.recipes.memory import enough_memory, roomy_batch
 from entoptic.recipes.methods import CanvasKind, ClimbSettings, canvases
 from entoptic.recipes.numbers import whole
 from entoptic.recipes.photos import check_pixels, guides_of, source_of
 from entoptic.recipes.plan import Plan, made_with
 from entoptic.recipes.spectra import Spectrum, read_spectrum
+from entoptic.recipes.spreading import Spread
 from entoptic.sheets import sheet, sheet_size
 from entoptic.transforms import OverBackground, Transform, presets, with_crop_size
 from entoptic.types import Alpha, Image
@@ -54,18 +56,39 @@ class Layout:
     strengths: Sequence[float] = ()
 
 
+@dataclass(eq=False)
+class _Batch:
+    """Pictures that climb together: a canvas as long as they do, and what has become of it."""
+
+    canvas: Canvas | None = None
+    pictures: Tensor | None = None
+    opacity: Tensor | None = None
+
+    @torch.no_grad()
+    def end(self) -> None:
+        """Keep no more than the pictures."""
+        assert self.canvas is not None
+        self.pictures = self.canvas().cpu()
+        if isinstance(self.canvas, Weighed):
+            self.opacity = self.canvas.opacity().cpu()
+        self.canvas = None
+
+
 @dataclass(frozen=True, eq=False)
 class SheetPlan(Plan):
     """Pictures that have been checked and can begin.
 
-    The objective is a `per_image`, whose pictures climb in batches; or one for all pictures
-    together, which then are one batch.
+    The objective is a `per_image`, whose pictures climb in batches, each on the next free device;
+    or one for all pictures together, which then are one batch. What a batch becomes depends on its
+    number and its size, not on the device; where several climb at the same time, their steps come
+    in the order in which they are made, which chance decides.
 
     Args:
-        settings: how to climb.
+        settings: how to climb; the batch is a number.
         size: (height, width) of each picture.
         pictures_asked: how many pictures climb.
         layout: of the sheet; a picture alone is no sheet.
+        places: the devices; one that is named twice works on two batches at a time.
         photo: what all pictures begin as, (1, 3, height, width); None for noise.
         read: the files that were read.
         spectrum: of photographs, for a canvas that keeps to one.
@@ -78,6 +101,7 @@ class SheetPlan(Plan):
     size: tuple[int, int]
     pictures_asked: int
     layout: Layout
+    places: tuple[torch.device, ...]
     photo: Image | None = None
     read: tuple[Path, ...] = ()
     spectrum: Spectrum | None = None
@@ -85,11 +109,17 @@ class SheetPlan(Plan):
     opening: Objective | None = None
 
     @property
+    def batch(self) -> int:
+        """How many pictures climb together, where they climb in batches."""
+        assert isinstance(self.settings.batch, int)  # as `plan_sheet` has seen to
+        return self.settings.batch
+
+    @property
     def batches(self) -> list[tuple[Objective, int]]:
         """What climbs together, and how many pictures that are."""
         if not isinstance(self.objective, PerImage):
             return [(self.objective, self.pictures_asked)]
-        units, most = self.objective.objectives, self.settings.batch
+        units, most = self.objective.objectives, self.batch
         parts = (units[start : start + most] for start in range(0, len(units), most))
         return [(PerImage(part), len(part)) for part in parts]
 
@@ -123,38 +153,99 @@ class SheetPlan(Plan):
     def inputs(self) -> tuple[Path, ...]:
         return self.read
 
+    def with_batch(self, batch: int) -> SheetPlan:
+        """The same pictures in batches of another size, as the job then says."""
+        plan = replace(self, settings=replace(self.settings, batch=batch))
+        used = ",".join(map(str, plan._used))
+        job = replace(self.job, settings={**self.job.settings, "batch": batch}, device=used)
+        return replace(plan, job=job)
+
+    def lighter(self) -> SheetPlan | None:
+        half = max(count for _, count in self.batches) // 2
+        if half == 0 or not isinstance(self.objective, PerImage):
+            return None
+        # One note, however often they are halved.
+        notes = tuple(each for each in self.notes if each != _halved(self.batch))
+        return replace(self.with_batch(half), notes=(*notes, _halved(half)))
+
     def all_steps(self) -> Iterator[Step]:
-        done: list[Tensor] = []
-        weights: list[Tensor] = []
-        for number in range(len(self.batches)):
-            canvas = Weighed(self._canvas(number)) if self.transparency else self._canvas(number)
+        made = [_Batch() for _ in self.batches]
+        spread = self._spread(made)
+        for number, step in spread.items():
+            if step is None:
+                continue
+            canvas = made[number].canvas
+            assert canvas is not None  # until it has ended
             alpha: Callable[[], Alpha] | None = None
-            if isinstance(canvas, Weighed):
-                alpha = functools.partial(self._opacity, tuple(weights), canvas)
+            if self.transparency:
+                alpha = functools.partial(self._opacity, made, spread)
             elif self._keeps_transparency:
                 alpha = functools.partial(_alpha, canvas)
-            for step in self._climb(number, canvas):
-                render = functools.partial(self._so_far, tuple(done), canvas)
-                yield replace(step, octave=number, image=render, alpha=alpha)
-            with torch.no_grad():
-                done.append(canvas().cpu())
-                if isinstance(canvas, Weighed):
-                    weights.append(canvas.opacity().cpu())
+            render = functools.partial(self._so_far, made, spread)
+            yield replace(step, octave=number, image=render, alpha=alpha)
 
     def pictures(self) -> Iterator[Tensor]:
         """The finished pictures of each batch, (count, 3, height, width), on the CPU."""
-        for number in range(len(self.batches)):
-            canvas = self._canvas(number)
-            for _ in self._climb(number, canvas):
-                pass
-            with torch.no_grad():
-                yield canvas().cpu()
+        made = [_Batch() for _ in self.batches]
+        given = 0
+        for _, step in self._spread(made).items():
+            while step is None and given < len(made):
+                pictures = made[given].pictures
+                if pictures is None:
+                    break  # one after it was faster
+                yield pictures
+                given += 1
 
-    def _climb(self, number: int, canvas: Canvas) -> Iterator[Step]:
-        how = self.settings
-        transforms: Sequence[Transform] = with_crop_size(
-            presets[how.preset], self.model.preprocess.size
+    def _spread(self, made: Sequence[_Batch]) -> Spread[Step]:
+        """The climbs of all batches, over the devices; what they make is put there."""
+        models = self._models()
+        places = self._used
+
+        def work(number: int, worker: int) -> Generator[Step, None, None]:
+            count, place = self.batches[number][1], places[worker]
+            with enough_memory(self._too_much(count, place)):
+                canvas = self._canvas(number, place)
+                made[number].canvas = canvas
+                yield from self._climb(number, canvas, models[worker])
+                made[number].end()
+
+        return Spread(work, len(made), len(places))
+
+    @property
+    def _used(self) -> tuple[torch.device, ...]:
+        """The devices that get something to do."""
+        return self.places[: len(self.batches)]
+
+    def _models(self) -> list[Model]:
+        """The network for each device: no two threads run the same modules."""
+        if len(self._used) == 1:
+            return [self.model]
+        models = []
+        for number, place in enumerate(self._used):
+            model = self.model
+            if place in self._used[:number]:
+                model = replace(model, members={k: replace(v) for k, v in model.members.items()})
+            # Before any of them runs, as `prepare` wants it.
+            prepare(model, self.objective.layers(), place, precision=self.settings.precision)
+            models.append(model)
+        return models
+
+    def _too_much(self, count: int, place: torch.device) -> str:
+        """What is wrong where memory runs out, and what to do."""
+        height, width = self.size
+        of = f"of {height}x{width} (height x width)"
+        fewer = ""
+        if count > 1:
+            fewer = " a smaller --batch," if isinstance(self.objective, PerImage) else " fewer,"
+        what = "a picture" if count == 1 else f"{count} pictures"
+        return (
+            f"there isn't enough memory on {place} for {what} {of}; try{fewer} a smaller --size, "
+            "a layer that comes earlier, or another device (--device cpu)"
         )
+
+    def _climb(self, number: int, canvas: Canvas, model: Model) -> Iterator[Step]:
+        how = self.settings
+        transforms = _transforms(how, model)
         if self._kind.transparent:
             transforms = (OverBackground(), *transforms)
         rng = torch.Generator().manual_seed(self.job.seed + number)
@@ -164,7 +255,7 @@ class SheetPlan(Plan):
             if objective is None or steps == 0:
                 continue
             for step in ascend(
-                self.model,
+                model,
                 painted(objective) if self._kind.transparent else objective,
                 canvas,
                 transforms=transforms,
@@ -176,7 +267,7 @@ class SheetPlan(Plan):
             ):
                 yield replace(step, index=begun + step.index)
 
-    def _canvas(self, number: int) -> Canvas:
+    def _canvas(self, number: int, place: torch.device) -> Canvas:
         kind, count, seed = self._kind, self.batches[number][1], self.job.seed + number
         if self.photo is None:
             own = {} if self.spectrum is None else {"spectrum": self.spectrum.magnitude}
@@ -188,7 +279,13 @@ class SheetPlan(Plan):
             made = Grey(made)
         if kind.transparent:
             made = Transparent(made, seed=seed)
-        return made.to(self.device)
+        made = made.to(place)
+        return Weighed(made) if self.transparency else made
+
+    @property
+    def _begin(self) -> Image:
+        """What stands for a picture that hasn't begun to climb."""
+        return torch.full((1, 3, *self.size), 0.5) if self.photo is None else self.photo
 
     @property
     def _kind(self) -> CanvasKind:
@@ -213,17 +310,32 @@ class SheetPlan(Plan):
         return torch.zeros(0, 3, *self.size) if before is None else before
 
     @torch.no_grad()
-    def _so_far(self, done: Sequence[Tensor], canvas: Canvas) -> Image:
-        shown = canvas.planes()[:, :3] if self._keeps_transparency else canvas()
-        return self.laid_out([*done, shown.clone().cpu()])
+    def _so_far(self, made: Sequence[_Batch], spread: Spread[Step]) -> Image:
+        """The pictures made so far, those that climb, and the others as they begin."""
+        spread.rest()
+        shown = []
+        for batch, (_, count) in zip(made, self.batches, strict=True):
+            if batch.canvas is None:
+                begun = self._begin.expand(count, -1, -1, -1)
+                shown.append(begun if batch.pictures is None else batch.pictures)
+            elif self._keeps_transparency:
+                shown.append(batch.canvas.planes()[:, :3].clone().cpu())
+            else:
+                shown.append(batch.canvas().clone().cpu())
+        return self.laid_out(shown)
 
-    def _opacity(self, done: Sequence[Tensor], canvas: Weighed) -> Alpha:
+    def _opacity(self, made: Sequence[_Batch], spread: Spread[Step]) -> Alpha:
         """Alpha of the pictures made so far; all else on the sheet is opaque."""
-        made = [*done, canvas.opacity().cpu()]
-        missing = self.pictures_asked - sum(map(len, made))
+        spread.rest()
         opaque = torch.ones(1, 1, *self.size)
-        before, after = (opaque.expand(count, -1, -1, -1) for count in (len(self._before), missing))
-        whole = torch.cat([before, *made, after])
+        shown = [opaque.expand(len(self._before), -1, -1, -1)]
+        for batch, (_, count) in zip(made, self.batches, strict=True):
+            if isinstance(batch.canvas, Weighed):
+                shown.append(batch.canvas.opacity().cpu())
+            else:
+                begun = opaque.expand(count, -1, -1, -1)
+                shown.append(begun if batch.opacity is None else batch.opacity)
+        whole = torch.cat(shown)
         if self._count == 1:
             return whole
         # White between the pictures is opaque.
@@ -234,8 +346,7 @@ class SheetPlan(Plan):
     def laid_out(self, made: Sequence[Tensor]) -> Image:
         """The pictures made so far; where there is none yet, the photo or middle grey."""
         missing = self.pictures_asked - sum(map(len, made))
-        unmade = torch.full((1, 3, *self.size), 0.5) if self.photo is None else self.photo
-        climbing = torch.cat([*made, unmade.expand(missing, -1, -1, -1)])
+        climbing = torch.cat([*made, self._begin.expand(missing, -1, -1, -1)])
         layout = self.layout
         if layout.strengths:
             strengths = torch.tensor(layout.strengths).reshape(-1, 1, 1, 1)
@@ -244,6 +355,15 @@ class SheetPlan(Plan):
         if self._count == 1:
             return whole
         return sheet(whole, self._columns, gap=layout.gap, labels=layout.labels)
+
+
+def _halved(batch: int) -> str:
+    """The note of a sheet whose batches were too large."""
+    return f"memory ran out, so that the pictures climbed {batch} at a time"
+
+
+def _transforms(how: ClimbSettings, model: Model) -> tuple[Transform, ...]:
+    return with_crop_size(presets[how.preset], model.preprocess.size)
 
 
 @torch.no_grad()
@@ -323,7 +443,7 @@ def plan_sheet(
         opening: what climbs instead in the first steps; see `SheetPlan`.
         extras: the recipe's own settings, for the job.
         seed: of all chance.
-        on: the device.
+        on: the device, or several with commas between, over which batches are spread.
         read_guide: reads the guides that the objective names.
 
     Raises:
@@ -331,7 +451,7 @@ def plan_sheet(
     """
     whole("seed", seed, 0, 2**62)
     size = size or (how.size, how.size)
-    where = device(on)
+    places = devices(on)
     _check_shown(model)
     if begins and canvases[how.kind].of is None:
         able = ", ".join(name for name in canvases if canvases[name].of is not None)
@@ -345,8 +465,11 @@ def plan_sheet(
             "alpha"
         )
     bound = bind(objective, model, size, read_guide)
-    used = used_precision(model, bound.layers(), where, how.precision)
+    used = used_precision(model, bound.layers(), places[0], how.precision)
     how = replace(how, precision=used)
+    batch = how.batch
+    if isinstance(batch, str):  # `auto`
+        batch = roomy_batch(model, bound.layers(), size, _transforms(how, model), places, count)
     guides = guides_of(bound)
     natural = None if how.spectrum is None else read_spectrum(how.spectrum)
     sources: list[Picture | Spectrum] = [*guides] if natural is None else [*guides, natural]
@@ -358,7 +481,6 @@ def plan_sheet(
         photo=None if photo is None else source_of(photo),
         guides=tuple(map(source_of, sources)),
         seed=seed,
-        device=str(where),
         made_with=made_with(),
     )
     files = [*sources] if photo is None else [photo, *sources]
@@ -368,19 +490,20 @@ def plan_sheet(
     plan = SheetPlan(
         model,
         bound,
-        where,
+        places[0],
         job,
         notes,
         how,
         size,
         count,
         layout,
+        places,
         photo=start,
         read=read,
         transparency=transparency,
         opening=None if opening is None else bind(opening, model, size, read_guide),
         spectrum=natural,
-    )
+    ).with_batch(batch)
     check_pixels(*plan.shape)
     return plan
 

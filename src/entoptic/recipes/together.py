@@ -19,6 +19,7 @@ from entoptic.models import Model
 from entoptic.objectives import Objective
 from entoptic.pictures import Picture
 from entoptic.recipes.deepdream import MOST_TOGETHER, DreamPlan, parted, plan_dream
+from entoptic.recipes.memory import enough_memory
 from entoptic.recipes.numbers import whole
 from entoptic.tiling import pictures_at_once
 from entoptic.types import PathLike
@@ -36,7 +37,7 @@ _ABOUT_A_BATCH = ("per_image", "channel_interpolate", "alignment", "diversity")
 
 
 @dataclass(frozen=True, eq=False)
-class Together:
+class PhotosTogether:
     """Photos of one size that climb together; see `together_by_size`.
 
     Args:
@@ -58,11 +59,17 @@ class Together:
 
         Raises:
             NonFiniteGradient, DeadGradient: of any of them.
+            NotEnoughMemory: there is no room for so many.
         """
         if len(self.alone) == 1:
             return ([step] for step in self.alone[0].steps())
-        photos = torch.cat([each.photo.image for each in self.alone])
-        return (parted(step) for step in self.alone[0].whole_steps(photos))
+        return self._together()
+
+    def _together(self) -> Iterator[Sequence[Step]]:
+        with enough_memory("memory has no room for so many photos at a time; take a smaller batch"):
+            photos = torch.cat([each.photo.image for each in self.alone])
+            for step in self.alone[0].whole_steps(photos):
+                yield parted(step)
 
     def run(self) -> list[Result]:
         """Work to the end."""
@@ -204,13 +211,15 @@ def _in_order(
     made: dict[int, Result] = {}
     following = 0
     for group in groups:
-        made |= zip(group, _results(Together([plan(number) for number in group])), strict=True)
+        made |= zip(
+            group, _results(PhotosTogether([plan(number) for number in group])), strict=True
+        )
         while following in made:
             yield made.pop(following)
             following += 1
 
 
-def _results(together: Together) -> Iterator[Result]:
+def _results(together: PhotosTogether) -> Iterator[Result]:
     try:
         yield from together.run()
     except (NonFiniteGradient, DeadGradient):

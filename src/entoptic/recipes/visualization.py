@@ -26,7 +26,7 @@ def visualize(
         model: from `load`, or `Model.wrap`.
         units: `layer:channel`, ranges `layer:3-9`, objectives, or expressions of them.
         seed: of all chance.
-        device: `auto`, `cpu`, `cuda`, ...
+        device: `auto`, `cpu`, `cuda`, ...; several with commas between share the pictures.
         settings: those of `ClimbSettings`.
 
     Returns:

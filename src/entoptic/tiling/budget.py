@@ -92,7 +92,7 @@ def tile_side(
     Raises:
         BadSetting: what the objective must see as a whole has no room.
     """
-    budget = _budget(device, memory)
+    budget = bytes_to_use(device, memory)
     pixels = math.prod(size)
     sample = min(size[0], 512), min(size[1], 512)
     per_pixel = step_bytes(model, objective.layers(), sample) / math.prod(sample)
@@ -130,7 +130,7 @@ def pictures_at_once(
     """
     copies = _COPIES if device.type == "cpu" else _COPIES_THERE
     each = 12 * copies * math.prod(size) + step_bytes(model, objective.layers(), size)
-    return max(1, int(_budget(device, memory) / each))
+    return max(1, int(bytes_to_use(device, memory) / each))
 
 
 def _whole_bytes(model: Model, objective: Objective, size: tuple[int, int]) -> float:
@@ -139,8 +139,8 @@ def _whole_bytes(model: Model, objective: Objective, size: tuple[int, int]) -> f
     return sum(_WHOLE * 4.0 * math.prod(model.info(layer, size).shape) for layer in layers)
 
 
-def _budget(device: torch.device, memory: int | None) -> float:
-    """Bytes that a dream may take from now on."""
+def bytes_to_use(device: torch.device, memory: int | None) -> float:
+    """Bytes that may be taken from now on."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free * _FREE_SHARE if memory is None else min(free, memory)

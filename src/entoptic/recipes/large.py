@@ -35,13 +35,14 @@ class Large:
     Args:
         model: the network.
         objective: bound to it.
-        device: where to compute; the picture stays in files and in the CPU's memory.
+        devices: where to compute, tiles on all of them and octaves without tiles on the first; the
+            picture stays in files and in the CPU's memory.
         side: of the tiles, in pixels; octaves with no more pixels than a tile are dreamt whole.
     """
 
     model: Model
     objective: Objective
-    device: torch.device
+    devices: tuple[torch.device, ...]
     side: int
 
     def is_whole(self, size: tuple[int, int]) -> bool:
@@ -64,7 +65,7 @@ class Large:
                 exact_tiles(self.model, layers, size, self.side)
             else:
                 strange = found
-                FeatheredTiles(self.model, self.objective, size, self.side, self.device)
+                FeatheredTiles(self.model, self.objective, size, self.side, self.devices)
         if strange is None:
             return ()
         return (
@@ -95,7 +96,7 @@ class Large:
             if detail is not None:
                 combine(canvas, resized(detail, *size), _added)
             if self.is_whole(size):
-                pixels = Pixels(canvas.tensor.to(self.device))
+                pixels = Pixels(canvas.tensor.to(self.devices[0]))
                 for each in ascend(
                     self.model,
                     self.objective,
@@ -125,7 +126,7 @@ class Large:
     def _tiles(self, size: tuple[int, int]) -> ExactTiles | FeatheredTiles:
         exact = global_layer(self.model, self.objective.layers(), size) is None
         kind = ExactTiles if exact else FeatheredTiles
-        return kind(self.model, self.objective, size, self.side, self.device)
+        return kind(self.model, self.objective, size, self.side, self.devices)
 
 
 def _at_size(photo: Stored, size: tuple[int, int]) -> Stored:

@@ -37,6 +37,7 @@ def photo(height: int, width: int) -> Tensor:
 def small_bands(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bands of a few rows, as large pictures have them."""
     monkeypatch.setattr(stored, "_BAND_BYTES", 40_000)
+    monkeypatch.setattr(stored, "_COLUMN_BYTES", 40_000)
 
 
 @pytest.mark.usefixtures("small_bands")
@@ -179,7 +180,7 @@ def test_pictures_in_files_are_resized_like_others(size: tuple[int, int]) -> Non
 def test_gradients_in_files_are_smoothed_like_others(sigma: float) -> None:
     gradient = photo(152, 208) - 0.5
     found = Stored.copy(gradient)
-    smooth(found, sigma)
+    smooth(found, sigma, torch.device("cpu"))
     assert torch.allclose(found.tensor, smoothed(gradient, sigma), atol=1e-6)
 
 

@@ -21,6 +21,7 @@ from entoptic.tiling import (
     Stored,
     climb_tiles,
     combine,
+    combined,
     exact_tiles,
     global_layer,
     resized,
@@ -92,9 +93,10 @@ class Large:
         detail: Stored | None = None
         for octave, size in enumerate(sizes):
             base = _at_size(photo, size)
-            canvas = base.copied()
-            if detail is not None:
-                combine(canvas, resized(detail, *size), _added)
+            if detail is None:
+                canvas = base.copied()
+            else:
+                canvas = combined(_added, base, resized(detail, *size))
             if self.is_whole(size):
                 pixels = Pixels(canvas.tensor.to(self.devices[0]))
                 for each in ascend(
@@ -118,10 +120,11 @@ class Large:
                     jitter=shaken,
                     steps=steps,
                     rng=rng,
+                    device=self.devices[0],
                     image=functools.partial(_rendered, photo, canvas, base),
                 ):
                     yield replace(each, octave=octave)
-            detail = _difference(canvas, base)
+            detail = combined(torch.sub, canvas, base)
 
     def _tiles(self, size: tuple[int, int]) -> ExactTiles | FeatheredTiles:
         exact = global_layer(self.model, self.objective.layers(), size) is None
@@ -133,18 +136,12 @@ def _at_size(photo: Stored, size: tuple[int, int]) -> Stored:
     if photo.tensor.shape[-2:] == size:
         return photo
     base = resized(photo, *size)
-    combine(base, base, lambda part, _: part.clamp(0, 1))
+    combine(base, lambda part: part.clamp(0, 1), base)
     return base
 
 
 def _added(part: Tensor, detail: Tensor) -> Tensor:
     return (part + detail).clamp_(0, 1)
-
-
-def _difference(canvas: Stored, base: Stored) -> Stored:
-    detail = canvas.copied()
-    combine(detail, base, torch.sub)
-    return detail
 
 
 def _shown(photo: Stored, canvas: Pixels, base: Stored) -> Callable[[], Tensor]:
@@ -157,7 +154,6 @@ def _rendered(photo: Stored, canvas: Stored, base: Stored) -> Tensor:
     return_freed_memory()  # what follows may be large: the picture is shown or written
     if canvas.tensor.shape == photo.tensor.shape:
         return canvas.copied().tensor
-    whole = photo.copied()
     size = photo.tensor.shape[-2], photo.tensor.shape[-1]
-    combine(whole, resized(_difference(canvas, base), *size), _added)
-    return whole.tensor
+    detail = resized(combined(torch.sub, canvas, base), *size)
+    return combined(_added, photo, detail).tensor

@@ -123,6 +123,20 @@ def test_as_many_tiles_as_are_computed_at_a_time_share_the_memory(squeezenet: en
     assert four == pytest.approx(one / 2, rel=0.01)
 
 
+def test_a_photo_that_moves_into_a_file_leaves_its_memory_to_the_tiles(
+    squeezenet: ent.Model,
+) -> None:
+    on, size, of = [torch.device("cpu")], (10_000, 10_000), ent.energy("fire7")
+    plain, more, spare = (
+        tile_side(squeezenet, of, size, on, memory, spare=spare)
+        for memory, spare in ((4 << 30, 0), (5 << 30, 0), (4 << 30, 1 << 30))
+    )
+    assert plain is not None
+    assert spare is not None
+    assert spare > 1.05 * plain
+    assert spare == pytest.approx(more, rel=0.01)
+
+
 def test_memory_that_holds_the_whole_makes_no_tiles(squeezenet: ent.Model) -> None:
     on = [torch.device("cpu")]
     assert tile_side(squeezenet, ent.energy("fire7"), (600, 800), on, 64 << 30) is None

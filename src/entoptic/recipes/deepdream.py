@@ -263,7 +263,7 @@ def plan_dream(
     height, width = start.image.shape[-2:]
     bound = bind(wanted, model, (height, width), read_guide)
     sizes, left_out = _octaves(model, bound, how, height, width)
-    large, said = _large(model, bound, how, places, sizes)
+    large, said = _large(model, bound, how, places, sizes, _spare(photo, start))
     stored = None if large is None else Stored.copy(start.image)
     if stored is not None:
         start = replace(start, image=stored.tensor)
@@ -302,6 +302,7 @@ def _large(
     how: DreamSettings,
     places: tuple[torch.device, ...],
     sizes: Sequence[tuple[int, int]],
+    spare: int,
 ) -> tuple[Large | None, tuple[str, ...]]:
     """How to dream what is too large to be shown as a whole, and what to say of it."""
     if how.tile == "off" or not sizes:
@@ -310,11 +311,21 @@ def _large(
         side: int | None = how.tile
     else:
         memory = how.memory if isinstance(how.memory, int) else None
-        side = tile_side(model, objective, sizes[-1], places, memory)
+        side = tile_side(model, objective, sizes[-1], places, memory, spare=spare)
     if side is None:
         return None, ()
     large = Large(model, objective, places, side)
     return (None, ()) if large.is_whole(sizes[-1]) else (large, large.checked(sizes))
+
+
+def _spare(photo: Picture | Image | PathLike | None, start: Picture) -> int:
+    """Bytes that the start gives back as soon as it lies in a file.
+
+    None at all where the caller keeps it, or where it was read into a file already.
+    """
+    ours = photo is None or isinstance(photo, str | Path)
+    in_file = start.height * start.width > pictures.MAX_PIXELS
+    return start.image.nbytes if ours and not in_file else 0
 
 
 def _start(photo: Picture | Image | PathLike | None, how: DreamSettings, seed: int) -> Picture:

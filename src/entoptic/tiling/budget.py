@@ -80,6 +80,8 @@ def tile_side(
     size: tuple[int, int],
     devices: Sequence[torch.device],
     memory: int | None,
+    *,
+    spare: int = 0,
 ) -> int | None:
     """The side of the largest tiles that memory has room for; None where the whole has room.
 
@@ -90,6 +92,7 @@ def tile_side(
         devices: where to compute; the whole would be on the first, tiles are on all at a time.
         memory: that the program may use in all, and on each other device; None for half of what is
             free.
+        spare: bytes of the CPU's memory that are taken now, and given back before tiles are shown.
 
     Raises:
         BadSetting: what the objective must see as a whole has no room.
@@ -100,14 +103,15 @@ def tile_side(
     per_pixel = step_bytes(model, objective.layers(), sample) / math.prod(sample)
     here = devices[0].type == "cpu"
     picture = 12 * (_COPIES if here else _COPIES_THERE) * pixels
+    # As long as a picture is in one piece, nothing of it is given back.
     if picture + per_pixel * pixels <= budget:
         return None
     whole = _whole_bytes(model, objective, size)
     # Each device has room for its own; all have the layers that are seen as wholes, or a part.
     room = math.inf
     for device, tiles in Counter(devices).items():
-        bands = _BANDS if device.type == "cpu" else 0
-        room = min(room, (_budget(device, memory) - whole - bands) / tiles)
+        more = spare - _BANDS if device.type == "cpu" else 0
+        room = min(room, (_budget(device, memory) - whole + more) / tiles)
     if room <= 0:
         needed = f"{(memory or budget) / 1e9 - room / 1e9:.2g} GB"
         raise BadSetting(

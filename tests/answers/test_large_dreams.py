@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import entoptic as ent
 from entoptic.errors import BadSetting
 from entoptic.pictures import embedding, reading, writing
-from entoptic.recipes import plan_dream, plan_redo
+from entoptic.recipes import deepdream, plan_dream, plan_redo
 from entoptic.resample import resize
 from entoptic.steprules import normalised, smoothed
 from entoptic.tiling import Stored, parse_memory, resized, stored, tile_side
@@ -135,6 +135,27 @@ def test_a_photo_that_moves_into_a_file_leaves_its_memory_to_the_tiles(
     assert spare is not None
     assert spare > 1.05 * plain
     assert spare == pytest.approx(more, rel=0.01)
+
+
+def test_only_a_photo_that_nobody_else_holds_leaves_its_memory(
+    squeezenet: ent.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[int] = []
+
+    def side(*_: Any, spare: int) -> int:
+        said.append(spare)
+        return 120
+
+    monkeypatch.setattr(deepdream, "tile_side", side)
+    image = photo(152, 224)
+    path = ent.write(tmp_path / "photo.png", image)
+    for start in (path, image, ent.read(path)):
+        plan_dream(squeezenet, start, layer="fire3", octaves=1)
+    plan_dream(squeezenet, noise=(152, 224), layer="fire3", octaves=1)
+    monkeypatch.setattr(ent.pictures, "MAX_PIXELS", 10)  # a larger one is read into a file
+    plan_dream(squeezenet, path, layer="fire3", octaves=1)
+    taken = 4 * 3 * 152 * 224
+    assert said == [taken, 0, 0, taken, 0]
 
 
 def test_memory_that_holds_the_whole_makes_no_tiles(squeezenet: ent.Model) -> None:

@@ -124,6 +124,7 @@ class Large:
                     image=functools.partial(_rendered, photo, canvas, base),
                 ):
                     yield replace(each, octave=octave)
+            return_freed_memory()  # for the pictures that come between two octaves
             detail = combined(torch.sub, canvas, base)
 
     def _tiles(self, size: tuple[int, int]) -> ExactTiles | FeatheredTiles:

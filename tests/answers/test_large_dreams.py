@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import entoptic as ent
 from entoptic.errors import BadSetting
 from entoptic.pictures import embedding, reading, writing
-from entoptic.recipes import plan_dream
+from entoptic.recipes import deepdream, plan_dream, plan_redo
 from entoptic.resample import resize
 from entoptic.steprules import normalised, smoothed
 from entoptic.tiling import Stored, parse_memory, resized, stored, tile_side
@@ -37,6 +37,7 @@ def photo(height: int, width: int) -> Tensor:
 def small_bands(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bands of a few rows, as large pictures have them."""
     monkeypatch.setattr(stored, "_BAND_BYTES", 40_000)
+    monkeypatch.setattr(stored, "_COLUMN_BYTES", 40_000)
 
 
 @pytest.mark.usefixtures("small_bands")
@@ -81,13 +82,89 @@ def test_a_dream_in_tiles_is_made_again_byte_for_byte(squeezenet: ent.Model) -> 
     assert torch.equal(one, other)
 
 
+def test_a_dream_on_several_devices_is_that_on_one_and_its_job_names_them(
+    squeezenet: ent.Model, tmp_path: Path
+) -> None:
+    how: dict[str, Any] = {"layer": "fire3", "octaves": 2, "steps": 2, "tile": 120}
+    start = ent.write(tmp_path / "photo.png", photo(200, 280))
+    one, several = (ent.dream(squeezenet, start, device=on, **how) for on in ("cpu", "cpu,cpu"))
+    assert torch.equal(one.image, several.image)
+    assert one.scores == several.scores
+    assert several.job.device == "cpu,cpu"
+    plan = plan_redo(several.save(tmp_path / "dream.png"))
+    assert plan.job.device == "cpu,cpu"
+    assert torch.equal(plan.run().image, one.image)
+
+
+def test_a_dream_without_tiles_uses_the_first_of_several_devices(squeezenet: ent.Model) -> None:
+    plan = plan_dream(squeezenet, photo(96, 120), layer="fire3", on="cpu,cpu")
+    assert plan.device == torch.device("cpu")
+    assert plan.job.device == "cpu"
+
+
+def test_feathered_tiles_on_several_devices_are_those_on_one() -> None:
+    model, at, found = gated(), photo(200, 304), []
+    for devices in ([torch.device("cpu")] * n for n in (1, 2)):
+        tiles = FeatheredTiles(model, ent.energy("output"), (200, 304), 120, devices)
+        gradient = torch.zeros_like(at)
+        scores = tiles.climb(Sheet(at), Sheet(gradient), torch.Generator().manual_seed(0))
+        found.append((scores, gradient))
+    for one, several in zip(*found, strict=True):
+        assert one.any()
+        assert torch.equal(one, several)
+
+
+def test_as_many_tiles_as_are_computed_at_a_time_share_the_memory(squeezenet: ent.Model) -> None:
+    cpu, size = torch.device("cpu"), (10_000, 10_000)
+    one, four = (
+        tile_side(squeezenet, ent.energy("fire7"), size, [cpu] * n, 16 << 30) for n in (1, 4)
+    )
+    assert one is not None
+    assert four == pytest.approx(one / 2, rel=0.01)
+
+
+def test_a_photo_that_moves_into_a_file_leaves_its_memory_to_the_tiles(
+    squeezenet: ent.Model,
+) -> None:
+    on, size, of = [torch.device("cpu")], (10_000, 10_000), ent.energy("fire7")
+    plain, more, spare = (
+        tile_side(squeezenet, of, size, on, memory, spare=spare)
+        for memory, spare in ((4 << 30, 0), (5 << 30, 0), (4 << 30, 1 << 30))
+    )
+    assert plain is not None
+    assert spare is not None
+    assert spare > 1.05 * plain
+    assert spare == pytest.approx(more, rel=0.01)
+
+
+def test_only_a_photo_that_nobody_else_holds_leaves_its_memory(
+    squeezenet: ent.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[int] = []
+
+    def side(*_: Any, spare: int) -> int:
+        said.append(spare)
+        return 120
+
+    monkeypatch.setattr(deepdream, "tile_side", side)
+    image = photo(152, 224)
+    path = ent.write(tmp_path / "photo.png", image)
+    for start in (path, image, ent.read(path)):
+        plan_dream(squeezenet, start, layer="fire3", octaves=1)
+    plan_dream(squeezenet, noise=(152, 224), layer="fire3", octaves=1)
+    monkeypatch.setattr(ent.pictures, "MAX_PIXELS", 10)  # a larger one is read into a file
+    plan_dream(squeezenet, path, layer="fire3", octaves=1)
+    taken = 4 * 3 * 152 * 224
+    assert said == [taken, 0, 0, taken, 0]
+
+
 def test_memory_that_holds_the_whole_makes_no_tiles(squeezenet: ent.Model) -> None:
-    on = torch.device("cpu")
+    on = [torch.device("cpu")]
     assert tile_side(squeezenet, ent.energy("fire7"), (600, 800), on, 64 << 30) is None
 
 
 def test_more_memory_makes_larger_tiles(squeezenet: ent.Model) -> None:
-    on, size = torch.device("cpu"), (10_000, 10_000)
+    on, size = [torch.device("cpu")], (10_000, 10_000)
     sides = [tile_side(squeezenet, ent.energy("fire7"), size, on, n << 30) for n in (4, 8)]
     assert sides[0] is not None
     assert sides[1] is not None
@@ -96,7 +173,7 @@ def test_more_memory_makes_larger_tiles(squeezenet: ent.Model) -> None:
 
 def test_an_objective_that_needs_too_much_at_once_is_refused(squeezenet: ent.Model) -> None:
     with pytest.raises(BadSetting, match=r"more than .* GB .*--memory"):
-        tile_side(squeezenet, ent.l2("fire2"), (10_000, 10_000), torch.device("cpu"), 4 << 30)
+        tile_side(squeezenet, ent.l2("fire2"), (10_000, 10_000), [torch.device("cpu")], 4 << 30)
 
 
 def test_tiles_that_are_too_small_are_refused_before_the_dream(squeezenet: ent.Model) -> None:
@@ -138,7 +215,7 @@ def test_pictures_in_files_are_resized_like_others(size: tuple[int, int]) -> Non
 def test_gradients_in_files_are_smoothed_like_others(sigma: float) -> None:
     gradient = photo(152, 208) - 0.5
     found = Stored.copy(gradient)
-    smooth(found, sigma)
+    smooth(found, sigma, torch.device("cpu"))
     assert torch.allclose(found.tensor, smoothed(gradient, sigma), atol=1e-6)
 
 
@@ -175,7 +252,7 @@ def test_where_a_layer_sees_the_whole_picture_tiles_are_an_approximation_and_tha
 def test_feathered_tiles_of_a_plain_picture_leave_no_seam() -> None:
     model, size = gated(), (200, 300)
     grey = torch.full((1, 3, *size), 0.5)
-    tiles = FeatheredTiles(model, ent.total("output"), size, 120, torch.device("cpu"))
+    tiles = FeatheredTiles(model, ent.total("output"), size, 120, [torch.device("cpu")])
     gradient = torch.zeros_like(grey)
     tiles.climb(Sheet(grey), Sheet(gradient), torch.Generator().manual_seed(0))
     # Every tile of a plain picture says the same, but within two pixels of its border.
@@ -185,7 +262,7 @@ def test_feathered_tiles_of_a_plain_picture_leave_no_seam() -> None:
 
 def test_feathered_tiles_that_hold_the_whole_give_its_gradient() -> None:
     model, at = gated(), photo(104, 120)
-    tiles = FeatheredTiles(model, ent.energy("output"), (104, 120), 120, torch.device("cpu"))
+    tiles = FeatheredTiles(model, ent.energy("output"), (104, 120), 120, [torch.device("cpu")])
     gradient = torch.zeros_like(at)
     scores = tiles.climb(Sheet(at), Sheet(gradient), torch.Generator())
     expected = ent.gradient(model, of=ent.energy("output"), at=at)

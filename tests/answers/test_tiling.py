@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from torch.nn import functional
 
 import entoptic as ent
 from entoptic.errors import BadSetting
-from entoptic.tiling import tiled_gradient
+from entoptic.tiling import ExactTiles, tiled_gradient
+from entoptic.tiling.sheet import Sheet
+from entoptic.tiling.spread import spread
 
 
 class Does(nn.Module):
@@ -212,6 +215,76 @@ def test_the_gradient_of_the_embedded_network_is_that_of_the_whole() -> None:
     found, _ = tiled_gradient(model, of=of, at=at, tile=400)
     expected = ent.gradient(model, of=ent.parse(of), at=at)
     assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
+
+
+@pytest.mark.parametrize("exact", [True, False], ids=["by hooks", "by a graph"])
+@pytest.mark.parametrize("of", ["a mean", "both"])
+def test_several_devices_give_what_one_gives_to_the_last_bit(of: str, exact: bool) -> None:
+    torch.manual_seed(0)
+    model = ent.Model.wrap(nn.Sequential(*NETWORKS["pools that round up"]).eval())
+    at, found = picture(150, 236, 2).float(), []
+    guide = ent.Picture.of(picture(40, 60).float())
+    objective = ent.parse(OBJECTIVES[of]) + ent.caricature("output", guide)
+    for devices in ([torch.device("cpu")] * n for n in (1, 3)):
+        tiles = ExactTiles(model, objective, (150, 236), 50, devices, exact=exact)
+        assert len(tiles.tiles) > 20
+        gradient = torch.zeros_like(at)
+        found.append((tiles.climb(Sheet(at, (7, 5)), Sheet(gradient, (7, 5))), gradient))
+    assert found[0][1].any()
+    for one, several in zip(*found, strict=True):
+        assert torch.equal(one, several)
+
+
+def test_what_workers_find_is_taken_in_order_and_few_of_it_waits() -> None:
+    begun: list[int] = []
+    taken: list[tuple[int, int]] = []
+    third = threading.Event()
+
+    def work(_: str, item: int) -> int:
+        begun.append(item)
+        if item == 0:
+            assert third.wait(60)
+            # One worker waits here while the other goes on, as far as it may.
+            assert max(begun) <= 3
+        if item == 3:
+            third.set()
+        return item * item
+
+    spread(range(9), ["a", "b"], work, lambda item, found: taken.append((item, found)))
+    assert taken == [(item, item * item) for item in range(9)]
+
+
+def test_each_thread_has_a_worker_of_its_own() -> None:
+    together = threading.Barrier(3, timeout=60)
+    busy: list[str] = []
+
+    def work(worker: str, _: int) -> None:
+        busy.append(worker)
+        together.wait()
+
+    spread(range(3), ["a", "b", "c"], work, lambda *_: None)
+    assert sorted(busy) == ["a", "b", "c"]
+
+
+def test_an_error_in_a_thread_reaches_the_caller_and_leaves_no_thread() -> None:
+    before, begun = threading.active_count(), []
+
+    def work(_: str, item: int) -> int:
+        begun.append(item)
+        if item == 1:
+            raise BadSetting("no")
+        return item
+
+    with pytest.raises(BadSetting, match="no"):
+        spread(range(99), ["a", "b"], work, lambda *_: None)
+    assert threading.active_count() == before
+    assert max(begun) < 5
+
+
+def test_a_single_worker_works_in_the_callers_thread() -> None:
+    threads = set()
+    spread("ab", [1], lambda *_: threads.add(threading.get_ident()), lambda *_: None)
+    assert threads == {threading.get_ident()}
 
 
 @pytest.mark.slow

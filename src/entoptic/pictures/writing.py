@@ -130,14 +130,17 @@ def write(
     if not 1 <= quality <= 100:
         raise BadSetting(f"quality is {quality}; it goes from 1 to 100")
     text = None if job is None else checked_job(job)
+    xmp = b"" if text is None else xmp_packet(text)
     if kind == "TIFF" and image.shape[-2:].numel() > MAX_PIXELS:
         _check_sides(kind, *image.shape[-2:])
-        xmp = b"" if text is None else xmp_packet(text)
         replace_file(path, lambda stream: write_large(stream, image, alpha, xmp))
         return Path(path)
     samples = to_samples(image, alpha, np.uint8 if bits == 8 else np.uint16)
     _check_sides(kind, *samples.shape[:2])
-    replace_file(path, _encoded(kind, samples, text, quality))
+    if kind == "TIFF":
+        replace_file(path, lambda stream: _tiff(stream, samples, xmp))
+    else:
+        replace_file(path, _encoded(kind, samples, text, quality))
     return Path(path)
 
 
@@ -191,7 +194,7 @@ def replace_file(path: PathLike, data: bytes | Callable[[BinaryIO], None]) -> No
     target = _target(path)
     draft = target.with_name(f".entoptic-{secrets.token_hex(8)}.tmp")
     try:
-        with draft.open("xb") as stream:
+        with draft.open("x+b") as stream:  # libtiff wants to read what it has written
             if callable(data):
                 data(stream)
             else:
@@ -212,7 +215,6 @@ def _encoded(kind: str, samples: NDArray[Any], job: str | None, quality: int) ->
     encode: dict[str, Callable[[NDArray[Any], bytes, int], bytes]] = {
         "JPEG": _jpeg,
         "WebP": _webp,
-        "TIFF": _tiff,
     }
     return encode[kind](samples, xmp, quality)
 
@@ -235,13 +237,20 @@ def _webp(samples: NDArray[Any], xmp: bytes, quality: int) -> bytes:
     return _saved(samples, "WEBP", xmp=xmp, quality=quality, exact=True)
 
 
-def _tiff(samples: NDArray[Any], xmp: bytes, quality: int) -> bytes:
+def _tiff(stream: BinaryIO, samples: NDArray[Any], xmp: bytes) -> None:
+    """Straight into the file, since what is packed of a large picture would fill memory."""
     tags = {_TIFF_XMP: xmp} if xmp else {}
-    return _saved(samples, "TIFF", tiffinfo=tags, compression="tiff_adobe_deflate")
+    _save(stream, samples, "TIFF", tiffinfo=tags, compression="tiff_adobe_deflate")
 
 
 def _saved(samples: NDArray[Any], kind: str, **options: object) -> bytes:
     stream = io.BytesIO()
+    _save(stream, samples, kind, **options)
+    return stream.getvalue()
+
+
+def _save(
+    stream: BinaryIO | io.BytesIO, samples: NDArray[Any], kind: str, **options: object
+) -> None:
     image = Pillow.fromarray(samples)
     image.save(stream, kind, icc_profile=srgb_profile(), **options)
-    return stream.getvalue()

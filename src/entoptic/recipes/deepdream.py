@@ -16,7 +16,7 @@ from entoptic.ascent import Step, ascend, bind
 from entoptic.canvas import Pixels
 from entoptic.errors import BadSetting, ChannelOutOfRange, WrongPictureSize
 from entoptic.jobs import Job, Result
-from entoptic.models import Model, checked_precision, device, used_precision
+from entoptic.models import Model, checked_precision, devices, used_precision
 from entoptic.objectives import Objective
 from entoptic.pictures import Picture
 from entoptic.recipes.large import Large
@@ -234,7 +234,8 @@ def dream(
         layer: instead, a layer whose energy is to grow.
         guide: another picture, whose features are to appear.
         seed: of all chance.
-        device: `auto`, `cpu`, `cuda`, ...
+        device: `auto`, `cpu`, `cuda`, ...; over several, `cuda:0,cuda:1`, the tiles of a large
+            picture are spread; `auto` is all CUDA devices of the machine.
         settings: those of `DreamSettings`; where one isn't given, the network's tuned one holds.
 
     Returns:
@@ -278,7 +279,8 @@ def plan_dream(
     how = _settings(model, settings)
     whole("seed", seed, 0, 2**63 - 1)
     wanted = chosen(model, objective, layer, str(guide) if guide is not None else None)
-    where = device(on)
+    places = devices(on)
+    where = places[0]
     for each in wanted.layers():
         # A wrong name is found before a photo is decoded at length.
         model.resolve(each)
@@ -286,7 +288,7 @@ def plan_dream(
     height, width = start.image.shape[-2:]
     bound = bind(wanted, model, (height, width), read_guide)
     sizes, left_out = _octaves(model, bound, how, height, width)
-    large, said = _large(model, bound, how, where, sizes)
+    large, said = _large(model, bound, how, places, sizes, _spare(photo, start))
     stored = None if large is None else Stored.copy(start.image)
     if stored is not None:
         start = replace(start, image=stored.tensor)
@@ -308,7 +310,7 @@ def plan_dream(
         photo=None if how.noise else source_of(start),
         guides=tuple(source_of(guide) for guide in guides_of(bound)),
         seed=seed,
-        device=str(where),
+        device=",".join(str(each) for each in (places if large else places[:1])),
         made_with=made_with(),
     )
     notes = (*model.notes, *start.notes, *left_out, *said)
@@ -328,8 +330,9 @@ def _large(
     model: Model,
     objective: Objective,
     how: DreamSettings,
-    where: torch.device,
+    places: tuple[torch.device, ...],
     sizes: Sequence[tuple[int, int]],
+    spare: int,
 ) -> tuple[Large | None, tuple[str, ...]]:
     """How to dream what is too large to be shown as a whole, and what to say of it."""
     if how.tile == "off" or not sizes:
@@ -338,11 +341,21 @@ def _large(
         side: int | None = how.tile
     else:
         memory = how.memory if isinstance(how.memory, int) else None
-        side = tile_side(model, objective, sizes[-1], where, memory)
+        side = tile_side(model, objective, sizes[-1], places, memory, spare=spare)
     if side is None:
         return None, ()
-    large = Large(model, objective, where, side)
+    large = Large(model, objective, places, side)
     return (None, ()) if large.is_whole(sizes[-1]) else (large, large.checked(sizes))
+
+
+def _spare(photo: Picture | Image | PathLike | None, start: Picture) -> int:
+    """Bytes that the start gives back as soon as it lies in a file.
+
+    None at all where the caller keeps it, or where it was read into a file already.
+    """
+    ours = photo is None or isinstance(photo, str | Path)
+    in_file = start.height * start.width > pictures.MAX_PIXELS
+    return start.image.nbytes if ours and not in_file else 0
 
 
 def _start(photo: Picture | Image | PathLike | None, how: DreamSettings, seed: int) -> Picture:

@@ -21,6 +21,7 @@ from entoptic.tiling import (
     Stored,
     climb_tiles,
     combine,
+    combined,
     exact_tiles,
     global_layer,
     resized,
@@ -35,13 +36,14 @@ class Large:
     Args:
         model: the network.
         objective: bound to it.
-        device: where to compute; the picture stays in files and in the CPU's memory.
+        devices: where to compute, tiles on all of them and octaves without tiles on the first; the
+            picture stays in files and in the CPU's memory.
         side: of the tiles, in pixels; octaves with no more pixels than a tile are dreamt whole.
     """
 
     model: Model
     objective: Objective
-    device: torch.device
+    devices: tuple[torch.device, ...]
     side: int
 
     def is_whole(self, size: tuple[int, int]) -> bool:
@@ -64,7 +66,7 @@ class Large:
                 exact_tiles(self.model, layers, size, self.side)
             else:
                 strange = found
-                FeatheredTiles(self.model, self.objective, size, self.side, self.device)
+                FeatheredTiles(self.model, self.objective, size, self.side, self.devices)
         if strange is None:
             return ()
         return (
@@ -91,11 +93,12 @@ class Large:
         detail: Stored | None = None
         for octave, size in enumerate(sizes):
             base = _at_size(photo, size)
-            canvas = base.copied()
-            if detail is not None:
-                combine(canvas, resized(detail, *size), _added)
+            if detail is None:
+                canvas = base.copied()
+            else:
+                canvas = combined(_added, base, resized(detail, *size))
             if self.is_whole(size):
-                pixels = Pixels(canvas.tensor.to(self.device))
+                pixels = Pixels(canvas.tensor.to(self.devices[0]))
                 for each in ascend(
                     self.model,
                     self.objective,
@@ -117,33 +120,29 @@ class Large:
                     jitter=shaken,
                     steps=steps,
                     rng=rng,
+                    device=self.devices[0],
                     image=functools.partial(_rendered, photo, canvas, base),
                 ):
                     yield replace(each, octave=octave)
-            detail = _difference(canvas, base)
+            return_freed_memory()  # for the pictures that come between two octaves
+            detail = combined(torch.sub, canvas, base)
 
     def _tiles(self, size: tuple[int, int]) -> ExactTiles | FeatheredTiles:
         exact = global_layer(self.model, self.objective.layers(), size) is None
         kind = ExactTiles if exact else FeatheredTiles
-        return kind(self.model, self.objective, size, self.side, self.device)
+        return kind(self.model, self.objective, size, self.side, self.devices)
 
 
 def _at_size(photo: Stored, size: tuple[int, int]) -> Stored:
     if photo.tensor.shape[-2:] == size:
         return photo
     base = resized(photo, *size)
-    combine(base, base, lambda part, _: part.clamp(0, 1))
+    combine(base, lambda part: part.clamp(0, 1), base)
     return base
 
 
 def _added(part: Tensor, detail: Tensor) -> Tensor:
     return (part + detail).clamp_(0, 1)
-
-
-def _difference(canvas: Stored, base: Stored) -> Stored:
-    detail = canvas.copied()
-    combine(detail, base, torch.sub)
-    return detail
 
 
 def _shown(photo: Stored, canvas: Pixels, base: Stored) -> Callable[[], Tensor]:
@@ -156,7 +155,6 @@ def _rendered(photo: Stored, canvas: Stored, base: Stored) -> Tensor:
     return_freed_memory()  # what follows may be large: the picture is shown or written
     if canvas.tensor.shape == photo.tensor.shape:
         return canvas.copied().tensor
-    whole = photo.copied()
     size = photo.tensor.shape[-2], photo.tensor.shape[-1]
-    combine(whole, resized(_difference(canvas, base), *size), _added)
-    return whole.tensor
+    detail = resized(combined(torch.sub, canvas, base), *size)
+    return combined(_added, photo, detail).tensor

@@ -4,7 +4,7 @@ from entoptic.tiling.budget import parse_memory, pictures_at_once, tile_side
 from entoptic.tiling.climb import climb_tiles
 from entoptic.tiling.feathered import FeatheredTiles
 from entoptic.tiling.gradient import ExactTiles, exact_tiles, global_layer, tiled_gradient
-from entoptic.tiling.stored import Stored, combine, resized
+from entoptic.tiling.stored import Stored, combine, combined, resized
 
 __all__ = [
     "ExactTiles",
@@ -12,6 +12,7 @@ __all__ = [
     "Stored",
     "climb_tiles",
     "combine",
+    "combined",
     "exact_tiles",
     "global_layer",
     "parse_memory",

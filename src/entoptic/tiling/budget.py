@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -77,8 +78,10 @@ def tile_side(
     model: Model,
     objective: Objective,
     size: tuple[int, int],
-    device: torch.device,
+    devices: Sequence[torch.device],
     memory: int | None,
+    *,
+    spare: int = 0,
 ) -> int | None:
     """The side of the largest tiles that memory has room for; None where the whole has room.
 
@@ -86,22 +89,29 @@ def tile_side(
         model: the network.
         objective: what is scored.
         size: (height, width) of the picture.
-        device: where to compute.
-        memory: that the program may use in all; None for half of what is free.
+        devices: where to compute; the whole would be on the first, tiles are on all at a time.
+        memory: that the program may use in all, and on each other device; None for half of what is
+            free.
+        spare: bytes of the CPU's memory that are taken now, and given back before tiles are shown.
 
     Raises:
         BadSetting: what the objective must see as a whole has no room.
     """
-    budget = bytes_to_use(device, memory)
+    budget = bytes_to_use(devices[0], memory)
     pixels = math.prod(size)
     sample = min(size[0], 512), min(size[1], 512)
     per_pixel = step_bytes(model, objective.layers(), sample) / math.prod(sample)
-    here = device.type == "cpu"
+    here = devices[0].type == "cpu"
     picture = 12 * (_COPIES if here else _COPIES_THERE) * pixels
+    # As long as a picture is in one piece, nothing of it is given back.
     if picture + per_pixel * pixels <= budget:
         return None
     whole = _whole_bytes(model, objective, size)
-    room = budget - whole - (_BANDS if here else 0)
+    # Each device has room for its own; all have the layers that are seen as wholes, or a part.
+    room = math.inf
+    for device, tiles in Counter(devices).items():
+        more = spare - _BANDS if device.type == "cpu" else 0
+        room = min(room, (bytes_to_use(device, memory) - whole + more) / tiles)
     if room <= 0:
         needed = f"{(memory or budget) / 1e9 - room / 1e9:.2g} GB"
         raise BadSetting(

@@ -11,7 +11,7 @@ from entoptic.ascent import PATIENCE, Step
 from entoptic.errors import DeadGradient, NonFiniteGradient
 from entoptic.steprules import Norm
 from entoptic.tiling.sheet import Sheet
-from entoptic.tiling.stored import Stored, bands, norms, smooth
+from entoptic.tiling.stored import Stored, bands, combine, norms, smooth
 from entoptic.transforms import Jitter
 from entoptic.types import Image, Scores
 
@@ -34,6 +34,7 @@ def climb_tiles(
     jitter: Jitter,
     steps: int,
     rng: torch.Generator,
+    device: torch.device,
     image: Callable[[], Image],
 ) -> Iterator[Step]:
     """Change a picture as `ascend` does with `Pixels` and the rule `climb`, in bounded memory.
@@ -45,6 +46,7 @@ def climb_tiles(
         jitter: before each step.
         steps: how many.
         rng: of the jitter, and of tiles that are placed at random.
+        device: where to smooth.
         image: renders the picture.
 
     Raises:
@@ -53,15 +55,15 @@ def climb_tiles(
     gradient = Stored.zeros(tuple(picture.tensor.shape))
     moved = False
     for index in range(steps):
-        for band in bands(gradient):
-            gradient.tensor[..., band, :] = 0
+        if index > 0:
+            combine(gradient, torch.zeros_like, gradient)
         shift = jitter.drawn(rng)
         scores = tiles.climb(
             Sheet(picture.tensor, shift, picture.release),
             Sheet(gradient.tensor, shift, gradient.release),
             rng,
         )
-        smooth(gradient, smoothing)
+        smooth(gradient, smoothing, device)
         sizes = norms(gradient, norm)
         moved |= bool(sizes.isfinite().all())
         _check(sizes, index, moved or index + 1 < min(steps, PATIENCE))

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import torch
 from torch import Tensor
 
 from entoptic.ascent import bind, joined, reference_activations
 from entoptic.errors import BadSetting
-from entoptic.models import Model, prepare
+from entoptic.models import Model
 from entoptic.objectives import Objective
 from entoptic.tiling.sheet import Sheet
+from entoptic.tiling.spread import Site, sites, spread
 from entoptic.types import Scores
 
 # Of a tile's side, how much it shares with the next one: wide enough that no seam can be seen.
 _OVERLAP = 0.25
+
+# Along one axis, where a tile lies and how much it counts at each of its pixels.
+_Placed: TypeAlias = "tuple[slice, Tensor]"
 
 
 class FeatheredTiles:
@@ -27,7 +36,7 @@ class FeatheredTiles:
         objective: bound to it.
         size: (height, width) of the picture.
         side: of the tiles, in pixels.
-        device: where to compute.
+        devices: where to compute, several tiles at a time on several.
 
     Raises:
         BadSetting: a guide that belongs to places of the whole picture.
@@ -40,7 +49,7 @@ class FeatheredTiles:
         objective: Objective,
         size: tuple[int, int],
         side: int,
-        device: torch.device,
+        devices: Sequence[torch.device],
     ) -> None:
         self.size = size
         self.shape = min(side, size[0]), min(side, size[1])
@@ -51,38 +60,57 @@ class FeatheredTiles:
             )
         self.model = model
         self.objective = bind(objective, model, self.shape)
-        self.device = device
-        self.prepared = prepare(model, objective.layers(), device)
-        like = torch.empty((1, 3, *self.shape), device=device)
-        self.guides = reference_activations(objective.references(), model, like)
+        self.sites = sites(model, objective.layers(), devices)
+        like = torch.empty((1, 3, *self.shape), device=self.sites[0].device)
+        guides = reference_activations(objective.references(), model, like)
+        for layer in objective.layers():
+            model.info(layer, self.shape)  # is kept; threads find it there
+        for site in self.sites:
+            site.learn(guides)
 
     def climb(self, picture: Sheet, gradient: Sheet, rng: torch.Generator) -> Scores:
         """Add the gradient at a picture to a sheet of zeros, and return the mean scores."""
-        (rows, tops), (columns, lefts) = (
+        down, across = (
             _placed(length, side, rng) for length, side in zip(self.size, self.shape, strict=True)
         )
-        share = (self.shape[0] * self.shape[1]) / (self.size[0] * self.size[1])
-        scores = torch.zeros(picture.tensor.shape[0], device=self.device)
-        for row, down in zip(rows, tops, strict=True):
-            for column, across in zip(columns, lefts, strict=True):
-                part = picture.read(row, column, self.device)
-                window = (down[:, None] * across).to(part)
-                with torch.enable_grad():
-                    part.requires_grad_()
-                    acts = self.model.arranged(self.prepared(part), self.shape)
-                    score = self.objective(joined(acts, self.guides))
-                    (found,) = torch.autograd.grad(score.sum(), part)
-                gradient.add(row, column, found * (share * window))
-                scores += score.detach() * (share * window.mean())
-            picture.release()
+        scores = torch.zeros(picture.tensor.shape[0], device=self.sites[0].device)
+
+        def take(tile: tuple[_Placed, _Placed], found: tuple[Scores, Tensor]) -> None:
+            nonlocal scores
+            scores = scores + found[0].to(scores.device)
+            (rows, _), (columns, _) = tile
+            gradient.add(rows, columns, found[1])
             gradient.release()
+
+        spread(
+            itertools.product(down, across),
+            self.sites,
+            functools.partial(self._climbed, picture),
+            take,
+        )
         return scores
 
+    def _climbed(
+        self, picture: Sheet, site: Site, tile: tuple[_Placed, _Placed]
+    ) -> tuple[Scores, Tensor]:
+        """What a tile adds to the mean scores, and to the gradient at its pixels."""
+        (rows, down), (columns, across) = tile
+        share = (self.shape[0] * self.shape[1]) / (self.size[0] * self.size[1])
+        part = picture.read(rows, columns, site.device)
+        picture.release()
+        window = share * (down[:, None] * across).to(part)
+        with torch.enable_grad():
+            part.requires_grad_()
+            acts = site.activations(part, self.objective.layers())
+            score = self.objective(joined(acts, site.guides))
+            (found,) = torch.autograd.grad(score.sum(), part)
+        return score.detach() * window.mean(), (found * window).to(picture.tensor.device)
 
-def _placed(length: int, side: int, rng: torch.Generator) -> tuple[list[slice], list[Tensor]]:
-    """Tiles along one axis, from a random start on, and windows that add up to 1 everywhere."""
+
+def _placed(length: int, side: int, rng: torch.Generator) -> list[_Placed]:
+    """Tiles along one axis, from a random start on, with windows that add up to 1 everywhere."""
     if side >= length:
-        return [slice(0, length)], [torch.ones(length)]
+        return [(slice(0, length), torch.ones(length))]
     overlap = max(1, round(side * _OVERLAP))
     step = side - overlap
     before = int(torch.randint(step, (1,), generator=rng))
@@ -98,4 +126,4 @@ def _placed(length: int, side: int, rng: torch.Generator) -> tuple[list[slice], 
     for start, window in zip(starts, windows, strict=True):
         total[start : start + side] += window
     shares = [w / total[s : s + side] for s, w in zip(starts, windows, strict=True)]
-    return [slice(start, start + side) for start in starts], shares
+    return list(zip((slice(start, start + side) for start in starts), shares, strict=True))

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import functools
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from entoptic.ascent import bind, joined, reference_activations
 from entoptic.errors import BadSetting
-from entoptic.layers import INPUT, Layer
-from entoptic.models import Model, prepare
-from entoptic.objectives import Activations, Objective, Reference, parse
+from entoptic.layers import Layer
+from entoptic.models import Model
+from entoptic.objectives import Objective, Reference, parse
 from entoptic.pictures import Picture
 from entoptic.resample import resize
 from entoptic.tiling.cuts import Along, Tile, cut, tiles
 from entoptic.tiling.shares import Shares
 from entoptic.tiling.sheet import Sheet
+from entoptic.tiling.spread import Site, sites, spread
 from entoptic.types import Image, Scores
 
 
@@ -51,7 +53,7 @@ def tiled_gradient(
     """
     size = (at.shape[-2], at.shape[-1])
     bound = bind(parse(of) if isinstance(of, str) else of, model, size)
-    tiled = ExactTiles(model, bound, size, tile, at.device, at.dtype, exact=True)
+    tiled = ExactTiles(model, bound, size, tile, [at.device], at.dtype, exact=True)
     gradient = torch.zeros_like(at, memory_format=torch.contiguous_format)
     scores = tiled.climb(Sheet(at.detach()), Sheet(gradient))
     return gradient, scores
@@ -74,7 +76,7 @@ class ExactTiles:
         objective: bound to it.
         size: (height, width) of the picture.
         side: how many pixels in height and in width the network is shown at once, at most.
-        device: where to compute; the picture may be elsewhere.
+        devices: where to compute, several tiles at a time on several; the picture may be elsewhere.
         dtype: of the picture.
         exact: see `prepare`.
 
@@ -88,20 +90,24 @@ class ExactTiles:
         objective: Objective,
         size: tuple[int, int],
         side: int,
-        device: torch.device,
+        devices: Sequence[torch.device],
         dtype: torch.dtype = torch.float32,
         *,
         exact: bool = False,
     ) -> None:
         self.model = model
-        self.device = device
         self.shares = Shares.of(objective)
         self.layers = objective.layers()
         self.size = size
         self.places = {layer: _places(model, layer, size) for layer in self.layers}
         self.tiles = exact_tiles(model, self.layers, size, side)
-        self.prepared = prepare(model, self.layers, device, exact=exact)
-        self.guides = self._guides(objective, dtype)
+        for tile in self.tiles:
+            for layer in self.layers:
+                model.info(layer, tile.shape)  # is kept; threads find it there
+        self.sites = sites(model, self.layers, devices, exact=exact)
+        guides = self._guides(objective, dtype)
+        for site in self.sites:
+            site.learn(guides)
 
     def climb(self, picture: Sheet, gradient: Sheet, rng: torch.Generator | None = None) -> Scores:
         """Add the gradient of the score at a picture to a sheet of zeros; nothing is random.
@@ -110,47 +116,63 @@ class ExactTiles:
             The scores.
         """
         scores, pulls = self._whole(picture)
-        for tile in self.tiles:
-            part = picture.read(tile.rows.pixels, tile.columns.pixels, self.device)
-            with torch.enable_grad():
-                part.requires_grad_()
-                own = self._own(tile, self._activations(part, self.layers))
-                scored = self._scored(tile, own)
-                score = scored
-                for layer, pull in pulls.items():
-                    here = pull[..., tile.rows.places(layer), tile.columns.places(layer)]
-                    score = score + (own[layer] * here).flatten(1).sum(1)
-            scores = scores + scored.detach()
-            if score.requires_grad:
-                (found,) = torch.autograd.grad(score.sum(), part)
-                gradient.add(tile.rows.pixels, tile.columns.pixels, found)
-                del found
-            picture.release()
+
+        def take(tile: Tile, found: tuple[Scores, Tensor | None]) -> None:
+            nonlocal scores
+            scores = scores + found[0].to(scores.device)
+            if found[1] is not None:
+                gradient.add(tile.rows.pixels, tile.columns.pixels, found[1])
             gradient.release()
+
+        spread(self.tiles, self.sites, functools.partial(self._climbed, picture, pulls), take)
         return scores
 
-    def _scored(self, tile: Tile, own: Mapping[Layer, Tensor]) -> Scores:
+    def _climbed(
+        self, picture: Sheet, pulls: Mapping[Layer, Tensor], site: Site, tile: Tile
+    ) -> tuple[Scores, Tensor | None]:
+        """What a tile adds to the scores, and the gradient by its pixels where there is one."""
+        part = picture.read(tile.rows.pixels, tile.columns.pixels, site.device)
+        picture.release()
+        with torch.enable_grad():
+            part.requires_grad_()
+            own = self._own(tile, site.activations(part, self.layers))
+            scored = self._scored(tile, own, site.guides)
+            score = scored
+            for layer, pull in pulls.items():
+                here = pull[..., tile.rows.places(layer), tile.columns.places(layer)]
+                score = score + (own[layer] * here.to(site.device)).flatten(1).sum(1)
+        if not score.requires_grad:
+            return scored.detach(), None
+        (found,) = torch.autograd.grad(score.sum(), part)
+        return scored.detach(), found.to(picture.tensor.device)
+
+    def _scored(
+        self,
+        tile: Tile,
+        own: Mapping[Layer, Tensor],
+        guides: Mapping[Layer | Reference, Tensor],
+    ) -> Scores:
         """What a tile adds to the scores of all that is scored place by place."""
         some = next(iter(own.values()))
         score = some.new_zeros(some.shape[0])
         for part in self.shares.parts:
             share = tile.share(part.layer, self.places[part.layer])
             if share > 0:
-                score = score + part.weight(share) * part.leaf(joined(own, self.guides))
+                score = score + part.weight(share) * part.leaf(joined(own, guides))
         return score
 
     def _whole(self, picture: Sheet) -> tuple[Scores, dict[Layer, Tensor]]:
         """Scores of what needs whole layers, and the gradient by those."""
-        batch = picture.tensor.shape[0]
-        zero = torch.zeros(batch, dtype=picture.tensor.dtype, device=self.device)
+        batch, first = picture.tensor.shape[0], self.sites[0]
+        zero = torch.zeros(batch, dtype=picture.tensor.dtype, device=first.device)
         if self.shares.rest is None:
             return zero, {}
         if not self.shares.whole_layers:  # a number that is added
-            return zero + self.shares.rest(joined(self._first(picture), self.guides)), {}
+            return zero + self.shares.rest(joined(self._first(picture), first.guides)), {}
         acts = self._assembled(picture, self.shares.whole_layers)
         with torch.enable_grad():
             leaves = {layer: each.requires_grad_() for layer, each in acts.items()}
-            scores = self.shares.rest(joined(leaves, self.guides))
+            scores = self.shares.rest(joined(leaves, first.guides))
             if not scores.requires_grad:
                 return scores, {}
             found = torch.autograd.grad(scores.sum(), list(leaves.values()), allow_unused=True)
@@ -160,30 +182,31 @@ class ExactTiles:
     @torch.no_grad()
     def _first(self, picture: Sheet) -> dict[Layer, Tensor]:
         """Activations of the first tile."""
-        tile = self.tiles[0]
-        part = picture.read(tile.rows.pixels, tile.columns.pixels, self.device)
-        return self._activations(part, self.layers)
+        tile, site = self.tiles[0], self.sites[0]
+        part = picture.read(tile.rows.pixels, tile.columns.pixels, site.device)
+        return site.activations(part, self.layers)
 
-    @torch.no_grad()
     def _assembled(self, picture: Sheet, layers: Collection[Layer]) -> dict[Layer, Tensor]:
         """Whole layers, brought together from all tiles."""
         whole: dict[Layer, Tensor] = {}
-        for tile in self.tiles:
-            part = picture.read(tile.rows.pixels, tile.columns.pixels, self.device)
-            own = self._own(tile, self._activations(part, layers))
+        device = self.sites[0].device
+
+        def seen(site: Site, tile: Tile) -> dict[Layer, Tensor]:
+            part = picture.read(tile.rows.pixels, tile.columns.pixels, site.device)
+            picture.release()
+            with torch.no_grad():
+                return self._own(tile, site.activations(part, layers))
+
+        def take(tile: Tile, own: Mapping[Layer, Tensor]) -> None:
             for layer, values in own.items():
                 if layer not in whole:
-                    whole[layer] = values.new_empty((*values.shape[:2], *self.places[layer]))
+                    shape = (*values.shape[:2], *self.places[layer])
+                    whole[layer] = torch.empty(shape, dtype=values.dtype, device=device)
                 rows, columns = tile.rows.places(layer), tile.columns.places(layer)
-                whole[layer][..., rows, columns] = values
-            picture.release()
-        return whole
+                whole[layer][..., rows, columns] = values.to(device)
 
-    def _activations(self, part: Tensor, layers: Collection[Layer]) -> dict[Layer, Tensor]:
-        # A network prepared for more layers than are wanted runs a little too far, no more.
-        acts = self.prepared(part) if set(layers) - {INPUT} else {INPUT: part}
-        arranged = self.model.arranged(acts, (part.shape[-2], part.shape[-1]))
-        return {layer: arranged[layer] for layer in layers}
+        spread(self.tiles, self.sites, seen, take)
+        return whole
 
     def _own(self, tile: Tile, acts: Mapping[Layer, Tensor]) -> dict[Layer, Tensor]:
         return {
@@ -191,10 +214,12 @@ class ExactTiles:
             for layer, value in acts.items()
         }
 
-    def _guides(self, objective: Objective, dtype: torch.dtype) -> Activations:
+    def _guides(
+        self, objective: Objective, dtype: torch.dtype
+    ) -> Mapping[Layer | Reference, Tensor]:
         """Activations of the guides; of those as large as the picture tile by tile too."""
         references = objective.references()
-        small = torch.empty((1, 3, 1, 1), dtype=dtype, device=self.device)
+        small = torch.empty((1, 3, 1, 1), dtype=dtype, device=self.sites[0].device)
         loose = (each for each in references if not each.fitted)
         found: dict[Layer | Reference, Tensor] = dict(
             reference_activations(loose, self.model, small)

@@ -43,10 +43,13 @@ class Sheet:
     def read(self, rows: slice, columns: slice, device: torch.device) -> Tensor:
         """A copy of a part."""
         shape = (*self.tensor.shape[:2], rows.stop - rows.start, columns.stop - columns.start)
-        part = torch.empty(shape, dtype=self.tensor.dtype, device=device)
+        # A GPU fetches by itself what lies in memory that stays where it is.
+        kind, place = self.tensor.dtype, self.tensor.device
+        fetched = place.type == "cpu" and device.type == "cuda"
+        part = torch.empty(shape, dtype=kind, device=place, pin_memory=fetched)
         for here, there in self._pieces(rows, columns):
-            part[here] = self.tensor[there].to(device)
-        return part
+            part[here] = self.tensor[there]
+        return part.to(device, non_blocking=fetched)
 
     def add(self, rows: slice, columns: slice, values: Tensor) -> None:
         """Add to a part."""

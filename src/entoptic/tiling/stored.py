@@ -14,8 +14,11 @@ from entoptic.resample import resize
 from entoptic.steprules import smoothed
 from entoptic.types import Scores
 
-# Of one band; a few of these are in memory at once.
-_BAND_BYTES = 64 << 20
+# Of one band; a few of these are in memory at once. Bands of 64 MiB take three times as long to be
+# smoothed: the system clears new memory for each.
+_BAND_BYTES = 16 << 20
+# Of some columns: so much that a row's part is about as long as a page of memory.
+_COLUMN_BYTES = 64 << 20
 
 
 class Stored:
@@ -39,15 +42,12 @@ class Stored:
     def copy(cls, tensor: Tensor) -> Stored:
         """The same numbers in a file."""
         stored = cls.zeros(tuple(tensor.shape))
-        for rows in bands(stored):
-            stored.tensor[..., rows, :] = tensor[..., rows, :]
+        combine(stored, lambda part: part, cls(tensor))
         return stored
 
     def copied(self) -> Stored:
         """Another one with the same numbers."""
-        stored = type(self).zeros(tuple(self.tensor.shape))
-        combine(stored, self, lambda _, other: other)
-        return stored
+        return combined(lambda part: part, self)
 
     def release(self) -> None:
         """Let go of memory that the file gives back when it is asked for."""
@@ -83,7 +83,7 @@ def resized(source: Stored, height: int, width: int) -> Stored:
         return across
     down = Stored.zeros((batch, channels, height, width))
     column = batch * channels * max(rows, height) * 4
-    for part in _stretches(width, max(2, _BAND_BYTES // column), across, down):
+    for part in _stretches(width, max(2, _COLUMN_BYTES // column), across, down):
         # torch resizes a single column wrongly: it gets one of its neighbours beside it.
         part = slice(max(0, min(part.start, width - 2)), part.stop)
         down.tensor[..., part] = resize(
@@ -92,16 +92,23 @@ def resized(source: Stored, height: int, width: int) -> Stored:
     return down
 
 
-def combine(target: Stored, other: Stored, how: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """Put into a picture what comes of it and of another."""
+def combine(target: Stored, how: Callable[..., Tensor], *others: Stored) -> None:
+    """Put into a picture what comes of others of its size, of which it may be one."""
     for band in bands(target):
-        part = target.tensor[..., band, :]
-        part.copy_(how(part, other.tensor[..., band, :]))
-        other.release()
+        target.tensor[..., band, :] = how(*(each.tensor[..., band, :] for each in others))
+        for each in others:
+            each.release()
 
 
-def smooth(gradient: Stored, sigma: float) -> None:
-    """See `smoothed`; in place."""
+def combined(how: Callable[..., Tensor], *others: Stored) -> Stored:
+    """A new picture of what comes of others, in a file."""
+    stored = Stored.zeros(tuple(others[0].tensor.shape))
+    combine(stored, how, *others)
+    return stored
+
+
+def smooth(gradient: Stored, sigma: float, device: torch.device) -> None:
+    """See `smoothed`; in place, computed on a device."""
     if sigma == 0:
         return
     reach = max(1, math.ceil(6 * sigma))  # of the wider of two Gaussians, cut off at three sigmas
@@ -111,7 +118,9 @@ def smooth(gradient: Stored, sigma: float) -> None:
         window = torch.cat([above, whole[..., band.start : band.stop + reach, :]], -2)
         above = window[..., : band.stop - band.start + above.shape[-2], :][..., -reach:, :].clone()
         skipped = min(reach, band.start)
-        found = smoothed(window, sigma)[..., skipped : skipped + band.stop - band.start, :]
+        found = smoothed(window.to(device), sigma)[
+            ..., skipped : skipped + band.stop - band.start, :
+        ]
         whole[..., band, :] = found
 
 

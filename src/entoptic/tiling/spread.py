@@ -1,0 +1,142 @@
+"""Tiles spread over devices: who computes what, and in which order it is brought together."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from entoptic.layers import INPUT, Layer
+from entoptic.models import Model, Prepared, prepare
+from entoptic.models.prepare import Together
+from entoptic.objectives import Reference
+
+_Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
+_Worker = TypeVar("_Worker")
+
+
+class Site:
+    """A network made ready on one device, for as many threads as work there.
+
+    Args:
+        model: the network.
+        layers: the targets.
+        device: where to compute.
+        exact: see `prepare`.
+    """
+
+    def __init__(
+        self, model: Model, layers: Collection[Layer], device: torch.device, *, exact: bool = False
+    ) -> None:
+        self.model = model
+        self.device = device
+        self.guides: Mapping[Layer | Reference, Tensor] = {}
+        self._prepared = prepare(model, layers, device, exact=exact)
+        self._turn = threading.Lock()
+        self._tried = False
+
+    def learn(self, guides: Mapping[Layer | Reference, Tensor]) -> None:
+        """Keep what the objective compares with, on this device."""
+        self.guides = {each: value.to(self.device) for each, value in guides.items()}
+
+    def activations(self, part: Tensor, layers: Collection[Layer]) -> dict[Layer, Tensor]:
+        """Of a tile, as objectives see them."""
+        # A network prepared for more layers than are wanted runs a little too far, no more.
+        acts = self._run(part) if set(layers) - {INPUT} else {INPUT: part}
+        arranged = self.model.arranged(acts, (part.shape[-2], part.shape[-1]))
+        return {layer: arranged[layer] for layer in layers}
+
+    def _run(self, part: Tensor) -> dict[Layer, Tensor]:
+        # The first run may let a graph go; without one, a run hangs its hooks on the network.
+        if self._tried and all(each.graph is not None for each in self._members()):
+            return self._prepared(part)
+        with self._turn:
+            found = self._prepared(part)
+            self._tried = True
+        return found
+
+    def _members(self) -> Collection[Prepared]:
+        ready = self._prepared
+        return ready.members.values() if isinstance(ready, Together) else (ready,)
+
+
+def sites(
+    model: Model,
+    layers: Collection[Layer],
+    devices: Iterable[torch.device],
+    *,
+    exact: bool = False,
+) -> tuple[Site, ...]:
+    """One for each device, in order; a device that is named twice is the same site twice."""
+    devices = tuple(devices)
+    made = {each: Site(model, layers, each, exact=exact) for each in dict.fromkeys(devices)}
+    return tuple(made[each] for each in devices)
+
+
+def spread(
+    items: Iterable[_Item],
+    workers: Sequence[_Worker],
+    work: Callable[[_Worker, _Item], _Found],
+    take: Callable[[_Item, _Found], None],
+) -> None:
+    """Let workers work on items, each on the next one as soon as it is free.
+
+    What is found is taken in the order of the items, in the caller's thread, so that sums don't
+    depend on who was first. A single worker works in that thread too.
+
+    Args:
+        items: what there is to do.
+        workers: as many threads work as there are; no two of them with the same one of these.
+        work: of a worker on an item.
+        take: an item and what was found; at most as many more as there are workers wait for it.
+
+    Raises:
+        Exception: that of the first item whose work failed; nothing goes on after it.
+
+    >>> found = []
+    >>> spread("abc", [1, 2], lambda _, item: item.upper(), lambda *each: found.append(each))
+    >>> found
+    [('a', 'A'), ('b', 'B'), ('c', 'C')]
+    """
+    if len(workers) == 1:
+        for item in items:
+            take(item, work(workers[0], item))
+        return
+    free: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+    for worker in workers:
+        free.put(worker)
+
+    def by_any(item: _Item) -> _Found:
+        worker = free.get()
+        try:
+            return work(worker, item)
+        finally:
+            free.put(worker)
+
+    waiting: deque[tuple[_Item, Future[_Found]]] = deque()
+
+    def take_first() -> None:
+        item, future = waiting.popleft()
+        found = future.result()
+        for _, each in waiting:
+            if each.done():
+                each.result()  # raises what went wrong there
+        take(item, found)
+
+    with ThreadPoolExecutor(len(workers), "entoptic-tiles") as threads:
+        try:
+            for item in items:
+                waiting.append((item, threads.submit(by_any, item)))
+                if len(waiting) == 2 * len(workers):
+                    take_first()
+            while waiting:
+                take_first()
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)

@@ -4,8 +4,9 @@
         [--rounds 3] [--batch 8] [--threads 2] [--device cpu] [--json FILE] [--out FOLDER]
 
 Units are the channels of SqueezeNet's `fire7`. A neuron-step is one look of the network at the
-picture of one unit, with the way back and the step; entoptic's pictures are of 224 x 224, the
-peers' of whatever they make by default, on a network whose weights are trainable, as networks come.
+picture of one unit, with the way back and the step. All pictures are of 224 x 224, which is also
+what horama shows the network of its own of 1280 x 1280; the network's weights are trainable, as
+networks come.
 Each method lives in a process of its own environment and climbs in turn with the others, after a
 short climb as warm-up; the ratio of each round is what counts. Peers climb one unit after another,
 and once more in batches where they offer that. How many units they climb doesn't change their
@@ -82,7 +83,7 @@ class Climber:
         self.contender = contender
         method = contender.method
         python = interpreter(method, METHODS[method], options.environments)
-        numbers = [str(contender.batch), str(options.threads)]
+        numbers = [str(contender.batch), str(options.threads), str(options.side)]
         self._process = subprocess.Popen(
             [
                 *(str(python), "-m", "benchmarks.peers.climber", method, NETWORK, "channels"),
@@ -252,6 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--evaluations", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path)

@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("device")
     parser.add_argument("batch", type=int)
     parser.add_argument("threads", type=int)
+    parser.add_argument("side", type=int)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     settings = METHODS[options.method].settings
@@ -54,6 +55,7 @@ def main() -> None:
         options.what,
         device=options.device,
         batch=options.batch,
+        side=options.side,
         settings=settings,
     )
     for line in sys.stdin:

@@ -1,4 +1,5 @@
-"""dreamlens 0.1.1: `maximize_class` and `maximize_channel` as they come, 256 x 256.
+"""dreamlens 0.1.1: `maximize_class` and `maximize_channel` as they come, 256 x 256 by
+default.
 
 The network is given as it is, with its own preprocessing by `FeatureVisualizer(preprocess=...)`,
 which is fed pictures in [0, 1]. Several units climb together by `maximize_classes` and
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 
 from benchmarks.peers.network import Task
 
+# What a `RenderConfig` has where it isn't told.
+_SIDE = 256
+
 
 def steps(evaluations: int) -> tuple[int, int]:
     """How many steps, and how many evaluations each takes."""
@@ -32,7 +36,8 @@ def pictures(
     visualizer = FeatureVisualizer(
         task.module, quiet=True, device=task.device, preprocess=model.preprocess
     )
-    config = RenderConfig(steps=evaluations)
+    side = task.side or _SIDE
+    config = RenderConfig(side, side, steps=evaluations)
     for part in task.parts(units):
         torch.manual_seed(part[0])
         np.random.seed(part[0])

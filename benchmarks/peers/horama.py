@@ -1,4 +1,5 @@
-"""horama 0.3: `fourier` as it comes, 1280 x 1280, of which it shows a network 6 crops a step.
+"""horama 0.3: `fourier` as it comes, 1280 x 1280, of which it shows a network 6 crops of
+224 x 224 a step, whatever side is asked for.
 
 Its pictures lie in [-2.5, 2.5], the range of torchvision's normalised input; `FromImageNet` makes
 sRGB of them for the network, and the same formula for the eye. Units are the objective of its

@@ -1,10 +1,10 @@
-"""torch-lucent 0.1.8: `render_vis` as it comes, 128 x 128, on a network fed as torchvision's are.
+"""torch-lucent 0.1.8: `render_vis` as it comes, 128 x 128 by default.
 
-It normalises by ImageNet's mean and deviation and enlarges to 224 x 224 by itself; `FromImageNet`
-undoes the first and applies the network's own preprocessing. Units are its `objectives.channel`,
-which takes (batch, classes) as well as maps; several climb together as its notebooks have it, in a
-`param.image` of a batch, by the sum of their objectives. One evaluation a step. It takes a CUDA
-device if it sees one.
+The network is fed as torchvision's are: lucent normalises by ImageNet's mean and deviation and
+enlarges to 224 x 224 by itself; `FromImageNet` undoes the first and applies the network's own
+preprocessing. Units are its `objectives.channel`, which takes (batch, classes) as well as maps;
+several climb together as its notebooks have it, in a `param.image` of a batch, by the sum of their
+objectives. One evaluation a step. It takes a CUDA device if it sees one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def pictures(
             objectives.Objective.sum(
                 [objectives.channel(layer, unit, batch=place) for place, unit in enumerate(part)]
             ),
-            param_f=functools.partial(param.image, _SIDE, batch=len(part)),
+            param_f=functools.partial(param.image, task.side or _SIDE, batch=len(part)),
             thresholds=(evaluations,),
             progress=False,
             show_image=False,

@@ -53,6 +53,7 @@ class Task:
             no picture, but spares gradients that nobody reads. Not to be measured with.
         device: `cpu` or `cuda`.
         batch: how many units climb together, where the method lets them.
+        side: of the pictures in pixels; None for what the method makes by default.
         settings: the method's own, see `Method`.
     """
 
@@ -61,6 +62,7 @@ class Task:
     frozen: bool = False
     device: str = "cpu"
     batch: int = 1
+    side: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @functools.cached_property

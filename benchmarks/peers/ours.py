@@ -24,6 +24,8 @@ def pictures(
     """Each unit with its picture, (height, width, 3) in [0, 1], and the seconds that it took."""
     word = "class" if task.what == "classes" else LAYER
     settings = {"steps": evaluations, "batch": task.batch, **task.settings}
+    if task.side is not None:
+        settings["size"] = task.side
     for part in task.parts(units):
         begin = time.perf_counter()
         wanted = [f"{word}:{unit}" for unit in part]

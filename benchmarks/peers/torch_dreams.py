@@ -1,4 +1,4 @@
-"""torch-dreams 4.0: `Dreamer.render` as it comes, 256 x 256.
+"""torch-dreams 4.0: `Dreamer.render` as it comes, 256 x 256 by default.
 
 The network is given as it is, with its own preprocessing by `set_custom_normalization`, which is
 fed pictures in [0, 1]. Units are the `custom_func` of its README, the mean of one channel of a
@@ -8,6 +8,7 @@ layer's output. Several climb together as its README has it, by `BatchedAutoImag
 
 from __future__ import annotations
 
+import functools
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,10 @@ class Normalisation(nn.Module):
         return self.preprocess(image)
 
 
+# What `render` makes where it isn't told.
+_SIDE = 256
+
+
 def steps(evaluations: int) -> tuple[int, int]:
     """How many steps, and how many evaluations each takes."""
     return evaluations, 1
@@ -49,6 +54,7 @@ def pictures(
     dreamer = Dreamer(task.module, quiet=True, device=task.device)
     dreamer.set_custom_normalization(Normalisation(model.preprocess))
     layer = model.module.get_submodule(task.path)
+    side = task.side or _SIDE
     for part in task.parts(units):
         torch.manual_seed(part[0])
         np.random.seed(part[0])
@@ -56,13 +62,14 @@ def pictures(
         random.seed(part[0])
         begin = time.perf_counter()
         if task.batch > 1:
-            start = BatchedAutoImageParam(len(part), device=task.device)
+            start = BatchedAutoImageParam(len(part), side, side, device=task.device)
             wanted = BatchedObjective([_loss(unit) for unit in part])
             canvas = dreamer.render([layer], start, iters=evaluations, custom_func=wanted)
             result = [canvas[place] for place in range(len(part))]
         else:
             (unit,) = part
-            result = [dreamer.render([layer], iters=evaluations, custom_func=_loss(unit))]
+            render = functools.partial(dreamer.render, [layer], width=side, height=side)
+            result = [render(iters=evaluations, custom_func=_loss(unit))]
         made = [each.to_hwc_tensor(device=task.device).cpu() for each in result]
         seconds = (time.perf_counter() - begin) / len(part)
         for unit, picture in zip(part, made, strict=True):

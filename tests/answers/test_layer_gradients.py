@@ -194,7 +194,9 @@ def test_a_part_up_to_a_layer_gives_what_the_whole_gives_there() -> None:
     model = ent.load()
     image = torch.rand(2, 3, 64, 80)
     part = model.upto("fire4/squeeze1x1")
-    assert torch.equal(value_at(part, "output", image), value_at(model, "fire4/squeeze1x1", image))
+    there, here = value_at(model, "fire4/squeeze1x1", image), value_at(part, "output", image)
+    # The whole is run as a graph, in which the preprocessing is folded.
+    torch.testing.assert_close(here, there, rtol=1e-5, atol=1e-5 * float(there.abs().max()))
     assert "fire4/expand1x1" not in part.names
     assert "fire3/concat" in part.names
 

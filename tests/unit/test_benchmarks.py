@@ -100,7 +100,7 @@ def test_ratios_are_those_of_the_same_round() -> None:
 
 
 def test_a_living_method_climbs_and_keeps_its_pictures(tmp_path: Path) -> None:
-    options = Namespace(environments=tmp_path / "none", threads=1, device="cpu")
+    options = Namespace(environments=tmp_path / "none", threads=1, device="cpu", side=64)
     with units.Climber(Contender("entoptic", 2), options) as climber:
         first = climber.climb([3, 5], 1, tmp_path)
         again = climber.climb([3], 2)
@@ -114,7 +114,7 @@ def test_a_method_that_ends_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     nothing.write_text("#!/bin/sh\nexit 1\n", "utf-8")
     nothing.chmod(0o700)
     monkeypatch.setattr(units, "interpreter", lambda *_: nothing)
-    options = Namespace(environments=tmp_path, threads=1, device="cpu")
+    options = Namespace(environments=tmp_path, threads=1, device="cpu", side=64)
     with (
         pytest.raises(SystemExit, match="horama climbs no more; what it said stands above"),
         units.Climber(Contender("horama", 1), options) as climber,

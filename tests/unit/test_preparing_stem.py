@@ -47,12 +47,10 @@ def test_bands_change_nothing(
     plain: nn.Module,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stems, "_FEWEST_ROWS", 1)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     torch.manual_seed(1)
     network = nn.Sequential(nn.Conv2d(3, 8, **conv), plain, nn.MaxPool2d(**pool))
     stem = made(network[0], network[2], torch.float32, rectifier)
-    for size, numbers in (((33, 26), 1500), ((40, 19), 4000), ((29, 30), 600)):
+    for size, numbers in (((33, 26), 1500), ((40, 19), 2000), ((29, 30), 600)):
         monkeypatch.setattr(stems, "_AT_ONCE", numbers)
         image = torch.randn((1, 3, *size)).requires_grad_()
         assert stem.bands(image) is not None
@@ -75,7 +73,6 @@ def test_in_bfloat16_bands_differ_from_the_whole_by_rounding_alone(
     found = []
     for numbers in (1 << 30, 500):
         monkeypatch.setattr(stems, "_AT_ONCE", numbers)
-        monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
         assert (stem.bands(image) is None) == (numbers > 500)
         values = stem(image)
         assert values.dtype == torch.bfloat16
@@ -99,6 +96,21 @@ def test_a_band_keeps_no_map_of_the_convolution() -> None:
     assert sum(kept) == pytest.approx(result.numel() * (2 + 4), rel=0.2)
 
 
-def test_several_images_are_left_whole() -> None:
+def test_images_of_a_batch_give_what_they_give_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stems, "_AT_ONCE", 2000)
+    torch.manual_seed(1)
     stem = made(nn.Conv2d(3, 8, 3), nn.MaxPool2d(2), torch.float32, Rectifier())
-    assert stem.bands(torch.zeros((2, 3, 512, 512))) is None
+    images = torch.randn((3, 3, 40, 30)).requires_grad_()
+    assert stem.bands(images) is not None
+    (back,) = torch.autograd.grad(stem(images).square().sum(), images)
+    for number in range(3):
+        alone = images[number : number + 1].detach().requires_grad_()
+        torch.testing.assert_close(stem(alone), stem(images)[number : number + 1], rtol=0, atol=0)
+        (own,) = torch.autograd.grad(stem(alone).square().sum(), alone)
+        torch.testing.assert_close(own, back[number : number + 1], rtol=0, atol=0)
+
+
+def test_small_pictures_are_left_whole() -> None:
+    stem = made(nn.Conv2d(3, 64, 3, stride=2), nn.MaxPool2d(3, 2), torch.float32, Rectifier())
+    assert stem.bands(torch.zeros((8, 3, 224, 224))) is None
+    assert stem.bands(torch.zeros((1, 3, 512, 512))) is not None

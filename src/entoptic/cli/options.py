@@ -65,6 +65,15 @@ def _precision(heading: str) -> Decorator:
     )
 
 
+def _device(heading: str) -> Decorator:
+    return option(
+        heading,
+        "--device",
+        metavar="D",
+        help="Where to compute: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1.",
+    )
+
+
 _WHAT, _HOW, _RESULT = "What to dream of", "How to dream", "The result"
 
 what = together(
@@ -144,7 +153,7 @@ how = together(
     ),
     option(_HOW, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
     _precision(_HOW),
-    option(_HOW, "--device", metavar="D", help="Where to compute: auto, cpu, cuda, cuda:1, mps."),
+    _device(_HOW),
 )
 
 SHOWN = "What to show"
@@ -174,12 +183,7 @@ _rate_and_batch = together(
 _chance_and_place = together(
     option(_CLIMB, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
     _precision(_CLIMB),
-    option(
-        _CLIMB,
-        "--device",
-        metavar="D",
-        help="Where to compute: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1.",
-    ),
+    _device(_CLIMB),
 )
 
 # What `dream` hasn't.

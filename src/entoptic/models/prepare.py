@@ -392,8 +392,8 @@ def prepare(
             order; otherwise it is what is fastest, and results differ in their last bits.
         precision: what the network computes in: `fp32`, `bf16`, `fp16`; or `auto`, which is the
             reduced precision that the device is fast in, if climbs get as high in it as in `fp32`.
-            A network that can't be rewritten as a graph runs in `fp32` whatever is asked;
-            `Prepared.precision` says what was chosen.
+            A network that gives something else in reduced precision runs in `fp32` whatever is
+            asked; `Prepared.precision` says what was chosen.
 
     Raises:
         BadSetting: there is no such precision.

@@ -1,8 +1,8 @@
 """The first convolution of a network with its ReLU and its pool, band by band.
 
 Between the convolution and the pool lie the largest maps of the whole network, which nobody needs
-at once. Bands of one picture are the images of a batch, among which a pool's way back is spread
-over the CPU's threads; within one image it is not.
+at once. Bands of a picture are the images of a batch, among which a pool's way back is spread over
+the CPU's threads; within one image it is not.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from torch.autograd.function import once_differentiable
 from entoptic.models.preparing.convolution import FrozenConv, Geometry, backward_of
 from entoptic.models.preparing.pooling import LeanMaxPool
 
-# Numbers between convolution and pool that are there at once.
+# Numbers between convolution and pool that are there at once; half as many are no burden.
 _AT_ONCE = 1 << 22
-# Bands of fewer rows of the pool's would mostly see what their neighbours see.
-_FEWEST_ROWS = 8
+# Bands that are computed at once. Not as many as there are threads, or the sums where bands meet,
+# and with them the last bits of pictures, would depend on it.
+_TOGETHER = 4
 
 
 class Stem(nn.Module):
@@ -42,27 +43,24 @@ class Stem(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         bands = self.bands(x)
-        y = self.pool(self.conv(x)) if bands is None else _Stem.apply(x, self, bands)
-        assert isinstance(y, Tensor)
-        return y
+        if bands is None:
+            return self.pool(self.conv(x))  # type: ignore[no-any-return]
+        # One by one, so that an image of a batch gives what it gives alone.
+        return torch.cat([_Stem.apply(each, self, bands) for each in torch.split(x, 1)])
 
     def bands(self, x: Tensor) -> Bands | None:
-        """How a picture falls into bands; None where it is better left whole."""
-        if len(x) > 1 or x.device.type != "cpu":
-            return None
+        """How pictures fall into bands; None where they are better left whole."""
         geometry, (kernel, stride, padding, dilation, ceil) = self.conv.geometry, self.pool.window
         conv = Windows.along(geometry, 0)
         pool = Windows(kernel[0], stride[0], padding[0], dilation[0], ceil)
         between = conv.count(x.shape[2])
         columns = Windows.along(geometry, 1).count(x.shape[3])
-        together = torch.get_num_threads()
         numbers = self.conv.channels * between * columns
-        rows = pool.count(between)
-        bands = together * -(-numbers // _AT_ONCE)
-        each = max(-(-rows // bands), _FEWEST_ROWS)
-        if rows <= each:
+        if x.device.type != "cpu" or numbers <= _AT_ONCE // 2:
             return None
-        return Bands(conv, pool, x.shape[2], between, rows, each, together)
+        rows = pool.count(between)
+        each = -(-rows // (_TOGETHER * -(-numbers // _AT_ONCE)))
+        return Bands(conv, pool, x.shape[2], between, rows, each)
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,6 @@ class Bands:
         between: rows that the convolution gives.
         rows: that the pool gives.
         each: of these, in a band; the last band may reach beyond.
-        together: bands that are computed at once.
     """
 
     conv: Windows
@@ -117,13 +114,12 @@ class Bands:
     between: int
     rows: int
     each: int
-    together: int
 
     @property
     def count(self) -> int:
         """Whole groups, so that all have the same size."""
         needed = -(-self.rows // self.each)
-        return -(-needed // self.together) * self.together
+        return -(-needed // _TOGETHER) * _TOGETHER
 
     @property
     def rows_between(self) -> int:
@@ -134,8 +130,8 @@ class Bands:
         return self.conv.span(self.rows_between)
 
     def groups(self) -> Iterator[range]:
-        for first in range(0, self.count, self.together):
-            yield range(first, first + self.together)
+        for first in range(0, self.count, _TOGETHER):
+            yield range(first, first + _TOGETHER)
 
     def seen(self, band: int) -> tuple[slice, slice]:
         """The rows of the picture that a band sees, in the picture and in the band."""
@@ -187,7 +183,7 @@ class _Stem(torch.autograd.Function):
         rows = F.pad(rows, (0, 0, 0, 0, 0, bands.count * bands.each - bands.rows))
         parts = rows.view(bands.count, bands.each, *rows.shape[1:]).permute(0, 3, 1, 2)
         back = torch.zeros(ctx.size, dtype=ctx.dtype)
-        size = bands.together, gradient.shape[1], bands.rows_between, ctx.columns
+        size = _TOGETHER, gradient.shape[1], bands.rows_between, ctx.columns
         maps = torch.empty(size, dtype=gradient.dtype, memory_format=torch.channels_last)
         for group, where in zip(bands.groups(), places, strict=True):
             torch.ops.aten.max_pool2d_with_indices_backward.grad_input(

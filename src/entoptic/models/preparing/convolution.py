@@ -147,11 +147,16 @@ class FrozenConv(nn.Module):
         self.dtype = dtype
         self.rectifier = rectifier
         self.masks = None if guarded else rectifier
-        # What the network sees of the picture isn't rounded: a step is finer than bfloat16.
-        self.inner = torch.float32 if conv.in_channels <= _FEW_CHANNELS else dtype
+        # What the network sees of the picture isn't rounded: a step is finer than bfloat16. Where
+        # the result is so large that float32 takes long, it sees the sum of two pictures.
+        sees = conv.in_channels <= _FEW_CHANNELS
+        self.halves = (
+            sees and dtype == torch.bfloat16 and conv.stride == (1, 1) and conv.groups == 1
+        )
+        self.inner = torch.float32 if sees and not self.halves else dtype
         geometry = self.geometry
         self.forth = Kernel.of(
-            weight.to(self.inner),
+            (torch.cat([weight, weight], 1) if self.halves else weight).to(self.inner),
             bias,
             geometry.stride,
             geometry.padding,
@@ -161,7 +166,7 @@ class FrozenConv(nn.Module):
         self.back = backward_of(geometry, weight.to(dtype))
         self.channels = conv.out_channels
         # Of large convolutions a copy would be too much.
-        self.weight = weight.to(dtype) if conv.in_channels <= _FEW_CHANNELS else None
+        self.weight = weight.to(dtype) if sees else None
 
     @property
     def is_guarded(self) -> bool:
@@ -174,6 +179,13 @@ class FrozenConv(nn.Module):
         alone.rectifier = alone.masks = None
         return alone
 
+    def shown(self, x: Tensor) -> Tensor:
+        """What `forth` is given for an input."""
+        if not self.halves:
+            return x.to(self.inner)
+        high = x.to(self.inner)
+        return torch.cat([high, (x - high).to(self.inner)], 1)
+
     def forward(self, x: Tensor) -> Tensor:
         y = _Frozen.apply(x, self)
         assert isinstance(y, Tensor)
@@ -183,7 +195,7 @@ class FrozenConv(nn.Module):
 class _Frozen(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, conv: FrozenConv) -> Tensor:
-        y = conv.forth(x.to(conv.inner), conv.rectifier).to(conv.dtype)
+        y = conv.forth(conv.shown(x), conv.rectifier).to(conv.dtype)
         ctx.conv = conv
         ctx.size = x.shape[-2], x.shape[-1]
         ctx.dtype = x.dtype

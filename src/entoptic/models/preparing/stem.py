@@ -203,13 +203,15 @@ def _maps(x: Tensor, conv: FrozenConv, bands: Bands, group: range) -> Tensor:
     rectified numbers is below.
     """
     size = len(group), x.shape[1], bands.rows_seen, x.shape[3]
-    shown = torch.empty(size, dtype=conv.inner, memory_format=torch.channels_last)
+    shown = torch.empty(size, dtype=x.dtype, memory_format=torch.channels_last)
     for image, band in zip(shown, group, strict=True):
         picture, seen = bands.seen(band)
         image[:, : seen.start] = 0
         image[:, seen] = x[0, :, picture]
         image[:, seen.stop :] = 0
-    maps = conv.forth(shown, conv.rectifier, padding=(0, conv.geometry.padding[1])).to(conv.dtype)
+    maps = conv.forth(conv.shown(shown), conv.rectifier, padding=(0, conv.geometry.padding[1])).to(
+        conv.dtype
+    )
     for image, band in zip(maps, group, strict=True):
         there = bands.there(band)
         image[:, : there.start] = 0

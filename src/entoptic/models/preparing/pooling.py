@@ -12,11 +12,11 @@ from entoptic.models.preparing.convolution import Rectifier
 
 
 class LeanMaxPool(nn.Module):
-    """Max-pooling that keeps where its maxima were in 32 bits, or else looks for them again.
+    """Max-pooling that keeps where its maxima were in few bits, or else looks for them again.
 
-    PyTorch keeps them in 64 bits, and the maps themselves. Whatever is smaller is kept: windows
-    that are far apart have few maxima, and those that overlap at every place have as many as there
-    are numbers.
+    PyTorch keeps them in 64 bits, and the maps themselves. What is kept here is whatever is
+    smaller: windows that are far apart have few maxima, and those that overlap at every place have
+    as many as there are numbers.
 
     Args:
         pool: whose geometry holds.
@@ -52,8 +52,8 @@ class _MaxPool(torch.autograd.Function):
         assert isinstance(y, Tensor)
         ctx.pool = pool
         ctx.size, ctx.layout = x.shape, _layout(x)
-        apart = 4 * y.numel() < x.element_size() * x.numel()
-        kept = places.to(torch.int32) if apart else x
+        places = narrowed(places, x)
+        kept = places if places.nbytes <= x.nbytes else x
         ctx.save_for_backward(kept, *([] if pool.rectifier is None else [y]))
         return y
 
@@ -67,7 +67,7 @@ class _MaxPool(torch.autograd.Function):
         back = torch.empty(
             ctx.size, dtype=gradient.dtype, device=gradient.device, memory_format=ctx.layout
         )
-        if kept.dtype == torch.int32:
+        if not kept.is_floating_point():
             # Of the maps themselves nothing but the size is looked at, so that `back` does as well.
             x, places = back, kept.to(torch.int64)
         else:
@@ -77,6 +77,12 @@ class _MaxPool(torch.autograd.Function):
             gradient, x, *pool.window, places, grad_input=back
         )
         return back, None
+
+
+def narrowed(places: Tensor, x: Tensor) -> Tensor:
+    """Places in maps with as few bits as these need."""
+    short = x.shape[2] * x.shape[3] <= torch.iinfo(torch.int16).max
+    return places.to(torch.int16 if short else torch.int32)
 
 
 def _layout(x: Tensor) -> torch.memory_format:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from entoptic.models.preparing.convolution import FrozenConv, Geometry, backward_of
-from entoptic.models.preparing.pooling import LeanMaxPool
+from entoptic.models.preparing.pooling import LeanMaxPool, narrowed
 
 # Numbers between convolution and pool that are there at once; half as many are no burden.
 _AT_ONCE = 1 << 22
@@ -163,7 +163,7 @@ class _Stem(torch.autograd.Function):
                 maps, kernel, stride, [0, padding[1]], dilation, ceil
             )
             found.append(y.permute(0, 2, 3, 1).flatten(0, 1))
-            places.append(where.to(torch.int32))
+            places.append(narrowed(where, maps))
         rows = found[0] if len(found) == 1 else torch.cat(found)
         result = rows[: bands.rows][None].permute(0, 3, 1, 2)
         ctx.stem, ctx.bands, ctx.size, ctx.dtype = stem, bands, x.shape, x.dtype

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from benchmarks.peers import LAYER
@@ -26,11 +27,13 @@ def pictures(
     settings = {"steps": evaluations, "batch": task.batch, **task.settings}
     if task.side is not None:
         settings["size"] = task.side
-    for part in task.parts(units):
+    # A processor lets several batches climb at the same time, where there are several.
+    on = "auto" if task.device == "cpu" else task.device
+    for part in [units] if task.batch > 1 else task.parts(units):
         begin = time.perf_counter()
         wanted = [f"{word}:{unit}" for unit in part]
-        plan = plan_visualize(task.model, wanted, seed=part[0], on=task.device, **settings)
-        (made,) = plan.pictures()
+        plan = plan_visualize(task.model, wanted, seed=part[0], on=on, **settings)
+        made = torch.cat(list(plan.pictures()))
         seconds = (time.perf_counter() - begin) / len(part)
         for unit, picture in zip(part, made, strict=True):
             yield unit, picture.permute(1, 2, 0).numpy(), seconds

@@ -46,6 +46,32 @@ def no_thread_is_left() -> Iterator[None]:
     assert [each for each in threading.enumerate() if each.name.startswith("entoptic")] == []
 
 
+@pytest.fixture(autouse=True)
+def one_core() -> Iterator[None]:
+    """Sums round alike however many batches climb at the same time."""
+    cores = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(cores)
+
+
+def test_a_processor_of_two_cores_lets_two_batches_climb_at_a_time_and_redo_too(
+    squeezenet: ent.Model, tmp_path: Path
+) -> None:
+    torch.set_num_threads(2)
+    picture = tmp_path / "units.png"
+    first = plan_visualize(squeezenet, ["fire3:0-3"], batch=1, **QUICK).run()
+    assert first.job.device == "cpu,cpu"
+    assert torch.get_num_threads() == 2
+    first.save(picture)
+    again = plan_redo(picture).run()
+    assert torch.equal(again.image, first.image)
+    # One after the other on both cores they become the same but for rounding.
+    alone = plan_visualize(squeezenet, ["fire3:0-3"], batch=1, on="cpu", **QUICK).run()
+    assert alone.job.device == "cpu"
+    torch.testing.assert_close(alone.image, first.image, rtol=0, atol=0.05)
+
+
 class Small(nn.Module):
     """A network with memory for a few pictures only."""
 

@@ -13,7 +13,7 @@ from entoptic.errors import BadSetting
 from entoptic.models import Preprocess
 from entoptic.objectives import per_image
 from entoptic.recipes import plan_redo, plan_visualize
-from entoptic.recipes.sheet_plan import painted
+from entoptic.recipes.painted import painted
 
 QUICK = {"canvas": "alpha", "size": 64, "steps": 3}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -57,6 +58,24 @@ def test_parts_are_worked_through_at_the_same_time_by_different_workers() -> Non
 
     items = [item for _, item in Spread(meeting, 2, 2).items() if item is not None]
     assert sorted(items) == [0, 1]
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_workers_take_turns_whatever_their_pace(workers: int) -> None:
+    def slow(number: int, worker: int) -> Generator[int, None, None]:
+        for count in range(3):
+            time.sleep(0.005 * ((number * 7 + count * 3) % 4))
+            yield count
+
+    shown = list(Spread(slow, 5, workers).items())
+    firsts = [number for number, _ in shown[:workers]]
+    assert firsts == [*range(workers)]
+    # Each gives three items and its end before it has its next part.
+    expected = []
+    for start in range(0, 5, workers):
+        for item in (0, 1, 2, None):
+            expected += [(number, item) for number in range(start, min(start + workers, 5))]
+    assert shown == expected
 
 
 def test_at_rest_nothing_moves_beyond_what_has_been_shown() -> None:

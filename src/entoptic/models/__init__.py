@@ -1,6 +1,6 @@
 """Networks: where they come from, what they are made of, and how they are run."""
 
-from entoptic.models.devices import device, devices
+from entoptic.models.devices import at_a_time, device, devices, share_of_cores
 from entoptic.models.ensembles import ensemble
 from entoptic.models.model import Model
 from entoptic.models.prepare import Prepared, prepare, used_precision
@@ -14,12 +14,14 @@ __all__ = [
     "Model",
     "Prepared",
     "Preprocess",
+    "at_a_time",
     "checked_precision",
     "device",
     "devices",
     "ensemble",
     "load",
     "prepare",
+    "share_of_cores",
     "sources",
     "used_precision",
 ]

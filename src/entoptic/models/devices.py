@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 import torch
 
 from entoptic.errors import BadSetting
@@ -56,6 +59,36 @@ def devices(names: str = "auto") -> tuple[torch.device, ...]:
     if names == "auto" and several > 1:
         return tuple(torch.device("cuda", number) for number in range(several))
     return tuple(device(name.strip()) for name in names.split(","))
+
+
+def at_a_time(places: Sequence[torch.device], most: int) -> tuple[torch.device, ...]:
+    """A CPU as several workers, each of which has its share of the cores; else the places.
+
+    Args:
+        places: from `devices("auto")`.
+        most: workers that are of use.
+    """
+    if [place.type for place in places] != ["cpu"]:
+        return tuple(places)
+    return (*places,) * max(1, min(torch.get_num_threads(), most))
+
+
+@contextmanager
+def share_of_cores(whole: int, sharing: int) -> Iterator[None]:
+    """During a `with` the calling thread computes on its share of a number of cores.
+
+    Args:
+        whole: what `torch.get_num_threads` says before any share is taken.
+        sharing: threads that share them.
+    """
+    if sharing > 1:
+        torch.set_num_threads(max(1, whole // sharing))
+    try:
+        yield
+    finally:
+        if sharing > 1:
+            # Of this thread; and of those that begin from now on.
+            torch.set_num_threads(whole)
 
 
 def _best() -> str:

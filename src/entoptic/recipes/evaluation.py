@@ -33,8 +33,9 @@ from entoptic.recipes.judging import (
 )
 from entoptic.recipes.memory import within_memory
 from entoptic.recipes.numbers import whole
+from entoptic.recipes.painted import transparency_words
 from entoptic.recipes.photographs import crops, photo_files
-from entoptic.recipes.sheet_plan import SheetPlan, transparency_words
+from entoptic.recipes.sheet_plan import SheetPlan
 from entoptic.recipes.tuned import tuned
 from entoptic.recipes.units import label_of, read_units
 from entoptic.recipes.visualization import plan_visualize

@@ -17,13 +17,21 @@ from entoptic.ascent import Step, ascend, bind
 from entoptic.canvas import Canvas, Grey, Transparent, Weighed
 from entoptic.errors import BadSetting
 from entoptic.jobs import Job
-from entoptic.models import Model, devices, prepare, used_precision
+from entoptic.models import (
+    Model,
+    at_a_time,
+    devices,
+    prepare,
+    share_of_cores,
+    used_precision,
+)
 from entoptic.models.rules import redirected_relu
-from entoptic.objectives import Combined, Leaf, Objective, PerImage, opacity
+from entoptic.objectives import Objective, PerImage
 from entoptic.pictures import Picture
 from entoptic.recipes.memory import enough_memory, roomy_batch
 from entoptic.recipes.methods import CanvasKind, ClimbSettings, canvases
 from entoptic.recipes.numbers import whole
+from entoptic.recipes.painted import painted, transparency_words
 from entoptic.recipes.photos import check_pixels, guides_of, source_of
 from entoptic.recipes.plan import Plan, made_with
 from entoptic.recipes.spectra import Spectrum, read_spectrum
@@ -34,6 +42,11 @@ from entoptic.types import Alpha, Image
 
 # What part of the steps an opening has: enough for rare units to come alive; chosen by eye.
 _OPENING = 0.25
+
+# Batches that climb at the same time on a CPU, each on its share of the cores, since much of a step
+# runs on one core whatever there are. On two cores it is measured, see docs/performance.md; beyond
+# them this is a bound, for each batch takes its own memory.
+_AT_A_TIME = 4
 
 
 @dataclass(frozen=True)
@@ -78,17 +91,17 @@ class _Batch:
 class SheetPlan(Plan):
     """Pictures that have been checked and can begin.
 
-    The objective is a `per_image`, whose pictures climb in batches, each on the next free device;
-    or one for all pictures together, which then are one batch. What a batch becomes depends on its
-    number and its size, not on the device; where several climb at the same time, their steps come
-    in the order in which they are made, which chance decides.
+    The objective is a `per_image`, whose pictures climb in batches, each on one of the devices; or
+    one for all pictures together, which then are one batch. What a batch becomes depends on its
+    number and its size; where several climb at the same time, they take turns.
 
     Args:
         settings: how to climb; the batch is a number.
         size: (height, width) of each picture.
         pictures_asked: how many pictures climb.
         layout: of the sheet; a picture alone is no sheet.
-        places: the devices; one that is named twice works on two batches at a time.
+        places: the devices; one that is named twice works on two batches at a time, a CPU each on
+            its share of the cores.
         photo: what all pictures begin as, (1, 3, height, width); None for noise.
         read: the files that were read.
         spectrum: of photographs, for a canvas that keeps to one.
@@ -199,11 +212,14 @@ class SheetPlan(Plan):
     def _spread(self, made: Sequence[_Batch]) -> Spread[Step]:
         """The climbs of all batches, over the devices; what they make is put there."""
         models = self._models()
-        places = self._used
+        places, whole = self._used, torch.get_num_threads()
 
         def work(number: int, worker: int) -> Generator[Step, None, None]:
             count, place = self.batches[number][1], places[worker]
-            with enough_memory(self._too_much(count, place)):
+            with (
+                share_of_cores(whole, places.count(place)),
+                enough_memory(self._too_much(count, place)),
+            ):
                 canvas = self._canvas(number, place)
                 made[number].canvas = canvas
                 yield from self._climb(number, canvas, models[worker])
@@ -371,42 +387,6 @@ def _alpha(canvas: Canvas) -> Alpha:
     return canvas.planes()[:, 3:].clone()
 
 
-def painted(objective: Objective) -> Objective:
-    """An objective for which opacity costs, so that only what counts is painted.
-
-    What tells of opacity itself stays as it is.
-
-    Source: Mordvintsev et al., "Differentiable Image Parameterizations", Distill, 2018,
-    "Semi-transparent patterns".
-
-    >>> from entoptic.objectives import channel
-    >>> painted(channel("fire7", 3))
-    (channel('fire7', 3) * (1 - opacity('canvas')))
-    """
-    if isinstance(objective, PerImage):
-        return PerImage(tuple(map(painted, objective.objectives)))
-    return objective if "opacity" in words(objective) else objective * (1 - opacity())
-
-
-def words(objective: Objective) -> frozenset[str]:
-    """The names of all that an objective is made of.
-
-    >>> from entoptic.objectives import channel, per_image
-    >>> sorted(words(per_image([channel("fire7", 3) * (1 - opacity())])))
-    ['channel', 'opacity']
-    """
-    if isinstance(objective, PerImage):
-        return frozenset().union(*map(words, objective.objectives))
-    if isinstance(objective, Combined):
-        return words(objective.left) | words(objective.right)
-    return frozenset({objective.name} if isinstance(objective, Leaf) else ())
-
-
-def transparency_words(objective: Objective) -> list[str]:
-    """Those of its words that want a canvas with transparency."""
-    return sorted(words(objective) & {"opacity", "alpha_blurriness"})
-
-
 def plan_sheet(
     recipe: str,
     model: Model,
@@ -452,6 +432,8 @@ def plan_sheet(
     whole("seed", seed, 0, 2**62)
     size = size or (how.size, how.size)
     places = devices(on)
+    if on == "auto":
+        places = at_a_time(places, _AT_A_TIME)
     _check_shown(model)
     if begins and canvases[how.kind].of is None:
         able = ", ".join(name for name in canvases if canvases[name].of is not None)

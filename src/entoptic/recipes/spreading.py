@@ -13,10 +13,11 @@ Item = TypeVar("Item")
 
 
 class Spread(Generic[Item]):
-    """Parts that give items one after the other, each worked through by the next free worker.
+    """Parts that give items one after the other, spread over workers that take turns.
 
-    A worker goes on only when its item has been seen: while the caller looks at one, the others
-    come to rest with theirs. A single worker needs no thread.
+    Each worker has every so-many-th part. A worker makes its next item while it is the others'
+    turn, and rests until that has been seen, so that what has been made when is no chance. A single
+    worker needs no thread.
 
     Args:
         work: works through a part, given its number and the worker's; runs in the worker's thread.
@@ -32,14 +33,12 @@ class Spread(Generic[Item]):
         self._workers = min(workers, parts)
         # All of these are looked at and changed under the lock of `_changed`.
         self._changed = threading.Condition()
-        self._begun = 0
         self._at_work: set[int] = set()
-        self._shown: deque[tuple[int, int, Item | None]] = deque()
-        self._seen: set[int] = set()
+        self._shown: dict[int, tuple[int, Item | None]] = {}
         self._stopped = False
 
     def items(self) -> Iterator[tuple[int, Item | None]]:
-        """Every item as it comes, with the number of its part; None where a part has ended.
+        """Every item, with the number of its part; None where a part has ended.
 
         What goes wrong in a part is raised here, and ends the others. So does a caller who stops
         asking; either way no thread is left. To be called once.
@@ -62,27 +61,34 @@ class Spread(Generic[Item]):
             self._changed.wait_for(lambda: not self._at_work)
 
     def _by_threads(self) -> Iterator[tuple[int, Item | None]]:
-        self._at_work |= {*range(self._workers)}
+        turns = deque(range(self._workers))
+        self._at_work |= {*turns}
         with ThreadPoolExecutor(self._workers, "entoptic") as threads:
             try:
-                running = [threads.submit(self._run, worker) for worker in range(self._workers)]
-                while (shown := self._next()) is not None:
-                    worker, number, item = shown
-                    yield number, item
-                    with self._changed:
-                        self._seen.add(worker)
-                        self._at_work.add(worker)
-                        self._changed.notify_all()
+                running = [threads.submit(self._run, worker) for worker in turns]
+                while turns:
+                    worker = turns.popleft()
+                    shown = self._next(worker)
+                    if shown is not None:
+                        yield shown
+                        self._go_on(worker)
+                        turns.append(worker)
             finally:
                 self._stop()
         for each in running:
             each.result()  # raises what went wrong
 
-    def _next(self) -> tuple[int, int, Item | None] | None:
-        """The next item, with its worker and part; None where no more will come."""
+    def _next(self, worker: int) -> tuple[int, Item | None] | None:
+        """A worker's next item, with its part; None where no more will come."""
         with self._changed:
-            self._changed.wait_for(lambda: self._shown or self._stopped or not self._at_work)
-            return self._shown.popleft() if self._shown and not self._stopped else None
+            self._changed.wait_for(lambda: worker not in self._at_work or self._stopped)
+            return None if self._stopped else self._shown.get(worker)
+
+    def _go_on(self, worker: int) -> None:
+        with self._changed:
+            del self._shown[worker]
+            self._at_work.add(worker)
+            self._changed.notify_all()
 
     def _stop(self) -> None:
         with self._changed:
@@ -92,7 +98,7 @@ class Spread(Generic[Item]):
     def _run(self, worker: int) -> None:
         """Work through one part after the other."""
         try:
-            while (number := self._part()) is not None:
+            for number in range(worker, self._parts, self._workers):
                 with closing(self._work(number, worker)) as part:
                     for item in part:
                         if not self._show(worker, number, item):
@@ -107,20 +113,11 @@ class Spread(Generic[Item]):
                 self._at_work.discard(worker)
                 self._changed.notify_all()
 
-    def _part(self) -> int | None:
-        """The next part that nobody has begun."""
-        with self._changed:
-            if self._begun == self._parts or self._stopped:
-                return None
-            self._begun += 1
-            return self._begun - 1
-
     def _show(self, worker: int, number: int, item: Item | None) -> bool:
         """Show an item and wait until it has been seen; False where no more is asked for."""
         with self._changed:
-            self._shown.append((worker, number, item))
+            self._shown[worker] = number, item
             self._at_work.discard(worker)
             self._changed.notify_all()
-            self._changed.wait_for(lambda: worker in self._seen or self._stopped)
-            self._seen.discard(worker)
+            self._changed.wait_for(lambda: worker not in self._shown or self._stopped)
             return not self._stopped

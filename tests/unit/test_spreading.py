@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from entoptic.recipes.spreading import Spread
+from entoptic.spreading import Spread
 
 
 def counting(number: int, worker: int) -> Generator[int, None, None]:

@@ -35,8 +35,8 @@ from entoptic.recipes.painted import painted, transparency_words
 from entoptic.recipes.photos import check_pixels, guides_of, source_of
 from entoptic.recipes.plan import Plan, made_with
 from entoptic.recipes.spectra import Spectrum, read_spectrum
-from entoptic.recipes.spreading import Spread
 from entoptic.sheets import sheet, sheet_size
+from entoptic.spreading import Spread
 from entoptic.transforms import OverBackground, Transform, presets, with_crop_size
 from entoptic.types import Alpha, Image
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import queue
 import threading
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import TypeVar
 
 import torch
@@ -16,6 +14,7 @@ from entoptic.layers import INPUT, Layer
 from entoptic.models import Model, Prepared, prepare
 from entoptic.models.prepare import Together
 from entoptic.objectives import Reference
+from entoptic.spreading import Spread
 
 _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
@@ -86,57 +85,33 @@ def spread(
     work: Callable[[_Worker, _Item], _Found],
     take: Callable[[_Item, _Found], None],
 ) -> None:
-    """Let workers work on items, each on the next one as soon as it is free.
+    """Let workers work on items.
 
     What is found is taken in the order of the items, in the caller's thread, so that sums don't
     depend on who was first. A single worker works in that thread too.
 
     Args:
-        items: what there is to do.
+        items: what there is to do; workers take turns.
         workers: as many threads work as there are; no two of them with the same one of these.
         work: of a worker on an item.
-        take: an item and what was found; at most as many more as there are workers wait for it.
+        take: an item and what was found; at most one for each worker waits for it.
 
     Raises:
-        Exception: that of the first item whose work failed; nothing goes on after it.
+        Exception: what goes wrong in any of it; nothing goes on after it.
 
     >>> found = []
     >>> spread("abc", [1, 2], lambda _, item: item.upper(), lambda *each: found.append(each))
     >>> found
     [('a', 'A'), ('b', 'B'), ('c', 'C')]
     """
-    if len(workers) == 1:
-        for item in items:
-            take(item, work(workers[0], item))
-        return
-    free: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
-    for worker in workers:
-        free.put(worker)
+    items, count = tuple(items), len(workers)
 
-    def by_any(item: _Item) -> _Found:
-        worker = free.get()
-        try:
-            return work(worker, item)
-        finally:
-            free.put(worker)
+    def each(number: int, worker: int) -> Generator[tuple[_Found], None, None]:
+        for item in items[number::count]:
+            yield (work(workers[worker], item),)
 
-    waiting: deque[tuple[_Item, Future[_Found]]] = deque()
-
-    def take_first() -> None:
-        item, future = waiting.popleft()
-        found = future.result()
-        for _, each in waiting:
-            if each.done():
-                each.result()  # raises what went wrong there
-        take(item, found)
-
-    with ThreadPoolExecutor(len(workers), "entoptic-tiles") as threads:
-        try:
-            for item in items:
-                waiting.append((item, threads.submit(by_any, item)))
-                if len(waiting) == 2 * len(workers):
-                    take_first()
-            while waiting:
-                take_first()
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
+    with closing(Spread(each, count, count).items()) as shown:
+        # In turns, that is in the order of the items; between them the ends of workers are told.
+        found = (one for _, one in shown if one is not None)
+        for item, (value,) in zip(items, found, strict=False):
+            take(item, value)

@@ -37,7 +37,7 @@ class Spread(Generic[Item]):
         self._shown: dict[int, tuple[int, Item | None]] = {}
         self._stopped = False
 
-    def items(self) -> Iterator[tuple[int, Item | None]]:
+    def items(self) -> Generator[tuple[int, Item | None], None, None]:
         """Every item, with the number of its part; None where a part has ended.
 
         What goes wrong in a part is raised here, and ends the others. So does a caller who stops

@@ -145,7 +145,8 @@ def test_devices_share_the_pictures_and_what_is_one_device_its_memory(
     squeezenet: ent.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_memory(monkeypatch, 1e15)
-    assert memory.roomy_batch(squeezenet, FIRE5, (48, 48), (), [CPU] * 3, 7) == 3
+    plan = plan_visualize(squeezenet, ["fire5:0-6"], on="cpu,cpu,cpu", **QUICK)
+    assert plan.batch == 3
     with_memory(monkeypatch, 4.5 * each_takes(squeezenet, 48))
     assert memory.roomy_batch(squeezenet, FIRE5, (48, 48), (), [CPU] * 2, 100) == 2
 

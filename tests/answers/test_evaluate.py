@@ -188,6 +188,9 @@ def test_pictures_that_are_alike_have_no_diversity_and_others_have_some() -> Non
     expected = 1 - float(torch.cosine_similarity(*grams, dim=0))
     assert noise.diversity == pytest.approx(expected, abs=2e-5)
     assert evaluated("own:0").rows[0].diversity is None
+    # However many climb together.
+    (one_by_one,) = evaluated("own:0", seeds=2, steps=0, batch=1).rows
+    assert one_by_one.diversity == pytest.approx(expected, abs=2e-5)
 
 
 def test_everything_but_time_and_memory_is_the_same_again() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -77,7 +78,8 @@ def test_every_column_is_what_it_is_alone(
 
 
 def test_pictures_grow_column_by_column(squeezenet: ent.Model) -> None:
-    plan = plan_compare([squeezenet], ["fire3:0-2"], methods=["lucid", "pixels"], batch=2, **QUICK)
+    how: dict[str, Any] = {"methods": ["lucid", "pixels"], "batch": 2, "on": "cpu"}
+    plan = plan_compare([squeezenet], ["fire3:0-2"], **how, **QUICK)
     assert [step.octave for step in plan.steps()] == [0, 0, 1, 1, 2, 2, 3, 3]
     assert len(plan.stages) == 4
     first = next(iter(plan.steps())).image()

@@ -139,7 +139,7 @@ def test_the_job_remembers_what_precision_was_taken(
 
 
 def test_a_picture_grows_batch_by_batch(squeezenet: ent.Model) -> None:
-    plan = plan_visualize(squeezenet, ["fire3:0-2"], batch=2, **QUICK)
+    plan = plan_visualize(squeezenet, ["fire3:0-2"], batch=2, on="cpu", **QUICK)
     assert [step.octave for step in plan.steps()] == [0, 0, 0, 1, 1, 1]
     first = next(iter(plan.steps())).image()
     # The third picture hasn't begun: its place is grey.

@@ -226,18 +226,30 @@ class EvaluatePlan:
         return torch.cat([self._scores([unit], picture)[0] for unit, picture in each])
 
     @torch.no_grad()
-    def _scores(self, objectives: Sequence[Objective], images: Image) -> Tensor:
-        """(objectives, images), of images as they are."""
+    def _scores(
+        self, objectives: Sequence[Objective], images: Image, together: int | None = None
+    ) -> Tensor:
+        """(objectives, images), of images as they are.
+
+        Args:
+            together: how many are shown at once; None for the plan's batch.
+        """
         plan, size = self._plan, (images.shape[-2], images.shape[-1])
         layers = frozenset().union(*(each.layers() for each in objectives))
         ready = prepare(plan.model, layers, plan.device)
         found = []
-        for some in torch.split(images, plan.batch):
+        for some in torch.split(images, together or plan.batch):
             some = some.to(plan.device)
             acts = plan.model.arranged(ready(some), size)
             guides = guide_activations(PerImage(tuple(objectives)), plan.model, some)
             found.append(torch.stack([each(joined(acts, guides)) for each in objectives]))
         return torch.cat(found, 1).cpu()
+
+    def _diversity(self, pictures: Image) -> float | None:
+        """How unlike a unit's pictures are; of all of them together."""
+        if self.unlikeness is None:
+            return None
+        return float(self._scores([self.unlikeness], pictures, len(pictures)).mean())
 
     def _row(
         self, number: int, pictures: Image, scores: Tensor, photos: Tensor, seconds: float
@@ -255,9 +267,7 @@ class EvaluatePlan:
             top1=_mean([each.top1 for each in verdicts]),
             probability=_mean([each.probability for each in verdicts]),
             verdicts=verdicts,
-            diversity=(
-                float(self._scores([self.unlikeness], pictures).mean()) if self.unlikeness else None
-            ),
+            diversity=self._diversity(pictures),
             seconds=seconds,
         )
 

@@ -55,7 +55,7 @@ def roomy_batch(
     size: tuple[int, int],
     transforms: Sequence[Transform],
     places: Sequence[torch.device],
-    count: int,
+    most: int,
 ) -> int:
     """How many pictures should climb together: as many as memory has room for and is of use.
 
@@ -64,15 +64,13 @@ def roomy_batch(
         layers: that it is run to.
         size: (height, width) of a picture.
         transforms: of a step.
-        places: the devices; all of them get something to do.
-        count: how many pictures there are in all.
+        places: the devices, one of them as often as so many climb on it at a time.
+        most: how many there may be at all.
     """
     each = 12.0 * _COPIES * math.prod(size) + _network_bytes(model, layers, size, transforms)
     rooms = [_room(place) / sharing / each for place, sharing in Counter(places).items()]
-    most = min(_MOST.get(place.type, _MOST_ELSEWHERE) for place in places)
-    if len(places) > 1:
-        most = min(most, math.ceil(count / len(places)))
-    return max(1, min(most, int(min(rooms))))
+    useful = min(_MOST.get(place.type, _MOST_ELSEWHERE) for place in places)
+    return max(1, min(most, useful, int(min(rooms))))
 
 
 def _network_bytes(

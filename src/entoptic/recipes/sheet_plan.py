@@ -431,9 +431,8 @@ def plan_sheet(
     """
     whole("seed", seed, 0, 2**62)
     size = size or (how.size, how.size)
-    places = devices(on)
-    if on == "auto":
-        places = at_a_time(places, _AT_A_TIME)
+    named = devices(on)
+    places = at_a_time(named, _AT_A_TIME) if on == "auto" else named
     _check_shown(model)
     if begins and canvases[how.kind].of is None:
         able = ", ".join(name for name in canvases if canvases[name].of is not None)
@@ -451,7 +450,9 @@ def plan_sheet(
     how = replace(how, precision=used)
     batch = how.batch
     if isinstance(batch, str):  # `auto`
-        batch = roomy_batch(model, bound.layers(), size, _transforms(how, model), places, count)
+        # What is drawn for a batch depends on its size, which is the same on any number of cores.
+        most = count if len(named) == 1 else math.ceil(count / len(named))
+        batch = roomy_batch(model, bound.layers(), size, _transforms(how, model), places, most)
     guides = guides_of(bound)
     natural = None if how.spectrum is None else read_spectrum(how.spectrum)
     sources: list[Picture | Spectrum] = [*guides] if natural is None else [*guides, natural]

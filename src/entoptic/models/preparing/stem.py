@@ -19,8 +19,8 @@ from torch.autograd.function import once_differentiable
 from entoptic.models.preparing.convolution import FrozenConv, Geometry, backward_of
 from entoptic.models.preparing.pooling import LeanMaxPool, narrowed
 
-# Numbers between convolution and pool that are there at once; half as many are no burden.
-_AT_ONCE = 1 << 22
+# Numbers between convolution and pool that are there at once.
+_AT_ONCE = 1 << 21
 # Bands that are computed at once. Not as many as there are threads, or the sums where bands meet,
 # and with them the last bits of pictures, would depend on it.
 _TOGETHER = 4
@@ -56,7 +56,7 @@ class Stem(nn.Module):
         between = conv.count(x.shape[2])
         columns = Windows.along(geometry, 1).count(x.shape[3])
         numbers = self.conv.channels * between * columns
-        if x.device.type != "cpu" or numbers <= _AT_ONCE // 2:
+        if x.device.type != "cpu" or numbers <= _AT_ONCE:
             return None
         rows = pool.count(between)
         each = -(-rows // (_TOGETHER * -(-numbers // _AT_ONCE)))

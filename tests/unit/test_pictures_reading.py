@@ -486,6 +486,12 @@ def test_a_profile_of_another_kind_is_a_note(put: Callable[..., Path]) -> None:
 # Files that can't be read.
 
 
+def test_what_is_no_picture_is_not_proposed(tmp_path: Path) -> None:
+    (tmp_path / "cta.py").write_text("")
+    with pytest.raises(PictureNotFound, match=r"no picture .*; check the name and the folder"):
+        read(tmp_path / "cta.png")
+
+
 def test_a_missing_file_is_named_with_the_nearest(put: Callable[..., Path]) -> None:
     path = put(saved(Pillow.fromarray(RGB), "PNG"), "cat.png")
     with pytest.raises(PictureNotFound, match=r"no picture '.*cta\.png'; did you mean 'cat\.png'"):

@@ -135,12 +135,18 @@ def _load(path: PathLike, whole: bool) -> File:
         ) from None
 
 
+# Of the files that are proposed where one isn't there.
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp"}
+
+
 def _near(path: Path) -> str:
     try:
-        names = [entry.name for entry in itertools.islice(path.parent.iterdir(), 1000)]
+        there = list(itertools.islice(path.parent.iterdir(), 1000))
     except OSError:
         return ""
-    return did_you_mean(path.name, names)
+    return did_you_mean(
+        path.name, [each.name for each in there if each.suffix.lower() in _SUFFIXES]
+    )
 
 
 def _kind(path: PathLike, start: bytes, size: int, whole: bool) -> str:

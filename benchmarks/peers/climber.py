@@ -15,12 +15,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
-import entoptic as ent
 from benchmarks.peers import METHODS
-from benchmarks.peers.network import Task
+from benchmarks.peers.network import Task, save
 
 
 def climb(
@@ -33,8 +31,7 @@ def climb(
     for unit, picture, took in runner.pictures(task, units, evaluations):
         seconds += took
         if folder is not None:
-            image = torch.from_numpy(np.array(picture, np.float32)).permute(2, 0, 1)[None]
-            ent.write(folder / f"{unit:04}.png", image)
+            save(folder, unit, picture)
     return {"seconds": seconds, "evaluations": steps * shown}
 
 

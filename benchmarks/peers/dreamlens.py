@@ -1,6 +1,6 @@
-"""dreamlens 0.1.1: `maximize_class` and `maximize_channel` as they come, 256 x 256 by
-default.
+"""dreamlens 0.1.1: `maximize_class` and `maximize_channel` as they come.
 
+Its pictures are of 256 x 256 where nothing else is asked for.
 The network is given as it is, with its own preprocessing by `FeatureVisualizer(preprocess=...)`,
 which is fed pictures in [0, 1]. Several units climb together by `maximize_classes` and
 `maximize_channels`. One evaluation a step.

@@ -1,6 +1,6 @@
-"""horama 0.3: `fourier` as it comes, 1280 x 1280, of which it shows a network 6 crops of
-224 x 224 a step, whatever side is asked for.
+"""horama 0.3: `fourier` as it comes, 1280 x 1280, of which it shows a network 6 crops a step.
 
+Its crops come to 224 x 224, and whatever side is asked for its pictures stay as large.
 Its pictures lie in [-2.5, 2.5], the range of torchvision's normalised input; `FromImageNet` makes
 sRGB of them for the network, and the same formula for the eye. Units are the objective of its
 README, the mean of one output; a layer's channels are those of the network cut off behind it.

@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import entoptic as ent
@@ -40,6 +43,12 @@ class FromImageNet(nn.Module):
     def picture(self, normalised: Tensor) -> Tensor:
         """sRGB in [0, 1] again."""
         return normalised * self.std + self.mean
+
+
+def save(folder: Path, unit: int, picture: NDArray[np.float32]) -> None:
+    """Write the picture of a unit, (height, width, 3) in [0, 1]."""
+    image = torch.from_numpy(np.array(picture, np.float32)).permute(2, 0, 1)[None]
+    ent.write(folder / f"{unit:04}.png", image)
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-import entoptic as ent
 from benchmarks.peers import METHODS
-from benchmarks.peers.network import Task
+from benchmarks.peers.network import Task, save
 
 
 def make(method: str, task: Task, units: list[int], evaluations: int, folder: Path) -> None:
@@ -35,8 +33,7 @@ def make(method: str, task: Task, units: list[int], evaluations: int, folder: Pa
         )
     missing = [unit for unit in units if f"{unit:04}" not in times]
     for unit, picture, seconds in runner.pictures(task, missing, evaluations):
-        image = torch.from_numpy(np.array(picture, np.float32)).permute(2, 0, 1)[None]
-        ent.write(folder / f"{unit:04}.png", image)
+        save(folder, unit, picture)
         times[f"{unit:04}"] = {
             "seconds": round(seconds, 3),
             "steps": steps,

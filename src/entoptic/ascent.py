@@ -252,7 +252,7 @@ def _steps(
     steps: int,
 ) -> Iterator[Step]:
     scores: Scores | None = None
-    # Of the gradients: what else comes and goes in a step then finds the same gaps in each.
+    # Of the gradients, filled anew in each step: their sign changes on the way, in the same pass.
     rooms = [torch.empty_like(each) for each in parameters]
 
     def closure() -> Any:

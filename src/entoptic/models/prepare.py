@@ -167,17 +167,20 @@ class Prepared:
         seen = taps.run(module, parts, self._fed(image).to(self._lowered.dtype), self.targets)
         return {layer: value.float() for layer, value in seen.items()}
 
+    @property
+    def _may_change(self) -> bool:
+        """Whether something else may be run that was made of the network."""
+        return not self.exact and bool(self.targets) and self._twins.dtype == torch.float32
+
     def _lower(self, dtype: torch.dtype) -> nn.Module | None:
-        whole = self._twins.dtype == torch.float32 and bool(self.targets)
-        if self.exact or not whole or dtype == torch.float32:
-            return None
-        return self._twins.lowered(dtype)
+        lower = self._may_change and dtype != torch.float32
+        return self._twins.lowered(dtype) if lower else None
 
     def _rewritten(
         self, dtype: torch.dtype, fused: fx.GraphModule | None = None
     ) -> fx.GraphModule | None:
         """The network as a graph; None where it has none that can be trusted."""
-        if self.exact or not self.targets or self._twins.dtype != torch.float32:
+        if not self._may_change:
             return None
         try:
             tracer, graph = self._twins.traced()

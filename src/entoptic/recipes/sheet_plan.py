@@ -451,7 +451,7 @@ def plan_sheet(
     batch = how.batch
     if isinstance(batch, str):  # `auto`
         # What is drawn for a batch depends on its size, which is the same on any number of cores.
-        most = count if len(named) == 1 else math.ceil(count / len(named))
+        most = math.ceil(count / len(named))
         batch = roomy_batch(model, bound.layers(), size, _transforms(how, model), places, most)
     guides = guides_of(bound)
     natural = None if how.spectrum is None else read_spectrum(how.spectrum)

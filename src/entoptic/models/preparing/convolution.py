@@ -164,7 +164,6 @@ class FrozenConv(nn.Module):
             geometry.groups,
         )
         self.back = backward_of(geometry, weight.to(dtype))
-        self.channels = conv.out_channels
         # Of large convolutions a copy would be too much.
         self.weight = weight.to(dtype) if sees else None
 

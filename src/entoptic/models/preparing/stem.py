@@ -46,7 +46,8 @@ class Stem(nn.Module):
         if bands is None:
             return self.pool(self.conv(x))  # type: ignore[no-any-return]
         # One by one, so that an image of a batch gives what it gives alone.
-        return torch.cat([_Stem.apply(each, self, bands) for each in torch.split(x, 1)])
+        found = [_Stem.apply(each, self, bands) for each in torch.split(x, 1)]
+        return found[0] if len(found) == 1 else torch.cat(found)
 
     def bands(self, x: Tensor) -> Bands | None:
         """How pictures fall into bands; None where they are better left whole."""
@@ -55,7 +56,7 @@ class Stem(nn.Module):
         pool = Windows(kernel[0], stride[0], padding[0], dilation[0], ceil)
         between = conv.count(x.shape[2])
         columns = Windows.along(geometry, 1).count(x.shape[3])
-        numbers = self.conv.channels * between * columns
+        numbers = len(self.conv.forth.weight) * between * columns
         if x.device.type != "cpu" or numbers <= _AT_ONCE:
             return None
         rows = pool.count(between)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,7 +16,16 @@ from entoptic.resample import gaussian_blur
 Norm: TypeAlias = Literal["mean_abs", "max_abs", "std", "l2", "none"]
 NORMS: tuple[str, ...] = get_args(Norm)
 
-Rule: TypeAlias = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
+
+@runtime_checkable
+class Optimizer(Protocol):
+    """Changes its parameters so that a loss becomes less; every optimizer of torch does."""
+
+    def step(self, closure: Callable[[], Any]) -> Any:
+        """Change them once, by the gradients that `closure` leaves with them."""
+
+
+Rule: TypeAlias = Callable[[Iterable[Tensor]], Optimizer]
 """Makes an optimizer for parameters; a class of torch.optim with its settings bound is one."""
 
 _SIZES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -27,16 +36,20 @@ _SIZES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class Climb(torch.optim.Optimizer):
+class Climb:
     """Gradient steps whose length is set by a norm of the gradient, image by image.
 
-    Like every torch optimizer it goes down; `ascend` gives it the negated score.
+    Like every torch optimizer it goes down; `ascend` gives it the negated score. It isn't one of
+    torch's classes, since to make one of these takes a second: torch imports its compiler first.
     """
 
     def __init__(
         self, parameters: Iterable[Tensor], step: float, norm: Norm, smoothing: float
     ) -> None:
-        super().__init__(parameters, {"step": step, "norm": norm, "smoothing": smoothing})
+        self.parameters = tuple(parameters)
+        self.length = step
+        self.norm = norm
+        self.smoothing = smoothing
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -45,12 +58,10 @@ class Climb(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    gradient = smoothed(parameter.grad, group["smoothing"])
-                    change = normalised(gradient, group["norm"])
-                    parameter.sub_(change, alpha=group["step"])
+        for parameter in self.parameters:
+            if parameter.grad is not None:
+                gradient = smoothed(parameter.grad, self.smoothing)
+                parameter.sub_(normalised(gradient, self.norm), alpha=self.length)
         return loss
 
 

@@ -9,8 +9,8 @@ The photo is our own landscape, `examples/make_clouds.py`, whose long side has 1
 
 Below the table stands where a command's time goes, each part measured in a process of its own (the
 median of the rounds): imports, the network and its weights, the plan, the steps and what is saved.
-To plan takes long since torch imports its compiler, which nothing uses, as soon as tensors without
-values are met, or one of its optimizers is made.
+A plan or a first step that takes a second tells that torch's compiler is imported, which nothing
+uses; a test of `tests/shells/test_process.py` holds it off.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from entoptic.models import GradientRule, Model, prepare
 from entoptic.objectives import Activations, Objective, Reference
 from entoptic.pictures import Picture, read
 from entoptic.resample import fit_long_side, resize
-from entoptic.steprules import Rule, adam
+from entoptic.steprules import Optimizer, Rule, adam
 from entoptic.transforms import Transform
 from entoptic.types import Alpha, Planes, Scores
 
@@ -247,7 +247,7 @@ def _steps(
     canvas: Canvas,
     parameters: Sequence[nn.Parameter],
     score: Callable[[int], Scores],
-    rule: torch.optim.Optimizer,
+    rule: Optimizer,
     watch: _Watch,
     steps: int,
 ) -> Iterator[Step]:

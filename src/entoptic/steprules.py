@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,7 +17,16 @@ from entoptic.resample import gaussian_blur
 Norm: TypeAlias = Literal["mean_abs", "max_abs", "std", "l2", "none"]
 NORMS: tuple[str, ...] = get_args(Norm)
 
-Rule: TypeAlias = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
+
+@runtime_checkable
+class Optimizer(Protocol):
+    """Changes its parameters so that a loss becomes less; every optimizer of torch does."""
+
+    def step(self, closure: Callable[[], Any]) -> Any:
+        """Change them once, by the gradients that `closure` leaves with them."""
+
+
+Rule: TypeAlias = Callable[[Iterable[Tensor]], Optimizer]
 """Makes an optimizer for parameters; a class of torch.optim with its settings bound is one."""
 
 _SIZES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -27,31 +37,77 @@ _SIZES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class Climb(torch.optim.Optimizer):
-    """Gradient steps whose length is set by a norm of the gradient, image by image.
+class _Descent(ABC):
+    """Optimizers of our own; like every one of torch's they go down, `ascend` negates the score.
 
-    Like every torch optimizer it goes down; `ascend` gives it the negated score.
+    They aren't of torch's classes: before it makes one of these, torch imports its compiler, which
+    takes as long as many steps.
     """
 
-    def __init__(
-        self, parameters: Iterable[Tensor], step: float, norm: Norm, smoothing: float
-    ) -> None:
-        super().__init__(parameters, {"step": step, "norm": norm, "smoothing": smoothing})
+    def __init__(self, parameters: Iterable[Tensor]) -> None:
+        self.parameters = tuple(parameters)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Move every parameter by `step` times its normalised gradient."""
+        """Move every parameter that has a gradient, after the closure has been asked for them."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    gradient = smoothed(parameter.grad, group["smoothing"])
-                    change = normalised(gradient, group["norm"])
-                    parameter.sub_(change, alpha=group["step"])
+        for parameter in self.parameters:
+            if parameter.grad is not None:
+                self.move(parameter, parameter.grad)
         return loss
+
+    @abstractmethod
+    def move(self, parameter: Tensor, gradient: Tensor) -> None:
+        """Move one of them, in place."""
+
+
+class Climb(_Descent):
+    """Gradient steps whose length is set by a norm of the gradient, image by image."""
+
+    def __init__(
+        self, parameters: Iterable[Tensor], length: float, norm: Norm, smoothing: float
+    ) -> None:
+        super().__init__(parameters)
+        self.length = length
+        self.norm = norm
+        self.smoothing = smoothing
+
+    def move(self, parameter: Tensor, gradient: Tensor) -> None:
+        change = normalised(smoothed(gradient, self.smoothing), self.norm)
+        parameter.sub_(change, alpha=self.length)
+
+
+class Adam(_Descent):
+    """The same, to the last bit on a CPU, as torch.optim.Adam with its other settings as they are.
+
+    Source: Kingma, Ba, "Adam: A Method for Stochastic Optimization", 2014, algorithm 1.
+    """
+
+    # The paper's: how much of the mean gradient, and of its mean square, a step keeps.
+    KEPT, KEPT_SQUARE = 0.9, 0.999
+    # And what keeps from dividing by 0.
+    LEAST = 1e-8
+
+    def __init__(self, parameters: Iterable[Tensor], learning_rate: float) -> None:
+        super().__init__(parameters)
+        self.learning_rate = learning_rate
+        self.moves = dict.fromkeys(self.parameters, 0)
+        self.means = {parameter: torch.zeros_like(parameter) for parameter in self.parameters}
+        self.squares = {parameter: torch.zeros_like(parameter) for parameter in self.parameters}
+
+    def move(self, parameter: Tensor, gradient: Tensor) -> None:
+        self.moves[parameter] += 1
+        mean, square = self.means[parameter], self.squares[parameter]
+        mean.lerp_(gradient, 1 - self.KEPT)
+        square.mul_(self.KEPT_SQUARE).addcmul_(gradient, gradient, value=1 - self.KEPT_SQUARE)
+        # Both begin at 0, which the first steps make up for.
+        length = self.learning_rate / (1 - self.KEPT ** self.moves[parameter])
+        known = 1 - self.KEPT_SQUARE ** self.moves[parameter]
+        spread = (square.sqrt() / known**0.5).add_(self.LEAST)
+        parameter.addcdiv_(mean, spread, value=-length)
 
 
 def normalised(gradient: Tensor, norm: Norm) -> Tensor:
@@ -117,7 +173,7 @@ def climb(step: float = 1.5 / 255, norm: Norm = "mean_abs", smoothing: float = 0
         raise BadSetting(f"a step of {step}; it must be above 0 and finite")
     if not (math.isfinite(smoothing) and smoothing >= 0):
         raise BadSetting(f"a smoothing of {smoothing}; it must be finite and not negative")
-    return functools.partial(Climb, step=step, norm=norm, smoothing=smoothing)
+    return functools.partial(Climb, length=step, norm=norm, smoothing=smoothing)
 
 
 def adam(learning_rate: float = 0.05) -> Rule:
@@ -130,4 +186,4 @@ def adam(learning_rate: float = 0.05) -> Rule:
     """
     if not (math.isfinite(learning_rate) and learning_rate > 0):
         raise BadSetting(f"a learning rate of {learning_rate}; it must be above 0 and finite")
-    return functools.partial(torch.optim.Adam, lr=learning_rate)
+    return functools.partial(Adam, learning_rate=learning_rate)

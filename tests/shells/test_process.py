@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from entoptic.pictures import read_job
 from shells.command import QUICK, SOURCE, entoptic, finished, process
@@ -89,6 +90,41 @@ print(sorted({"torch", "numpy", "PIL"} & sys.modules.keys()), file=sys.stderr)
         check=True,
     )
     assert done.stderr == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["dream", "sky.png", *QUICK],
+        ["dream", "sky.png", *QUICK, "--guide", "sky.png", "--precision", "auto"],
+        ["visualize", "squeezenet1_1", "fire7:0", "class:goldfish", "--size", "48", "--steps", "2"],
+    ],
+    ids=" ".join,
+)
+def test_torchs_compiler_is_not_imported(folder: Path, arguments: list[str]) -> None:
+    # It, and what it is made of, takes as long as many steps.
+    program = """
+import json, sys, torch
+def compiler():
+    return [n for n in sys.modules if n in ("torch._dynamo", "torch._inductor", "sympy")]
+by_itself = compiler()
+from entoptic.cli.main import outcome
+code = outcome(sys.argv[1:])
+layers = "entoptic.models.probe" in sys.modules
+print(json.dumps([code, layers, by_itself, compiler()]), file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, layers, by_itself, after_all = json.loads(done.stderr.splitlines()[-1])
+    assert (code, layers) == (0, True), done.stderr
+    assert not by_itself, f"{by_itself} come with `import torch` of {torch.__version__}"
+    assert not after_all
 
 
 @pytest.mark.parametrize(

@@ -94,3 +94,22 @@ def test_adam_steps_by_its_rate_at_first() -> None:
     torch.testing.assert_close(
         pixels.detach(), torch.tensor([[-0.25, 0.25, 0.0]]), atol=1e-5, rtol=0
     )
+
+
+def test_adam_is_torchs_own_to_the_last_bit() -> None:
+    chance = torch.Generator().manual_seed(0)
+    first = [torch.randn(2, 3, 5, 7, generator=chance), torch.randn(4, generator=chance)]
+    ours, theirs = ([each.clone().requires_grad_() for each in first] for _ in range(2))
+    rules = adam(0.03)(ours), torch.optim.Adam(theirs, lr=0.03)
+    for step in range(12):
+        gradients: list[torch.Tensor | None] = [
+            torch.randn(each.shape, generator=chance) * 10.0**-step for each in first
+        ]
+        if step % 3 == 1:
+            gradients[1] = None  # which isn't a step of that parameter
+        for parameters, rule in zip((ours, theirs), rules, strict=True):
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = None if gradient is None else gradient.clone()
+            rule.step()
+        assert all(map(torch.equal, ours, theirs))
+    assert not any(map(torch.equal, ours, first))

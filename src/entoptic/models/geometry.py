@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from entoptic.models.shapes import result
+
 aten = torch.ops.aten
 
 
@@ -141,10 +143,15 @@ class Geometry(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         _mark(image, Places(Field(), Field(), (2, 3), _shape(image)))
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Else newer torch imports its compiler at the first operation, only to tell it to keep off.
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        out = func(*args, **(kwargs or {}))
+        out = result(func, args, kwargs or {})
         inputs = [each for each in _flat(args) if hasattr(each, _MARK)]
         if inputs:
             for each in _flat([out]):

@@ -130,4 +130,4 @@ def adam(learning_rate: float = 0.05) -> Rule:
     """
     if not (math.isfinite(learning_rate) and learning_rate > 0):
         raise BadSetting(f"a learning rate of {learning_rate}; it must be above 0 and finite")
-    return functools.partial(torch.optim.Adam, lr=learning_rate)
+    return functools.partial(torch.optim.Adam, lr=learning_rate, fused=True)

@@ -98,7 +98,7 @@ class Warp(ABC):
     Args:
         border: what comes into view from outside: the picture mirrored, its edge repeated, `value`.
         value: of a constant border; 0.5 is grey.
-        shared: whether all images of a batch share one draw; on a CPU that takes a third of the time.
+        shared: whether all images of a batch share one draw, which takes a CPU a third of the time.
     """
 
     border: Border = "reflect"

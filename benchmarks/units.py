@@ -37,7 +37,8 @@ from benchmarks.peers import LAYER, METHODS
 from benchmarks.peers.environments import ROOT, interpreter, variables
 
 NETWORK = "squeezenet1_1"
-OURS = ("entoptic", "entoptic-bf16")
+# With our own transforms, and with those that lucent's are after.
+OURS = ("entoptic", "entoptic-bf16", "entoptic-lucid-bf16")
 DEFAULT = (*OURS, "lucent", "dreamlens", "torch-dreams", "horama")
 
 # The first 16 steps of a climb are of another kind (see `redirected_relu`), and what follows them

@@ -30,6 +30,9 @@ METHODS = {
     "entoptic": Method("ours", batches=True),
     "entoptic-bf16": Method("ours", batches=True, settings={"precision": "bf16"}),
     "entoptic-lucid": Method("ours", batches=True, settings={"transforms": "lucid"}),
+    "entoptic-lucid-bf16": Method(
+        "ours", batches=True, settings={"transforms": "lucid", "precision": "bf16"}
+    ),
     # Today's kornia no longer has what lucent 0.1.8 calls.
     "lucent": Method("lucent", (("torch-lucent==0.1.8", "kornia==0.4.1"),), batches=True),
     "dreamlens": Method("dreamlens", (("dreamlens==0.1.1",),), batches=True),

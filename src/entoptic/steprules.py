@@ -106,7 +106,7 @@ class Adam(_Descent):
         # Both begin at 0, which the first steps make up for.
         length = self.learning_rate / (1 - self.KEPT ** self.moves[parameter])
         known = 1 - self.KEPT_SQUARE ** self.moves[parameter]
-        spread = (square.sqrt() / known**0.5).add_(self.LEAST)
+        spread = square.sqrt().div_(known**0.5).add_(self.LEAST)
         parameter.addcdiv_(mean, spread, value=-length)
 
 

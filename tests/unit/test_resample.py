@@ -9,7 +9,14 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from entoptic.errors import BadSetting
-from entoptic.resample import centre_crop, fit_long_side, fit_short_side, octave_sizes, resize
+from entoptic.resample import (
+    centre_crop,
+    fit_long_side,
+    fit_short_side,
+    gaussian_blur,
+    octave_sizes,
+    resize,
+)
 
 sides = st.integers(1, 40)
 
@@ -158,3 +165,34 @@ def test_a_crop_of_the_whole_is_the_whole() -> None:
 def test_a_crop_larger_than_the_picture_is_refused() -> None:
     with pytest.raises(BadSetting, match=r"crop of 5 x 4 .* picture, 4 x 7; resize the picture"):
         centre_crop(torch.rand(1, 3, 4, 7), 5, 4)
+
+
+def test_a_blurred_point_is_the_gaussian() -> None:
+    point = torch.zeros(1, 3, 25, 31, dtype=torch.float64)
+    point[:, :, 12, 15] = 1
+    blurred = gaussian_blur(point, 2.0)
+    down, across = (
+        torch.exp(-0.5 * ((torch.arange(n, dtype=torch.float64) - n // 2) / 2) ** 2)
+        for n in (25, 31)
+    )
+    for one in (down, across):
+        one[(torch.arange(len(one)) - len(one) // 2).abs() > 6] = 0  # cut off at three sigmas
+    expected = down[:, None] / down.sum() * (across / across.sum())
+    torch.testing.assert_close(blurred[0, 1], expected)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 9), (5, 1), (13, 17)])
+def test_a_blur_repeats_the_edges_and_has_the_gradient_of_finite_differences(
+    size: tuple[int, int],
+) -> None:
+    image = torch.rand(2, 3, *size, dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: gaussian_blur(x, 1.2), image)
+    wide = torch.nn.functional.pad(image, (20, 20, 20, 20), mode="replicate")
+    inner = gaussian_blur(wide, 1.2)[..., 20:-20, 20:-20]
+    torch.testing.assert_close(gaussian_blur(image, 1.2), inner)
+
+
+def test_a_picture_is_blurred_as_it_would_be_alone() -> None:
+    images = torch.rand(3, 3, 40, 50)
+    together = gaussian_blur(images, 2.5)
+    assert all(torch.equal(gaussian_blur(images[i : i + 1], 2.5)[0], together[i]) for i in range(3))

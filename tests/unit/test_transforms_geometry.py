@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from entoptic.errors import BadSetting
 from entoptic.transforms import LUCID, Affine, Flip, Pad, Rotate, Scale, Shear, Transform, Translate
+from entoptic.transforms.geometry import BORDERS
 
 IMAGE = torch.rand(2, 3, 5, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
 
@@ -191,6 +192,32 @@ def test_each_image_of_a_batch_has_its_own_draw_unless_it_is_shared() -> None:
     assert not torch.equal(shared, image)
 
 
+@pytest.mark.parametrize("border", BORDERS)
+@pytest.mark.parametrize(("dtype", "near"), [(torch.float64, 1e-12), (torch.float32, 1e-4)])
+def test_a_shared_draw_gives_each_image_and_its_gradient_what_it_has_alone(
+    border: Any, dtype: torch.dtype, near: float
+) -> None:
+    # So far out that mirrors are seen in mirrors.
+    warp = Affine((0.2, 0.6), 40, 20, 9, border=border, value=0.25, shared=True)
+    image = torch.rand(5, 3, 17, 23, dtype=dtype, generator=rng(1)).requires_grad_()
+    weights = torch.rand(image.shape, dtype=dtype, generator=rng(2))
+    for seed in range(8):
+        together = warp(image, rng(seed))
+        alone = torch.cat([warp(each, rng(seed)) for each in image.split(1)])
+        assert together.shape == image.shape
+        torch.testing.assert_close(together, alone, atol=near, rtol=0)
+        (back,) = torch.autograd.grad((weights * together).sum(), image)
+        (own,) = torch.autograd.grad((weights * alone).sum(), image)
+        torch.testing.assert_close(back, own, atol=30 * near, rtol=0)
+
+
+def test_gradients_of_a_shared_draw_are_those_of_finite_differences() -> None:
+    image = torch.rand(4, 3, 4, 5, dtype=torch.float64, generator=rng()).requires_grad_()
+    for border in BORDERS:
+        warp = Affine((0.5, 1.2), 20, 10, 2, border=border, shared=True)
+        assert torch.autograd.gradcheck(lambda x, warp=warp: warp(x, rng(3)), image)
+
+
 def test_draws_are_uniform_over_their_ranges() -> None:
     matrices = Affine((0.8, 1.2), 20, shift=3).matrices(4000, rng())
     scale = 1 / matrices[:, :2, :2].det().sqrt()
@@ -220,7 +247,7 @@ def test_the_fused_pass_is_its_parts_one_after_the_other() -> None:
 def test_lucid_in_one_pass_is_lucid_step_by_step() -> None:
     image = smooth(3, 96, 128)
     generator, unfused = rng(5), Pad(12, "constant")(image, rng())
-    for step in (Scale(0.9, 1.1), Rotate(10), Translate(6)):
+    for step in (Scale(0.9, 1.1, shared=True), Rotate(10, shared=True), Translate(6, shared=True)):
         unfused = step(unfused, generator)
     # Crops of 8 and 4 pixels leave 6 on each side; then back to the size that came in.
     unfused = functional.interpolate(inner(unfused, 6), (96, 128), mode="bilinear")

@@ -33,6 +33,7 @@ EVERY = [
     Blur(0.4, 1.1),
     Noise(0.1),
     Noise(0.1, uniform=True),
+    Noise(0.1, shared=True),
     ColourShift(0.1, 0.2, 0.3),
     Grayscale(0.5),
 ]
@@ -102,6 +103,21 @@ def test_relative_noise_is_a_multiple_of_each_images_own_deviation() -> None:
     image = torch.cat([halves, plain, 0.2 * halves])
     noise = Noise(0.4, relative=True)(image, rng()) - image
     assert noise.flatten(1).std(1).tolist() == pytest.approx([0.2, 0, 0.04], rel=0.03)
+
+
+def test_noise_that_is_shared_is_the_same_in_every_image_but_for_its_size() -> None:
+    image = (
+        torch.rand(3, 3, 40, 60, generator=rng(1))
+        * torch.tensor([1.0, 1, 0.5])[:, None, None, None]
+    )
+    noise = Noise(0.1, shared=True)(image, rng()) - image
+    torch.testing.assert_close(noise, noise[:1].expand_as(noise), atol=1e-6, rtol=0)
+    assert noise.std().item() == pytest.approx(0.1, rel=0.03)
+    relative = Noise(0.4, relative=True, shared=True)(image, rng()) - image
+    contrast = image.flatten(1).std(1, correction=0)
+    assert not torch.equal(relative[0], relative[1])
+    alike = relative / contrast[:, None, None, None]
+    torch.testing.assert_close(alike, alike[:1].expand_as(alike), atol=1e-5, rtol=0)
 
 
 def test_colours_shift_as_a_whole_image_by_image() -> None:

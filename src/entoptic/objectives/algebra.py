@@ -227,7 +227,8 @@ class PerImage(Objective):
                     f"per_image has {len(self.objectives)} objectives for a batch of "
                     f"{value.shape[0]} images; give one for each image"
                 )
-        return torch.cat([each(_of_image(acts, i)) for i, each in enumerate(self.objectives)])
+        images = _images(acts, len(self.objectives))
+        return torch.cat([each(image) for each, image in zip(self.objectives, images, strict=True)])
 
     def __repr__(self) -> str:
         return f"per_image([{', '.join(map(repr, self.objectives))}])"
@@ -264,12 +265,14 @@ def _deeper(objectives: tuple[Objective, ...]) -> int:
     return depth
 
 
-def _of_image(acts: Activations, index: int) -> Activations:
-    return {
+def _images(acts: Activations, count: int) -> list[Activations]:
+    """The activations of each image of a batch; the way back joins theirs in one pass."""
+    parts = {
         # A guide that moves with the pictures is another one for each of them.
-        key: value[index : index + 1] if isinstance(key, Layer) or len(value) > 1 else value
+        key: torch.split(value, 1) if isinstance(key, Layer) or len(value) > 1 else [value] * count
         for key, value in acts.items()
     }
+    return [{key: part[index] for key, part in parts.items()} for index in range(count)]
 
 
 def _combined(operation: str, left: Objective | float, right: Objective | float) -> Objective:

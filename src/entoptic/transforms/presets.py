@@ -1,4 +1,8 @@
-"""Transforms that are used together, by the names of those who chose them."""
+"""Transforms that are used together, by the names of those who chose them.
+
+Those that warp or shake a whole picture share their draws among the pictures of a batch: each
+picture sees as many as it would alone, and a batch takes less time.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,9 @@ presets: Registry[Transforms] = Registry("set of transforms", BadSetting)
 NONE: Transforms = ()
 """The picture as it is."""
 
-LUCID: Transforms = (Affine(scale=(0.9, 1.1), angle_deg=10, shift=6, margin=6, border="constant"),)
+LUCID: Transforms = (
+    Affine(scale=(0.9, 1.1), angle_deg=10, shift=6, margin=6, border="constant", shared=True),
+)
 """Lucid's defaults by one resampling: pad 12 (grey), jitter 8, scale 0.9-1.1, turn +-10, jitter 4.
 
 Two random crops, of 8 and 4 pixels, move a picture by 4 and 2 to each side, and leave 6 of the 12
@@ -50,14 +56,17 @@ ACCENTUATE: Transforms = (
 Source: Hamblin et al., "Feature accentuation", 2024; the defaults of its faccent package.
 """
 
-GENTLE: Transforms = (Affine(scale=(0.9, 1.1), angle_deg=10, shift=8), Noise(0.05))
+GENTLE: Transforms = (
+    Affine(scale=(0.9, 1.1), angle_deg=10, shift=8, shared=True),
+    Noise(0.05, shared=True),
+)
 """Ours, for small pictures and for those whose places must stay: lucid's movements over a mirrored
 border, so that no frame is learnt, and a little noise.
 """
 
 ROBUST: Transforms = (
-    Affine(scale=(0.7, 1.3), angle_deg=15, shift=16),
-    Noise(0.2, relative=True),
+    Affine(scale=(0.7, 1.3), angle_deg=15, shift=16, shared=True),
+    Noise(0.2, relative=True, shared=True),
 )
 """Ours: wider movements, and noise in proportion to the picture's contrast.
 
@@ -67,7 +76,10 @@ steps), EfficientNet-Lite0 gave the class a mean probability of 0.22 after `GENT
 these movements without noise, and 0.28 with noise of 0.4; 0.2 is a choice between.
 """
 
-STRONG: Transforms = (Affine(scale=(0.5, 1.5), angle_deg=25, shift=32), Noise(0.1))
+STRONG: Transforms = (
+    Affine(scale=(0.5, 1.5), angle_deg=25, shift=32, shared=True),
+    Noise(0.1, shared=True),
+)
 """Ours, for networks that are easily pleased by what no other network sees, as EfficientNets are.
 
 Of 20 classes drawn for EfficientNet-Lite0 by their log-odds (64 steps), SqueezeNet 1.1 and

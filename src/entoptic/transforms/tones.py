@@ -72,6 +72,7 @@ class Noise:
         uniform: uniform noise in -sd..sd instead of normal.
         relative: `sd` is a multiple of each image's own standard deviation, so that a start that is
             nearly grey isn't drowned, and a finished picture is shaken all the same.
+        shared: whether all images of a batch share one draw.
 
     Raises:
         BadSetting: an `sd` that is negative or not finite.
@@ -83,6 +84,7 @@ class Noise:
     sd: float
     uniform: bool = False
     relative: bool = False
+    shared: bool = False
 
     def __post_init__(self) -> None:
         check_amount("noise", self.sd)
@@ -92,7 +94,7 @@ class Noise:
             return image
         seed = int(torch.randint(2**62, (), generator=rng))
         there = torch.Generator(image.device).manual_seed(seed)
-        noise = torch.empty_like(image, requires_grad=False)
+        noise = torch.empty_like(image[:1] if self.shared else image, requires_grad=False)
         if self.uniform:
             noise.uniform_(-self.sd, self.sd, generator=there)
         else:

@@ -32,7 +32,7 @@ def made(conv: nn.Conv2d, pool: nn.MaxPool2d, dtype: torch.dtype, rectifier: Rec
     frozen = FrozenConv(
         conv, conv.weight.detach(), conv.bias.detach(), dtype, rectifier, guarded=True
     )
-    return Stem(frozen, LeanMaxPool(pool, rectifier))
+    return Stem([frozen], LeanMaxPool(pool, rectifier))
 
 
 @pytest.mark.parametrize("pool", POOLS, ids=str)
@@ -53,7 +53,7 @@ def test_bands_change_nothing(
     for size, numbers in (((33, 26), 1500), ((40, 19), 1000), ((29, 30), 600)):
         monkeypatch.setattr(stems, "_AT_ONCE", numbers)
         image = torch.randn((1, 3, *size)).requires_grad_()
-        assert stem.bands(image) is not None
+        assert stem.bands(image).count > 1
         expected, found = network(image), stem(image)
         torch.testing.assert_close(found, expected)
         weights = torch.rand(expected.shape)
@@ -73,7 +73,7 @@ def test_in_bfloat16_bands_differ_from_the_whole_by_rounding_alone(
     found = []
     for numbers in (1 << 30, 500):
         monkeypatch.setattr(stems, "_AT_ONCE", numbers)
-        assert (stem.bands(image) is None) == (numbers > 500)
+        assert (stem.bands(image).count == 1) == (numbers > 500)
         values = stem(image)
         assert values.dtype == torch.bfloat16
         found.append((values, *torch.autograd.grad(values.float().sum(), image)))
@@ -96,12 +96,17 @@ def test_a_band_keeps_no_map_of_the_convolution() -> None:
     assert sum(kept) == pytest.approx(result.numel() * (2 + 2), rel=0.2)
 
 
-def test_images_of_a_batch_give_what_they_give_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stems, "_AT_ONCE", 2000)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("numbers", "bands", "together"), [(2000, 20, 4), (20_000, 1, 2)])
+def test_images_of_a_batch_give_what_they_give_alone(
+    numbers: int, bands: int, together: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stems, "_AT_ONCE", numbers)
     torch.manual_seed(1)
-    stem = made(nn.Conv2d(3, 8, 3), nn.MaxPool2d(2), torch.float32, Rectifier())
+    stem = made(nn.Conv2d(3, 8, 3), nn.MaxPool2d(2), dtype, Rectifier())
     images = torch.randn((3, 3, 40, 30)).requires_grad_()
-    assert stem.bands(images) is not None
+    fallen = stem.bands(images)
+    assert (fallen.count, fallen.together) == (bands, together)
     (back,) = torch.autograd.grad(stem(images).square().sum(), images)
     for number in range(3):
         alone = images[number : number + 1].detach().requires_grad_()
@@ -110,7 +115,17 @@ def test_images_of_a_batch_give_what_they_give_alone(monkeypatch: pytest.MonkeyP
         torch.testing.assert_close(own, back[number : number + 1], rtol=0, atol=0)
 
 
+def test_maxima_are_found_before_numbers_are_rounded() -> None:
+    conv = nn.Conv2d(1, 1, 1, stride=2)
+    nn.init.ones_(conv.weight)
+    nn.init.zeros_(conv.bias)
+    stem = made(conv, nn.MaxPool2d((1, 2)), torch.bfloat16, Rectifier())
+    image = torch.tensor([[[[1.0, 0.0, 1.001, 0.0]]]]).requires_grad_()
+    (back,) = torch.autograd.grad(stem(image).sum(), image)
+    assert back.flatten().tolist() == [0, 0, 1, 0]
+
+
 def test_small_pictures_are_left_whole() -> None:
     stem = made(nn.Conv2d(3, 64, 3, stride=2), nn.MaxPool2d(3, 2), torch.float32, Rectifier())
-    assert stem.bands(torch.zeros((8, 3, 224, 224))) is None
-    assert stem.bands(torch.zeros((1, 3, 512, 512))) is not None
+    assert stem.bands(torch.zeros((8, 3, 224, 224))).count == 1
+    assert stem.bands(torch.zeros((1, 3, 512, 512))).count > 1

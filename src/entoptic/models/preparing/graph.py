@@ -260,7 +260,7 @@ class _Rewriting:
             conv = self._layer(given)
             if isinstance(conv, FrozenConv) and conv.weight is not None and conv.is_guarded:
                 self._skip(given)
-                self._replace(node, Stem(conv, pool))
+                self._replace(node, Stem([conv], pool))
 
     def _replace(self, node: fx.Node, layer: nn.Module) -> None:
         name = _fast(node)

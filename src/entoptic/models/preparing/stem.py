@@ -1,25 +1,27 @@
-"""The first convolution of a network with its ReLU and its pool, band by band.
+"""The first convolutions of a network with their ReLUs and the pool after them, piece by piece.
 
-Between the convolution and the pool lie the largest maps of the whole network, which nobody needs
-at once. Bands of a picture are the images of a batch, among which a pool's way back is spread over
-the CPU's threads; within one image it is not.
+Between them lie the largest maps of the whole network, which nobody needs at once: a few pictures
+at a time, or of large ones a few bands of rows. These are the images of a batch, among which a
+pool's way back is spread over the CPU's threads; within one image it is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import collections
+import functools
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from entoptic.models.preparing.convolution import FrozenConv, Geometry, backward_of
 from entoptic.models.preparing.pooling import LeanMaxPool, narrowed
 
-# Numbers between convolution and pool that are there at once.
+# Numbers between two layers that are there at once.
 _AT_ONCE = 1 << 21
 # Bands that are computed at once. Not as many as there are threads, or the sums where bands meet,
 # and with them the last bits of pictures, would depend on it.
@@ -27,41 +29,65 @@ _TOGETHER = 4
 
 
 class Stem(nn.Module):
-    """A convolution whose rectified maps go to a pool and nowhere else.
+    """Convolutions in a row whose rectified maps go to the next one, at last to a pool, and
+    nowhere else.
 
     Args:
-        conv: guarded by the pool.
-        pool: which sees to the gradient of the convolution's rectifier.
+        convs: the last one is guarded by the pool, the others see to their own rectifiers.
+        pool: which sees to the gradient of the last convolution's rectifier.
     """
 
-    def __init__(self, conv: FrozenConv, pool: LeanMaxPool) -> None:
+    def __init__(self, convs: Sequence[FrozenConv], pool: LeanMaxPool) -> None:
         super().__init__()
-        assert conv.weight is not None
-        self.conv, self.pool = conv, pool
-        across = replace(conv.geometry, padding=(0, conv.geometry.padding[1]))
-        self.back = backward_of(across, conv.weight)
+        assert convs[-1].is_guarded
+        assert all(conv.masks is not None for conv in convs[:-1])
+        self.convs, self.pool = tuple(convs), pool
+        for number, conv in enumerate(convs):
+            self.add_module(f"conv{number}", conv)
+        self.backs = tuple(
+            backward_of(
+                replace(conv.geometry, padding=(0, conv.geometry.padding[1])), conv.own_weight
+            )
+            for conv in convs
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        bands = self.bands(x)
-        if bands is None:
-            return self.pool(self.conv(x))  # type: ignore[no-any-return]
-        # One by one, so that an image of a batch gives what it gives alone.
-        found = [_Stem.apply(each, self, bands) for each in torch.split(x, 1)]
-        return found[0] if len(found) == 1 else torch.cat(found)
+        if x.device.type != "cpu":
+            for conv in self.convs:
+                x = conv(x)
+            return self.pool(x)  # type: ignore[no-any-return]
+        y = _Stem.apply(x, self, self.bands(x))
+        assert isinstance(y, Tensor)
+        return y
 
-    def bands(self, x: Tensor) -> Bands | None:
-        """How pictures fall into bands; None where they are better left whole."""
-        geometry, (kernel, stride, padding, dilation, ceil) = self.conv.geometry, self.pool.window
-        conv = Windows.along(geometry, 0)
+    def bands(self, x: Tensor) -> Bands:
+        """How pictures fall into bands, alone as in a batch."""
+        kernel, stride, padding, dilation, ceil = self.pool.window
         pool = Windows(kernel[0], stride[0], padding[0], dilation[0], ceil)
-        between = conv.count(x.shape[2])
-        columns = Windows.along(geometry, 1).count(x.shape[3])
-        numbers = len(self.conv.forth.weight) * between * columns
-        if x.device.type != "cpu" or numbers <= _AT_ONCE:
-            return None
-        rows = pool.count(between)
-        each = -(-rows // (_TOGETHER * -(-numbers // _AT_ONCE)))
-        return Bands(conv, pool, x.shape[2], between, rows, each)
+        windows = *(Windows.along(conv.geometry, 0) for conv in self.convs), pool
+        lengths = [x.shape[2]]
+        for each in windows:
+            lengths.append(each.count(lengths[-1]))
+        numbers = max(
+            len(conv.forth.weight) * rows * columns
+            for conv, rows, columns in zip(
+                self.convs, lengths[1:-1], self.columns(x.shape[3])[1:], strict=True
+            )
+        )
+        if numbers <= _AT_ONCE:
+            return Bands(windows, tuple(lengths), lengths[-1], 1, _AT_ONCE // numbers)
+        each_has = -(-lengths[-1] // (_TOGETHER * -(-numbers // _AT_ONCE)))
+        needed = -(-lengths[-1] // each_has)
+        # Whole groups, so that all have the same size.
+        count = -(-needed // _TOGETHER) * _TOGETHER
+        return Bands(windows, tuple(lengths), each_has, count, _TOGETHER)
+
+    def columns(self, width: int) -> list[int]:
+        """Of a picture, and of each convolution's maps."""
+        found = [width]
+        for conv in self.convs:
+            found.append(Windows.along(conv.geometry, 1).count(found[-1]))
+        return found
 
 
 @dataclass(frozen=True)
@@ -97,79 +123,78 @@ class Windows:
         return (count - 1) * self.stride + self.dilation * (self.size - 1) + 1
 
 
+# An image of a batch, and a band of it.
+Piece = tuple[int, int]
+
+
 @dataclass(frozen=True)
 class Bands:
     """How the rows of a picture fall into bands.
 
+    Rows are those of a level: 0 is the picture, then come the convolutions' maps, -1 is what the
+    pool gives.
+
     Args:
-        conv, pool: their windows, downwards.
-        height: of the picture.
-        between: rows that the convolution gives.
-        rows: that the pool gives.
-        each: of these, in a band; the last band may reach beyond.
+        windows: of the convolutions and the pool, downwards.
+        lengths: rows of all levels.
+        each: rows of the last level that are a band's; the last band may reach beyond.
+        count: bands of a picture, where it is more than one in whole groups.
+        together: pieces of a group.
     """
 
-    conv: Windows
-    pool: Windows
-    height: int
-    between: int
-    rows: int
+    windows: tuple[Windows, ...]
+    lengths: tuple[int, ...]
     each: int
+    count: int
+    together: int
 
-    @property
-    def count(self) -> int:
-        """Whole groups, so that all have the same size."""
-        needed = -(-self.rows // self.each)
-        return -(-needed // _TOGETHER) * _TOGETHER
+    @functools.cached_property
+    def spans(self) -> tuple[int, ...]:
+        """Rows of all levels that belong to a band."""
+        spans = [self.each]
+        for windows in reversed(self.windows):
+            spans.insert(0, windows.span(spans[0]))
+        return tuple(spans)
 
-    @property
-    def rows_between(self) -> int:
-        return self.pool.span(self.each)
+    def groups(self, images: int) -> Iterator[list[Piece]]:
+        """The pieces of so many images that are computed at once."""
+        end = images * self.count
+        for first in range(0, end, self.together):
+            numbers = range(first, min(first + self.together, end))
+            yield [divmod(number, self.count) for number in numbers]
 
-    @property
-    def rows_seen(self) -> int:
-        return self.conv.span(self.rows_between)
-
-    def groups(self) -> Iterator[range]:
-        for first in range(0, self.count, _TOGETHER):
-            yield range(first, first + _TOGETHER)
-
-    def seen(self, band: int) -> tuple[slice, slice]:
-        """The rows of the picture that a band sees, in the picture and in the band."""
-        first = self._first_between(band) * self.conv.stride - self.conv.padding
-        return _overlap(first, self.rows_seen, self.height)
-
-    def there(self, band: int) -> slice:
-        """Of a band's rows between, those that there are; the others only pad."""
-        return _overlap(self._first_between(band), self.rows_between, self.between)[1]
-
-    def _first_between(self, band: int) -> int:
-        return band * self.each * self.pool.stride - self.pool.padding
-
-
-def _overlap(first: int, count: int, length: int) -> tuple[slice, slice]:
-    start, stop = min(max(first, 0), length), max(min(first + count, length), 0)
-    stop = max(start, stop)
-    return slice(start, stop), slice(start - first, stop - first)
+    def rows(self, level: int, band: int) -> tuple[slice, slice]:
+        """Those of a band that there are, counted in the level and in the band."""
+        first = band * self.each
+        for windows in reversed(self.windows[level:] if level >= 0 else ()):
+            first = first * windows.stride - windows.padding
+        length = self.lengths[level]
+        start, stop = max(first, 0), min(first + self.spans[level], length)
+        start = min(start, length)
+        stop = max(start, stop)
+        return slice(start, stop), slice(start - first, stop - first)
 
 
 class _Stem(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, stem: Stem, bands: Bands) -> Tensor:
         kernel, stride, padding, dilation, ceil = stem.pool.window
-        found, places = [], []
-        for group in bands.groups():
-            maps = _maps(x, stem.conv, bands, group)
+        result, places = None, []
+        for group in bands.groups(len(x)):
+            maps = collections.deque(_seen(x, stem, bands, group), maxlen=1).pop()
             y, where = torch.ops.aten.max_pool2d_with_indices(
                 maps, kernel, stride, [0, padding[1]], dilation, ceil
             )
-            found.append(y.permute(0, 2, 3, 1).flatten(0, 1))
+            if result is None:
+                size = len(x), y.shape[1], bands.lengths[-1], y.shape[3]
+                result = _empty(size, stem.convs[-1].dtype)
+            for part, (image, band) in zip(y, group, strict=True):
+                there, own = bands.rows(-1, band)
+                result[image, :, there] = part[:, own]
             places.append(narrowed(where, maps))
-        rows = found[0] if len(found) == 1 else torch.cat(found)
-        result = rows[: bands.rows][None].permute(0, 3, 1, 2)
+        assert result is not None
         ctx.stem, ctx.bands, ctx.size, ctx.dtype = stem, bands, x.shape, x.dtype
-        ctx.columns = maps.shape[3]
-        ctx.save_for_backward(result, *places)
+        ctx.save_for_backward(result, x if len(stem.convs) > 1 else None, *places)
         return result
 
     @staticmethod
@@ -177,44 +202,73 @@ class _Stem(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         stem, bands = ctx.stem, ctx.bands
         kernel, stride, padding, dilation, ceil = stem.pool.window
-        result, *places = ctx.saved_tensors
+        result, x, *places = ctx.saved_tensors
         assert stem.pool.rectifier is not None
         gradient = stem.pool.rectifier.back(gradient, result)
-        rows = gradient[0].permute(1, 2, 0).contiguous()
-        rows = F.pad(rows, (0, 0, 0, 0, 0, bands.count * bands.each - bands.rows))
-        parts = rows.view(bands.count, bands.each, *rows.shape[1:]).permute(0, 3, 1, 2)
+        size = bands.together, gradient.shape[1], bands.spans[-2], stem.columns(ctx.size[3])[-1]
+        whole = _empty(size, gradient.dtype)
         back = torch.zeros(ctx.size, dtype=ctx.dtype)
-        size = _TOGETHER, gradient.shape[1], bands.rows_between, ctx.columns
-        maps = torch.empty(size, dtype=gradient.dtype, memory_format=torch.channels_last)
-        for group, where in zip(bands.groups(), places, strict=True):
+        for group, where in zip(bands.groups(len(back)), places, strict=True):
+            maps = whole[: len(group)]
             torch.ops.aten.max_pool2d_with_indices_backward.grad_input(
-                *(parts[group.start : group.stop], maps, kernel, stride, [0, padding[1]]),
+                *(_cut(gradient, bands, -1, group), maps, kernel, stride, [0, padding[1]]),
                 *(dilation, ceil, where.to(torch.int64)),
                 grad_input=maps,
             )
-            found = stem.back(maps, (bands.rows_seen, ctx.size[3]))
-            for band, part in zip(group, found, strict=True):
-                picture, seen = bands.seen(band)
-                back[0, :, picture] += part[:, seen]
+            again = () if x is None else _seen(x, stem, bands, group)
+            seen = list(itertools.islice(again, len(stem.convs) - 1))
+            found = _back(maps, seen, stem, bands, ctx.size[3])
+            for (image, band), part in zip(group, found, strict=True):
+                there, own = bands.rows(0, band)
+                back[image, :, there] += part[:, own]
         return back, None, None
 
 
-def _maps(x: Tensor, conv: FrozenConv, bands: Bands, group: range) -> Tensor:
-    """What the convolution gives for some bands; where it gives none, zeros, which no maximum of
-    rectified numbers is below.
-    """
-    size = len(group), x.shape[1], bands.rows_seen, x.shape[3]
-    shown = torch.empty(size, dtype=x.dtype, memory_format=torch.channels_last)
-    for image, band in zip(shown, group, strict=True):
-        picture, seen = bands.seen(band)
-        image[:, : seen.start] = 0
-        image[:, seen] = x[0, :, picture]
-        image[:, seen.stop :] = 0
-    maps = conv.forth(conv.shown(shown), conv.rectifier, padding=(0, conv.geometry.padding[1])).to(
-        conv.dtype
-    )
-    for image, band in zip(maps, group, strict=True):
-        there = bands.there(band)
-        image[:, : there.start] = 0
-        image[:, there.stop :] = 0
+def _empty(size: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    return torch.empty(size, dtype=dtype, memory_format=torch.channels_last)
+
+
+def _cut(x: Tensor, bands: Bands, level: int, group: Sequence[Piece]) -> Tensor:
+    """Pieces of a level's images, with zeros for rows that there aren't."""
+    cut = _empty((len(group), x.shape[1], bands.spans[level], x.shape[3]), x.dtype)
+    for part, (image, band) in zip(cut, group, strict=True):
+        there, own = bands.rows(level, band)
+        part[:, own] = x[image, :, there]
+    return _cleared(cut, bands, level, group)
+
+
+def _cleared(maps: Tensor, bands: Bands, level: int, group: Sequence[Piece]) -> Tensor:
+    """Zeros in rows that there aren't, in place; no maximum of rectified numbers is below."""
+    for part, (_, band) in zip(maps, group, strict=True):
+        own = bands.rows(level, band)[1]
+        part[:, : own.start] = 0
+        part[:, own.stop :] = 0
     return maps
+
+
+def _seen(x: Tensor, stem: Stem, bands: Bands, group: Sequence[Piece]) -> Iterator[Tensor]:
+    """What each convolution gives for some pieces; the last one in what it computes in, since a
+    pool is as fast on it, and gives less to lower.
+    """
+    maps = _cut(x, bands, 0, group)
+    for level, conv in enumerate(stem.convs, 1):
+        maps = conv.forth(conv.shown(maps), conv.rectifier, (0, conv.geometry.padding[1]))
+        if level < len(stem.convs):
+            maps = maps.to(conv.dtype)
+        yield _cleared(maps, bands, level, group)
+
+
+def _back(gradient: Tensor, seen: list[Tensor], stem: Stem, bands: Bands, width: int) -> Tensor:
+    """The gradient of the pieces of pictures, from that of the last maps.
+
+    Args:
+        seen: the maps before.
+    """
+    columns = stem.columns(width)
+    for level in reversed(range(len(stem.convs))):
+        gradient = stem.backs[level](gradient, (bands.spans[level], columns[level]))
+        if level:
+            masks = stem.convs[level - 1].masks
+            assert masks is not None
+            gradient = masks.back(gradient, seen.pop())
+    return gradient

@@ -361,6 +361,29 @@ def test_a_pool_sees_to_the_gradient_of_the_rectifiers_before_it(rectifier: nn.M
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
+def test_convolutions_in_a_row_before_the_first_pool_are_one_stem() -> None:
+    row = [nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 8, 3), nn.ReLU6()]
+    network = chain(*row, nn.MaxPool2d(2), nn.Conv2d(8, 6, 1), nn.ReLU(), nn.MaxPool2d(2))
+    run = prepared(network, "output")
+    assert kinds(run.graph) == [Stem, FrozenConv, LeanMaxPool]
+    agrees(run, output=network(IMAGE))
+    image = IMAGE.clone().requires_grad_()
+    ours = torch.autograd.grad(run(image)[ent.Layer("output")].square().sum(), image)
+    theirs = torch.autograd.grad(network(PLAIN(image)).square().sum(), image)
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_a_row_that_is_seen_within_or_begins_later_is_no_stem() -> None:
+    row = [nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 8, 3), nn.ReLU()]
+    seen = prepared(chain(*row, nn.MaxPool2d(2)), "1", "output")
+    assert kinds(seen.graph) == [FrozenConv, FrozenConv, LeanMaxPool]
+    unrectified = prepared(chain(row[0], *row[2:], nn.MaxPool2d(2)), "output")
+    assert kinds(unrectified.graph) == [FrozenConv, FrozenConv, LeanMaxPool]
+    more = [part for _ in range(2) for part in (nn.Conv2d(8, 8, 3, padding=1), nn.ReLU())]
+    long = prepared(chain(*row, *more, nn.MaxPool2d(2)), "output")
+    assert kinds(long.graph) == [*[FrozenConv] * 4, LeanMaxPool]
+
+
 def test_a_rectifier_that_is_seen_elsewhere_sees_to_its_own_gradient() -> None:
     network = chain(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.MaxPool2d(3, 2))
     run = prepared(network, "1", "output")

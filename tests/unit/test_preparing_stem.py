@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -27,12 +28,19 @@ POOLS: list[dict[str, Any]] = [
 ]
 
 
-def made(conv: nn.Conv2d, pool: nn.MaxPool2d, dtype: torch.dtype, rectifier: Rectifier) -> Stem:
-    assert conv.bias is not None
-    frozen = FrozenConv(
-        conv, conv.weight.detach(), conv.bias.detach(), dtype, rectifier, guarded=True
-    )
-    return Stem([frozen], LeanMaxPool(pool, rectifier))
+def made(
+    convs: nn.Conv2d | Sequence[nn.Conv2d],
+    pool: nn.MaxPool2d,
+    dtype: torch.dtype,
+    rectifier: Rectifier,
+) -> Stem:
+    row = [convs] if isinstance(convs, nn.Conv2d) else convs
+    frozen = []
+    for conv in row:
+        assert conv.bias is not None
+        given = conv.weight.detach(), conv.bias.detach(), dtype, rectifier
+        frozen.append(FrozenConv(conv, *given, guarded=conv is row[-1]))
+    return Stem(frozen, LeanMaxPool(pool, rectifier))
 
 
 @pytest.mark.parametrize("pool", POOLS, ids=str)
@@ -63,6 +71,42 @@ def test_bands_change_nothing(
         torch.testing.assert_close(back, there, rtol=1e-4, atol=1e-5)
 
 
+ROWS: list[list[nn.Conv2d]] = [
+    [nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 8, 3, padding=1)],
+    [nn.Conv2d(3, 6, 3, stride=2), nn.Conv2d(6, 5, 3), nn.Conv2d(5, 8, 3, padding=1)],
+    [nn.Conv2d(4, 6, 5, 2, 2), nn.Conv2d(6, 4, (3, 1), (2, 1), (2, 1), (2, 1), 2)],
+]
+
+
+@pytest.mark.parametrize("pool", POOLS, ids=str)
+@pytest.mark.parametrize("row", ROWS, ids=("VGG", "Inception", "odd"))
+@pytest.mark.parametrize(
+    ("rectifier", "plain"), [(Rectifier(), nn.ReLU()), (Rectifier(0.3), nn.Hardtanh(0, 0.3))]
+)
+def test_convolutions_in_a_row_give_what_they_give_one_after_another(
+    row: list[nn.Conv2d],
+    pool: dict[str, Any],
+    rectifier: Rectifier,
+    plain: nn.Module,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(1)
+    parts = [part for conv in row for part in (conv, plain)]
+    network = nn.Sequential(*parts, nn.MaxPool2d(**pool))
+    stem = made(row, network[-1], torch.float32, rectifier)
+    images = torch.randn((2, row[0].in_channels, 47, 38)).requires_grad_()
+    expected = network(images)
+    weights = torch.rand(expected.shape)
+    (there,) = torch.autograd.grad((expected * weights).sum(), images)
+    for numbers, in_bands in ((1 << 30, False), (2000, True), (700, True)):
+        monkeypatch.setattr(stems, "_AT_ONCE", numbers)
+        assert (stem.bands(images).count > 1) == in_bands
+        found = stem(images)
+        torch.testing.assert_close(found, expected)
+        (back,) = torch.autograd.grad((found * weights).sum(), images)
+        torch.testing.assert_close(back, there, rtol=1e-4, atol=1e-5)
+
+
 def test_in_bfloat16_bands_differ_from_the_whole_by_rounding_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -75,6 +119,23 @@ def test_in_bfloat16_bands_differ_from_the_whole_by_rounding_alone(
         monkeypatch.setattr(stems, "_AT_ONCE", numbers)
         assert (stem.bands(image).count == 1) == (numbers > 500)
         values = stem(image)
+        assert values.dtype == torch.bfloat16
+        found.append((values, *torch.autograd.grad(values.float().sum(), image)))
+    torch.testing.assert_close(found[0][0], found[1][0], rtol=0, atol=0)
+    torch.testing.assert_close(found[0][1], found[1][1], rtol=0.02, atol=0.02)
+
+
+def test_in_bfloat16_a_row_in_bands_differs_from_convolutions_by_rounding_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(1)
+    row = [nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 16, 3, padding=1)]
+    stem = made(row, nn.MaxPool2d(2), torch.bfloat16, Rectifier())
+    image = torch.randn((1, 3, 90, 40)).requires_grad_()
+    found = []
+    for each in (stem, nn.Sequential(*stem.convs, stem.pool)):
+        monkeypatch.setattr(stems, "_AT_ONCE", 5000)
+        values = each(image)
         assert values.dtype == torch.bfloat16
         found.append((values, *torch.autograd.grad(values.float().sum(), image)))
     torch.testing.assert_close(found[0][0], found[1][0], rtol=0, atol=0)

@@ -81,7 +81,7 @@ class _MaxPool(torch.autograd.Function):
 
 def narrowed(places: Tensor, x: Tensor) -> Tensor:
     """Places in maps with as few bits as these need."""
-    short = x.shape[2] * x.shape[3] <= torch.iinfo(torch.int16).max
+    short = x.shape[2] * x.shape[3] - 1 <= torch.iinfo(torch.int16).max
     return places.to(torch.int16 if short else torch.int32)
 
 

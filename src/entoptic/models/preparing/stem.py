@@ -123,8 +123,21 @@ class Windows:
         return (count - 1) * self.stride + self.dilation * (self.size - 1) + 1
 
 
-# An image of a batch, and a band of it.
-Piece = tuple[int, int]
+@dataclass(frozen=True)
+class Group:
+    """What is computed at once: bands of one image, or images that are a band each."""
+
+    images: slice
+    bands: range
+
+    def of(self, banded: Tensor) -> Tensor:
+        """These of (images, bands, ...)."""
+        return banded[self.images, self.bands.start : self.bands.stop]
+
+    def each(self, pieces: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """The bands' numbers, and what is theirs of a batch of pieces."""
+        for place, band in enumerate(self.bands):
+            yield band, pieces[place :: len(self.bands)]
 
 
 @dataclass(frozen=True)
@@ -149,29 +162,31 @@ class Bands:
     together: int
 
     @functools.cached_property
-    def spans(self) -> tuple[int, ...]:
-        """Rows of all levels that belong to a band."""
-        spans = [self.each]
+    def reaches(self) -> tuple[tuple[int, int, int], ...]:
+        """Of all levels: the first row of the first band, those from band to band, and a band's."""
+        reaches = [(0, self.each, self.each)]
         for windows in reversed(self.windows):
-            spans.insert(0, windows.span(spans[0]))
-        return tuple(spans)
+            first, step, span = reaches[0]
+            first, step = first * windows.stride - windows.padding, step * windows.stride
+            reaches.insert(0, (first, step, windows.span(span)))
+        return tuple(reaches)
 
-    def groups(self, images: int) -> Iterator[list[Piece]]:
+    def groups(self, images: int) -> Iterator[Group]:
         """The pieces of so many images that are computed at once."""
-        end = images * self.count
-        for first in range(0, end, self.together):
-            numbers = range(first, min(first + self.together, end))
-            yield [divmod(number, self.count) for number in numbers]
+        if self.count == 1:
+            for first in range(0, images, self.together):
+                yield Group(slice(first, first + self.together), range(1))
+            return
+        for image in range(images):
+            for first in range(0, self.count, self.together):
+                yield Group(slice(image, image + 1), range(first, first + self.together))
 
     def rows(self, level: int, band: int) -> tuple[slice, slice]:
         """Those of a band that there are, counted in the level and in the band."""
-        first = band * self.each
-        for windows in reversed(self.windows[level:] if level >= 0 else ()):
-            first = first * windows.stride - windows.padding
-        length = self.lengths[level]
-        start, stop = max(first, 0), min(first + self.spans[level], length)
-        start = min(start, length)
-        stop = max(start, stop)
+        first, step, span = self.reaches[level]
+        first += band * step
+        start = min(max(first, 0), self.lengths[level])
+        stop = max(start, min(first + span, self.lengths[level]))
         return slice(start, stop), slice(start - first, stop - first)
 
 
@@ -179,20 +194,23 @@ class _Stem(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, stem: Stem, bands: Bands) -> Tensor:
         kernel, stride, padding, dilation, ceil = stem.pool.window
-        result, places = None, []
+        picture = _banded(x, bands, 0)
+        result: Tensor | None = None
+        places = []
         for group in bands.groups(len(x)):
-            maps = collections.deque(_seen(x, stem, bands, group), maxlen=1).pop()
+            seen = _seen(group.of(picture), stem, bands, group)
+            maps = collections.deque(seen, maxlen=1).pop()
             y, where = torch.ops.aten.max_pool2d_with_indices(
                 maps, kernel, stride, [0, padding[1]], dilation, ceil
             )
-            if result is None:
-                size = len(x), y.shape[1], bands.lengths[-1], y.shape[3]
-                result = _empty(size, stem.convs[-1].dtype)
-            for part, (image, band) in zip(y, group, strict=True):
-                there, own = bands.rows(-1, band)
-                result[image, :, there] = part[:, own]
             places.append(narrowed(where, maps))
+            if result is None:
+                size = len(x), bands.count, bands.each, y.shape[3], y.shape[1]
+                result = torch.empty(size, dtype=stem.convs[-1].dtype)
+            given = group.of(result)
+            given[:] = y.permute(0, 2, 3, 1).view(given.shape)
         assert result is not None
+        result = result.flatten(1, 2)[:, : bands.lengths[-1]].contiguous().permute(0, 3, 1, 2)
         ctx.stem, ctx.bands, ctx.size, ctx.dtype = stem, bands, x.shape, x.dtype
         ctx.save_for_backward(result, x if len(stem.convs) > 1 else None, *places)
         return result
@@ -204,69 +222,76 @@ class _Stem(torch.autograd.Function):
         kernel, stride, padding, dilation, ceil = stem.pool.window
         result, x, *places = ctx.saved_tensors
         assert stem.pool.rectifier is not None
-        gradient = stem.pool.rectifier.back(gradient, result)
-        size = bands.together, gradient.shape[1], bands.spans[-2], stem.columns(ctx.size[3])[-1]
-        whole = _empty(size, gradient.dtype)
+        gradient = _banded(stem.pool.rectifier.back(gradient, result), bands, -1)
+        picture = None if x is None else _banded(x, bands, 0)
+        columns = stem.columns(ctx.size[3])[-1]
+        size = bands.together, gradient.shape[-1], bands.reaches[-2][2], columns
+        whole = torch.empty(size, dtype=gradient.dtype, memory_format=torch.channels_last)
         back = torch.zeros(ctx.size, dtype=ctx.dtype)
         for group, where in zip(bands.groups(len(back)), places, strict=True):
-            maps = whole[: len(group)]
+            maps = whole[: len(where)]
             torch.ops.aten.max_pool2d_with_indices_backward.grad_input(
-                *(_cut(gradient, bands, -1, group), maps, kernel, stride, [0, padding[1]]),
+                *(_pieces(group.of(gradient)), maps, kernel, stride, [0, padding[1]]),
                 *(dilation, ceil, where.to(torch.int64)),
                 grad_input=maps,
             )
-            again = () if x is None else _seen(x, stem, bands, group)
+            again = () if picture is None else _seen(group.of(picture), stem, bands, group)
             seen = list(itertools.islice(again, len(stem.convs) - 1))
             found = _back(maps, seen, stem, bands, ctx.size[3])
-            for (image, band), part in zip(group, found, strict=True):
+            for band, part in group.each(found):
                 there, own = bands.rows(0, band)
-                back[image, :, there] += part[:, own]
+                back[group.images, :, there] += part[:, :, own]
         return back, None, None
 
 
-def _empty(size: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    return torch.empty(size, dtype=dtype, memory_format=torch.channels_last)
-
-
-def _cut(x: Tensor, bands: Bands, level: int, group: Sequence[Piece]) -> Tensor:
-    """Pieces of a level's images, with zeros for rows that there aren't."""
-    cut = _empty((len(group), x.shape[1], bands.spans[level], x.shape[3]), x.dtype)
-    for part, (image, band) in zip(cut, group, strict=True):
-        there, own = bands.rows(level, band)
-        part[:, own] = x[image, :, there]
-    return _cleared(cut, bands, level, group)
-
-
-def _cleared(maps: Tensor, bands: Bands, level: int, group: Sequence[Piece]) -> Tensor:
-    """Zeros in rows that there aren't, in place; no maximum of rectified numbers is below."""
-    for part, (_, band) in zip(maps, group, strict=True):
-        own = bands.rows(level, band)[1]
-        part[:, : own.start] = 0
-        part[:, own.stop :] = 0
-    return maps
-
-
-def _seen(x: Tensor, stem: Stem, bands: Bands, group: Sequence[Piece]) -> Iterator[Tensor]:
-    """What each convolution gives for some pieces; the last one in what it computes in, since a
-    pool is as fast on it, and gives less to lower.
+def _banded(x: Tensor, bands: Bands, level: int) -> Tensor:
+    """A level's images as (images, bands, rows, columns, channels); zeros for rows that there
+    aren't.
     """
-    maps = _cut(x, bands, 0, group)
+    first, step, span = bands.reaches[level]
+    rows, height = x.permute(0, 2, 3, 1), (bands.count - 1) * step + span
+    if first or height > x.shape[2] or not rows.is_contiguous():
+        there = min(x.shape[2], height + first)
+        given, rows = rows, rows.new_empty((len(x), height, *rows.shape[2:]))
+        rows[:, :-first] = 0
+        rows[:, -first : there - first] = given[:, :there]
+        rows[:, there - first :] = 0
+    return rows[:, :height].unfold(1, span, step).permute(0, 1, 4, 2, 3)
+
+
+def _pieces(banded: Tensor) -> Tensor:
+    """Bands as the images of a batch."""
+    return banded.flatten(0, 1).permute(0, 3, 1, 2)
+
+
+def _seen(banded: Tensor, stem: Stem, bands: Bands, group: Group) -> Iterator[Tensor]:
+    """What each convolution gives for some bands of pictures; the last one in what it computes
+    in, since a pool is as fast on it, and gives less to lower.
+
+    Where there are no rows there are zeros, which no maximum of rectified numbers is below.
+    """
+    maps = _pieces(banded)
     for level, conv in enumerate(stem.convs, 1):
         maps = conv.forth(conv.shown(maps), conv.rectifier, (0, conv.geometry.padding[1]))
         if level < len(stem.convs):
             maps = maps.to(conv.dtype)
-        yield _cleared(maps, bands, level, group)
+        for band, part in group.each(maps):
+            own = bands.rows(level, band)[1]
+            for beyond in (slice(own.start), slice(own.stop, None)):
+                if part[:, :, beyond].numel():
+                    part[:, :, beyond] = 0
+        yield maps
 
 
 def _back(gradient: Tensor, seen: list[Tensor], stem: Stem, bands: Bands, width: int) -> Tensor:
-    """The gradient of the pieces of pictures, from that of the last maps.
+    """The gradient of bands of pictures, from that of the last maps.
 
     Args:
         seen: the maps before.
     """
     columns = stem.columns(width)
     for level in reversed(range(len(stem.convs))):
-        gradient = stem.backs[level](gradient, (bands.spans[level], columns[level]))
+        gradient = stem.backs[level](gradient, (bands.reaches[level][2], columns[level]))
         if level:
             masks = stem.convs[level - 1].masks
             assert masks is not None

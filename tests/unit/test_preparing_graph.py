@@ -14,7 +14,8 @@ from torch import Tensor, fx, nn
 import entoptic as ent
 from entoptic.models import GradientRule, Preprocess, prepare, taps
 from entoptic.models.prepare import Prepared
-from entoptic.models.preparing.convolution import FrozenConv
+from entoptic.models.preparing import pooling
+from entoptic.models.preparing.convolution import FrozenConv, Rectifier
 from entoptic.models.preparing.pooling import LeanMaxPool
 from entoptic.models.preparing.response_norm import FastResponseNorm
 from entoptic.models.preparing.stem import Stem
@@ -332,6 +333,23 @@ def test_lean_max_pooling_is_that_of_pytorch_there_and_back(pool: nn.MaxPool2d) 
         y = layer(x)
         weights = torch.rand(y.shape, generator=torch.Generator().manual_seed(3))
         found.append((y, *torch.autograd.grad((y * weights).sum(), x)))
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("at_once", [1 << 22, 1000])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.MaxPool2d((2, 3)), nn.MaxPool2d(3, 2)])
+def test_pooling_part_by_part_gives_what_it_gives_at_once(
+    pool: nn.MaxPool2d, dtype: torch.dtype, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pooling, "_AT_ONCE", at_once)
+    rng = torch.Generator().manual_seed(3)
+    found = []
+    for layer in (pool, LeanMaxPool(pool, Rectifier())):
+        x = torch.rand((6, 5, 24, 21), generator=rng.manual_seed(3)).to(dtype)
+        x = x.contiguous(memory_format=torch.channels_last).requires_grad_()
+        y = layer(x)
+        found.append((y, torch.autograd.grad(y.square().sum(), x)))
     torch.testing.assert_close(found[1], found[0], rtol=0, atol=0)
 
 

@@ -99,7 +99,7 @@ def test_convolutions_in_a_row_give_what_they_give_one_after_another(
     weights = torch.rand(expected.shape)
     (there,) = torch.autograd.grad((expected * weights).sum(), images)
     for numbers, in_bands in ((1 << 30, False), (2000, True), (700, True)):
-        monkeypatch.setattr(stems, "_AT_ONCE", numbers)
+        monkeypatch.setattr(stems, "_ROW_AT_ONCE", numbers)
         assert (stem.bands(images).count > 1) == in_bands
         found = stem(images)
         torch.testing.assert_close(found, expected)
@@ -117,7 +117,9 @@ def test_in_bfloat16_bands_differ_from_the_whole_by_rounding_alone(
     found = []
     for numbers in (1 << 30, 500):
         monkeypatch.setattr(stems, "_AT_ONCE", numbers)
-        assert (stem.bands(image).count == 1) == (numbers > 500)
+        bands = stem.bands(image)
+        assert bands is not None
+        assert (bands.count == 1) == (numbers > 500)
         values = stem(image)
         assert values.dtype == torch.bfloat16
         found.append((values, *torch.autograd.grad(values.float().sum(), image)))
@@ -134,7 +136,7 @@ def test_in_bfloat16_a_row_in_bands_differs_from_convolutions_by_rounding_alone(
     image = torch.randn((1, 3, 90, 40)).requires_grad_()
     found = []
     for each in (stem, nn.Sequential(*stem.convs, stem.pool)):
-        monkeypatch.setattr(stems, "_AT_ONCE", 5000)
+        monkeypatch.setattr(stems, "_ROW_AT_ONCE", 5000)
         values = each(image)
         assert values.dtype == torch.bfloat16
         found.append((values, *torch.autograd.grad(values.float().sum(), image)))
@@ -190,3 +192,16 @@ def test_small_pictures_are_left_whole() -> None:
     stem = made(nn.Conv2d(3, 64, 3, stride=2), nn.MaxPool2d(3, 2), torch.float32, Rectifier())
     assert stem.bands(torch.zeros((8, 3, 224, 224))).count == 1
     assert stem.bands(torch.zeros((1, 3, 512, 512))).count > 1
+
+
+def test_pictures_that_are_too_small_are_refused_as_by_pytorch() -> None:
+    stem = made(nn.Conv2d(3, 8, 3, stride=2), nn.MaxPool2d(3, 2), torch.float32, Rectifier())
+    with pytest.raises(RuntimeError, match="Kernel size can't be greater"):
+        stem(torch.zeros((1, 3, 2, 9)))
+    with pytest.raises(RuntimeError, match="Output size is too small"):
+        stem(torch.zeros((1, 3, 5, 9)))
+
+
+def test_of_no_pictures_there_are_no_maxima() -> None:
+    stem = made(nn.Conv2d(3, 8, 3, stride=2), nn.MaxPool2d(3, 2), torch.float32, Rectifier())
+    assert stem(torch.zeros((0, 3, 15, 15))).shape == (0, 8, 3, 3)

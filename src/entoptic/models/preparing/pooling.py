@@ -87,7 +87,7 @@ def is_plain_pool(layer: nn.Module | None) -> bool:
 class _MaxPool(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, pool: LeanMaxPool) -> Tensor:
-        ctx.together = max(_TOGETHER, _AT_ONCE // x[0].numel())
+        ctx.together = max(_TOGETHER, _AT_ONCE // x.shape[1:].numel())
         found, places = [], []
         for part in torch.split(x, ctx.together):
             y, where = torch.ops.aten.max_pool2d_with_indices(part, *pool.window)

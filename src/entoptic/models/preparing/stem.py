@@ -23,6 +23,9 @@ from entoptic.models.preparing.pooling import LeanMaxPool, narrowed
 
 # Numbers between two layers that are there at once.
 _AT_ONCE = 1 << 21
+# The same of several convolutions, which see more rows than bands have: of VGG's, large enough that
+# these are few.
+_ROW_AT_ONCE = 1 << 23
 # Bands that are computed at once. Not as many as there are threads, or the sums where bands meet,
 # and with them the last bits of pictures, would depend on it.
 _TOGETHER = 4
@@ -52,31 +55,35 @@ class Stem(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.device.type != "cpu":
+        bands = self.bands(x)
+        if x.device.type != "cpu" or bands is None:
             for conv in self.convs:
                 x = conv(x)
             return self.pool(x)  # type: ignore[no-any-return]
-        y = _Stem.apply(x, self, self.bands(x))
+        y = _Stem.apply(x, self, bands)
         assert isinstance(y, Tensor)
         return y
 
-    def bands(self, x: Tensor) -> Bands:
-        """How pictures fall into bands, alone as in a batch."""
+    def bands(self, x: Tensor) -> Bands | None:
+        """How pictures fall into bands, alone as in a batch; None for none, and for those that are
+        too small, as PyTorch will say.
+        """
         kernel, stride, padding, dilation, ceil = self.pool.window
         pool = Windows(kernel[0], stride[0], padding[0], dilation[0], ceil)
         windows = *(Windows.along(conv.geometry, 0) for conv in self.convs), pool
-        lengths = [x.shape[2]]
+        lengths, columns = [x.shape[2]], self.columns(x.shape[3])
         for each in windows:
             lengths.append(each.count(lengths[-1]))
+        if min(len(x), *lengths, *columns) < 1:
+            return None
         numbers = max(
-            len(conv.forth.weight) * rows * columns
-            for conv, rows, columns in zip(
-                self.convs, lengths[1:-1], self.columns(x.shape[3])[1:], strict=True
-            )
+            len(conv.forth.weight) * height * width
+            for conv, height, width in zip(self.convs, lengths[1:-1], columns[1:], strict=True)
         )
-        if numbers <= _AT_ONCE:
-            return Bands(windows, tuple(lengths), lengths[-1], 1, _AT_ONCE // numbers)
-        each_has = -(-lengths[-1] // (_TOGETHER * -(-numbers // _AT_ONCE)))
+        at_once = _AT_ONCE if len(self.convs) == 1 else _ROW_AT_ONCE
+        if numbers <= at_once:
+            return Bands(windows, tuple(lengths), lengths[-1], 1, at_once // numbers)
+        each_has = -(-lengths[-1] // (_TOGETHER * -(-numbers // at_once)))
         needed = -(-lengths[-1] // each_has)
         # Whole groups, so that all have the same size.
         count = -(-needed // _TOGETHER) * _TOGETHER

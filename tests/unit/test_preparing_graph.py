@@ -14,7 +14,8 @@ from torch import Tensor, fx, nn
 import entoptic as ent
 from entoptic.models import GradientRule, Preprocess, prepare, taps
 from entoptic.models.prepare import Prepared
-from entoptic.models.preparing.convolution import FrozenConv
+from entoptic.models.preparing import pooling
+from entoptic.models.preparing.convolution import FrozenConv, Rectifier
 from entoptic.models.preparing.pooling import LeanMaxPool
 from entoptic.models.preparing.response_norm import FastResponseNorm
 from entoptic.models.preparing.stem import Stem
@@ -335,6 +336,23 @@ def test_lean_max_pooling_is_that_of_pytorch_there_and_back(pool: nn.MaxPool2d) 
     torch.testing.assert_close(found[1], found[0], rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("at_once", [1 << 22, 1000])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.MaxPool2d((2, 3)), nn.MaxPool2d(3, 2)])
+def test_pooling_part_by_part_gives_what_it_gives_at_once(
+    pool: nn.MaxPool2d, dtype: torch.dtype, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pooling, "_AT_ONCE", at_once)
+    rng = torch.Generator().manual_seed(3)
+    found = []
+    for layer in (pool, LeanMaxPool(pool, Rectifier())):
+        x = torch.rand((6, 5, 24, 21), generator=rng.manual_seed(3)).to(dtype)
+        x = x.contiguous(memory_format=torch.channels_last).requires_grad_()
+        y = layer(x)
+        found.append((y, torch.autograd.grad(y.square().sum(), x)))
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("rectifier", [nn.ReLU(), nn.ReLU6()])
 def test_a_pool_sees_to_the_gradient_of_the_rectifiers_before_it(rectifier: nn.Module) -> None:
     class Joined(nn.Module):
@@ -359,6 +377,29 @@ def test_a_pool_sees_to_the_gradient_of_the_rectifiers_before_it(rectifier: nn.M
         ours = torch.autograd.grad(run(image)[ent.Layer("output")].square().sum(), image)
         theirs = torch.autograd.grad(network(PLAIN(image)).square().sum(), image)
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_convolutions_in_a_row_before_the_first_pool_are_one_stem() -> None:
+    row = [nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 8, 3), nn.ReLU6()]
+    network = chain(*row, nn.MaxPool2d(2), nn.Conv2d(8, 6, 1), nn.ReLU(), nn.MaxPool2d(2))
+    run = prepared(network, "output")
+    assert kinds(run.graph) == [Stem, FrozenConv, LeanMaxPool]
+    agrees(run, output=network(IMAGE))
+    image = IMAGE.clone().requires_grad_()
+    ours = torch.autograd.grad(run(image)[ent.Layer("output")].square().sum(), image)
+    theirs = torch.autograd.grad(network(PLAIN(image)).square().sum(), image)
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_a_row_that_is_seen_within_or_begins_later_is_no_stem() -> None:
+    row = [nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 8, 3), nn.ReLU()]
+    seen = prepared(chain(*row, nn.MaxPool2d(2)), "1", "output")
+    assert kinds(seen.graph) == [FrozenConv, FrozenConv, LeanMaxPool]
+    unrectified = prepared(chain(row[0], *row[2:], nn.MaxPool2d(2)), "output")
+    assert kinds(unrectified.graph) == [FrozenConv, FrozenConv, LeanMaxPool]
+    more = [part for _ in range(2) for part in (nn.Conv2d(8, 8, 3, padding=1), nn.ReLU())]
+    long = prepared(chain(*row, *more, nn.MaxPool2d(2)), "output")
+    assert kinds(long.graph) == [*[FrozenConv] * 4, LeanMaxPool]
 
 
 def test_a_rectifier_that_is_seen_elsewhere_sees_to_its_own_gradient() -> None:

@@ -172,6 +172,11 @@ class FrozenConv(nn.Module):
         """Whether it has a rectifier whose gradient is seen to by what comes next."""
         return self.rectifier is not None and self.masks is None
 
+    @property
+    def own_weight(self) -> Tensor:
+        """In its precision."""
+        return self.forth.weight if self.weight is None else self.weight
+
     def unrectified(self) -> FrozenConv:
         """The convolution alone; its weights are the same memory."""
         alone = copy.copy(self)

@@ -27,6 +27,8 @@ from entoptic.models.tracing import Tracer, Untraceable
 
 # Layers that do nothing in a network that isn't trained.
 _IDLE = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+# Convolutions before the first pool that are computed again on the way back, but for the last one.
+_LONGEST = 3
 # Functions whose result nobody else has, and which don't need it for their own gradient.
 _FRESH = (operator.add, operator.iadd, torch.add, torch.cat)
 _PURE = (FrozenConv, Stem, LeanMaxPool, nn.AvgPool2d, nn.LayerNorm, nn.Linear)
@@ -251,16 +253,32 @@ class _Rewriting:
         return rectifiers.pop()
 
     def _join_stem(self) -> None:
-        """The first convolution and its pool, where nobody else sees what lies between."""
+        """The first convolutions and their pool, where nobody else sees what lies between."""
         for node in list(self.graph.nodes):
             pool = self._layer(node)
             if not isinstance(pool, LeanMaxPool):
                 continue
-            (given,) = node.all_input_nodes
-            conv = self._layer(given)
-            if isinstance(conv, FrozenConv) and conv.weight is not None and conv.is_guarded:
-                self._skip(given)
-                self._replace(node, Stem(conv, pool))
+            row = self._row_before(node)
+            convs = [conv for each in row if isinstance(conv := self._layer(each), FrozenConv)]
+            if convs and convs[0].weight is not None and len(convs) <= _LONGEST:
+                for each in row:
+                    self._skip(each)
+                self._replace(node, Stem(convs, pool))
+
+    def _row_before(self, pool: fx.Node) -> list[fx.Node]:
+        """Rectified convolutions, each seen by the next one alone, and the last by a pool."""
+        row: list[fx.Node] = []
+        (node,) = pool.all_input_nodes
+        while self._is_of_row(node, last=not row):
+            row.insert(0, node)
+            (node,) = node.all_input_nodes
+        return row
+
+    def _is_of_row(self, node: fx.Node, *, last: bool) -> bool:
+        conv = self._layer(node)
+        if not isinstance(conv, FrozenConv) or _only_user(node) is None:
+            return False
+        return conv.is_guarded if last else conv.masks is not None
 
     def _replace(self, node: fx.Node, layer: nn.Module) -> None:
         name = _fast(node)

@@ -78,7 +78,9 @@ def test_transparency_is_read_too(tmp_path: Path) -> None:
     assert np.array_equal((picture.alpha[0, 0] * 255).round().numpy(), values[..., 3])
 
 
-@pytest.mark.parametrize("alpha", [None, torch.rand(1, 1, 70, 41)])
+@pytest.mark.parametrize(
+    "alpha", [None, torch.rand(1, 1, 70, 41, generator=torch.Generator().manual_seed(1))]
+)
 def test_what_is_written_in_parts_is_what_others_read(
     tmp_path: Path, alpha: torch.Tensor | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

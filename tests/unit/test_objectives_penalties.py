@@ -64,7 +64,13 @@ def test_a_border_as_wide_as_the_picture_is_all_of_it() -> None:
     assert float(ent.boundary_complexity()({INPUT: picture})) == pytest.approx(0.8 * 0.25)
 
 
-RGBA = torch.cat([torch.rand(2, 3, 2, 3, generator=torch.Generator().manual_seed(3)), torch.arange(12.0).reshape(2, 1, 2, 3) / 12], 1)
+RGBA = torch.cat(
+    [
+        torch.rand(2, 3, 2, 3, generator=torch.Generator().manual_seed(3)),
+        torch.arange(12.0).reshape(2, 1, 2, 3) / 12,
+    ],
+    1,
+)
 
 
 def test_opacity_is_the_mean_of_alpha() -> None:

@@ -20,6 +20,7 @@ from entoptic.models.frozen import frozen_copy
 from entoptic.models.memory import keep_freed_memory
 from entoptic.models.model import Model
 from entoptic.models.preparing.graph import rewritten
+from entoptic.models.preparing.linear import FrozenLinear
 from entoptic.models.preparing.precision import (
     DTYPES,
     Scores,
@@ -303,9 +304,13 @@ class _Twins:
 
     @property
     def fast(self) -> nn.Module:
-        """With the fastest layout of its weights."""
+        """With the fastest layout of its weights, and the fastest products."""
         if self._fast is None:
             self._fast = frozen_copy(self.plain).to(memory_format=_fastest(self.plain))
+            for each in self._fast.modules():
+                if type(each) is nn.Linear:
+                    # The same object, which may stand in several places.
+                    each.__class__ = FrozenLinear
         return self._fast
 
     def lowered(self, dtype: torch.dtype) -> nn.Module:

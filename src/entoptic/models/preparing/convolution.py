@@ -79,7 +79,7 @@ class Kernel:
         groups: int = 1,
     ) -> Kernel:
         weight = weight.contiguous(memory_format=torch.channels_last)
-        fused = _has_onednn(weight)
+        fused = has_onednn(weight)
         if bias is not None:
             # oneDNN adds a bias in float32 to sums that are in float32.
             bias = bias.to(torch.float32 if fused else weight.dtype)
@@ -111,7 +111,8 @@ class Kernel:
         return y
 
 
-def _has_onednn(weight: Tensor) -> bool:
+def has_onednn(weight: Tensor) -> bool:
+    """Whether oneDNN can compute with weights, by the operations that PyTorch's compiler uses."""
     mkldnn: Any = torch.backends.mkldnn
     return bool(
         weight.device.type == "cpu"

@@ -19,6 +19,7 @@ from torch import Tensor, fx, nn
 from entoptic.layers import Layer
 from entoptic.models.preparing.convolution import FrozenConv, Rectifier, is_plain
 from entoptic.models.preparing.folding import Norm
+from entoptic.models.preparing.linear import FrozenLinear
 from entoptic.models.preparing.pooling import LeanMaxPool, is_plain_pool
 from entoptic.models.preparing.response_norm import FastResponseNorm
 from entoptic.models.preparing.stem import Stem
@@ -176,6 +177,8 @@ class _Rewriting:
                 self._freeze(node)
             elif type(layer) is nn.LocalResponseNorm:
                 self._replace(node, FastResponseNorm(layer))
+            elif type(layer) is nn.Linear:
+                self._replace(node, FrozenLinear.of(layer))
         self._join_stem()
         self._rectify_in_place()
         self._keep_captured()

@@ -11,7 +11,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from entoptic.errors import BadSetting
-from entoptic.transforms import LUCID, Affine, Flip, Pad, Rotate, Scale, Shear, Transform, Translate
+from entoptic.transforms import (
+    LUCID,
+    Affine,
+    Flip,
+    Pad,
+    Rotate,
+    Scale,
+    Shear,
+    Transform,
+    Translate,
+    sampling,
+)
 from entoptic.transforms.geometry import BORDERS
 
 IMAGE = torch.rand(2, 3, 5, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
@@ -209,6 +220,14 @@ def test_a_shared_draw_gives_each_image_and_its_gradient_what_it_has_alone(
         (back,) = torch.autograd.grad((weights * together).sum(), image)
         (own,) = torch.autograd.grad((weights * alone).sum(), image)
         torch.testing.assert_close(back, own, atol=30 * near, rtol=0)
+
+
+def test_large_pictures_share_a_draw_as_small_ones_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    warp = Affine((0.5, 1.2), 20, 10, 5, shared=True)
+    image = torch.rand(4, 3, 17, 23, dtype=torch.float64, generator=rng(1))
+    small = warp(image, rng())
+    monkeypatch.setattr(sampling, "_LARGEST", 17 * 23 - 1)
+    torch.testing.assert_close(warp(image, rng()), small, atol=1e-12, rtol=0)
 
 
 def test_gradients_of_a_shared_draw_are_those_of_finite_differences() -> None:

@@ -25,6 +25,8 @@ _SAMPLED = {"reflect": "reflection", "replicate": "border", "constant": "zeros"}
 
 # Numbers of a pixel, those of all images of the batch, from which sums of rows are faster.
 _ENOUGH = 9
+# Pixels up to which they are taken: sums take memory of their own, some 110 bytes a pixel.
+_LARGEST = 1 << 20
 
 
 def sampled(image: Planes, matrices: Tensor, border: Border) -> Planes:
@@ -37,7 +39,8 @@ def sampled(image: Planes, matrices: Tensor, border: Border) -> Planes:
         border: what lies outside the old one: the picture mirrored, its edge repeated, or 0.
     """
     batch, channels, height, width = image.shape
-    if len(matrices) == 1 and image.device.type == "cpu" and batch * channels >= _ENOUGH:
+    many = batch * channels >= _ENOUGH and height * width <= _LARGEST
+    if many and len(matrices) == 1 and image.device.type == "cpu":
         found = _Sums.apply(image, _sums(matrices[0], height, width, border, image.dtype))
         assert isinstance(found, Tensor)
         return found

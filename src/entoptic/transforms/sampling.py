@@ -67,7 +67,7 @@ def _grid(places: Tensor, height: int, width: int) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class _Bags:
-    """Weighed sums of rows.
+    """Weighed sums of rows, of four each but on the way back.
 
     Args:
         rows: numbers of rows, int32.
@@ -88,7 +88,7 @@ class _Bags:
         return sums.t().contiguous().view(image.shape)
 
     def turned(self, count: int) -> _Bags:
-        """The sums of the way back: to each of so many rows, from those that it went to."""
+        """The sums of the way back from sums of four: to each row, from those that it went to."""
         order = torch.sort(self.rows, stable=True).indices
         counts = torch.bincount(self.rows, minlength=count)
         return _Bags(
@@ -117,7 +117,7 @@ def _sums(matrix: Tensor, height: int, width: int, border: Border, dtype: torch.
     )
     x, y = (
         (row[1] * down + row[2] + (length - 1) / 2)[:, None].to(dtype) + (row[0] * across).to(dtype)
-        for row, length in zip(matrix, (width, height), strict=False)
+        for row, length in zip(matrix[:2], (width, height), strict=True)
     )
     left, right = _neighbours(x, width, border)
     above, below = _neighbours(y, height, border)

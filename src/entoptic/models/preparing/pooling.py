@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from entoptic.models.preparing.convolution import Rectifier
 
-# Numbers that are pooled at once: their places take 64 bits at first.
+# Numbers that a CPU pools at once: their places take 64 bits at first.
 _AT_ONCE = 1 << 22
 # Images that are, at least.
 _TOGETHER = 4
@@ -87,7 +87,8 @@ def is_plain_pool(layer: nn.Module | None) -> bool:
 class _MaxPool(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, pool: LeanMaxPool) -> Tensor:
-        ctx.together = max(_TOGETHER, _AT_ONCE // x.shape[1:].numel())
+        few = max(_TOGETHER, _AT_ONCE // x.shape[1:].numel())
+        ctx.together = few if x.device.type == "cpu" else len(x)
         found, places = [], []
         for part in torch.split(x, ctx.together):
             y, where = torch.ops.aten.max_pool2d_with_indices(part, *pool.window)

@@ -119,6 +119,9 @@ if TYPE_CHECKING:
         invert as invert,
         visualize as visualize,
     )
+    from entoptic.recipes.redo import (
+        redo as redo,
+    )
     from entoptic.recipes.saliency import (
         gradient_picture as gradient_picture,
     )
@@ -275,6 +278,7 @@ _HOMES = {
         "invert",
         "visualize",
     ),
+    "recipes.redo": ("redo",),
     "recipes.saliency": ("gradient_picture",),
     "recipes.spectra": (
         "Spectrum",

@@ -25,6 +25,10 @@ class UnknownLabel(EntopticError, LookupError):
     """A class name or number that the network doesn't know."""
 
 
+class NotAllowed(EntopticError, PermissionError):
+    """Something that a picture's job asks for, and that only the user may ask for."""
+
+
 class UnknownModel(EntopticError, LookupError):
     """A model specification that no source understands."""
 

@@ -11,6 +11,7 @@ from entoptic.ascent import bind, guide_activations, joined
 from entoptic.errors import BadSetting, NoPath
 from entoptic.layers import Layer
 from entoptic.models import GradientRule, Model, prepare
+from entoptic.models.memory import check_memory, step_bytes
 from entoptic.objectives import Objective, parse
 from entoptic.types import Image
 
@@ -132,6 +133,7 @@ def _values(
         evaluate = lambda acts: acts[target]  # noqa: E731
     for layer in {source, *layers}:
         model.info(layer, size)
+    check_memory(len(at) * step_bytes(model, layers | {source}, size), size, at.device)
     rules = [each.bound(model) for each in rules if each.holds(0)]
     image = at.detach().clone().requires_grad_()
     with torch.enable_grad():

@@ -12,6 +12,9 @@ from entoptic.errors import BadSetting
 # Of those that torch knows, the ones that compute; `meta`, for one, doesn't.
 _KINDS = ("cpu", "cuda", "mps", "xpu")
 
+# Places that work is spread over: each takes threads and memory of its own.
+_MOST = 64
+
 
 def device(name: str = "auto") -> torch.device:
     """A device by name.
@@ -55,6 +58,8 @@ def devices(names: str = "auto") -> tuple[torch.device, ...]:
     >>> devices("cpu,cpu")
     (device(type='cpu'), device(type='cpu'))
     """
+    if names.count(",") >= _MOST:
+        raise BadSetting(f"{names.count(',') + 1} devices; name {_MOST} at most")
     several = torch.cuda.device_count()
     if names == "auto" and several > 1:
         return tuple(torch.device("cuda", number) for number in range(several))

@@ -20,6 +20,9 @@ from entoptic.types import Scores
 # What recurses through an objective stays well within Python's own limit.
 _DEEPEST = 150
 
+# As many as the largest sheet has pictures, with sixteen terms each.
+_MOST_TERMS = 1 << 16
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -69,6 +72,9 @@ class Objective(ABC):
 
     depth: int = 0
     """How deep objectives are nested in it."""
+
+    terms: int = 1
+    """How many there are in it, numbers included."""
 
     @abstractmethod
     def layers(self) -> frozenset[Layer]:
@@ -175,9 +181,11 @@ class Combined(Objective):
     left: Objective
     right: Objective
     depth: int = field(init=False, repr=False, compare=False)
+    terms: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "depth", _deeper((self.left, self.right)))
+        object.__setattr__(self, "terms", _more((self.left, self.right)))
 
     def layers(self) -> frozenset[Layer]:
         return self.left.layers() | self.right.layers()
@@ -207,9 +215,11 @@ class PerImage(Objective):
 
     objectives: tuple[Objective, ...]
     depth: int = field(init=False, repr=False, compare=False)
+    terms: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "depth", _deeper(self.objectives) + 1)  # it has two brackets
+        object.__setattr__(self, "terms", _more(self.objectives))
 
     def layers(self) -> frozenset[Layer]:
         return frozenset().union(*(each.layers() for each in self.objectives))
@@ -263,6 +273,13 @@ def _deeper(objectives: tuple[Objective, ...]) -> int:
             "group them in brackets: (a + b) + (c + d)"
         )
     return depth
+
+
+def _more(objectives: tuple[Objective, ...]) -> int:
+    terms = sum(each.terms for each in objectives)
+    if terms > _MOST_TERMS:
+        raise BadExpression(f"an objective of more than {_MOST_TERMS} terms; leave some out")
+    return terms
 
 
 def _images(acts: Activations, count: int) -> list[Activations]:

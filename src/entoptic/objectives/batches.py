@@ -10,7 +10,7 @@ from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from entoptic.objectives.algebra import Activations
 from entoptic.objectives.kinds import Channel, Positive
-from entoptic.objectives.reductions import gram, over_all, over_places
+from entoptic.objectives.reductions import check_pairs, gram, over_all, over_places
 from entoptic.objectives.terms import objective
 from entoptic.types import Scores
 
@@ -109,6 +109,7 @@ def diversity(acts: Activations, layer: Layer) -> Scores:
     """
     values = acts[layer]
     others = _several("diversity", values) - 1
+    check_pairs("diversity", layer, "channels", len(values) * values.shape[1] ** 2)
     grams = functional.normalize(gram(values).flatten(1))
     cosines = grams @ grams.T
     return 1 - (cosines.sum(1) - cosines.diagonal()) / others

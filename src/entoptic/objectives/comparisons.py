@@ -10,7 +10,14 @@ from entoptic.errors import BadSetting
 from entoptic.layers import INPUT, Layer
 from entoptic.objectives.algebra import Activations, Reference
 from entoptic.objectives.kinds import Guide, Overlay, Power
-from entoptic.objectives.reductions import dot_cosine, gram, in_a_row, over_all, over_places
+from entoptic.objectives.reductions import (
+    check_pairs,
+    dot_cosine,
+    gram,
+    in_a_row,
+    over_all,
+    over_places,
+)
 from entoptic.objectives.terms import objective
 from entoptic.types import Scores
 
@@ -36,6 +43,7 @@ def match(acts: Activations, layer: Layer, guide: Guide) -> Scores:
     match('inception_3b/output', 'flowers.jpg')
     """
     ours, theirs = in_a_row(acts[layer]), in_a_row(acts[Reference(guide, layer)])
+    check_pairs("match", layer, "places", ours.shape[2] * theirs.shape[2] * len(ours))
     products = torch.einsum("bcp,cq->bpq", ours, theirs[0])
     return products.amax(2).mean(1)
 
@@ -118,7 +126,9 @@ def style(acts: Activations, layer: Layer, guide: Guide) -> Scores:
     >>> style("fire2", "waves.jpg") + style("fire5", "waves.jpg")
     (style('fire2', 'waves.jpg') + style('fire5', 'waves.jpg'))
     """
-    return -_relative_distance(gram(acts[layer]), gram(acts[Reference(guide, layer)]))
+    ours, theirs = acts[layer], acts[Reference(guide, layer)]
+    check_pairs("style", layer, "channels", len(ours) * ours.shape[1] ** 2)
+    return -_relative_distance(gram(ours), gram(theirs))
 
 
 @objective

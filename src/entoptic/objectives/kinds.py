@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -25,6 +26,9 @@ Channel: TypeAlias = Annotated[int, "channel"]
 
 Channels: TypeAlias = Annotated[tuple[int, ...], "channels"]
 """Annotates several channels of the term's layer, counted from 0; a list will do, or "3-9,12"."""
+
+Blur: TypeAlias = Annotated[float, "blur"]
+"""Annotates the width of a blur in places of the term's layer: above 0, at most the layer's."""
 
 Row: TypeAlias = Annotated[int | None, "row"]
 """Annotates a row of the term's layer, counted from 0; None is the middle."""
@@ -63,8 +67,15 @@ Power: TypeAlias = Annotated[float, "power"]
 
 _RANGE = re.compile(r"\s*([0-9]{1,9})\s*(?:-\s*([0-9]{1,9})\s*)?")
 
-# No layer has more channels; a range without end would fill the memory.
-_LONGEST_RANGE = 1 << 20
+# No layer has more channels.
+_MOST_CHANNELS = 1 << 20
+
+# More channels than this stay ranges until a network says how many it has: a few words of a text
+# mustn't fill the memory.
+_MOST_LISTED = 1 << 10
+
+# What a number may be that a score is multiplied by, divided by, or raised to.
+_LARGEST = 1e6
 
 
 def read_argument(term: str, name: str, kind: Any, value: Any) -> Any:
@@ -107,6 +118,11 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
         value = network.label(value, place)
     if kind == Labels:
         value = _numbers_of(value, network, place)
+    if kind == Channels and isinstance(value, str):
+        ranges = _ranges(value)
+        if place is not None:
+            _check_inside(Channel, max(each[-1] for each in ranges), place, network)
+        value = tuple(number for each in ranges for number in each)
     if kind == Map:
         _check_inside(Row, 0, value, network)
     elif kind in (Channel, Row, Column) and place is not None:
@@ -115,6 +131,8 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
         _check_inside(Channel, max(value), place, network)
     elif kind == Label and place is not None:
         _check_inside(Channel, value, place, network)
+    elif kind == Blur and place is not None:
+        _check_blur(value, place, network)
     elif kind in (Vector, Matrix, Block) and place is not None:
         _check_length(value, place, network)
         if kind == Matrix:
@@ -136,6 +154,16 @@ def _check_inside(kind: Any, value: int, layer: Layer, network: Network) -> None
         raise ChannelOutOfRange(
             f"{noun} {value} of {str(layer)!r} does not exist; "
             f"the layer has {count} {noun}s (0..{count - 1})"
+        )
+
+
+def _check_blur(sigma: float, layer: Layer, network: Network) -> None:
+    """What is wider than a layer leaves nothing of it, and takes memory all the same."""
+    widest = max(network.info(layer).places or (1,))
+    if sigma > widest:
+        raise ChannelOutOfRange(
+            f"a blur of {sigma:g} places of {str(layer)!r}, which has {widest} in a row; "
+            f"take {widest} at most"
         )
 
 
@@ -179,21 +207,36 @@ def _counted(value: Any) -> int:
     return whole if whole >= 0 else _refuse()
 
 
-def _group(value: Any) -> tuple[int, ...]:
-    listed = _ranges(value) if isinstance(value, str) else value
-    whole = tuple(_counted(each) for each in listed)
-    return whole if whole and len(set(whole)) == len(whole) else _refuse()
+def _group(value: Any) -> tuple[int, ...] | str:
+    """Different numbers; very many of them as the text of their ranges."""
+    ranges = _ranges(value) if isinstance(value, str) else _runs(map(_counted, value))
+    ordered = sorted(ranges, key=lambda each: each[0])
+    apart = all(one[-1] < other[0] for one, other in itertools.pairwise(ordered))
+    count = sum(map(len, ranges))
+    if not (0 < count <= _MOST_CHANNELS and apart):
+        _refuse()
+    if count > _MOST_LISTED:
+        return ",".join(f"{each[0]}-{each[-1]}" for each in ranges)
+    return tuple(number for each in ranges for number in each)
 
 
-def _ranges(text: str) -> list[int]:
+def _ranges(text: str) -> list[range]:
     """The numbers that a text such as "3-9,12" stands for."""
-    found: list[int] = []
+    found = []
     for part in text.split(","):
         ends = _RANGE.fullmatch(part) or _refuse()
-        first, last = int(ends[1]), int(ends[2] or ends[1])
-        if not 0 <= last - first < _LONGEST_RANGE:
-            _refuse()
-        found += range(first, last + 1)
+        found.append(range(int(ends[1]), int(ends[2] or ends[1]) + 1) or _refuse())
+    return found
+
+
+def _runs(numbers: Iterable[int]) -> list[range]:
+    """Numbers as ranges of those that follow each other."""
+    found: list[range] = []
+    for each in numbers:
+        if found and found[-1].stop == each:
+            found[-1] = range(found[-1].start, each + 1)
+        else:
+            found.append(range(each, each + 1))
     return found
 
 
@@ -215,12 +258,12 @@ def _number(value: Any) -> float:
 
 def _positive(value: Any) -> float:
     number = _number(value)
-    return number if number > 0 else _refuse()
+    return number if 0 < number <= _LARGEST else _refuse()
 
 
 def _power(value: Any) -> float:
     number = _number(value)
-    return number if number >= 0 else _refuse()
+    return number if 0 <= number <= _LARGEST else _refuse()
 
 
 def _vector(value: Any) -> tuple[float, ...]:
@@ -296,8 +339,9 @@ _KINDS: dict[Any, tuple[str, Callable[[Any], Any]]] = {
     Vector: ("numbers, one for each channel,", _vector),
     Matrix: ("rows of numbers, as many as channels,", _matrix),
     Block: ("numbers for each channel, row and column,", _block),
-    Positive: ("a number above 0", _positive),
-    Power: ("a power (0 or more)", _power),
+    Blur: ("a width above 0", _positive),
+    Positive: (f"a number above 0, at most {_LARGEST:.0f},", _positive),
+    Power: (f"a power (0 to {_LARGEST:.0f})", _power),
     int: ("a whole number", _whole),
     float: ("a number", _number),
     str: ("a text", _text),

@@ -10,7 +10,7 @@ from torch import Tensor
 from entoptic.errors import BadSetting
 from entoptic.layers import CANVAS, INPUT, Layer
 from entoptic.objectives.algebra import Activations
-from entoptic.objectives.kinds import Map, Positive
+from entoptic.objectives.kinds import Blur, Map, Positive
 from entoptic.objectives.reductions import over_all, over_places
 from entoptic.objectives.terms import objective
 from entoptic.resample import gaussian_blur
@@ -43,7 +43,7 @@ def total_variation(acts: Activations, layer: Map = INPUT) -> Scores:
 
 
 @objective
-def blurriness(acts: Activations, layer: Map = INPUT, sigma: Positive = 1.0) -> Scores:
+def blurriness(acts: Activations, layer: Map = INPUT, sigma: Blur = 1.0) -> Scores:
     """How little a blur would change; add it for smoothness.
 
     Minus the mean squared difference of a layer from its own Gaussian blur: 0 where all is plain.
@@ -51,7 +51,7 @@ def blurriness(acts: Activations, layer: Map = INPUT, sigma: Positive = 1.0) -> 
 
     Args:
         layer: a layer with rows and columns; the picture itself by default.
-        sigma: standard deviation of the blur, in places of the layer.
+        sigma: standard deviation of the blur, in places of the layer; no more than it has.
 
     Returns:
         One score per image, in the layer's units squared.
@@ -123,7 +123,7 @@ def opacity(acts: Activations, layer: Layer = CANVAS) -> Scores:
 
 
 @objective
-def alpha_blurriness(acts: Activations, layer: Map = CANVAS, sigma: Positive = 1.0) -> Scores:
+def alpha_blurriness(acts: Activations, layer: Map = CANVAS, sigma: Blur = 1.0) -> Scores:
     """How little a blur would change the alpha of a canvas; add it for soft, large shapes.
 
     Minus the mean squared difference of alpha from its own Gaussian blur, as `blurriness`.

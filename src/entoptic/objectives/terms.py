@@ -98,8 +98,8 @@ def objective(
     The function is given the activations, then its own arguments, and returns one score per image.
     Its annotations say what is checked before the first step: `Layer`, `Channel`, `Channels`,
     `Row`, `Column`, `Map`, `Label`, `Labels`, `Guide`, `Overlay`, `Vector`, `Matrix`, `Block`,
-    `Positive`, `Power`, `int`, `float`, `str`. A channel, a place or a vector is of the layer named
-    before it. A parameter that may be left out has a default.
+    `Blur`, `Positive`, `Power`, `int`, `float`, `str`. A channel, a place, a blur or a vector is of
+    the layer named before it. A parameter that may be left out has a default.
 
     Args:
         over_places: whether the score is the mean, or the sum, over places of what the function

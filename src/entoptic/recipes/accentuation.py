@@ -8,9 +8,10 @@ from typing import Any
 from entoptic import pictures
 from entoptic.errors import BadSetting
 from entoptic.jobs import Result
-from entoptic.models import Model
+from entoptic.models import Model, devices
 from entoptic.objectives import Objective, inversion, per_image
 from entoptic.pictures import Picture
+from entoptic.recipes.memory import check_picture
 from entoptic.recipes.methods import climb_settings
 from entoptic.recipes.numbers import least
 from entoptic.recipes.photos import photo_of
@@ -111,11 +112,11 @@ def plan_accentuate(
     if not 0 < len(wanted) <= MOST_UNITS:
         raise BadSetting(f"{len(wanted)} units to accentuate; name 1 to {MOST_UNITS}")
     kept = read_layer(layer) or _KEPT.get(model.source) or middle_layer(model)
-    model.resolve(kept)
+    layers = {model.resolve(kept)}
     for each in wanted:
-        for seen in each.layers():
-            model.resolve(seen)
+        layers |= {model.resolve(seen) for seen in each.layers()}
     shown = photo_of(photo, how.size)
+    check_picture(model, layers, (shown.height, shown.width), devices(on)[0])
 
     def alike(unit: Objective) -> Objective:
         return unit / scale_of(unit, model, shown.image, on=on, read_guide=read_guide)

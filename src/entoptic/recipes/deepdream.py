@@ -26,7 +26,7 @@ from entoptic.recipes.plan import Plan, made_with
 from entoptic.recipes.tuned import chosen, tuned
 from entoptic.resample import octave_sizes, resize
 from entoptic.steprules import NORMS, Norm, climb
-from entoptic.tiling import Stored, parse_memory, tile_side
+from entoptic.tiling import Stored, check_dream, parse_memory, tile_side
 from entoptic.transforms import Jitter
 from entoptic.types import Alpha, Image, PathLike
 
@@ -296,8 +296,10 @@ def plan_dream(
     else:
         used = used_precision(model, bound.layers(), where, how.precision)
         how = replace(how, precision=used)
-    if how.together is not None:
-        check_pixels(how.together[0] * height, width)
+    count = 1 if how.together is None else how.together[0]
+    if count > 1:
+        check_pixels(count * height, width)
+    check_dream(model, bound, (height, width), where, large.side if large else None, count)
     # The size of tiles is kept, since the memory that is free may be another next time.
     kept = asdict(how) | {"memory": None, "tile": large.side if large else how.tile}
     if how.together is None:

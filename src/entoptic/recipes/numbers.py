@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from entoptic.errors import BadSetting
@@ -28,7 +27,7 @@ def real(name: str, value: Any, above: float, most: float) -> None:
         BadSetting: with the range.
     """
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not above < value <= most:
+    if not number or not above < value <= most:
         raise BadSetting(f"{name} is {value!r}; it must be above {above} and at most {most}")
 
 

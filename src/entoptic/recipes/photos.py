@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from entoptic import pictures
 from entoptic.errors import BadPicture, BadSetting
 from entoptic.jobs import Source
+from entoptic.models.memory import check_memory
 from entoptic.objectives import Objective
 from entoptic.pictures import Picture
 from entoptic.recipes.spectra import Spectrum
 from entoptic.resample import fit_long_side, resize
 from entoptic.types import Image, PathLike
+
+# Of a picture that is resized, or that is laid out of several.
+_COPIES = 4
 
 
 def photo_of(given: Picture | Image | PathLike, long_side: int | None) -> Picture:
@@ -49,12 +54,17 @@ def resized(image: Tensor, height: int, width: int) -> Tensor:
 
 
 def check_pixels(height: int, width: int) -> None:
-    """What can't be read again isn't made."""
+    """Refuse a picture that couldn't be read again, or that memory has no room for.
+
+    Raises:
+        BadSetting, NotEnoughMemory: with what is possible.
+    """
     if height * width > pictures.MAX_PIXELS:
         raise BadSetting(
             f"{height}x{width} (height x width) is {height * width / 1e6:.0f} megapixels, more "
             f"than the limit of {pictures.MAX_PIXELS / 1e6:.0f}; choose a smaller size"
         )
+    check_memory(12.0 * _COPIES * height * width, (height, width), torch.device("cpu"), "")
 
 
 def source_of(file: Picture | Spectrum) -> Source:

@@ -189,9 +189,7 @@ def _most(plan: DreamPlan, batch: int | str) -> int:
         return 1
     pixels = math.prod(plan.shape)
     allowed = max(1, pictures.MAX_PIXELS // pixels)
-    if isinstance(batch, int):
-        return min(batch, allowed)
-    if plan.device.type == "cpu" and pixels > _PROCESSOR_PIXELS:
+    if batch == "auto" and plan.device.type == "cpu" and pixels > _PROCESSOR_PIXELS:
         return 1
     memory = plan.settings.memory
     room = pictures_at_once(
@@ -201,7 +199,7 @@ def _most(plan: DreamPlan, batch: int | str) -> int:
         plan.device,
         memory if isinstance(memory, int) else None,
     )
-    return min(_USUAL, room, allowed)
+    return min(batch if isinstance(batch, int) else _USUAL, room, allowed)
 
 
 def _in_order(

@@ -7,9 +7,11 @@ from typing import Any
 
 from entoptic.errors import BadSetting
 from entoptic.jobs import Result
-from entoptic.models import Model
+from entoptic.layers import Layer
+from entoptic.models import Model, devices
 from entoptic.objectives import Objective, alignment, diversity, mean, per_image
 from entoptic.pictures import Picture, read
+from entoptic.recipes.memory import check_picture
 from entoptic.recipes.methods import climb_settings
 from entoptic.recipes.numbers import least, whole
 from entoptic.recipes.scales import natural_noise, scale_of
@@ -101,6 +103,7 @@ def plan_interpolate(
     weight = _ALIGNED if strength is None else strength
     least("strength", weight, 0)
     aligned = read_layer(layer) or _ALIGNED_AT.get(model.source) or middle_layer(model)
+    _check_size([*wanted, mean(aligned)], model, how.size, on)
     first, second = (_alike(each, model, how.size, on, read_guide) for each in wanted)
     energy = scale_of(mean(aligned), model, natural_noise(how.size), on=on, read_guide=read_guide)
     shares = [place / (count - 1) for place in range(count)]
@@ -123,6 +126,12 @@ def plan_interpolate(
         on=on,
         read_guide=read_guide,
     )
+
+
+def _check_size(units: Sequence[Objective], model: Model, side: int, on: str) -> None:
+    """Find out before anything is made of a size whether memory has room for it."""
+    layers = frozenset[Layer]().union(*(each.layers() for each in units))
+    check_picture(model, layers, (side, side), devices(on)[0])
 
 
 def _alike(
@@ -208,6 +217,7 @@ def plan_diversity(
     whole("pictures", count, 2, _MOST)
     weight = _DIVERSE if strength is None else strength
     least("strength", weight, 0)
+    _check_size([wanted], model, how.size, on)
     varied = read_layer(layer) or _own_layer(wanted, model, how.size)
     alike = _alike(wanted, model, how.size, on, read_guide)
     return plan_sheet(

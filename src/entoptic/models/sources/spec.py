@@ -8,13 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from entoptic.errors import BadModelFile, BadSetting, did_you_mean
+from entoptic.errors import BadModelFile, BadSetting, NotAllowed, did_you_mean, one_line
 from entoptic.models.ensembles import SOURCE as ENSEMBLE
 from entoptic.models.model import Model
 from entoptic.models.preprocess import Preprocess
 
 PREPROCESS_OPTIONS = ("size", "mean", "std", "scale", "order")
 """Options that every source takes; they override what the source says or guesses."""
+
+# Of the pictures that a network was trained on, in pixels; no network's are larger.
+_LONGEST = 4096
 
 
 @dataclass(frozen=True)
@@ -26,15 +29,17 @@ class Spec:
         source: name of the source, such as `timm`.
         rest: what the source makes of it: a name, files.
         options: by key.
+        stored: whether a picture's job names it, not the user; see `check_stored`.
     """
 
     text: str
     source: str
     rest: str
     options: Mapping[str, str]
+    stored: bool = False
 
     @classmethod
-    def parse(cls, text: str) -> Spec:
+    def parse(cls, text: str, *, stored: bool = False) -> Spec:
         """Read a specification.
 
         Raises:
@@ -45,7 +50,7 @@ class Spec:
         """
         if text.startswith(f"{ENSEMBLE}:"):
             # What follows are specifications with options of their own.
-            return cls(text, ENSEMBLE, text.partition(":")[2], {})
+            return cls(text, ENSEMBLE, text.partition(":")[2], {}, stored)
         head, mark, tail = text.partition("?")
         source, _, rest = head.partition(":")
         try:
@@ -57,7 +62,20 @@ class Spec:
         options = dict(pairs)
         if len(options) < len(pairs):
             raise BadSetting(f"an option is given twice in {text!r}")
-        return cls(text, source, rest, options)
+        return cls(text, source, rest, options, stored)
+
+    def check_stored(self) -> None:
+        """Refuse options by which a job would have a file read.
+
+        Raises:
+            NotAllowed: one names a file.
+        """
+        harmless = {*PREPROCESS_OPTIONS} | ({"weights"} if self.random else set())
+        if strange := sorted(self.options.keys() - harmless):
+            raise NotAllowed(
+                f"the network {one_line(self.text)!r} has the option {one_line(strange[0])!r}, "
+                "which may be a file"
+            )
 
     def only(self, known: Collection[str] = ()) -> None:
         """Refuse options that the source doesn't know.
@@ -114,8 +132,13 @@ class Spec:
         """
         if "size" not in self.options:
             return None
-        height, width = _numbers("size", self.options["size"].replace("x", ","), 2)
-        return int(height), int(width)
+        sides = _numbers("size", self.options["size"].replace("x", ","), 2)
+        if not all(side.is_integer() and 1 <= side <= _LONGEST for side in sides):
+            raise BadSetting(
+                f"size={self.options['size']} wants HEIGHTxWIDTH, whole numbers from 1 to "
+                f"{_LONGEST}"
+            )
+        return int(sides[0]), int(sides[1])
 
     def overridden(self, model: Model) -> Model:
         """The model with the preprocessing that the options ask for."""
@@ -139,6 +162,11 @@ class Spec:
         if "order" in options:
             changes["order"] = options["order"].upper()
         return replace(how, **changes) if changes else how  # type: ignore[arg-type]
+
+
+def not_here(network: str) -> str:
+    """What is wrong with a hub's network that a job names, where it would be downloaded."""
+    return f"the weights of {one_line(network)!r} aren't on this machine, and a job downloads nothing"
 
 
 def _numbers(key: str, text: str, count: int) -> list[float]:

@@ -163,9 +163,7 @@ Examples:
 @options.how
 @options.climb_only
 @options.result
-def redo_command(
-    picture: str, photo: str | None, look_in: tuple[str, ...], **given: Any
-) -> int:
+def redo_command(picture: str, photo: str | None, look_in: tuple[str, ...], **given: Any) -> int:
     """Make a picture of entoptic again, as it was or with changes.
 
     Every picture that entoptic writes carries what made it: the photo's name, the network, and all

@@ -109,7 +109,9 @@ def _check_stored(spec: Spec) -> None:
         NotAllowed: code, a file, or another package's source.
     """
     if spec.source not in sources and spec.source in plugins():
-        raise NotAllowed(f"the network {one_line(spec.text)!r} is another package's, whose code it runs")
+        raise NotAllowed(
+            f"the network {one_line(spec.text)!r} is another package's, whose code it runs"
+        )
     if not find(spec.source).by_name:
         what = "runs code" if spec.source == "python" else "is in a file"
         raise NotAllowed(f"the network {one_line(spec.text)!r} {what}")

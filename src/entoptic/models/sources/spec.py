@@ -166,7 +166,9 @@ class Spec:
 
 def not_here(network: str) -> str:
     """What is wrong with a hub's network that a job names, where it would be downloaded."""
-    return f"the weights of {one_line(network)!r} aren't on this machine, and a job downloads nothing"
+    return (
+        f"the weights of {one_line(network)!r} aren't on this machine, and a job downloads nothing"
+    )
 
 
 def _numbers(key: str, text: str, count: int) -> list[float]:

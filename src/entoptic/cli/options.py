@@ -22,6 +22,10 @@ class Option(click.Option):
 class Grouped(click.Command):
     """A command whose help shows its options under their headings."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # An expression may begin with a minus; in front of a space it is no option.
+        return super().parse_args(ctx, [f" {each}" if _is_negated(each) else each for each in args])
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
         last = "The result"
@@ -33,6 +37,24 @@ class Grouped(click.Command):
         for heading, records in groups.items():
             with formatter.section(heading):
                 formatter.write_dl(records)
+
+
+def _is_negated(text: str) -> bool:
+    """Whether an argument that looks like options is an expression.
+
+    >>> [_is_negated(each) for each in ("-fire7:3", "-2 * fire7:3", "-o", "--steps", "-mcaffe:a")]
+    [True, True, False, False, False]
+    """
+    if not text.startswith("-") or text.startswith("--") or not {":", "("} & {*text}:
+        return False
+    from entoptic.errors import BadExpression
+    from entoptic.objectives import parse
+
+    try:
+        parse(text)
+    except BadExpression:
+        return False
+    return True
 
 
 def option(heading: str, *names: str, **attributes: Any) -> Decorator:

@@ -305,13 +305,22 @@ class Model:
                 f"class {name} does not exist; {self.source} has {len(self.labels)} classes "
                 f"(0..{len(self.labels) - 1})"
             )
-        numbers = self._numbers
-        number = numbers.get(name.casefold())
-        if number is None:
+        found = self._numbers.get(name.casefold())
+        if found is None:
             raise UnknownLabel(
-                f"no class named {name!r} in {self.source}{did_you_mean(name, numbers)}"
+                f"no class named {name!r} in {self.source}{did_you_mean(name, self._numbers)}"
             )
-        return number
+        if len(found) > 1:
+            raise UnknownLabel(
+                f"{len(found)} classes of {self.source} are called {name!r}: "
+                f"{', '.join(map(self._told, found))}; name one by its number"
+            )
+        return found[0]
+
+    def _told(self, number: int) -> str:
+        """A class as messages show it."""
+        synset = f" {self.synsets[number]}" if self.synsets else ""
+        return f"{number} ({(self.labels or ())[number]}{synset})"
 
     def matching(self, pattern: str, layer: Layer | str | None = None) -> tuple[int, ...]:
         """Numbers of the classes whose label, or one of its synonyms, matches.
@@ -328,7 +337,8 @@ class Model:
             return self.members[member].matching(pattern, inner)
         found = {
             number
-            for name, number in self._numbers.items()
+            for name, numbers in self._numbers.items()
+            for number in numbers
             if fnmatch.fnmatchcase(name, pattern.casefold())
         }
         if not found:
@@ -336,18 +346,20 @@ class Model:
         return tuple(sorted(found))
 
     @functools.cached_property
-    def _numbers(self) -> Mapping[str, int]:
-        """Label, synonym or synset to class number; the first class keeps a name that two share."""
-        numbers: dict[str, int] = {}
-        labels = self.labels or ()
-        for number, label in enumerate(labels):
-            numbers.setdefault(label.casefold(), number)
-        for number, label in enumerate(labels):
-            for synonym in label.split(","):
-                numbers.setdefault(synonym.strip().casefold(), number)
-        for number, synset in enumerate(self.synsets or ()):
-            numbers.setdefault(synset.casefold(), number)
-        return numbers
+    def _numbers(self) -> Mapping[str, tuple[int, ...]]:
+        """Label, synonym or synset to numbers of classes; a whole label goes before a synonym."""
+        labels = [label.casefold() for label in self.labels or ()]
+        named: dict[str, tuple[int, ...]] = {}
+        for pairs in (
+            [(label, number) for number, label in enumerate(labels)],
+            [(each.strip(), n) for n, label in enumerate(labels) for each in label.split(",")],
+            [(synset.casefold(), number) for number, synset in enumerate(self.synsets or ())],
+        ):
+            found: dict[str, tuple[int, ...]] = {}
+            for name, number in pairs:
+                found[name] = (*found.get(name, ()), number)
+            named = found | named
+        return named
 
     @torch.no_grad()
     def activations(self, image: Tensor, layers: Collection[Layer | str]) -> Mapping[Layer, Tensor]:

@@ -40,7 +40,7 @@ def match(acts: Activations, layer: Layer, guide: Guide) -> Scores:
     return products.amax(2).mean(1)
 
 
-@objective
+@objective(compares_images=False)
 def caricature(
     acts: Activations, layer: Layer, guide: Overlay, cosine_power: Power = 1.0
 ) -> Scores:
@@ -71,7 +71,7 @@ def caricature(
     return over_places(dot_cosine(ours, theirs, cosine_power))
 
 
-@objective
+@objective(compares_images=False)
 def inversion(acts: Activations, layer: Layer, guide: Overlay) -> Scores:
     """How near a layer is to what it makes of another picture: what does the layer keep of it?
 
@@ -97,7 +97,7 @@ def inversion(acts: Activations, layer: Layer, guide: Overlay) -> Scores:
     return -_relative_distance(*_at_same_places(acts, layer, guide))
 
 
-@objective
+@objective(compares_images=False)
 def style(acts: Activations, layer: Layer, guide: Guide) -> Scores:
     """How near a layer's textures are to those of another picture, wherever they are.
 
@@ -121,7 +121,7 @@ def style(acts: Activations, layer: Layer, guide: Guide) -> Scores:
     return -_relative_distance(gram(acts[layer]), gram(acts[Reference(guide, layer)]))
 
 
-@objective
+@objective(compares_images=False)
 def input_diff(acts: Activations, guide: Overlay, layer: Layer = INPUT) -> Scores:
     """How different the picture is from another one; subtract it to stay near, add it to get away.
 

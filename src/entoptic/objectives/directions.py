@@ -46,7 +46,7 @@ def direction(acts: Activations, layer: Layer, vector: Vector, cosine_power: Pow
     return over_places(dot_cosine(values, for_channels(vector, values), cosine_power))
 
 
-@objective
+@objective(compares_images=False)
 def neuron_direction(
     acts: Activations,
     layer: Map,
@@ -82,7 +82,7 @@ def neuron_direction(
     return dot_cosine(values, for_channels(vector, values), cosine_power)
 
 
-@objective
+@objective(compares_images=False)
 def tensor_direction(
     acts: Activations, layer: Map, tensor: Block, cosine_power: Power = 0.0
 ) -> Scores:
@@ -149,7 +149,7 @@ def angled_direction(
     return over_places(dot_cosine(values, whitened(vector, whitening, values), cosine_power))
 
 
-@objective
+@objective(compares_images=False)
 def angled_neuron_direction(
     acts: Activations,
     layer: Map,

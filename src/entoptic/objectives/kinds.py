@@ -35,6 +35,10 @@ Column: TypeAlias = Annotated[int | None, "column"]
 Label: TypeAlias = Annotated[int | str, "label"]
 """Annotates a class of the network: number, label or synset. Bound to its number."""
 
+LabelOrPattern: TypeAlias = Annotated[int | str, "label or pattern"]
+"""Annotates a class as `Label` does, or by a text with * or ? all that match. Bound to a number, or
+to a tuple of numbers."""
+
 Labels: TypeAlias = Annotated[tuple[int | str, ...], "labels"]
 """Annotates several classes of the network; a text with * or ? is all that match. Bound to their
 numbers."""
@@ -107,12 +111,16 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
         value = network.label(value, place)
     if kind == Labels:
         value = _numbers_of(value, network, place)
+    if kind == LabelOrPattern:
+        found = value if isinstance(value, tuple) else _numbers_of((value,), network, place)
+        value = found if is_pattern(value) or isinstance(value, tuple) else found[0]
     if kind == Map:
         _check_inside(Row, 0, value, network)
     elif kind in (Channel, Row, Column) and place is not None:
         _check_inside(kind, value or 0, place, network)
-    elif kind in (Channels, Labels) and place is not None:
-        _check_inside(Channel, max(value), place, network)
+    elif kind in (Channels, Labels, LabelOrPattern) and place is not None:
+        last = max(value) if isinstance(value, tuple) else value
+        _check_inside(Channel, last, place, network)
     elif kind == Label and place is not None:
         _check_inside(Channel, value, place, network)
     elif kind in (Vector, Matrix, Block) and place is not None:
@@ -124,7 +132,9 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
 
 def _check_inside(kind: Any, value: int, layer: Layer, network: Network) -> None:
     info = network.info(layer)
-    rows, columns = info.places or (None, None)
+    # A layer without rows and columns has one place, as for lucid; not so one of tokens.
+    one = (1, 1) if len(info.shape) == 2 else (None, None)
+    rows, columns = info.places or one
     noun, count = {
         "channel": ("channel", info.channels),
         "row": ("row", rows),
@@ -139,13 +149,18 @@ def _check_inside(kind: Any, value: int, layer: Layer, network: Network) -> None
         )
 
 
+def is_pattern(label: Any) -> bool:
+    """Whether a label stands for all that match it."""
+    return isinstance(label, str) and ("*" in label or "?" in label)
+
+
 def _numbers_of(
     labels: tuple[int | str, ...], network: Network, place: Layer | None
 ) -> tuple[int, ...]:
     """Numbers of classes, each once, in the order given."""
     numbers: dict[int, None] = {}
     for each in labels:
-        several = isinstance(each, str) and ("*" in each or "?" in each)
+        several = is_pattern(each)
         found = network.matching(str(each), place) if several else (network.label(each, place),)
         numbers |= dict.fromkeys(found)
     return tuple(numbers)
@@ -290,6 +305,7 @@ _KINDS: dict[Any, tuple[str, Callable[[Any], Any]]] = {
     Row: ("a row (0, 1, ...) or None", _place),
     Column: ("a column (0, 1, ...) or None", _place),
     Label: ("a class, by number or name,", _label),
+    LabelOrPattern: ("a class, by number or name,", _label),
     Labels: ("different classes, by number or name,", _labels),
     Guide: ("the file name of a picture", _guide),
     Overlay: ("the file name of a picture", _guide),

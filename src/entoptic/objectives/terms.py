@@ -29,6 +29,7 @@ class Term:
     kinds: dict[str, Any]
     signature: inspect.Signature
     over_places: OverPlaces | None
+    compares_images: bool | None
 
 
 vocabulary: Registry[Callable[..., Leaf]] = Registry("objective", BadExpression)
@@ -88,10 +89,13 @@ class Leaf(Objective):
 def objective(function: Callable[..., Scores]) -> Callable[..., Leaf]: ...
 @overload
 def objective(
-    *, over_places: OverPlaces
+    *, over_places: OverPlaces | None = None, compares_images: bool | None = None
 ) -> Callable[[Callable[..., Scores]], Callable[..., Leaf]]: ...
 def objective(
-    function: Callable[..., Scores] | None = None, *, over_places: OverPlaces | None = None
+    function: Callable[..., Scores] | None = None,
+    *,
+    over_places: OverPlaces | None = None,
+    compares_images: bool | None = None,
 ) -> Any:
     """Register a function of activations as an objective.
 
@@ -105,6 +109,9 @@ def objective(
         over_places: whether the score is the mean, or the sum, over places of what the function
             finds at each place by itself; then a large picture is scored tile by tile. What isn't
             either is scored on the whole layer.
+        compares_images: whether an image's score depends on the other images of its batch. Where
+            this isn't said, several photos are dreamt one by one; where it is False, together,
+            which is faster. A score `over_places` never does.
 
     Returns:
         A function of those arguments that makes the objective.
@@ -121,13 +128,17 @@ def objective(
     ... def squares(acts: Activations, layer: Layer) -> Scores:
     ...     return acts[layer].square().flatten(1).sum(1)
     """
+    if over_places is not None and compares_images is None:
+        compares_images = False
     if function is None:
-        return functools.partial(_registered, over_places=over_places)
-    return _registered(function, over_places)
+        return functools.partial(
+            _registered, over_places=over_places, compares_images=compares_images
+        )
+    return _registered(function, over_places, compares_images)
 
 
 def _registered(
-    function: Callable[..., Scores], over_places: OverPlaces | None
+    function: Callable[..., Scores], over_places: OverPlaces | None, compares_images: bool | None
 ) -> Callable[..., Leaf]:
     hints = get_type_hints(function, include_extras=True)
     _, *parameters = inspect.signature(function).parameters.values()
@@ -136,7 +147,7 @@ def _registered(
             raise ValueError(f"{function.__name__}'s {each.name!r} can't be given by position")
     signature = inspect.Signature(parameters)
     kinds = {each.name: hints.get(each.name, Any) for each in parameters}
-    term = Term(function.__name__, function, kinds, signature, over_places)
+    term = Term(function.__name__, function, kinds, signature, over_places, compares_images)
 
     @functools.wraps(function)
     def make(*args: Any, **kwargs: Any) -> Leaf:

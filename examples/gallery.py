@@ -182,6 +182,7 @@ OBJECTIVES = {
     "neuron_weights": "neuron_weights('fire8/squeeze1x1', SEEN)",
     "cell": "cell('fire7')",
     "direction": "direction('fire8/squeeze1x1', SEEN, 1)",
+    "cosine": "cosine('fire8/squeeze1x1', SEEN)",
     "neuron_direction": "neuron_direction('fire8/squeeze1x1', SEEN, cosine_power=1)",
     "tensor_direction": "tensor_direction('fire8/squeeze1x1', PATCH, 1)",
     "angled_direction": "angled_direction('fire8/squeeze1x1', SEEN, WHITE, 1)",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from entoptic.canvas import Canvas
 from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient
-from entoptic.layers import CANVAS, Layer, LayerInfo
+from entoptic.layers import CANVAS, INPUT, Layer, LayerInfo
 from entoptic.models import GradientRule, Model, prepare
 from entoptic.objectives import Activations, Objective, Reference
 from entoptic.pictures import Picture, read
@@ -19,9 +19,6 @@ from entoptic.resample import fit_long_side, resize
 from entoptic.steprules import Optimizer, Rule, adam
 from entoptic.transforms import Transform
 from entoptic.types import Alpha, Planes, Scores
-
-# Larger guides say no more, and the match of all places with all places grows with their number.
-_LARGEST_GUIDE = 480
 
 # A climb whose gradient has been zero for so many steps in a row from its start won't move.
 PATIENCE = 8
@@ -387,20 +384,21 @@ def reference_activations(
 ) -> Mapping[Layer | Reference, Tensor]:
     """The same, of some references; `like` has the size that fitted ones get."""
     found: dict[Layer | Reference, Tensor] = {}
-    by_guide: dict[tuple[str | Picture, bool], set[Layer]] = {}
+    alike: dict[Reference, set[Layer]] = {}
     for reference in references:
-        by_guide.setdefault((reference.guide, reference.fitted), set()).add(reference.layer)
-    for (guide, fitted), layers in by_guide.items():
+        alike.setdefault(replace(reference, layer=INPUT), set()).add(reference.layer)
+    for reference, layers in alike.items():
+        guide, fitted, longest = reference.guide, reference.fitted, reference.longest
         assert isinstance(guide, Picture)  # names have been read by binding
         image = guide.image.to(like)
         size = image.shape[-2], image.shape[-1]
         if fitted:
             size = like.shape[-2], like.shape[-1]
-        elif max(size) > _LARGEST_GUIDE:
-            size = fit_long_side(*size, _LARGEST_GUIDE)
+        elif longest is not None and max(size) > longest:
+            size = fit_long_side(*size, longest)
         image = resize(image, *size).clamp(0, 1)
         for layer in layers:
             model.info(layer, size)
         acts = model.arranged(prepare(model, layers, like.device)(image), size)
-        found |= {Reference(guide, layer, fitted): value for layer, value in acts.items()}
+        found |= {replace(reference, layer=layer): value for layer, value in acts.items()}
     return found

@@ -123,3 +123,10 @@ def test_the_wrong_size_is_said_before_any_work(objective: Objective, told: str)
     model = ent.Model.wrap(nn.Sequential(nn.Conv2d(3, 5, 1)))
     with pytest.raises(ChannelOutOfRange, match=f"'0' has 5 channels, but the {told}; give one"):
         ent.ascend(model, objective, ent.Pixels(torch.full((1, 3, 4, 6), 0.5)))
+
+
+def test_only_the_angle_counts_for_a_cosine() -> None:
+    values = torch.tensor([[[[3.0, 0.0]], [[4.0, 2.0]]]])  # (3, 4) and (0, 2)
+    for size in (1, 1e-3):
+        score = ent.cosine("a", [5, 0])({Layer("a"): size * values})
+        torch.testing.assert_close(score, torch.tensor([(0.6 + 0) / 2]))

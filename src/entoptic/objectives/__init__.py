@@ -25,6 +25,7 @@ from entoptic.objectives.comparisons import (
 from entoptic.objectives.directions import (
     angled_direction,
     angled_neuron_direction,
+    cosine,
     direction,
     neuron_direction,
     tensor_direction,
@@ -118,6 +119,7 @@ __all__ = [
     "channel_interpolate",
     "channel_weights",
     "channels",
+    "cosine",
     "direction",
     "diversity",
     "energy",

@@ -29,11 +29,13 @@ class Reference:
         guide: file name of the other picture, or the picture.
         layer: the layer that sees it.
         fitted: it is stretched to the size of the picture first, so that places correspond.
+        longest: its long side where it is larger, in pixels; None leaves it as large as it is.
     """
 
     guide: str | Picture
     layer: Layer
     fitted: bool = False
+    longest: int | None = None
 
 
 Activations: TypeAlias = Mapping[Layer | Reference, Tensor]

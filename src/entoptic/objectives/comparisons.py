@@ -9,14 +9,14 @@ from torch.nn import functional
 from entoptic.errors import BadSetting
 from entoptic.layers import INPUT, Layer
 from entoptic.objectives.algebra import Activations, Reference
-from entoptic.objectives.kinds import Guide, Overlay, Power
+from entoptic.objectives.kinds import LONGEST_MATCHED, Guide, Matched, Overlay, Power
 from entoptic.objectives.reductions import dot_cosine, gram, in_a_row, over_all, over_places
 from entoptic.objectives.terms import objective
 from entoptic.types import Scores
 
 
 @objective(over_places="mean")
-def match(acts: Activations, layer: Layer, guide: Guide) -> Scores:
+def match(acts: Activations, layer: Layer, guide: Matched) -> Scores:
     """How well each place of the picture matches its best place of another picture, the guide.
 
     For each place of the picture the largest dot product with any place of the guide is taken; the
@@ -25,7 +25,8 @@ def match(acts: Activations, layer: Layer, guide: Guide) -> Scores:
 
     Args:
         layer: a layer with channels and places.
-        guide: file name of the other picture, or a `Picture`.
+        guide: file name of the other picture, or a `Picture`; one whose long side is above 480
+            pixels is shrunk to that.
 
     Returns:
         One score per image, in the layer's units squared.
@@ -35,7 +36,10 @@ def match(acts: Activations, layer: Layer, guide: Guide) -> Scores:
     >>> match("inception_3b/output", "flowers.jpg")
     match('inception_3b/output', 'flowers.jpg')
     """
-    ours, theirs = in_a_row(acts[layer]), in_a_row(acts[Reference(guide, layer)])
+    ours, theirs = (
+        in_a_row(acts[layer]),
+        in_a_row(acts[Reference(guide, layer, longest=LONGEST_MATCHED)]),
+    )
     products = torch.einsum("bcp,cq->bpq", ours, theirs[0])
     return products.amax(2).mean(1)
 

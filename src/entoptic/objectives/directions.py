@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch.nn import functional
+
 from entoptic.layers import Layer
 from entoptic.objectives.algebra import Activations
 from entoptic.objectives.kinds import Block, Column, Map, Matrix, Power, Row, Vector
@@ -44,6 +46,32 @@ def direction(acts: Activations, layer: Layer, vector: Vector, cosine_power: Pow
     """
     values = acts[layer]
     return over_places(dot_cosine(values, for_channels(vector, values), cosine_power))
+
+
+@objective(over_places="mean")
+def cosine(acts: Activations, layer: Layer, vector: Vector) -> Scores:
+    """Cosine of the angle between a layer and a direction among its channels, at all places.
+
+    The mean over places of cos(a, v), where a is what the layer holds at a place and v the
+    direction: only the angle counts, however little the layer holds.
+
+    Args:
+        layer: any layer with channels.
+        vector: as many numbers as the layer has channels.
+
+    Returns:
+        One score per image, from -1 to 1; 0 at a place that holds nothing.
+
+    Raises:
+        UnknownLayer, ChannelOutOfRange: before the first step, by `ascend`.
+
+    Source: lucid's `direction_cossim`, 2019.
+
+    >>> cosine("fire2", [0.6, -0.8])
+    cosine('fire2', (0.6, -0.8))
+    """
+    values = acts[layer]
+    return over_places(functional.cosine_similarity(values, for_channels(vector, values), dim=1))
 
 
 @objective(compares_images=False)

@@ -46,8 +46,17 @@ numbers."""
 Guide: TypeAlias = Annotated[str | Picture, "guide"]
 """Annotates another picture, by file name or as a `Picture`."""
 
+Matched: TypeAlias = Annotated[str | Picture, "matched"]
+"""Annotates a guide all of whose places are compared with all of the picture's: one whose long side
+is above `LONGEST_MATCHED` pixels is shrunk to that."""
+
+LONGEST_MATCHED = 480
+"""Larger ones say little more, and the comparisons grow with the number of their places."""
+
 Overlay: TypeAlias = Annotated[str | Picture, "overlay"]
 """Annotates a guide that is stretched to the size of the picture, so that places correspond."""
+
+GUIDES = (Guide, Matched, Overlay)
 
 Vector: TypeAlias = Annotated[tuple[float, ...], "vector"]
 """Annotates a number for each channel of the term's layer; lists, arrays and tensors will do."""
@@ -102,7 +111,7 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
         UnknownLayer, UnknownLabel, ChannelOutOfRange: with what to do.
         PictureNotFound, BadPicture: a guide can't be read.
     """
-    if kind in (Guide, Overlay) and isinstance(value, str):
+    if kind in GUIDES and isinstance(value, str):
         return network.guide(value)
     place = None if layer is None else network.resolve(layer)
     if kind in (Layer, Map):
@@ -308,6 +317,7 @@ _KINDS: dict[Any, tuple[str, Callable[[Any], Any]]] = {
     LabelOrPattern: ("a class, by number or name,", _label),
     Labels: ("different classes, by number or name,", _labels),
     Guide: ("the file name of a picture", _guide),
+    Matched: ("the file name of a picture", _guide),
     Overlay: ("the file name of a picture", _guide),
     Vector: ("numbers, one for each channel,", _vector),
     Matrix: ("rows of numbers, as many as channels,", _matrix),

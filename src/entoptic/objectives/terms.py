@@ -11,7 +11,15 @@ from typing import Any, Literal, TypeAlias, final, get_type_hints, overload
 from entoptic.errors import BadExpression
 from entoptic.layers import Layer
 from entoptic.objectives.algebra import Activations, Network, Objective, Reference
-from entoptic.objectives.kinds import Guide, Map, Overlay, bind_argument, read_argument
+from entoptic.objectives.kinds import (
+    GUIDES,
+    LONGEST_MATCHED,
+    Map,
+    Matched,
+    Overlay,
+    bind_argument,
+    read_argument,
+)
 from entoptic.pictures import Picture
 from entoptic.registry import Registry
 from entoptic.types import Scores
@@ -50,9 +58,14 @@ class Leaf(Objective):
 
     def references(self) -> frozenset[Reference]:
         return frozenset(
-            Reference(value, layer, fitted=kind == Overlay)
+            Reference(
+                value,
+                layer,
+                fitted=kind == Overlay,
+                longest=LONGEST_MATCHED if kind == Matched else None,
+            )
             for _, kind, value in self._items()
-            if kind in (Guide, Overlay)
+            if kind in GUIDES
             for layer in self.layers()
         )
 

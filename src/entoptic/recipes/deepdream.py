@@ -21,7 +21,15 @@ from entoptic.objectives import Objective
 from entoptic.pictures import Picture
 from entoptic.recipes.large import Large
 from entoptic.recipes.numbers import real, whole
-from entoptic.recipes.photos import check_pixels, guides_of, photo_of, resized, scaled, source_of
+from entoptic.recipes.photos import (
+    check_pixels,
+    guides_of,
+    notes_on_guides,
+    photo_of,
+    resized,
+    scaled,
+    source_of,
+)
 from entoptic.recipes.plan import Plan, made_with
 from entoptic.recipes.tuned import chosen, tuned
 from entoptic.resample import octave_sizes, resize
@@ -313,7 +321,7 @@ def plan_dream(
         device=",".join(str(each) for each in (places if large else places[:1])),
         made_with=made_with(),
     )
-    notes = (*model.notes, *start.notes, *left_out, *said)
+    notes = (*model.notes, *start.notes, *notes_on_guides(bound), *left_out, *said)
     return DreamPlan(model, bound, where, job, notes, start, how, sizes, large, stored)
 
 

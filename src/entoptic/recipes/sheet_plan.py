@@ -32,7 +32,7 @@ from entoptic.recipes.memory import enough_memory, roomy_batch
 from entoptic.recipes.methods import CanvasKind, ClimbSettings, canvases
 from entoptic.recipes.numbers import whole
 from entoptic.recipes.painted import painted, transparency_words
-from entoptic.recipes.photos import check_pixels, guides_of, source_of
+from entoptic.recipes.photos import check_pixels, guides_of, notes_on_guides, source_of
 from entoptic.recipes.plan import Plan, made_with
 from entoptic.recipes.spectra import Spectrum, read_spectrum
 from entoptic.sheets import sheet, sheet_size
@@ -468,7 +468,7 @@ def plan_sheet(
     )
     files = [*sources] if photo is None else [photo, *sources]
     read = tuple(each.path for each in files if each.path is not None)
-    notes = model.notes if photo is None else (*model.notes, *photo.notes)
+    notes = (*model.notes, *(() if photo is None else photo.notes), *notes_on_guides(bound))
     start = photo.image if photo is not None and begins else None
     plan = SheetPlan(
         model,

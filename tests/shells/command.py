@@ -20,6 +20,9 @@ from entoptic.cli.main import outcome
 QUICK = ("--octaves", "1", "--steps", "1")
 """A dream of one step."""
 
+SAVED = "; saved, and finished by `entoptic redo PICTURE --finish`.\n"
+"""How the command ends what it says of a picture that a signal has stopped."""
+
 SOURCE = Path(package.__file__).parents[1]
 
 

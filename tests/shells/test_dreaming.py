@@ -76,7 +76,7 @@ def test_no_input_is_ever_overwritten(folder: Path, way: str) -> None:
     before = (folder / "sky.png").read_bytes()
     done = entoptic("dream", "sky.png", "-o", output, "--force", *QUICK, folder=folder)
     assert done.code == 1
-    assert "is the picture that is read; choose another name" in done.err
+    assert "is a file that is read; choose another name" in done.err
     assert (folder / "sky.png").read_bytes() == before
 
 
@@ -87,7 +87,7 @@ def test_no_guide_is_ever_overwritten(folder: Path, how: list[str]) -> None:
     before = (folder / "sea.png").read_bytes()
     done = entoptic("dream", "sky.png", "-o", "sea.png", "-f", *how, *QUICK, folder=folder)
     assert done.code == 1
-    assert "is the picture that is read" in done.err
+    assert "is a file that is read" in done.err
     assert (folder / "sea.png").read_bytes() == before
 
 

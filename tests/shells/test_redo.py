@@ -156,7 +156,7 @@ def test_redo_never_replaces_what_it_reads(dreamt: Path, name: str) -> None:
     before = (dreamt / name).read_bytes()
     done = entoptic("redo", "sky-dream.png", "-o", name, "--force", folder=dreamt)
     assert done.code == 1
-    assert "is the picture that is read" in done.err
+    assert "is a file that is read" in done.err
     assert (dreamt / name).read_bytes() == before
 
 

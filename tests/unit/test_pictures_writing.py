@@ -290,7 +290,7 @@ def test_the_picture_that_is_read_is_not_overwritten(tmp_path: Path, way: str) -
         target.symlink_to(source)
     if way == "hard":
         target.hardlink_to(source)
-    with pytest.raises(CannotWrite, match="is the picture that is read; choose another name"):
+    with pytest.raises(CannotWrite, match="is a file that is read; choose another name"):
         check_writable(target, not_over=[tmp_path / "other.png", source])
     check_writable(tmp_path / "dream.png", not_over=[source])
 

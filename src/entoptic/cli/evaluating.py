@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entoptic.cli import options
-from entoptic.cli.outputs import Delivery, destinations, made
+from entoptic.cli.outputs import Delivery, destinations, made, saved
 from entoptic.cli.progress import teller
 from entoptic.cli.tables import show
 from entoptic.errors import BadSetting
@@ -104,7 +104,7 @@ def evaluate_command(
     with made(delivery.folder):
         found = plan.run(teller(quiet))
         for sheet, output in zip(found.sheets, outputs, strict=folder is not None):
-            sheet.save(output)
+            saved(sheet.save, output, delivery.force, quiet)
     _report(found, delivery)
 
 

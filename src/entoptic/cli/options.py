@@ -244,7 +244,6 @@ result = together(
         _RESULT,
         "--bits",
         type=click.Choice(["8", "16"]),
-        default="8",
         help="Of each channel of a PNG; 8 unless you say.",
     ),
     option(_RESULT, "--force", "-f", is_flag=True, help="Replace the result if it is there."),

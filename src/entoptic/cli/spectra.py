@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from entoptic.cli.outputs import check_free
+from entoptic.cli.outputs import check_free, saved
 from entoptic.cli.progress import teller
 
 
@@ -49,14 +49,14 @@ def spectrum_command(
     check_spectrum_file(path)
     check_free(path, force, files)
     found = spectrum(files, size=size, tell=teller(quiet))
-    found.save(path)
+    path = saved(found.save, path, force, quiet)
     if not quiet:
         if sys.stderr.isatty():
             click.echo("\r\x1b[K", nl=False, err=True)
         for note in found.notes:
             click.echo(f"Note: {note}", err=True)
     if as_json:
-        told = {"output": output, "photos": found.photos, "shape": list(found.magnitude.shape)}
+        told = {"output": str(path), "photos": found.photos, "shape": list(found.magnitude.shape)}
         click.echo(json.dumps(told))
     else:
         # As bytes: a name needn't be text that the terminal's encoding knows.

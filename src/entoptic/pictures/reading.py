@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
+from typing import Literal
 
 from PIL import Image as Pillow
+from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 
 from entoptic.errors import BadPicture, BadSetting
+from entoptic.pictures import png
 from entoptic.pictures.decoding import decode
-from entoptic.pictures.files import DAMAGE, File, check_readable, load, opened, shown
+from entoptic.pictures.files import (
+    DAMAGE,
+    File,
+    beginning,
+    check_readable,
+    damage_told,
+    load,
+    opened,
+    shown,
+)
 from entoptic.pictures.large import MAX_PIXELS, read_large
 from entoptic.pictures.picture import Picture
 from entoptic.types import PathLike
@@ -60,6 +73,23 @@ def read(path: PathLike, *, max_pixels: int | None = None) -> Picture:
         planes = decode(image, file.data)
         planes = replace(planes, notes=planes.notes + _frames(image))
     return Picture.of_planes(planes, file.path, hashlib.sha256(file.data).hexdigest())
+
+
+def bits_of(path: PathLike) -> Literal[8, 16]:
+    """Bits per channel with which a picture is best written again: 16 where it has more than 8.
+
+    Raises:
+        PictureNotFound, BadPicture: there is no such picture, or it is damaged.
+    """
+    file = beginning(path)
+    if file.kind not in ("PNG", "TIFF"):
+        return 8
+    with damage_told(file):
+        if file.kind == "PNG":
+            return 16 if png.header(file.data).depth == 16 else 8
+        with TiffImageFile(str(Path(path))) as image:
+            bits = image.tag_v2.get(BITSPERSAMPLE, (1,))
+        return 16 if max(bits) > 8 else 8
 
 
 def _check_size(file: File, size: tuple[int, int], max_pixels: int) -> None:

@@ -161,7 +161,8 @@ class DreamPlan(Plan):
     @property
     def inputs(self) -> tuple[Path, ...]:
         pictures_read = (self.photo, *guides_of(self.objective))
-        return tuple(each.path for each in pictures_read if each.path is not None)
+        read = (each.path for each in pictures_read if each.path is not None)
+        return (*super().inputs, *read)
 
     def all_steps(self) -> Iterator[Step]:
         how = self.settings

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.command(
     "dream",
     cls=options.Grouped,
+    standards=options.DREAM,
     epilog="""\b
 Examples:
   entoptic dream sky.jpg                             makes sky-dream.png
@@ -135,6 +136,7 @@ def _make_all(
 @click.command(
     "redo",
     cls=options.Grouped,
+    standards={"bits": "the picture's"},
     epilog="""\b
 Examples:
   entoptic redo sky-dream.png                        the same picture again, byte for byte

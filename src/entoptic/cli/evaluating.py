@@ -22,6 +22,7 @@ _WITH = "What to compare with"
 @click.command(
     "evaluate",
     cls=options.Grouped,
+    standards=options.CLIMB | {"judges": "the other embedded networks"},
     epilog="""\b
 Examples:
   entoptic evaluate squeezenet1_1 class:goldfish fire7:5 --photos holidays/
@@ -44,7 +45,7 @@ Examples:
     "judges",
     multiple=True,
     metavar="MODEL",
-    help="Network that says whether it sees the class too; the other embedded ones unless you say.",
+    help="Network that says whether it sees the class too; can be given several times.",
 )
 @options.option(
     _WITH,
@@ -52,7 +53,7 @@ Examples:
     type=int,
     default=1,
     metavar="N",
-    help="Pictures of each unit, from different seeds: how diverse they are; 1 unless you say.",
+    help="Pictures of each unit, from different seeds: how diverse they are.",
 )
 @options.climb
 @options.option(

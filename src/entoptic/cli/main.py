@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import click
 
-from entoptic.cli import signals
+from entoptic.cli import options, signals
 from entoptic.cli.accentuating import accentuate_command
 from entoptic.cli.arguments import one_line
 from entoptic.cli.comparing import compare_command
@@ -87,7 +87,7 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-@click.command("completion")
+@click.command("completion", cls=options.Grouped)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion_command(shell: str) -> None:
     """Print the completion script of a shell.

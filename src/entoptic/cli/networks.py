@@ -8,12 +8,17 @@ from pathlib import Path
 
 import click
 
+from entoptic.cli import options
 from entoptic.cli.outputs import check_free, saved
 from entoptic.errors import BadExpression, UnknownModel
+
+_OPTIONS = "Options"
 
 
 @click.command(
     "gradient",
+    cls=options.Grouped,
+    standards={"size": "the photo's"},
     epilog="""\b
 Examples:
   entoptic gradient cat.jpg --of "logit('tabby')" -o why.png
@@ -21,13 +26,21 @@ Examples:
 """,
 )
 @click.argument("photo")
-@click.option("--of", required=True, metavar="EXPR", help="Layer (its sum), or objective.")
-@click.option("--wrt", default="input", metavar="LAYER", help="Layer; by default the picture.")
-@click.option("--model", "-m", default="squeezenet1_1", metavar="M", help="Network.")
-@click.option("--size", type=int, metavar="PIXELS", help="Long side the photo is brought to first.")
-@click.option("-o", "--output", required=True, metavar="OUT", help="Picture, or .npy with numbers.")
-@click.option("--force", "-f", is_flag=True, help="Replace the output if it exists.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
+@options.option(
+    _OPTIONS, "--of", required=True, metavar="EXPR", help="Layer (its sum), or objective."
+)
+@options.option(
+    _OPTIONS, "--wrt", default="input", metavar="LAYER", help="Layer, or input: the picture."
+)
+@options.option(_OPTIONS, "--model", "-m", default="squeezenet1_1", metavar="M", help="Network.")
+@options.option(
+    _OPTIONS, "--size", type=int, metavar="PIXELS", help="Long side the photo is brought to first."
+)
+@options.option(
+    _OPTIONS, "-o", "--output", required=True, metavar="OUT", help="Picture, or .npy with numbers."
+)
+@options.option(_OPTIONS, "--force", "-f", is_flag=True, help="Replace the output if it exists.")
+@options.option(_OPTIONS, "--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 def gradient_command(
     photo: str,
     of: str,
@@ -77,6 +90,7 @@ def gradient_command(
 
 @click.command(
     "convert",
+    cls=options.Grouped,
     epilog="""\b
 Example:
   entoptic convert caffe:deploy.prototxt+weights.caffemodel network.onnx
@@ -84,7 +98,7 @@ Example:
 )
 @click.argument("model")
 @click.argument("output")
-@click.option("--force", "-f", is_flag=True, help="Replace the output if it exists.")
+@options.option(_OPTIONS, "--force", "-f", is_flag=True, help="Replace the output if it exists.")
 def convert_command(model: str, output: str, force: bool) -> None:
     """Write a network of Caffe, MXNet or TensorFlow as an ONNX file.
 

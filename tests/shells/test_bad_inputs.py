@@ -211,9 +211,7 @@ OUTPUTS: list[Case] = [
     dream("-o", "text.png/out.png", code=FILES, message="there is no folder 'text.png'"),
     dream("-o", "text.png/", code=FILES, message="can't make the folder 'text.png': .*no folder"),
     dream("-o", "text.png/a/b/", code=FILES, message="can't make the folder 'text.png/a/b'"),
-    dream(
-        "-o", "folder.png", "-f", "-o", "sea.png/x.png", code=FILES, message="there is no folder"
-    ),
+    dream("-f", "-o", "sea.png/x.png", code=FILES, message="there is no folder"),
     dream("-o", "sea.png", code=FILES, message="'sea.png' is there already; name another file"),
     dream("-o", "sky.png", code=FILES, message="'sky.png' is a file that is read"),
     dream("-o", "sky.png", "-f", code=FILES, message="'sky.png' is a file that is read"),

@@ -14,7 +14,7 @@ import torch
 from PIL import ExifTags, Image, ImageCms
 
 from entoptic.pictures import png, read, read_job
-from shells.command import QUICK, entoptic, picture
+from shells.command import QUICK, entoptic, picture, quick
 
 
 def job(path: Path) -> dict[str, Any]:
@@ -246,7 +246,7 @@ def test_json_is_all_that_stdout_carries(folder: Path) -> None:
 def test_each_setting_reaches_the_job(
     folder: Path, option: str, value: str, expected: float
 ) -> None:
-    done = entoptic("dream", "sky.png", *QUICK, option, value, folder=folder)
+    done = entoptic("dream", "sky.png", *quick(option, value), folder=folder)
     assert done.code == 0
     settings = job(folder / "sky-dream.png")["settings"]
     assert settings[option.removeprefix("--").replace("-", "_")] == expected

@@ -34,11 +34,18 @@ def exit_code(number: int) -> int:
 
 @contextmanager
 def raised() -> Iterator[None]:
-    """Let signals end the command as Ctrl-C does: what has been begun is tidied up."""
+    """Let signals end the command as Ctrl-C does: what has been begun is tidied up.
+
+    Those that follow the first one, as where a terminal is closed, don't disturb that.
+    """
+    ended = False
 
     def end(number: int, frame: Any) -> None:
+        nonlocal ended
         _leave_terminal(number)
-        raise Ended(number)
+        if not ended:
+            ended = True
+            raise Ended(number)
 
     before = _handled(end)
     try:

@@ -39,7 +39,11 @@ def walk() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def data(shared: Shared) -> Path:
-    for name in ("models/mxnet/vgg16_imagenet", "models/caffe/bvlc_googlenet", "photos/chelsea.png"):
+    for name in (
+        "models/mxnet/vgg16_imagenet",
+        "models/caffe/bvlc_googlenet",
+        "photos/chelsea.png",
+    ):
         shared(name)
     return shared("photos").parent
 

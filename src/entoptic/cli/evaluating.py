@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entoptic.cli import options
-from entoptic.cli.outputs import Delivery, destinations, made
+from entoptic.cli.outputs import Delivery, destinations, made, saved
 from entoptic.cli.progress import teller
 from entoptic.cli.tables import show
 from entoptic.errors import BadSetting
@@ -22,6 +22,7 @@ _WITH = "What to compare with"
 @click.command(
     "evaluate",
     cls=options.Grouped,
+    standards=options.CLIMB | {"judges": "the other embedded networks"},
     epilog="""\b
 Examples:
   entoptic evaluate squeezenet1_1 class:goldfish fire7:5 --photos holidays/
@@ -44,7 +45,7 @@ Examples:
     "judges",
     multiple=True,
     metavar="MODEL",
-    help="Network that says whether it sees the class too; the other embedded ones unless you say.",
+    help="Network that says whether it sees the class too; can be given several times.",
 )
 @options.option(
     _WITH,
@@ -52,7 +53,7 @@ Examples:
     type=int,
     default=1,
     metavar="N",
-    help="Pictures of each unit, from different seeds: how diverse they are; 1 unless you say.",
+    help="Pictures of each unit, from different seeds: how diverse they are.",
 )
 @options.climb
 @options.option(
@@ -104,7 +105,7 @@ def evaluate_command(
     with made(delivery.folder):
         found = plan.run(teller(quiet))
         for sheet, output in zip(found.sheets, outputs, strict=folder is not None):
-            sheet.save(output)
+            saved(sheet.save, output, delivery.force, quiet)
     _report(found, delivery)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entoptic.cli import options
 from entoptic.cli.arguments import height_and_width
 from entoptic.errors import BadSetting
 
@@ -16,11 +17,15 @@ if TYPE_CHECKING:
     from entoptic.layers import LayerInfo
     from entoptic.models import Preprocess
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+_OPTIONS = "Options"
+
+_JSON = options.option(_OPTIONS, "--json", "as_json", is_flag=True, help="Print as JSON.")
 
 
 @click.command(
     "layers",
+    cls=options.Grouped,
+    standards={"size": "the network's"},
     epilog="""\b
 Examples:
   entoptic layers
@@ -30,7 +35,7 @@ Examples:
 )
 @click.argument("model", default="squeezenet1_1")
 @click.argument("glob", default="*")
-@click.option("--size", metavar="HxW", help="Of the picture; by default the network's own.")
+@options.option(_OPTIONS, "--size", metavar="HxW", help="Of the picture.")
 @_JSON
 def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> None:
     """List the layers of a network, in the order in which they run.
@@ -59,6 +64,7 @@ def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> No
 
 @click.command(
     "models",
+    cls=options.Grouped,
     epilog="""\b
 Examples:
   entoptic models
@@ -106,6 +112,7 @@ def models_command(model: str | None, as_json: bool) -> None:
 
 @click.command(
     "identify",
+    cls=options.Grouped,
     epilog="""\b
 Examples:
   entoptic identify cat.jpg
@@ -114,8 +121,10 @@ Examples:
 """,
 )
 @click.argument("photo", type=click.Path())
-@click.option("--model", "-m", default="squeezenet1_1", metavar="M", help="The network.")
-@click.option("--top", type=int, default=5, metavar="N", help="How many classes; 5 unless you say.")
+@options.option(
+    _OPTIONS, "--model", "-m", default="squeezenet1_1", metavar="M", help="The network."
+)
+@options.option(_OPTIONS, "--top", type=int, default=5, metavar="N", help="How many classes.")
 @_JSON
 def identify_command(photo: str, model: str, top: int, as_json: bool) -> None:
     """Say what a network takes a photo for.

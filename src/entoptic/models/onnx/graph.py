@@ -126,6 +126,21 @@ def load_graph(path: PathLike) -> onnx.ModelProto:
     return model
 
 
+def external_files(path: PathLike) -> tuple[Path, ...]:
+    """The files beside an ONNX file that hold its weights; none where it is no ONNX file."""
+    package: Any = _onnx_package()
+    from google.protobuf.message import DecodeError
+
+    model: onnx.ModelProto = package.ModelProto()
+    try:
+        model.ParseFromString(Path(path).read_bytes())
+    except (OSError, DecodeError):
+        return ()
+    entries = (entry for each in _all_tensors(model.graph) for entry in each.external_data)
+    names = {str(entry.value) for entry in entries if entry.key == "location"}
+    return tuple(Path(path).parent / name for name in sorted(names))
+
+
 def _onnx_package() -> ModuleType:
     try:
         import onnx

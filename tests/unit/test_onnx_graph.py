@@ -98,12 +98,12 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.onnx"
     with path.open("wb") as stream:
         stream.truncate(2**31 + 1)
-    with pytest.raises(BadModelFile, match="has 2147483649 bytes; an ONNX file has at most"):
+    with pytest.raises(BadModelFile, match="is larger than 2147483647 bytes"):
         load_graph(path)
 
 
 def test_a_folder_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(BadModelFile, match="isn't a file"):
+    with pytest.raises(BadModelFile, match="a folder, a device or a pipe, not a file"):
         load_graph(tmp_path)
 
 

@@ -17,7 +17,7 @@ def contents(path: Path, most_bytes: int) -> bytes:
     """
     size = size_of(path)
     if size > most_bytes:
-        raise BadModelFile(f"{path} has {size} bytes; at most {most_bytes} are read")
+        raise _larger(path, most_bytes)
     try:
         with path.open("rb") as stream:
             # It may have grown since, or have a size that isn't told.
@@ -25,7 +25,7 @@ def contents(path: Path, most_bytes: int) -> bytes:
     except OSError as error:
         raise BadModelFile(f"can't read {path}: {error.strerror or error}") from None
     if len(data) > most_bytes:
-        raise BadModelFile(f"{path} has more than {most_bytes} bytes; no more are read")
+        raise _larger(path, most_bytes)
     return data
 
 
@@ -43,3 +43,7 @@ def size_of(path: Path) -> int:
     if not stat.S_ISREG(found.st_mode):
         raise BadModelFile(f"can't read {path}: it is a folder, a device or a pipe, not a file")
     return found.st_size
+
+
+def _larger(path: Path, most_bytes: int) -> BadModelFile:
+    return BadModelFile(f"{path} is larger than {most_bytes} bytes, the most that is read of it")

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._ops import OpOverload
 
 from entoptic.errors import BadModelFile
 from entoptic.layers import Layer

@@ -130,9 +130,11 @@ def test_a_file_that_may_not_be_read_says_why(
     def refuse(path: Path, mode: str) -> bytes:
         raise PermissionError(13, "Permission denied")
 
+    path = tmp_path / "net-0000.params"
+    path.write_bytes(_WHOLE)
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(BadModelFile, match=r"can't read .*net-0000\.params: Permission denied"):
-        _read(tmp_path, _WHOLE)
+        read_params(path)
 
 
 def test_a_file_larger_than_any_network_is_not_even_opened(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entoptic.cli.outputs import Delivery, check_output, free
+from entoptic.cli.printing import echo
 from entoptic.cli.progress import ALL, Share, progress
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _make(
     for result, output in zip(results, outputs, strict=True):
         _report(result, output, delivery)
     if done < count:
-        click.echo(f"Interrupted after {done} of {count} steps; saved.", err=True)
+        echo(f"Interrupted after {done} of {count} steps; saved.", err=True)
         return INTERRUPTED
     return 0
 
@@ -132,7 +133,7 @@ def _called(outputs: Sequence[Path]) -> str:
 def _report(result: Result, output: Path, delivery: Delivery) -> None:
     if not delivery.quiet:
         for note in result.notes:
-            click.echo(f"Note: {note}", err=True)
+            echo(f"Note: {note}", err=True)
     if not delivery.as_json:
         # As bytes: a name needn't be text that the terminal's encoding knows.
         click.echo(os.fsencode(output))
@@ -147,7 +148,7 @@ def _report(result: Result, output: Path, delivery: Delivery) -> None:
         "notes": list(result.notes),
         "job": json.loads(result.job.to_json()),
     }
-    click.echo(json.dumps(made_now))
+    echo(json.dumps(made_now))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from entoptic.cli.outputs import check_free
+from entoptic.cli.printing import echo
 from entoptic.errors import UnknownModel
 
 
@@ -62,9 +63,9 @@ def gradient_command(
         write(path, gradient_picture(found, picture.height, picture.width))
     if as_json:
         largest = float(found.abs().max())
-        click.echo(json.dumps({"output": output, "shape": list(found.shape), "max_abs": largest}))
+        echo(json.dumps({"output": output, "shape": list(found.shape), "max_abs": largest}))
     else:
-        click.echo(output)
+        echo(output)
 
 
 @click.command(
@@ -93,7 +94,7 @@ def convert_command(model: str, output: str, force: bool) -> None:
     path = Path(output)
     check_free(path, force, [Path(part) for part in spec.rest.split("+")])
     graphs.save_graph(graphs.onnx_graph(spec), path)
-    click.echo(output)
+    echo(output)
 
 
 def _npy(values: object) -> bytes:

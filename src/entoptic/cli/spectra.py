@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from entoptic.cli.outputs import check_free
+from entoptic.cli.printing import echo
 from entoptic.cli.progress import teller
 
 
@@ -54,10 +55,10 @@ def spectrum_command(
         if sys.stderr.isatty():
             click.echo("\r\x1b[K", nl=False, err=True)
         for note in found.notes:
-            click.echo(f"Note: {note}", err=True)
+            echo(f"Note: {note}", err=True)
     if as_json:
         told = {"output": output, "photos": found.photos, "shape": list(found.magnitude.shape)}
-        click.echo(json.dumps(told))
+        echo(json.dumps(told))
     else:
         # As bytes: a name needn't be text that the terminal's encoding knows.
         click.echo(os.fsencode(path))

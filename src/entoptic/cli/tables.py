@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entoptic.cli.arguments import height_and_width
+from entoptic.cli.printing import echo
 from entoptic.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> No
     table = chosen.layers(glob, size=sides)
     if as_json:
         rows = [{"layer": str(layer)} | asdict(info) for layer, info in table.items()]
-        click.echo(json.dumps(rows))
+        echo(json.dumps(rows))
         return
     header = ("layer", "kind", "shape", "channels", "stride", "sees", "parameters")
     show(header, [(str(layer), *_cells(info)) for layer, info in table.items()])
@@ -79,7 +80,7 @@ def models_command(model: str | None, as_json: bool) -> None:
     if model is None:
         found = summaries()
         if as_json:
-            click.echo(json.dumps(found))
+            echo(json.dumps(found))
         else:
             show(("model", "what it is"), list(found.items()))
         return
@@ -96,7 +97,7 @@ def models_command(model: str | None, as_json: bool) -> None:
         "notes": list(chosen.notes),
     }
     if as_json:
-        click.echo(json.dumps(facts))
+        echo(json.dumps(facts))
     else:
         shown = facts | {"preprocess": _wish(chosen.preprocess)}
         notes = [("note", note) for note in shown.pop("notes")]
@@ -132,10 +133,10 @@ def identify_command(photo: str, model: str, top: int, as_json: bool) -> None:
 
     guesses = identify(load(model), read(photo), top=top)
     if as_json:
-        click.echo(json.dumps([asdict(guess) for guess in guesses]))
+        echo(json.dumps([asdict(guess) for guess in guesses]))
     else:
         for guess in guesses:
-            click.echo(f"{guess.probability:6.1%}  {guess.label} ({guess.number})")
+            echo(f"{guess.probability:6.1%}  {guess.label} ({guess.number})")
 
 
 def _cells(info: LayerInfo) -> tuple[str, ...]:
@@ -165,4 +166,4 @@ def show(header: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
+        echo("  ".join(padded).rstrip())

@@ -66,8 +66,8 @@ def _check_archive(path: Path) -> None:
             raise BadWeights(f"{path} unfolds to more than it holds; save it by torch.save")
         if "constants.pkl" in parts:
             raise BadWeights(
-                f"{path} is a program of TorchScript, no file of weights; save only its state dict, "
-                "torch.jit.load(PROGRAM).state_dict()"
+                f"{path} is a program of TorchScript, no file of weights; save only its state "
+                "dict, torch.jit.load(PROGRAM).state_dict()"
             )
         if (
             len(parts) < len(archive.infolist())

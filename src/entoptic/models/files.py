@@ -17,15 +17,15 @@ def contents(path: Path, most_bytes: int) -> bytes:
     """
     size = size_of(path)
     if size > most_bytes:
-        raise _larger(path, most_bytes)
+        raise BadModelFile(f"{path} is larger than {most_bytes} bytes, the most that is read of it")
     try:
         with path.open("rb") as stream:
-            # It may have grown since, or have a size that isn't told.
-            data = stream.read(most_bytes + 1)
+            # Room is made for as much as is asked for: not for all that would be allowed.
+            data = stream.read(size + 1)
     except OSError as error:
         raise BadModelFile(f"can't read {path}: {error.strerror or error}") from None
-    if len(data) > most_bytes:
-        raise _larger(path, most_bytes)
+    if len(data) > size:
+        raise BadModelFile(f"can't read {path}: it has more bytes than it says, or grows")
     return data
 
 
@@ -43,7 +43,3 @@ def size_of(path: Path) -> int:
     if not stat.S_ISREG(found.st_mode):
         raise BadModelFile(f"can't read {path}: it is a folder, a device or a pipe, not a file")
     return found.st_size
-
-
-def _larger(path: Path, most_bytes: int) -> BadModelFile:
-    return BadModelFile(f"{path} is larger than {most_bytes} bytes, the most that is read of it")

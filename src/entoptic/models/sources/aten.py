@@ -36,7 +36,7 @@ _TARGET = re.compile(r"torch\.ops\.aten\.([a-z_][a-z0-9_]*)\.([A-Za-z][A-Za-z0-9
 _WHOLE = ("as_int", "as_sym_int")
 NUMBERS = (*_WHOLE, "as_float", "as_sym_float", "as_bool", "as_sym_bool")
 _KINDS: Mapping[str, Iterable[str]] = {
-    "Tensor": ("as_tensor", "as_optional_tensor"),
+    "Tensor": ("as_tensor", "as_optional_tensor", *NUMBERS),
     "int": _WHOLE,
     "float": (*_WHOLE, "as_float", "as_sym_float"),
     "number": NUMBERS,

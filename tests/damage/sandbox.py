@@ -98,17 +98,31 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
         if is_writing or (isinstance(mode, str) and set(mode) & set("wax+")):
             _caught(f"open {path!r}")
     elif event in ("exec", "compile"):
-        # Modules that are imported late come from files.
+        # Modules that are imported late come from files, and may make classes of texts.
         code = arguments[0] if event == "exec" else arguments[1]
         name = getattr(code, "co_filename", code)
-        if not isinstance(name, str) or not Path(name).is_absolute():
+        if not (isinstance(name, str) and Path(name).is_absolute()) and not _is_importing():
             _caught(f"{event} {name!r}")
     elif event.startswith(_FORBIDDEN):
         _caught(event)
 
 
+def _places() -> list[str]:
+    """Files and lines of what is running, innermost first."""
+    frame, places = sys._getframe(2), []
+    while frame is not None:
+        places.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+        frame = frame.f_back  # type: ignore[assignment]
+    return places
+
+
+def _is_importing() -> bool:
+    return any(place.startswith("<frozen importlib") for place in _places())
+
+
 def _caught(what: str) -> None:
-    os.write(1, f"caught: {what[:300]}\n".encode())
+    by = " < ".join(_places()[:8])
+    os.write(1, f"caught: {what[:300]} by {by}\n".encode())
     os._exit(CAUGHT)
 
 

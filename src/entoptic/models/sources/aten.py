@@ -30,7 +30,7 @@ TYPES = {
 }
 FORMATS = {1: torch.contiguous_format, 2: torch.channels_last, 4: torch.preserve_format}
 
-_TARGET = re.compile(r"torch\.ops\.aten\.([a-z_][a-z0-9_]*)\.([A-Za-z][A-Za-z0-9_]*)")
+_TARGET = re.compile(r"torch\.ops\.aten\.([a-z_][A-Za-z0-9_]*)\.([A-Za-z][A-Za-z0-9_]*)")
 
 # What a schema calls a type, and the kinds of arguments in a file that may stand for it.
 _WHOLE = ("as_int", "as_sym_int")
@@ -126,6 +126,12 @@ def _fits(kind: str, wanted: str) -> bool:
     if wanted.startswith("Optional["):
         return kind == "as_none" or _fits(kind, wanted[len("Optional[") : -1])
     return kind in _KINDS.get(wanted, ())
+
+
+def makes_from_nothing(operator: OpOverload) -> bool:
+    """Whether an operator makes a tensor of sizes alone, on the device that it is told."""
+    types = {each.name: str(each.real_type) for each in operator._schema.arguments}
+    return "device" in types and not any("Tensor" in each for each in types.values())
 
 
 def shared(operator: OpOverload) -> set[str]:

@@ -72,6 +72,7 @@ arctan default
 argmax default
 argmin default
 argsort default stable
+as_strided default
 asin default
 asinh default
 atan default
@@ -108,6 +109,7 @@ clamp_max Tensor default
 clamp_min Tensor default
 clip Tensor default
 clone default
+col2im default
 column_stack default
 complex default
 concat default

@@ -13,14 +13,22 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._ops import OpOverload
 
 from entoptic.errors import BadModelFile
 from entoptic.layers import Layer
 from entoptic.models.model import Model
 from entoptic.models.preprocess import Preprocess
-from entoptic.models.sources.aten import check_arguments, named, shared
+from entoptic.models.sources.aten import check_arguments, makes_from_nothing, named, shared
 from entoptic.models.sources.export_archive import MAX_AXES, Archive, told
-from entoptic.models.sources.export_values import argument, arithmetic, check_numbers, filled, names
+from entoptic.models.sources.export_values import (
+    Device,
+    argument,
+    arithmetic,
+    check_numbers,
+    filled,
+    names,
+)
 from entoptic.models.sources.labels import labels_of
 from entoptic.models.sources.sizes import fitted
 from entoptic.models.sources.spec import Spec
@@ -110,6 +118,8 @@ class _Operation(nn.Module):
         # 2 is a keyword, 1 a position; of files that say neither, all are keywords.
         self.args = [value for _, value, kind in inputs if kind == 1]
         self.kwargs = {name: value for name, value, kind in inputs if kind != 1}
+        if isinstance(self.function, OpOverload) and makes_from_nothing(self.function):
+            self.kwargs["device"] = Device()
         self.takes = [name for _, value, _ in inputs for name in names(value)]
         self.shares = [n for name, value, _ in inputs if name in sharing for n in names(value)]
         self.changes = self.takes[0] if in_place else None

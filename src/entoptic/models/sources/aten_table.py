@@ -198,6 +198,7 @@ grid_sampler default
 grid_sampler_2d default
 grid_sampler_3d default
 group_norm default
+gru input
 gt Scalar Tensor
 hann_window default
 hardshrink default
@@ -250,6 +251,7 @@ logical_or default
 logical_xor default
 logit default
 logsumexp default
+lstm input
 lt Scalar Tensor
 masked_fill Scalar Tensor
 matmul default
@@ -415,7 +417,9 @@ INERT: Mapping[str, Mapping[str, object]] = {
     "dropout.default": {"train": False},
     "feature_alpha_dropout.default": {"train": False},
     "feature_dropout.default": {"train": False},
+    "gru.input": {"train": False},
     "instance_norm.default": {"running_mean": None, "use_input_stats": False},
+    "lstm.input": {"train": False},
     "native_batch_norm.default": {"training": False},
     "scaled_dot_product_attention.default": {"dropout_p": 0.0},
 }

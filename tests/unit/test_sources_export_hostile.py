@@ -426,22 +426,48 @@ def test_what_is_changed_in_place_is_replaced_and_nothing_of_the_user_s_is_chang
     assert torch.equal(dict(plain.module.named_parameters())["weights.2"], torch.ones(4, 1, 1))
 
 
-class PartInPlace(nn.Module):
-    """Changes a value by way of a part of it."""
+class SliceInPlace(nn.Module):
+    """Changes a value by way of slices of slices, twice, and takes a slice again."""
 
     def forward(self, image: Tensor) -> Tensor:
         maps = image + 1
-        maps[:, :1].mul_(3)
+        part = maps[:, 1, 2:]
+        part[:, 1:4] = 7
+        part[0].mul_(3)
+        return torch.cat([maps.flatten(1), part.flatten(1)], 1)
+
+
+class TurnedInPlace(nn.Module):
+    """Changes a value by way of its transpose."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        maps = image + 1
+        maps.transpose(2, 3).mul_(3)
         return maps
 
 
-def test_a_change_by_way_of_a_part_is_right_or_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_a_change_by_way_of_slices_reaches_the_whole(tmp_path: Path) -> None:
+    image = torch.rand((1, 3, 8, 10), generator=torch.Generator().manual_seed(2))
+    model = load(f"export:{saved(SliceInPlace(), tmp_path / 'net.pt2')}?mean=0&std=1")
+    made = model.activations(image, ["output"])[Layer("output")]
+    torch.testing.assert_close(made, SliceInPlace()(image))
+
+
+def test_a_change_by_way_of_another_view_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(BadModelFile, match=r"changed by way of a part of it.*run_decompositions"):
-        load(f"export:{saved(PartInPlace(), tmp_path / 'net.pt2')}")
-    decomposed = saved(PartInPlace(), tmp_path / "pure.pt2", decomposed=True)
+        load(f"export:{saved(TurnedInPlace(), tmp_path / 'net.pt2')}")
+    decomposed = saved(TurnedInPlace(), tmp_path / "pure.pt2", decomposed=True)
     image = torch.rand((1, 3, 8, 10), generator=torch.Generator().manual_seed(2))
     made = load(f"export:{decomposed}?mean=0&std=1").activations(image, ["output"])
-    torch.testing.assert_close(made[Layer("output")], PartInPlace()(image))
+    torch.testing.assert_close(made[Layer("output")], TurnedInPlace()(image))
+
+
+def test_dropout_in_place_is_dropout(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Dropout(inplace=True)).eval()
+    image = torch.rand((1, 3, 8, 10), generator=torch.Generator().manual_seed(2))
+    model = load(f"export:{saved(net, tmp_path / 'net.pt2')}?mean=0&std=1")
+    made = model.activations(image, ["output"])[Layer("output")]
+    torch.testing.assert_close(made, net(image))
 
 
 # Other files that a specification names

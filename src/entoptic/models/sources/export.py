@@ -38,6 +38,12 @@ FORM = "export:FILE.pt2"
 # Checks of what held when the network was exported, such as its size.
 _CHECKS = ("torch.ops.aten._assert", "torch.ops.aten.sym_constrain_range")
 
+# What takes a part of a value, and what puts another part there.
+_PUT_BACK: Mapping[Callable[..., Any], Callable[..., Any]] = {
+    torch.ops.aten.slice.Tensor: torch.ops.aten.slice_scatter.default,
+    torch.ops.aten.select.int: torch.ops.aten.select_scatter.default,
+}
+
 # What torch.export calls the module of an operation that it made itself.
 _NOWHERE = "_empty_nn_module_stack_from_metadata_hook"
 
@@ -109,6 +115,10 @@ class _Operation(nn.Module):
         in_place = False
         if target.startswith("torch.ops."):
             self.function, in_place = named(target)
+            if in_place and given:
+                # dropout_(self) is called dropout(input) otherwise.
+                given[0] = (self.function._schema.arguments[0].name, *given[0][1:])
+            plain = [(name, arg) for name, arg, _ in given]
             check_arguments(self.function, plain)
             sharing = shared(self.function)
         else:
@@ -123,11 +133,15 @@ class _Operation(nn.Module):
         self.takes = [name for _, value, _ in inputs for name in names(value)]
         self.shares = [n for name, value, _ in inputs if name in sharing for n in names(value)]
         self.changes = self.takes[0] if in_place else None
+        self.parts: list[_Operation] = []
         self.gives = [each for output in node["outputs"] for each in _names(output)]
         self.is_several = len(node["outputs"]) > 1 or "as_tensors" in node["outputs"][0]
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         made = self.function(*args, **kwargs)
+        if self.changes is not None:
+            changed = args[0] if args else next(iter(kwargs.values()))
+            made = made.to(changed.dtype)
         for each in made if isinstance(made, list | tuple) else (made,):
             # On 'meta', where every size is tried first, nothing takes memory yet.
             if isinstance(each, Tensor) and each.is_meta:
@@ -142,6 +156,16 @@ class _Operation(nn.Module):
             values[name] = made[index] if self.is_several else made
         if self.changes is not None:
             values[self.changes] = made
+        for part in self.parts:
+            made = part.put_back(made, values, device)
+
+    def put_back(self, new: Tensor, values: dict[str, Any], device: torch.device) -> Tensor:
+        """Where this operation takes a part of a value, put another part into the value."""
+        whole, *where = (filled(value, values, device) for value in self.args)
+        more = {name: filled(value, values, device) for name, value in self.kwargs.items()}
+        found: Tensor = _PUT_BACK[self.function](whole, new, *where, **more)
+        values[self.takes[0]] = found
+        return found
 
     def extra_repr(self) -> str:
         return str(self.function)
@@ -192,24 +216,28 @@ class _Graph(nn.Module):
 def _check_order(operations: Iterable[_Operation], given: Iterable[str], result: str) -> None:
     """Every value is made before it is taken, and none that another one's change should reach.
 
-    What an operation changes in place is replaced here, for whoever takes it later. Others that
-    share its memory would have changed along with it: nobody may take them any more.
+    What an operation changes in place is replaced here, for whoever takes it later, and so is that
+    of which it is a slice. Others that share its memory would have changed along with it: nobody
+    may take them any more.
     """
     alike = {name: {name} for name in given}
+    slices: dict[str, _Operation] = {}
     outdated: set[str] = set()
     for each in operations:
         _check_taken(each.takes, alike, outdated)
-        group: set[str] = set()
+        if each.changes is None and not each.shares:
+            alike.update({name: {name} for name in each.gives})
+            continue
+        group = set(each.gives).union(*(alike[name] for name in each.shares))
         if each.changes is not None:
-            outdated |= alike[each.changes] - {each.changes}
-            group.add(each.changes)
-        else:
-            group = group.union(*(alike[name] for name in each.shares))
-        group.update(each.gives)
-        outdated.difference_update(each.gives)
-        new = each.gives if each.changes is None and not each.shares else ()
-        for name in group:
-            alike[name] = {name} if name in new else group
+            group = {each.changes, *each.gives}
+            while (last := (each.parts[-1].takes[0] if each.parts else each.changes)) in slices:
+                each.parts.append(slices[last])
+                group.add(slices[last].takes[0])
+            outdated |= alike[each.changes] - group
+        elif each.function in _PUT_BACK and each.args:
+            slices[each.gives[0]] = each
+        alike.update(dict.fromkeys(group, group))
     _check_taken([result], alike, outdated)
 
 

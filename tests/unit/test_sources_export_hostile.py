@@ -470,6 +470,21 @@ def test_dropout_in_place_is_dropout(tmp_path: Path) -> None:
     torch.testing.assert_close(made, net(image))
 
 
+class Odd(nn.Module):
+    """An infinite number, and a list of one part."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        (only,) = image.chunk(1, 1)
+        return only.clamp(0.5, float("inf"))
+
+
+def test_infinite_numbers_and_lists_of_one_part_are_read(tmp_path: Path) -> None:
+    image = torch.rand((1, 3, 8, 10), generator=torch.Generator().manual_seed(2))
+    model = load(f"export:{saved(Odd(), tmp_path / 'net.pt2')}?mean=0&std=1")
+    made = model.activations(image, ["output"])[Layer("output")]
+    torch.testing.assert_close(made, image.clamp(min=0.5))
+
+
 # Other files that a specification names
 
 

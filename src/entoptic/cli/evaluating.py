@@ -9,6 +9,7 @@ import click
 
 from entoptic.cli import options
 from entoptic.cli.outputs import Delivery, destinations, made, saved
+from entoptic.cli.printing import echo
 from entoptic.cli.progress import teller
 from entoptic.cli.tables import show
 from entoptic.errors import BadSetting
@@ -114,9 +115,9 @@ def _report(found: Evaluation, delivery: Delivery) -> None:
         if sys.stderr.isatty():
             click.echo("\r\x1b[K", nl=False, err=True)
         for note in found.notes:
-            click.echo(f"Note: {note}", err=True)
+            echo(f"Note: {note}", err=True)
     if delivery.as_json:
-        click.echo(found.to_json())
+        echo(found.to_json())
         return
     header = (
         "unit", "score", "percentile", "of best", "top-1", "probability", "diversity", "s/picture"
@@ -126,7 +127,7 @@ def _report(found: Evaluation, delivery: Delivery) -> None:
         rows.append(("mean", "-", *_cells(found.means)))
     show(header, rows)
     for line in _below(found):
-        click.echo(line)
+        echo(line)
 
 
 def _cells(values: dict[str, Any]) -> tuple[str, ...]:

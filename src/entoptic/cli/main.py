@@ -17,6 +17,7 @@ from entoptic.cli.dreaming import dream_command, redo_command
 from entoptic.cli.evaluating import evaluate_command
 from entoptic.cli.layer_views import caricature_command, invert_command
 from entoptic.cli.networks import convert_command, gradient_command
+from entoptic.cli.printing import echo
 from entoptic.cli.seeing import grid_command, groups_command
 from entoptic.cli.spectra import spectrum_command
 from entoptic.cli.tables import identify_command, layers_command, models_command
@@ -84,7 +85,7 @@ def main(ctx: click.Context) -> None:
     a photo, offline and in seconds.
     """
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        echo(ctx.get_help())
 
 
 @click.command("completion", cls=options.Grouped)
@@ -101,7 +102,7 @@ def completion_command(shell: str) -> None:
 
     chosen = get_completion_class(shell)
     assert chosen is not None  # the argument is one of click's own shells
-    click.echo(chosen(main, {}, "entoptic", "_ENTOPTIC_COMPLETE").source())
+    echo(chosen(main, {}, "entoptic", "_ENTOPTIC_COMPLETE").source())
 
 
 for _command in (
@@ -143,10 +144,10 @@ def outcome(arguments: Sequence[str] | None = None) -> int:
     try:
         code = main.main(arguments, prog_name="entoptic", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+        echo("Interrupted.", err=True)
         return signals.exit_code(signal.SIGINT)
     except signals.Ended as ended:
-        click.echo(str(ended), err=True)
+        echo(str(ended), err=True)
         return signals.exit_code(ended.number)
     except click.ClickException as error:
         return _failed(_told(error), error.exit_code)
@@ -171,7 +172,7 @@ def outcome(arguments: Sequence[str] | None = None) -> int:
 
 
 def _failed(message: str, code: int) -> int:
-    click.echo(f"Error: {one_line(message)}", err=True)
+    echo(f"Error: {one_line(message)}", err=True)
     return code
 
 

@@ -14,6 +14,7 @@ import click
 
 from entoptic.cli import signals
 from entoptic.cli.outputs import Delivery, check_output, free, saved
+from entoptic.cli.printing import echo
 from entoptic.cli.progress import ALL, Share, progress
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _make(
         _report(result, output, delivery)
     if done < count:
         assert ended_by is not None  # for nothing else breaks off
-        click.echo(
+        echo(
             f"Interrupted after {done} of {count} steps; saved, and finished by "
             "`entoptic redo PICTURE --finish`.",
             err=True,
@@ -139,7 +140,7 @@ def _called(outputs: Sequence[Path]) -> str:
 def _report(result: Result, output: Path, delivery: Delivery) -> None:
     if not delivery.quiet:
         for note in result.notes:
-            click.echo(f"Note: {note}", err=True)
+            echo(f"Note: {note}", err=True)
     if not delivery.as_json:
         # As bytes: a name needn't be text that the terminal's encoding knows.
         click.echo(os.fsencode(output))
@@ -154,4 +155,4 @@ def _report(result: Result, output: Path, delivery: Delivery) -> None:
         "notes": list(result.notes),
         "job": json.loads(result.job.to_json()),
     }
-    click.echo(json.dumps(made_now))
+    echo(json.dumps(made_now))

@@ -10,6 +10,7 @@ import click
 
 from entoptic.cli import options
 from entoptic.cli.outputs import check_free, saved
+from entoptic.cli.printing import echo
 from entoptic.errors import BadExpression, UnknownModel
 
 _OPTIONS = "Options"
@@ -83,9 +84,9 @@ def gradient_command(
     if as_json:
         largest = float(found.abs().max())
         told = {"output": str(path), "shape": list(found.shape), "max_abs": largest}
-        click.echo(json.dumps(told))
+        echo(json.dumps(told))
     else:
-        click.echo(path)
+        echo(str(path))
 
 
 @click.command(
@@ -119,7 +120,7 @@ def convert_command(model: str, output: str, force: bool) -> None:
     check_place(path, files)
     check_free(path, force, files)
     save = functools.partial(graphs.save_graph, graphs.onnx_graph(spec))
-    click.echo(saved(save, path, force))
+    echo(str(saved(save, path, force)))
 
 
 def _guides(of: str) -> list[Path]:

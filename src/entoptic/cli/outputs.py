@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-import click
-
 from entoptic.cli import signals
 from entoptic.cli.arguments import quoted
+from entoptic.cli.printing import echo
 from entoptic.errors import AlreadyThere, BadSetting, CannotWrite
 
 
@@ -150,7 +149,7 @@ def saved(save: Save, path: Path, force: bool, quiet: bool = False) -> Path:
             break
     if found != path and not quiet:
         told = f"{quoted(path)} has come to be meanwhile and is kept; this is {quoted(found)}"
-        click.echo(f"Note: {told}", err=True)
+        echo(f"Note: {told}", err=True)
     return found
 
 

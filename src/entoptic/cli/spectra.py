@@ -11,6 +11,7 @@ import click
 
 from entoptic.cli import options
 from entoptic.cli.outputs import check_free, saved
+from entoptic.cli.printing import echo
 from entoptic.cli.progress import teller
 
 _OPTIONS = "Options"
@@ -61,10 +62,10 @@ def spectrum_command(
         if sys.stderr.isatty():
             click.echo("\r\x1b[K", nl=False, err=True)
         for note in found.notes:
-            click.echo(f"Note: {note}", err=True)
+            echo(f"Note: {note}", err=True)
     if as_json:
         told = {"output": str(path), "photos": found.photos, "shape": list(found.magnitude.shape)}
-        click.echo(json.dumps(told))
+        echo(json.dumps(told))
     else:
         # As bytes: a name needn't be text that the terminal's encoding knows.
         click.echo(os.fsencode(path))

@@ -11,6 +11,7 @@ import click
 
 from entoptic.cli import options
 from entoptic.cli.arguments import height_and_width
+from entoptic.cli.printing import echo
 from entoptic.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> No
     table = chosen.layers(glob, size=sides)
     if as_json:
         rows = [{"layer": str(layer)} | asdict(info) for layer, info in table.items()]
-        click.echo(json.dumps(rows))
+        echo(json.dumps(rows))
         return
     header = ("layer", "kind", "shape", "channels", "stride", "sees", "parameters")
     show(header, [(str(layer), *_cells(info)) for layer, info in table.items()])
@@ -85,7 +86,7 @@ def models_command(model: str | None, as_json: bool) -> None:
     if model is None:
         found = summaries()
         if as_json:
-            click.echo(json.dumps(found))
+            echo(json.dumps(found))
         else:
             show(("model", "what it is"), list(found.items()))
         return
@@ -102,7 +103,7 @@ def models_command(model: str | None, as_json: bool) -> None:
         "notes": list(chosen.notes),
     }
     if as_json:
-        click.echo(json.dumps(facts))
+        echo(json.dumps(facts))
     else:
         shown = facts | {"preprocess": _wish(chosen.preprocess)}
         notes = [("note", note) for note in shown.pop("notes")]
@@ -141,10 +142,10 @@ def identify_command(photo: str, model: str, top: int, as_json: bool) -> None:
 
     guesses = identify(load(model), read(photo), top=top)
     if as_json:
-        click.echo(json.dumps([asdict(guess) for guess in guesses]))
+        echo(json.dumps([asdict(guess) for guess in guesses]))
     else:
         for guess in guesses:
-            click.echo(f"{guess.probability:6.1%}  {guess.label} ({guess.number})")
+            echo(f"{guess.probability:6.1%}  {guess.label} ({guess.number})")
 
 
 def _cells(info: LayerInfo) -> tuple[str, ...]:
@@ -174,4 +175,4 @@ def show(header: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
+        echo("  ".join(padded).rstrip())

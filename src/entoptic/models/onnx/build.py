@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from entoptic.errors import BadModelFile, did_you_mean
-from entoptic.models.onnx.graph import Graph, GraphNode, read_graph
+from entoptic.models.onnx.graph import MAX_AXES, Graph, GraphNode, read_graph
 from entoptic.models.onnx.module import GraphModule, Step
 from entoptic.models.onnx.operators import OPERATORS, Node, Operand, Operation
 from entoptic.models.onnx.operators.operation import MAX_ELEMENTS
@@ -155,8 +155,9 @@ def _measured(child: nn.Module, arguments: Sequence[Tensor]) -> Tensor | tuple[T
     weights = {name: part.to("meta") for name, part in _tensors(child)}
     made: Tensor | tuple[Tensor, ...] = torch.func.functional_call(child, weights, tuple(bare))
     for result in made if isinstance(made, tuple) else (made,):
-        if result.numel() > MAX_ELEMENTS:
-            raise BadModelFile(f"it makes a tensor of shape {list(result.shape)}, which can't be")
+        if result.numel() > MAX_ELEMENTS or result.dim() > MAX_AXES:
+            shape = str(list(result.shape))[:80]
+            raise BadModelFile(f"it makes a tensor of shape {shape}, which can't be")
     return made
 
 

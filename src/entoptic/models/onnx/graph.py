@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from entoptic.errors import BadModelFile, MissingExtra
+from entoptic.models.files import contents
 from entoptic.types import PathLike
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ Attribute: TypeAlias = int | float | str | Tensor | tuple[int, ...] | tuple[floa
 
 MAX_FILE_BYTES = 2**31 - 1
 """Protobuf's own limit for one message; larger networks keep their weights in external files."""
+
+MAX_AXES = 16
+"""No value of a network has more axes; a longer shape is damage or an attack."""
+
+MAX_NODES = 100_000
+"""The largest published image networks have about 20 000."""
 
 MAX_DIMENSION = 2**24
 """No picture and no layer is that long; a longer one is damage or an attack."""
@@ -104,25 +111,17 @@ def load_graph(path: PathLike) -> onnx.ModelProto:
     file = Path(path)
     model: onnx.ModelProto = package.ModelProto()
     try:
-        size = file.stat().st_size
-        if not file.is_file():
-            raise BadModelFile(f"{file} isn't a file")
-        if size > MAX_FILE_BYTES:
-            raise BadModelFile(
-                f"{file} has {size} bytes; an ONNX file has at most {MAX_FILE_BYTES}"
-            )
-        model.ParseFromString(file.read_bytes())
-    except OSError as error:
-        raise BadModelFile(f"can't read {file}: {error.strerror or error}") from error
+        model.ParseFromString(contents(file, MAX_FILE_BYTES))
     except DecodeError as error:
         raise BadModelFile(
             f"{file} isn't an ONNX file, or is damaged or cut off: {error}"
         ) from error
     if not model.graph.node:
         raise BadModelFile(f"{file} isn't an ONNX file, or is empty: its graph has no nodes")
+    left: dict[Path, int] = {}
     for tensor in _all_tensors(model.graph):
         if tensor.data_location == _EXTERNAL:
-            _fetch(tensor, file)
+            _fetch(tensor, file, left)
     return model
 
 
@@ -160,8 +159,15 @@ def _all_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
             yield from attribute.tensors
 
 
-def _fetch(tensor: onnx.TensorProto, model_file: Path) -> None:
-    """Put an external tensor's bytes into the tensor."""
+def _fetch(tensor: onnx.TensorProto, model_file: Path, left: dict[Path, int]) -> None:
+    """Put an external tensor's bytes into the tensor.
+
+    Args:
+        tensor: it is changed.
+        model_file: beside which the data lies.
+        left: how many bytes of each file haven't been asked for yet: tensors that repeat each
+            other's data would need more memory than there is in the files.
+    """
     where = f"{model_file}, tensor {tensor.name!r}"
     entries = {str(entry.key): str(entry.value) for entry in tensor.external_data}
     location = entries.get("location", "")
@@ -178,6 +184,9 @@ def _fetch(tensor: onnx.TensorProto, model_file: Path) -> None:
                 f"{where} needs {wanted} bytes, but points at {length} bytes from {offset} "
                 f"in {location!r}, which has {size}"
             )
+        left[data] = left.get(data, size) - wanted
+        if left[data] < 0:
+            raise BadModelFile(f"{where} repeats the data in {location!r} beyond its size")
         with data.open("rb") as stream:
             stream.seek(offset)
             tensor.raw_data = stream.read(wanted)
@@ -274,6 +283,8 @@ def _input_shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
     if not value.type.tensor_type.HasField("shape"):
         return (None, None, None, None)
     sizes: list[int | None] = []
+    if len(value.type.tensor_type.shape.dim) > MAX_AXES:
+        raise BadModelFile(f"input {value.name!r} has more than {MAX_AXES} axes")
     for dimension in value.type.tensor_type.shape.dim:
         size = dimension.dim_value
         if size < 0 or size > MAX_DIMENSION:
@@ -285,6 +296,8 @@ def _input_shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
 def _nodes(protos: Iterable[onnx.NodeProto]) -> list[GraphNode]:
     """The nodes with unique addresses: the node's own name, else its first output's."""
     protos = list(protos)
+    if len(protos) > MAX_NODES:
+        raise BadModelFile(f"the graph has {len(protos)} nodes; at most {MAX_NODES} are imported")
     own = Counter(proto.name for proto in protos)
     taken = {name for name, count in own.items() if name and count == 1}
     nodes = []
@@ -377,6 +390,8 @@ def _declared_bytes(proto: onnx.TensorProto, where: str) -> int:
         raise BadModelFile(f"{where} holds numbers of type {proto.data_type}, which isn't imported")
     if proto.HasField("segment"):
         raise BadModelFile(f"{where} is cut into segments, which isn't imported")
+    if len(proto.dims) > MAX_AXES:
+        raise BadModelFile(f"{where} has {len(proto.dims)} axes; at most {MAX_AXES} are imported")
     if any(size < 0 or size > MAX_FILE_BYTES for size in proto.dims):
         raise BadModelFile(f"{where} has an impossible dimension: {list(proto.dims)}")
     itemsize = np.dtype(_TENSOR_TYPES[proto.data_type][0]).itemsize

@@ -198,7 +198,9 @@ def rows_of(cases: list[Any], verdicts: dict[str, str]) -> list[str]:
         count = counts.get(name, Counter())
         is_known = name in OPERATORS or name == "Constant"
         how = "imported" if is_known else f"refused: it {REFUSED.get(name, 'is no layer')}"
-        rows.append(f"| {name} | {how} | {count['equal']} | {count['refused']} | {count['other']} |")
+        rows.append(
+            f"| {name} | {how} | {count['equal']} | {count['refused']} | {count['other']} |"
+        )
     return rows
 
 

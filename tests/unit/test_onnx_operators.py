@@ -646,7 +646,7 @@ def test_quantizing_passes_the_gradient_on() -> None:
 
 def test_every_operator_is_tested() -> None:
     """Here against onnxruntime, or in the standard's own tests, or by a known answer."""
-    from test_onnx_standard import standard_cases
+    from unit.test_onnx_standard import standard_cases
 
     elsewhere = {case.model.graph.node[0].op_type for case in standard_cases()}
     elsewhere |= {"Affine", "Crop", "Erfc", "IdentityN", "ImageScaler"}

@@ -66,11 +66,15 @@ class Swish(Operation):
 
 
 @operator("SwiGLU")
-class SwiGLU(Swish):
+class SwiGLU(Operation):
     """One tensor times the swish of another."""
 
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        self.alpha = node.number("alpha", 1.0)
+
     def compute(self, x: Tensor, other: Tensor) -> Tensor:
-        return super().compute(x) * other
+        return x * torch.sigmoid(self.alpha * x) * other
 
 
 @operator("Shrink")

@@ -137,8 +137,8 @@ def summed(x: Tensor, window: Window) -> Tensor:
     lasts = [(size - span) // step * step + 1 for size, span, step in rows]
     parts = []
     for tap in itertools.product(*map(range, window.kernel)):
-        rows = zip(tap, window.dilation, lasts, window.stride, strict=True)
-        cuts = [slice(at * apart, at * apart + last, step) for at, apart, last, step in rows]
+        along = zip(tap, window.dilation, lasts, window.stride, strict=True)
+        cuts = [slice(at * apart, at * apart + last, step) for at, apart, last, step in along]
         parts.append(x[(..., *cuts)])
     return reduce(torch.add, parts)
 

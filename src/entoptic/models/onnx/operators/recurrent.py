@@ -47,7 +47,7 @@ class Recurrent(Operation):
     def _check_lengths(self, node: Node) -> None:
         lengths, shape = node.constant(4), node.operand(0).shape
         full = None if shape is None else shape[1 if self.batch_first else 0]
-        if node.has(4) and (lengths is None or bool((lengths != full).any())):
+        if node.has(4) and (lengths is None or any(int(length) != full for length in lengths.flatten())):
             node.refuse("sequences that end before the others aren't imported")
 
     def compute(

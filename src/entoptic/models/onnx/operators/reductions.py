@@ -117,7 +117,8 @@ class ReduceProd(Reduction):
 
 
 def _length(x: Tensor, axes: list[int], keep: bool) -> Tensor:
-    return torch.linalg.vector_norm(x, 2, axes, keep)  # its gradient at zero is zero
+    length: Tensor = torch.linalg.vector_norm(x, 2, axes, keep)  # its gradient at zero is zero
+    return length
 
 
 @operator("ReduceL2")

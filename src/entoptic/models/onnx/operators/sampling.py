@@ -82,8 +82,8 @@ class Col2Im(Operation):
         blocks = x.reshape(x.shape[0], channels, math.prod(kernel), *steps)
         made = x.new_zeros(x.shape[0], channels, *padded)
         for index, tap in enumerate(itertools.product(*map(range, kernel))):
-            rows = zip(tap, dilation, steps, stride, strict=True)
-            cuts = [slice(t * d, t * d + (n - 1) * s + 1, s) for t, d, n, s in rows]
+            along = zip(tap, dilation, steps, stride, strict=True)
+            cuts = [slice(t * d, t * d + (n - 1) * s + 1, s) for t, d, n, s in along]
             made[(..., *cuts)] += blocks[:, :, index]
         cut = zip(pads, pads[count:], strict=False)
         return pad(made, [(-begin, -end) for begin, end in cut])

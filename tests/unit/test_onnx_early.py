@@ -286,3 +286,41 @@ def test_functions_too_deep_in_each_other_are_refused() -> None:
     rest = [function(f"F{n}", [call(f"F{n - 1}", "a", "b")]) for n in range(1, 200)]
     with pytest.raises(BadModelFile, match="deep in each other"):
         from_graph(model_of([call("F199", "x", "y")], opset=13, functions=(last, *rest)))
+
+
+ENDLESS = [
+    ("RNN", {"hidden_size": 1}, (np.ones((1, 1, 1)), np.ones((1, 1, 1))), (10**5, 1, 1)),
+    ("AveragePool", {"kernel_shape": [99, 99], "dilations": [2, 2]}, (), (1, 1, 300, 300)),
+    ("Col2Im", {}, (np.array([99, 99]), np.array([99, 99])), (1, 9801, 1)),
+    (
+        "Resize",
+        {"mode": "linear", "antialias": 1},
+        (None, np.array([1, 1, 1, 1e-5])),
+        (1, 1, 1, 10**5),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("op", "settings", "constants", "shape"), ENDLESS, ids=lambda v: str(v)[:20]
+)
+def test_what_would_be_repeated_without_end_is_refused(
+    op: str, settings: dict[str, Any], constants: tuple[Any, ...], shape: tuple[int, ...]
+) -> None:
+    names = ["" if constant is None else f"c{i}" for i, constant in enumerate(constants)]
+    weights = {
+        name: value.astype(np.int64 if value.dtype.kind == "i" else np.float32)
+        for name, value in zip(names, constants, strict=True)
+        if name
+    }
+    node = helper.make_node(op, ["x", *names], ["y"], **settings)
+    with pytest.raises(BadModelFile, match="in a row, which can't be"):
+        from_graph(model_of([node], weights, opset=19, shape=shape))
+
+
+def test_a_layer_whose_first_output_alone_is_asked_for_shows_a_tensor() -> None:
+    past = np.ones((1, 2, 5, 4), np.float32)
+    node = helper.make_node("Attention", ["x", "c", "c"], ["y"], name="attention")
+    imported = from_graph(model_of([node], {"c": past}, opset=23, shape=SMALL))
+    child = imported.module.get_submodule(imported.addresses["attention"])
+    assert isinstance(child(torch.ones(SMALL)), torch.Tensor)

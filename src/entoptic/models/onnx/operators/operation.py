@@ -27,6 +27,9 @@ MAX_ELEMENTS = 2**30
 MAX_FROM_NOTHING = 2**27
 """Nor may one that is made from its size alone: masks and coordinates are smaller by far."""
 
+_MAX_STEPS = 2**12
+"""Nor does a network repeat anything more often: taps of a window, steps of a sequence."""
+
 _MAX_SETTING = 2**16
 """No window, stride or pad is larger; a larger one is damage or an attack."""
 
@@ -248,11 +251,12 @@ class Operation(nn.Module):
     A forward call gets the inputs that are computed at run time, in the node's order; the constant
     ones are kept inside. A subclass names in `settings` the inputs that are read as plain numbers
     (a target shape, axes): those stay on the CPU, so that they have values under 'meta' too.
-    One that is `several` returns a tuple, with all of the node's outputs that anything asks for.
+    A class that is `several` computes a tuple; of an operation whose first output alone is asked
+    for it is that one, so that the layer shows a tensor.
     """
 
     settings: ClassVar[frozenset[int]] = frozenset()
-    several: ClassVar[bool] = False
+    several: bool = False
     compute: Callable[..., Tensor | tuple[Tensor, ...]]
 
     def __init__(self, node: Node) -> None:
@@ -260,6 +264,7 @@ class Operation(nn.Module):
         self._host: dict[int, Tensor] = {}
         self._dynamic: list[int] = []
         self._count = len(node.operands)
+        self.several = type(self).several and any(node.used[1:])
         for index, operand in enumerate(node.operands):
             if operand.constant is not None:
                 if node.is_host or index in self.settings:
@@ -298,7 +303,8 @@ class Operation(nn.Module):
 
 
 def _compute(operation: Operation, *values: Tensor) -> Tensor | tuple[Tensor, ...]:
-    return operation.compute(*operation.operands(values))
+    made = operation.compute(*operation.operands(values))
+    return made[0] if isinstance(made, tuple) and not operation.several else made
 
 
 # One leaf for torch.fx: no operation needs to care that its inputs may be stand-ins.
@@ -336,6 +342,17 @@ def bounded(shape: Iterable[int], limit: int = MAX_ELEMENTS) -> list[int]:
     if any(size < 0 for size in sizes) or math.prod(sizes) > limit:
         raise BadModelFile(f"the network makes a tensor of shape {sizes}, which can't be")
     return sizes
+
+
+def repeated(count: int) -> int:
+    """The number of times that something is done, if a network may do it so often.
+
+    Raises:
+        BadModelFile: it is done more often than in any network.
+    """
+    if count > _MAX_STEPS:
+        raise BadModelFile(f"the network does something {count} times in a row, which can't be")
+    return count
 
 
 def whole_numbers(tensor: Tensor) -> list[int]:

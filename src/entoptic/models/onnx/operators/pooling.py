@@ -17,6 +17,7 @@ from entoptic.models.onnx.operators.operation import (
     bounded,
     by_rank,
     operator,
+    repeated,
     whole_numbers,
 )
 from entoptic.models.onnx.operators.windows import Window, pad, spatial_sizes
@@ -133,6 +134,7 @@ def summed(x: Tensor, window: Window) -> Tensor:
     if all(dilation == 1 for dilation in window.dilation):
         mean = _AVERAGE_POOLS[count - 1](x, window.kernel, window.stride)
         return mean * math.prod(window.kernel)
+    repeated(math.prod(window.kernel))
     rows = zip(x.shape[-count:], window.spans, window.stride, strict=True)
     lasts = [(size - span) // step * step + 1 for size, span, step in rows]
     parts = []

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from entoptic.models.onnx.operators.operation import Node, Operation, operator
+from entoptic.models.onnx.operators.operation import Node, Operation, operator, repeated
 
 Function: TypeAlias = Callable[[Tensor], Tensor]
 
@@ -47,7 +47,9 @@ class Recurrent(Operation):
     def _check_lengths(self, node: Node) -> None:
         lengths, shape = node.constant(4), node.operand(0).shape
         full = None if shape is None else shape[1 if self.batch_first else 0]
-        if node.has(4) and (lengths is None or any(int(length) != full for length in lengths.flatten())):
+        if node.has(4) and (
+            lengths is None or any(int(length) != full for length in lengths.flatten())
+        ):
             node.refuse("sequences that end before the others aren't imported")
 
     def compute(
@@ -73,6 +75,7 @@ class Recurrent(Operation):
         if self.batch_first:
             x = x.transpose(0, 1)
             firsts = tuple(None if part is None else part.transpose(0, 1) for part in firsts)
+        repeated(len(x))
         hidden = inner.shape[-1]
         runs = []
         for index in range(self.count):

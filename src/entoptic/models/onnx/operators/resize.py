@@ -13,6 +13,7 @@ from entoptic.models.onnx.operators.operation import (
     Operation,
     bounded,
     operator,
+    repeated,
     whole_numbers,
 )
 
@@ -162,7 +163,7 @@ class Resize(Operation):
             nearest = _ROUNDINGS[self.rounding](where).long().clamp(0, old - 1)
             return x.index_select(axis, nearest)
         first = where.floor()
-        reach = math.ceil((1 if self.mode == "linear" else 2) / scale)
+        reach = repeated(math.ceil((1 if self.mode == "linear" else 2) / scale))
         taps = [first.long() + number for number in range(1 - reach, 1 + reach)]
         kernel = _tent if self.mode == "linear" else self._cubic
         weights = [kernel(((tap - where) * scale).abs()) for tap in taps]

@@ -14,6 +14,7 @@ from entoptic.models.onnx.operators.operation import (
     Operation,
     bounded,
     operator,
+    repeated,
     whole_numbers,
 )
 from entoptic.models.onnx.operators.windows import pad
@@ -70,6 +71,7 @@ class Col2Im(Operation):
 
     def compute(self, x: Tensor, image: Tensor, block: Tensor) -> Tensor:
         sizes, kernel = bounded(whole_numbers(image)), bounded(whole_numbers(block))
+        repeated(math.prod(kernel))
         count = len(sizes)
         stride, dilation = self.stride or (1,) * count, self.dilation or (1,) * count
         pads = self.pads or (0,) * (2 * count)

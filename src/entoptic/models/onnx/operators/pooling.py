@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable
 from functools import reduce
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -141,7 +142,8 @@ def summed(x: Tensor, window: Window) -> Tensor:
     for tap in itertools.product(*map(range, window.kernel)):
         along = zip(tap, window.dilation, lasts, window.stride, strict=True)
         cuts = [slice(at * apart, at * apart + last, step) for at, apart, last, step in along]
-        parts.append(x[(..., *cuts)])
+        where: tuple[Any, ...] = (..., *cuts)
+        parts.append(x[where])
     return reduce(torch.add, parts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -86,7 +87,8 @@ class Col2Im(Operation):
         for index, tap in enumerate(itertools.product(*map(range, kernel))):
             along = zip(tap, dilation, steps, stride, strict=True)
             cuts = [slice(t * d, t * d + (n - 1) * s + 1, s) for t, d, n, s in along]
-            made[(..., *cuts)] += blocks[:, :, index]
+            where: tuple[Any, ...] = (..., *cuts)
+            made[where] += blocks[:, :, index]
         cut = zip(pads, pads[count:], strict=False)
         return pad(made, [(-begin, -end) for begin, end in cut])
 

@@ -110,9 +110,12 @@ def verdict_of(case: Any, picture_at: int = 0) -> str:
     if x.dtype.name == "bfloat16":
         x = x.astype(np.float32)
     try:
-        made = from_graph(with_picture(case, picture_at)).module(as_tensor(x))
+        imported = from_graph(with_picture(case, picture_at))
+        made = imported.module(as_tensor(x))
     except BadModelFile as error:
         return f"refused: {error}"
+    if vars(imported).get("notes"):  # only what comes before an operator that isn't imported
+        return f"refused: {imported.notes}"
     results = made if isinstance(made, tuple) else (made,)
     floats = case.model.graph.node[0].op_type in FLOATS_FOR_WHOLE
     wrong = [

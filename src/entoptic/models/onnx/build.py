@@ -213,7 +213,7 @@ class _Builder:
         known = [self.constants[name] for name in source.inputs if name]
         node = Node(
             source,
-            source.opset,
+            source.opset or self.graph.opset,
             (
                 # Given at run time, for the module to have something to run on.
                 Operand(shape=tuple(known[0].shape), present=bool(first)),
@@ -267,7 +267,9 @@ class _Builder:
         is_host = all(name in self.sizes for name in arguments)
         operands = tuple(self._operand(name) for name in source.inputs)
         used = tuple(self._if_used(name) for name in source.outputs)
-        node = Node(source, source.opset, operands, is_host, tuple(map(bool, used)))
+        node = Node(
+            source, source.opset or self.graph.opset, operands, is_host, tuple(map(bool, used))
+        )
         child = _build(node)
         several = isinstance(child, Operation) and child.several
         if not several and any(used[1:]):

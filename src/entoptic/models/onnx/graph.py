@@ -67,7 +67,7 @@ class GraphNode:
         inputs: names of the values that it takes; empty where an optional one is left out.
         outputs: names of the values that it makes.
         attributes: its settings.
-        opset: version of the operators' meaning.
+        opset: version of the operators' meaning; 0 for the graph's own.
     """
 
     op: str
@@ -75,7 +75,7 @@ class GraphNode:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Attribute] = field(repr=False)
-    opset: int
+    opset: int = 0
 
 
 @dataclass(frozen=True)

@@ -195,6 +195,13 @@ def test_a_batch_norm_in_training_takes_the_batchs_statistics() -> None:
     torch.testing.assert_close(ours.var((0, 2, 3), correction=0), torch.ones(3), atol=1e-4, rtol=0)
 
 
+def test_a_crop_by_scales_is_refused() -> None:
+    region, scales = np.float32([0, 0, 0, 0, 1, 1, 1, 1]), np.float32([1, 1, 2, 2])
+    rule = {"mode": "linear", "coordinate_transformation_mode": "tf_crop_and_resize"}
+    with pytest.raises(BadModelFile, match="by sizes, not by scales"):
+        made_by("Resize", X, region, scales, opset=13, **rule)
+
+
 # Gradients of what isn't one of torch's own modules, against differences.
 
 SMALL = (1, 2, 3, 4)

@@ -86,6 +86,11 @@ class Resize(Operation):
         self.one_scale = _POLICIES.get(policy)
         self.antialias = node.flag("antialias")
         self.outside = node.number("extrapolation_value", 0.0)
+        scales = node.constant(2)
+        by_scales = node.has(2) and (scales is None or scales.numel() > 0)
+        if self.coordinates == _CROP and (by_scales or self.antialias):
+            # The standard and onnxruntime contradict each other on the size that comes out.
+            node.refuse(f"{_CROP} is imported by sizes, not by scales, and without antialias")
 
     def compute(
         self,
@@ -101,8 +106,7 @@ class Resize(Operation):
         crops = self._crops(region, len(axes))
         if scales is not None and scales.numel():
             factors = [float(scale) for scale in scales.flatten().tolist()]
-            rows = zip(old, factors, crops, strict=True)
-            new = [math.floor(size * (end - begin) * f) for size, f, (begin, end) in rows]
+            new = [math.floor(size * factor) for size, factor in zip(old, factors, strict=True)]
         elif sizes is not None:
             new = whole_numbers(sizes)
             factors = [n / o for n, o in zip(new, old, strict=True)]

@@ -65,6 +65,10 @@ class CannotWrite(EntopticError, OSError):
     """A place where the result can't be written."""
 
 
+class AlreadyThere(CannotWrite, FileExistsError):
+    """A file that came to be where the result was to go, and isn't to be replaced."""
+
+
 class NoJob(EntopticError, LookupError):
     """A picture that doesn't carry the job that made it."""
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.command(
     "dream",
     cls=options.Grouped,
+    standards=options.DREAM,
     epilog="""\b
 Examples:
   entoptic dream sky.jpg                             makes sky-dream.png
@@ -135,9 +136,11 @@ def _make_all(
 @click.command(
     "redo",
     cls=options.Grouped,
+    standards={"bits": "the picture's"},
     epilog="""\b
 Examples:
   entoptic redo sky-dream.png                        the same picture again, byte for byte
+  entoptic redo sky-dream.png --finish               what Ctrl-C has stopped, to its end
   entoptic redo sky-dream.png --seed 2               a variation
   entoptic redo sky-dream.png --steps 20 --size 999  more of it, and larger
   entoptic redo sky-dream.png --photo cat.jpg        the same dream of another photo
@@ -151,11 +154,18 @@ Examples:
     metavar="FILE",
     help="Where the photo is now, or another photo.",
 )
+@options.option(
+    "What to dream of",
+    "--finish",
+    is_flag=True,
+    help="Make a picture that was stopped to its end, as if it had never been stopped; from the "
+    "first step, since its file doesn't hold how it goes on.",
+)
 @options.what
 @options.how
 @options.climb_only
 @options.result
-def redo_command(picture: str, photo: str | None, **given: Any) -> int:
+def redo_command(picture: str, photo: str | None, finish: bool, **given: Any) -> int:
     """Make a picture of entoptic again, as it was or with changes.
 
     Every picture that entoptic writes carries what made it: the photo's name, the network, and all
@@ -175,5 +185,5 @@ def redo_command(picture: str, photo: str | None, **given: Any) -> int:
 
     changes["on"] = changes.pop("device")
     with made(delivery.folder):
-        plan = plan_redo(picture, photo=photo, **changes)
+        plan = plan_redo(picture, photo=photo, finish=finish, **changes)
         return make(plan, output, delivery, inputs)

@@ -134,13 +134,22 @@ def load(path: PathLike) -> File:
     return _load(path, whole=True)
 
 
+def beginning(path: PathLike) -> File:
+    """Which kind of picture a file is, and its first bytes.
+
+    Raises:
+        PictureNotFound, BadPicture: see `load`.
+    """
+    return _load(path, whole=False)
+
+
 def check_readable(path: PathLike) -> None:
     """Find out before any work whether there is a picture file that begins as it should.
 
     Raises:
         PictureNotFound, BadPicture: see `load`.
     """
-    _load(path, whole=False)
+    beginning(path)
 
 
 def _load(path: PathLike, whole: bool) -> File:

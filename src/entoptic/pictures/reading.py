@@ -5,13 +5,23 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import replace
+from typing import Literal
 
 from PIL import Image as Pillow
 
 from entoptic.errors import BadPicture, BadSetting
-from entoptic.pictures import tiff
+from entoptic.pictures import png, tiff
 from entoptic.pictures.decoding import Planes, decode, decode_tiff
-from entoptic.pictures.files import DAMAGE, File, check_readable, damage_told, load, opened, shown
+from entoptic.pictures.files import (
+    DAMAGE,
+    File,
+    beginning,
+    check_readable,
+    damage_told,
+    load,
+    opened,
+    shown,
+)
 from entoptic.pictures.large import MAX_PIXELS, read_large
 from entoptic.pictures.picture import Picture
 from entoptic.types import PathLike
@@ -76,6 +86,23 @@ def _of_tiff(file: File, max_pixels: int, span: tuple[float, float] | None) -> P
     with damage_told(file):
         _check_size(file, tiff.dimensions(io.BytesIO(file.data), len(file.data)), max_pixels)
         return decode_tiff(file.data, span)
+
+
+def bits_of(path: PathLike) -> Literal[8, 16]:
+    """Bits per channel with which a picture is best written again: 16 where it has more than 8.
+
+    Raises:
+        PictureNotFound, BadPicture: there is no such picture, or it is damaged.
+    """
+    file = beginning(path)
+    if file.kind not in ("PNG", "TIFF"):
+        return 8
+    with damage_told(file):
+        if file.kind == "PNG":
+            return 16 if png.header(file.data).depth == 16 else 8
+        with file.path.open("rb") as stream:
+            bits = tiff.bits(stream, file.path.stat().st_size)
+        return 16 if bits > 8 else 8
 
 
 def _check_size(file: File, size: tuple[int, int], max_pixels: int) -> None:

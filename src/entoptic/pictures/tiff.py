@@ -325,6 +325,11 @@ def decoded(data: bytes) -> tuple[Segments, NDArray[Any]] | None:
     return how, samples
 
 
+def bits(stream: Stream, size: int) -> int:
+    """Bits of a sample of the first picture, the most of all channels."""
+    return max(_Tags(stream, size).wholes(_BITS, (1,)))
+
+
 def xmp(stream: Stream, size: int) -> bytes:
     """The XMP packet of the first picture; empty where there is none."""
     return _Tags(stream, size).raw(_XMP)

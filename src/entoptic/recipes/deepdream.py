@@ -38,6 +38,9 @@ from entoptic.tiling import Stored, parse_memory, tile_side
 from entoptic.transforms import Jitter
 from entoptic.types import Alpha, Image, PathLike
 
+# More sizes in a row nobody reads.
+_MOST_LISTED = 4
+
 MOST_TOGETHER = 1024
 """How many photos a call of the network may be shown: no limit in practice, but one for a job that
 a stranger has written."""
@@ -169,7 +172,8 @@ class DreamPlan(Plan):
     @property
     def inputs(self) -> tuple[Path, ...]:
         pictures_read = (self.photo, *guides_of(self.objective))
-        return tuple(each.path for each in pictures_read if each.path is not None)
+        read = (each.path for each in pictures_read if each.path is not None)
+        return (*super().inputs, *read)
 
     def all_steps(self) -> Iterator[Step]:
         how = self.settings
@@ -393,11 +397,16 @@ def _octaves(
             kept.append(size)
     if not small:
         return kept, ()
-    sizes = ", ".join(f"{height}x{width}" for height, width in small)
     few, are = ("1 octave", "is") if len(small) == 1 else (f"{len(small)} octaves", "are")
     fixed = model.preprocess.fixed_size
     why = "of another size than the network's" if fixed else "too small for the network"
-    return kept, (f"{few} {why} {are} left out ({sizes})",)
+    return kept, (f"{few} {why} {are} left out ({_listed(small)})",)
+
+
+def _listed(sizes: Sequence[tuple[int, int]]) -> str:
+    """Sizes in words, smallest first; of many, the first and the last."""
+    words = [f"{height}x{width}" for height, width in sizes]
+    return ", ".join(words) if len(words) <= _MOST_LISTED else f"{words[0]} to {words[-1]}"
 
 
 def _with(base: Tensor, detail: Tensor) -> Tensor:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from torch import Tensor
 from entoptic.ascent import Step
 from entoptic.jobs import Job, Result
 from entoptic.models import Model
+from entoptic.models.sources.named_files import files_named
 from entoptic.objectives import Objective
 from entoptic.recipes.memory import within_memory
 from entoptic.types import Alpha, Image
@@ -33,6 +34,7 @@ class Plan(ABC):
         device: where to compute.
         job: what the picture will carry.
         notes: what the user should know beforehand.
+        bits: per channel, of a picture that is made again.
     """
 
     model: Model
@@ -40,6 +42,7 @@ class Plan(ABC):
     device: torch.device
     job: Job
     notes: tuple[str, ...]
+    bits: Literal[8, 16] = field(default=8, kw_only=True)
 
     @property
     @abstractmethod
@@ -73,8 +76,8 @@ class Plan(ABC):
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        """The files that are read, and so mustn't be written."""
-        return ()
+        """The files that are read, the network's among them, and so mustn't be written."""
+        return files_named(self.model.source)
 
     @abstractmethod
     def all_steps(self) -> Iterator[Step]:
@@ -118,7 +121,7 @@ class Plan(ABC):
         job = self.job if done == self.count else replace(self.job, stopped_after=done)
         values = torch.stack([each.mean() for each in scores]).tolist() if scores else []
         alpha = self.alpha if last is None or last.alpha is None else last.alpha().cpu()
-        return Result(image, job, alpha, tuple(values), self.notes)
+        return Result(image, job, alpha, tuple(values), self.notes, self.bits)
 
 
 def made_with() -> dict[str, str]:

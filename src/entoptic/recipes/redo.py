@@ -28,21 +28,32 @@ from entoptic.types import PathLike
 _Own = TypeVar("_Own", bound=GridSettings | GroupSettings)
 
 
-def plan_redo(picture: PathLike, *, photo: PathLike | None = None, **changes: Any) -> Plan:
+# Why a picture that was stopped is finished from its beginning.
+_FINISHED = "made from the first step: a picture's whole numbers don't hold how a climb goes on"
+
+
+def plan_redo(
+    picture: PathLike, *, photo: PathLike | None = None, finish: bool = False, **changes: Any
+) -> Plan:
     """Check and lay out the job of a picture again.
 
     Args:
         picture: a file that entoptic wrote.
         photo: where the photo is now, if it isn't where it was; or another photo.
+        finish: whether a picture that was stopped is made to its end, the same bytes as if it had
+            never been stopped: from its beginning, since its file doesn't hold how a climb goes on.
+            Otherwise it is stopped again after as many steps, unless `steps` are given.
         changes: anything that `plan_dream` takes; for units, `plan_visualize`.
 
     Returns:
-        The plan; without changes it makes the same bytes on the same machine.
+        The plan; without changes it makes the same bytes on the same machine, and its result is
+        saved with as many bits per channel.
 
     Raises:
         NoJob: the picture carries none.
         PictureNotFound: the photo isn't where it was, or isn't what it was.
-        BadSetting: the photo was never in a file; or a change that can't be.
+        BadSetting: the photo was never in a file; a change that can't be; or there is nothing to
+            finish.
     """
     job = Job.from_json(pictures.read_job(picture))
     if job.recipe not in _AGAIN:
@@ -50,9 +61,22 @@ def plan_redo(picture: PathLike, *, photo: PathLike | None = None, **changes: An
             f"{str(picture)!r} was made by {job.recipe!r}, which this entoptic doesn't know; "
             "update it"
         )
+    if finish and job.stopped_after is None:
+        raise BadSetting(
+            f"{str(picture)!r} wasn't stopped before its end; there is nothing to finish"
+        )
     given = {key: value for key, value in changes.items() if value is not None}
+    whole = finish or "steps" in given
+    if given.get("steps") == job.settings.get("steps"):
+        given.pop("steps", None)  # no change
     plan = _AGAIN[job.recipe](_finder(Path(picture), job, given), photo, given)
-    return replace(plan, job=_kept(plan.job, job))
+    new = _kept(plan.job, job)
+    return replace(
+        plan,
+        job=replace(new, stopped_after=None) if whole else new,
+        notes=(*plan.notes, _FINISHED) if finish else plan.notes,
+        bits=pictures.bits_of(picture),
+    )
 
 
 def _finder(picture: Path, job: Job, changes: Mapping[str, Any]) -> Finder:

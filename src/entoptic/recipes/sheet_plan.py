@@ -164,7 +164,7 @@ class SheetPlan(Plan):
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        return self.read
+        return (*super().inputs, *self.read)
 
     def with_batch(self, batch: int) -> SheetPlan:
         """The same pictures in batches of another size, as the job then says."""

@@ -22,7 +22,7 @@ from entoptic.canvas import spectrum_of
 from entoptic.canvas.maco import check_spectrum
 from entoptic.errors import BadSetting, BadSpectrum, CannotWrite
 from entoptic.pictures import Picture, read
-from entoptic.pictures.writing import replace_file
+from entoptic.pictures.writing import write_file
 from entoptic.recipes.numbers import whole
 from entoptic.recipes.photographs import crops, photo_files
 from entoptic.types import PathLike
@@ -69,20 +69,25 @@ class Spectrum:
     sha256: str | None = None
     notes: tuple[str, ...] = ()
 
-    def save(self, path: PathLike) -> Path:
+    def save(self, path: PathLike, *, replace: bool = True) -> Path:
         """Write it as a file for `--spectrum`; the file appears whole or not at all.
+
+        Args:
+            path: the file, ending in .npz.
+            replace: whether an existing one is replaced.
 
         Returns:
             The path.
 
         Raises:
+            AlreadyThere: the file exists and isn't to be replaced.
             CannotWrite: the name doesn't end in .npz, or the place can't be written to.
         """
         check_spectrum_file(path)
         stream = io.BytesIO()
         values = self.magnitude.float().numpy()
         np.savez(stream, spectrum=values, photos=np.int64(self.photos))
-        replace_file(path, stream.getvalue())
+        write_file(path, stream.getvalue(), replace=replace)
         return Path(path)
 
 

@@ -13,6 +13,7 @@ from entoptic.models.caffe.preprocess import preprocess_metadata
 from entoptic.models.caffe.prototxt import Message, parse_prototxt
 from entoptic.models.caffe.site import Site
 from entoptic.models.caffe.wire import Weights, parse_caffemodel
+from entoptic.models.files import contents
 
 if TYPE_CHECKING:
     import onnx
@@ -46,25 +47,16 @@ def read_caffe(prototxt: Path, caffemodel: Path) -> onnx.ModelProto:
     Source: BVLC Caffe (caffe.proto and src/caffe/layers).
     """
     require_onnx()
-    description = _content(prototxt, _LONGEST_PROTOTXT).decode("utf-8-sig", errors="replace")
+    description = contents(prototxt, _LONGEST_PROTOTXT).decode("utf-8-sig", errors="replace")
     net = read_net(parse_prototxt(description, prototxt.name))
     _refuse_unknown(net)
-    weights = parse_caffemodel(_content(caffemodel, _LONGEST_CAFFEMODEL), caffemodel.name)
+    weights = parse_caffemodel(contents(caffemodel, _LONGEST_CAFFEMODEL), caffemodel.name)
     graph, outputs = _translated(net, weights)
     metadata = {"entoptic.source": "caffe"}
     metadata |= preprocess_metadata(
         net.transform or weights.transform, net.inputs[0].shape, prototxt.name
     )
     return graph.to_onnx(net.name or prototxt.stem, outputs, metadata)
-
-
-def _content(path: Path, limit: int) -> bytes:
-    try:
-        if path.stat().st_size > limit:
-            raise BadModelFile(f"{path} is larger than {limit} bytes; this can't be Caffe's")
-        return path.read_bytes()
-    except OSError as problem:
-        raise BadModelFile(f"can't read {path}: {problem.strerror}; check the path") from problem
 
 
 def _refuse_unknown(net: Net) -> None:

@@ -159,20 +159,21 @@ def _guessed(said: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def save_graph(graph: onnx.ModelProto, path: Path) -> None:
+def save_graph(graph: onnx.ModelProto, path: Path, *, replace: bool = True) -> None:
     """Check a graph and write it as an ONNX file, in one go or not at all.
 
     Raises:
         CannotWrite: with what to do.
+        AlreadyThere: the file exists and isn't to be replaced.
         BadModelFile: the graph breaks a rule of ONNX.
     """
     import onnx
 
-    from entoptic.pictures.writing import replace_file
+    from entoptic.pictures.writing import write_file
 
     try:
         onnx.checker.check_model(graph, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         reason = str(error).splitlines()[0]
         raise BadModelFile(f"the graph breaks a rule of ONNX: {reason}") from None
-    replace_file(path, graph.SerializeToString())
+    write_file(path, graph.SerializeToString(), replace=replace)

@@ -190,7 +190,7 @@ def test_the_module_gives_all_outputs(picture: Tensor) -> None:
 def test_it_dreams_of_what_each_would_dream_of() -> None:
     both = ent.load("ensemble:a=squeezenet1_1,b=efficientnet_lite0")
     assert tuned(both).objective == (
-        "((energy('a/fire7') + energy('a/fire8')) + energy('b/blocks.4'))"
+        "(energy('a/fire7') + energy('a/fire8') + energy('b/blocks.4'))"
     )
     assert tuned(ent.ensemble(x=network(1))).objective == "energy('x/far')"
 

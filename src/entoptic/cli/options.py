@@ -38,6 +38,8 @@ class Grouped(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read what was typed; see `click.Command.parse_args`."""
+        # An expression may begin with a minus; behind a space it is no option.
+        args = [f" {each}" if _is_negated(each) else each for each in args]
         _, _, given = self.make_parser(ctx).parse_args(args=list(args))
         for each in given:
             once = isinstance(each, click.Option) and not (each.multiple or each.is_eager)
@@ -46,10 +48,6 @@ class Grouped(click.Command):
                     f"{'/'.join(each.opts)} is given {given.count(each)} times; give it once", ctx
                 )
         return super().parse_args(ctx, args)
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        # An expression may begin with a minus; in front of a space it is no option.
-        return super().parse_args(ctx, [f" {each}" if _is_negated(each) else each for each in args])
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}

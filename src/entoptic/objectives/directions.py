@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from entoptic.layers import Layer
 from entoptic.objectives.algebra import Activations
-from entoptic.objectives.kinds import Block, Column, Map, Matrix, Power, Row, Vector
+from entoptic.objectives.kinds import Block, Column, Map, Matrix, Positions, Power, Row, Vector
 from entoptic.objectives.reductions import (
     as_block,
     at_place,
@@ -77,7 +77,7 @@ def cosine(acts: Activations, layer: Layer, vector: Vector) -> Scores:
 @objective(compares_images=False)
 def neuron_direction(
     acts: Activations,
-    layer: Map,
+    layer: Positions,
     vector: Vector,
     row: Row = None,
     column: Column = None,
@@ -89,7 +89,7 @@ def neuron_direction(
     cosine_power.
 
     Args:
-        layer: a layer with rows and columns: maps, or the tokens of a picture's patches.
+        layer: maps, the tokens of a picture's patches, or features, which are one position.
         vector: as many numbers as the layer has channels.
         row: counted from 0; the middle (height // 2) by default.
         column: counted from 0; the middle (width // 2) by default.
@@ -180,7 +180,7 @@ def angled_direction(
 @objective(compares_images=False)
 def angled_neuron_direction(
     acts: Activations,
-    layer: Map,
+    layer: Positions,
     vector: Vector,
     whitening: Matrix,
     row: Row = None,
@@ -193,7 +193,7 @@ def angled_neuron_direction(
     cosine_power, with w = S v.
 
     Args:
-        layer: a layer with rows and columns: maps, or the tokens of a picture's patches.
+        layer: maps, the tokens of a picture's patches, or features, which are one position.
         vector: v, as many numbers as the layer has channels.
         whitening: S, as many rows of as many numbers; see `angled_direction`.
         row: counted from 0; the middle (height // 2) by default.

@@ -20,6 +20,11 @@ from entoptic.pictures import Picture
 Map: TypeAlias = Annotated[Layer, "map"]
 """Annotates a layer that must have rows and columns."""
 
+Positions: TypeAlias = Annotated[Layer, "positions"]
+"""Annotates a layer with rows and columns, or one of features alone, which is one position."""
+
+LAYERS = (Layer, Map, Positions)
+
 Channel: TypeAlias = Annotated[int, "channel"]
 """Annotates a parameter that is a channel of the term's layer, counted from 0."""
 
@@ -35,7 +40,7 @@ Column: TypeAlias = Annotated[int | None, "column"]
 Label: TypeAlias = Annotated[int | str, "label"]
 """Annotates a class of the network: number, label or synset. Bound to its number."""
 
-LabelOrPattern: TypeAlias = Annotated[int | str, "label or pattern"]
+LabelOrPattern: TypeAlias = Annotated[int | str | tuple[int, ...], "label or pattern"]
 """Annotates a class as `Label` does, or by a text with * or ? all that match. Bound to a number, or
 to a tuple of numbers."""
 
@@ -114,7 +119,7 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
     if kind in GUIDES and isinstance(value, str):
         return network.guide(value)
     place = None if layer is None else network.resolve(layer)
-    if kind in (Layer, Map):
+    if kind in LAYERS:
         value = network.resolve(value)
     if kind == Label:
         value = network.label(value, place)
@@ -123,8 +128,8 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
     if kind == LabelOrPattern:
         found = value if isinstance(value, tuple) else _numbers_of((value,), network, place)
         value = found if is_pattern(value) or isinstance(value, tuple) else found[0]
-    if kind == Map:
-        _check_inside(Row, 0, value, network)
+    if kind in (Map, Positions):
+        _check_inside(kind, 0, value, network)
     elif kind in (Channel, Row, Column) and place is not None:
         _check_inside(kind, value or 0, place, network)
     elif kind in (Channels, Labels, LabelOrPattern) and place is not None:
@@ -141,12 +146,14 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
 
 def _check_inside(kind: Any, value: int, layer: Layer, network: Network) -> None:
     info = network.info(layer)
-    # A layer without rows and columns has one place, as for lucid; not so one of tokens.
-    one = (1, 1) if len(info.shape) == 2 else (None, None)
-    rows, columns = info.places or one
+    rows, columns = info.places or (None, None)
+    if kind != Map and info.places is None and len(info.shape) == 2:
+        rows = columns = 1  # of features alone, as for lucid
     noun, count = {
         "channel": ("channel", info.channels),
         "row": ("row", rows),
+        "map": ("row", rows),
+        "positions": ("row", rows),
         "column": ("column", columns),
     }[kind.__metadata__[0]]
     if count is None:
@@ -309,6 +316,7 @@ def _refuse() -> Any:
 _KINDS: dict[Any, tuple[str, Callable[[Any], Any]]] = {
     Layer: ("the name of a layer", _layer),
     Map: ("the name of a layer", _layer),
+    Positions: ("the name of a layer", _layer),
     Channel: ("a channel number (0, 1, ...)", _counted),
     Channels: ("different channel numbers (0, 1, ...)", _group),
     Row: ("a row (0, 1, ...) or None", _place),

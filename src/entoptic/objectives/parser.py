@@ -258,12 +258,11 @@ class _Reader:
 
     def _close(self) -> None:
         level = self.levels.pop()
+        value: Any = level.values
         if level.call is not None:
             value = self._called(level.call, level.values, level.named)
         elif level.opening == "(" and len(level.values) == 1 and not level.comma:
             (value,) = level.values
-        else:
-            value = level.values
         self.levels[-1].operands.append(value)
 
     def _argument(self, level: _Level) -> None:

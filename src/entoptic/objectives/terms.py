@@ -13,8 +13,8 @@ from entoptic.layers import Layer
 from entoptic.objectives.algebra import Activations, Network, Objective, Reference
 from entoptic.objectives.kinds import (
     GUIDES,
+    LAYERS,
     LONGEST_MATCHED,
-    Map,
     Matched,
     Overlay,
     bind_argument,
@@ -54,7 +54,7 @@ class Leaf(Objective):
     term: Term = field(repr=False, compare=False)
 
     def layers(self) -> frozenset[Layer]:
-        return frozenset(value for _, kind, value in self._items() if kind in (Layer, Map))
+        return frozenset(value for _, kind, value in self._items() if kind in LAYERS)
 
     def references(self) -> frozenset[Reference]:
         return frozenset(
@@ -70,11 +70,11 @@ class Leaf(Objective):
         )
 
     def bound(self, network: Network) -> Objective:
-        layer = next((value for _, kind, value in self._items() if kind in (Layer, Map)), None)
+        layer = next((value for _, kind, value in self._items() if kind in LAYERS), None)
         checked = []
         for _, kind, value in self._items():
             # A channel is one of the layer before it; a label may come before its only layer.
-            layer = value if kind in (Layer, Map) else layer
+            layer = value if kind in LAYERS else layer
             checked.append(bind_argument(kind, value, layer, network))
         return Leaf(self.name, tuple(checked), self.term)
 
@@ -114,9 +114,10 @@ def objective(
 
     The function is given the activations, then its own arguments, and returns one score per image.
     Its annotations say what is checked before the first step: `Layer`, `Channel`, `Channels`,
-    `Row`, `Column`, `Map`, `Label`, `Labels`, `Guide`, `Overlay`, `Vector`, `Matrix`, `Block`,
-    `Positive`, `Power`, `int`, `float`, `str`. A channel, a place or a vector is of the layer named
-    before it. A parameter that may be left out has a default.
+    `Row`, `Column`, `Map`, `Positions`, `Label`, `Labels`, `LabelOrPattern`, `Guide`, `Matched`,
+    `Overlay`, `Vector`, `Matrix`, `Block`, `Positive`, `Power`, `int`, `float`, `str`.
+    A channel, a place or a vector is of the layer named before it. A parameter that may be left out
+    has a default.
 
     Args:
         over_places: whether the score is the mean, or the sum, over places of what the function

@@ -14,7 +14,7 @@ from entoptic.objectives.kinds import (
     Label,
     LabelOrPattern,
     Labels,
-    Map,
+    Positions,
     Row,
     Vector,
 )
@@ -101,12 +101,12 @@ def channel_weights(acts: Activations, layer: Layer, weights: Vector) -> Scores:
 
 @objective(compares_images=False)
 def neuron(
-    acts: Activations, layer: Map, index: Channel, row: Row = None, column: Column = None
+    acts: Activations, layer: Positions, index: Channel, row: Row = None, column: Column = None
 ) -> Scores:
     """Activation of one channel at one place.
 
     Args:
-        layer: a layer with rows and columns: maps, or the tokens of a picture's patches.
+        layer: maps, the tokens of a picture's patches, or features, which are one position.
         index: channel number, counted from 0.
         row: counted from 0; the middle (height // 2) by default.
         column: counted from 0; the middle (width // 2) by default.
@@ -127,12 +127,12 @@ def neuron(
 
 @objective(compares_images=False)
 def neuron_weights(
-    acts: Activations, layer: Map, weights: Vector, row: Row = None, column: Column = None
+    acts: Activations, layer: Positions, weights: Vector, row: Row = None, column: Column = None
 ) -> Scores:
     """Weighted mean of a layer's channels at one place.
 
     Args:
-        layer: a layer with rows and columns: maps, or the tokens of a picture's patches.
+        layer: maps, the tokens of a picture's patches, or features, which are one position.
         weights: as many numbers as the layer has channels; what is to shrink is negative.
         row: counted from 0; the middle (height // 2) by default.
         column: counted from 0; the middle (width // 2) by default.
@@ -153,11 +153,11 @@ def neuron_weights(
 
 
 @objective(compares_images=False)
-def cell(acts: Activations, layer: Map, row: Row = None, column: Column = None) -> Scores:
+def cell(acts: Activations, layer: Positions, row: Row = None, column: Column = None) -> Scores:
     """Mean square of all channels at one place: all that a layer has to say there.
 
     Args:
-        layer: a layer with rows and columns: maps, or the tokens of a picture's patches.
+        layer: maps, the tokens of a picture's patches, or features, which are one position.
         row: counted from 0; the middle (height // 2) by default.
         column: counted from 0; the middle (width // 2) by default.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 from entoptic.errors import BadNetwork
 
@@ -28,7 +28,7 @@ _WRAPPERS = {
 _QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized")
 # Values that nothing can change, and that hold none which something could.
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, type, types.BuiltinFunctionType)
-_CONTAINERS = (dict, OrderedDict, list, tuple, set)
+_CONTAINERS: tuple[type, ...] = (dict, OrderedDict, list, tuple, set)
 # What copying may raise where something can't be copied.
 _REFUSALS = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, copy.Error)
 
@@ -79,7 +79,9 @@ def frozen_copy(
             f"{type(module).__name__} can't be copied ({_first_line(error)}), and only a copy is "
             "ever run, so that yours stays as it is; hold what can't be copied outside the module"
         ) from None
-    return twin.eval()
+    # Parts with a `__deepcopy__` of their own may have made weights and tensors of their own.
+    twin = twin.requires_grad_(False).eval()
+    return twin if device is None else twin.to(device)
 
 
 class Scripted(nn.Module):
@@ -210,7 +212,9 @@ def _held_by(value: Any) -> Iterable[Any]:
         reduced = _reduced(value)
     except _REFUSALS:
         return ()
-    return () if isinstance(reduced, str) else (*reduced[1:3], *map(list, filter(None, reduced[3:5])))
+    return (
+        () if isinstance(reduced, str) else (*reduced[1:3], *map(list, filter(None, reduced[3:5])))
+    )
 
 
 def _reduced(value: Any) -> Any:
@@ -230,7 +234,7 @@ def _is_copyable(value: Any) -> bool:
 
 
 def _frozen(value: Tensor, device: torch.device | str | None, shared: bool) -> Tensor:
-    if isinstance(value, UninitializedTensorMixin):
+    if is_lazy(value):
         raise BadNetwork(
             "the network has lazy layers whose weights aren't made yet; run it once on a picture, "
             "then wrap it"

@@ -61,7 +61,6 @@ def _paths(module: nn.Module) -> list[str]:
     return [path for path in first.values() if path]
 
 
-
 @dataclass(frozen=True, eq=False)
 class Model:
     """A network ready to be looked into.
@@ -244,8 +243,11 @@ class Model:
         if not fit:
             side = min(*size, _LONGEST_TRIAL), min(*size, _LONGEST_TRIAL)
             reason = self._probe(side, computed=True).failure or reason
+            others = " or ".join(
+                f"{height}x{width}" for height, width in tried if size != (height, width)
+            )
             return BadNetwork(
-                f"{what}, nor of another size: {reason}; it was fed one tensor of "
+                f"{what}, nor on {others}: {reason}; it was fed one tensor of "
                 f"{self.preprocess.channels} channels (batch, channels, height, width): where it "
                 "wants something else, say how it is run by Model.wrap(..., forward=...)"
             )

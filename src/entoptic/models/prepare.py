@@ -137,7 +137,7 @@ class Prepared:
         """The targets' activations, while rules are applied."""
         seen: dict[Layer, Tensor] = {}
         if self.targets and len(image) > 1 and not self._keeps_images_apart(image):
-            seen = together([self._seen(each, rules) for each in image.split(1)])
+            seen = together([self._seen(each, rules) for each in torch.split(image, 1)])
         elif self.targets:
             seen = self._seen(image, rules)
         return seen | dict.fromkeys(self.pictures, image)

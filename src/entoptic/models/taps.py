@@ -49,7 +49,9 @@ class Taps:
             return None
         tensor = first_tensor(value)
         if tensor is None:
-            gives = f"gives {type(value).__name__}" if layer.port == "output" else "is fed something"
+            gives = (
+                f"gives {type(value).__name__}" if layer.port == "output" else "is fed something"
+            )
             raise UnknownLayer(
                 f"{str(layer)!r} {gives}, not a tensor; choose a layer inside it, or another one"
             )

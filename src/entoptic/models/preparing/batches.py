@@ -25,21 +25,13 @@ def keeps_images_apart(run: Run, image: Tensor, alike: Callable[[Tensor, Tensor]
         image: one image.
         alike: whether two activations are the same, but for rounding.
     """
-    alone = run(image)
+    other = 1 - image
     try:
-        both = run(torch.cat([image, 1 - image]))
+        both = run(torch.cat([image, other]))
     except FAILURES:
         return False
-    return all(_is_first(alone[layer], both[layer], alike) for layer in alone)
-
-
-def _is_first(one: Tensor, two: Tensor, alike: Callable[[Tensor, Tensor], bool]) -> bool:
-    axis = _of_images(one)
-    if axis is None or axis >= two.ndim:
-        return False
-    return two.shape[axis] == 2 * one.shape[axis] and alike(
-        two.narrow(axis, 0, one.shape[axis]), one
-    )
+    apart = together([run(image), run(other)])
+    return all(alike(both[layer], apart[layer]) for layer in apart)
 
 
 def together(results: Sequence[dict[Layer, Tensor]]) -> dict[Layer, Tensor]:

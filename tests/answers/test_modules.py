@@ -1,12 +1,14 @@
-"""Networks as people write them: what plain torch gives is what is shown, and nothing is changed."""
+"""Networks as people write them: shown as plain torch runs them, and never changed."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
 import threading
+import warnings
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune
 
 import entoptic as ent
-from entoptic.errors import BadNetwork, PictureTooSmall, WrongPictureSize
+from entoptic.errors import BadNetwork, PictureTooSmall, UnknownLayer, WrongPictureSize
+from entoptic.models.frozen import check_module
 from entoptic.models.taps import first_tensor
 
 HOW = ent.Preprocess(size=(8, 10), mean=(0, 0, 0), std=(1, 1, 1))
@@ -177,7 +180,7 @@ class Holding(Net):
         super().__init__()
         self.lock, self.local = threading.Lock(), threading.local()
         self.numbers: Iterator[int] = (number for number in range(3))
-        self.file = open("/dev/null", "w")  # noqa: SIM115
+        self.file = Path(__file__).open()
         self.numpy, self.rng = np, torch.Generator()
         self.inner = {"condition": [threading.Condition()]}
         self.act = lambda x: x.tanh()
@@ -240,7 +243,7 @@ class ByHook(Net):
 
 
 def patched() -> nn.Module:
-    """A forward that was put in the place of the class's own, and sees the module by its closure."""
+    """A forward in the place of the class's own, which sees the module by its closure."""
     network = Net()
     network.forward = lambda x: network.head(network.conv(x)) * 2  # type: ignore[method-assign]
     return network
@@ -435,7 +438,7 @@ def test_values_and_gradients_are_those_of_plain_torch(name: str, layer: str) ->
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_dream_goes_along_the_gradient_of_plain_torch(name: str) -> None:
     layer = NETWORKS[name][1][0]
-    value, slope = plain(eval_made(name), layer, IMAGE[:1])
+    _, slope = plain(eval_made(name), layer, IMAGE[:1])
     model = ent.Model.wrap(made(name), preprocess=HOW)
     how = {"steps": 1, "octaves": 1, "jitter": 0, "step_size": 0.01}
     found = ent.dream(model, IMAGE[:1], objective=f"mean({layer!r})", **how).image
@@ -620,7 +623,7 @@ def test_a_network_is_run_as_the_user_says(name: str) -> None:
     _, slope = plain(nn.Sequential(copy.deepcopy(network.conv)), "0", IMAGE)
     found = ent.gradient(model, of=ent.Layer("output"), at=IMAGE)
     torch.testing.assert_close(found, factor * slope, rtol=1e-4, atol=1e-5)
-    with pytest.raises(ent.UnknownLayer, match="no layer named 'cov' in python; did you mean"):
+    with pytest.raises(UnknownLayer, match=r"no layer named 'cov' in python; did you mean"):
         model.resolve("cov")
 
 
@@ -653,7 +656,7 @@ class OnNothing(Net):
 
 class Elsewhere(Net):
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x) + torch.ones(1, device="xla")
+        return self.conv(x) + x.to("cuda:99")
 
 
 REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
@@ -663,10 +666,10 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "a list": (OfList, r"must be tuple of Tensors, not Tensor.*forward="),
     "channels": (
         lambda: nn.Conv2d(5, 2, 3),
-        r"expected input\[1, 3, 8, 8\] to have 5 channels, but got 3 channels instead; .* 3 channels",
+        r"expected input\[1, 3, ., .\] to have 5 channels, but got 3 channels instead; it was",
     ),
-    "no reason": (OnNothing, "nor on 256x320 or 512x640: RuntimeError; it was fed"),
-    "another device": (Elsewhere, "xla"),
+    "no reason": (OnNothing, "256x320 or 512x640: RuntimeError; it was fed"),
+    "another device": (Elsewhere, "256x320 or 512x640: .*(CUDA|NVIDIA|device)"),
     "lazy": (lambda: nn.Sequential(nn.LazyConv2d(3, 3)), "lazy layers .*; run it once on a pic"),
 }
 
@@ -690,11 +693,11 @@ def test_what_has_nothing_to_do_with_size_is_named(name: str) -> None:
 
 def test_a_size_that_works_is_named() -> None:
     model = ent.Model.wrap(Sized(), preprocess=HOW)
-    with pytest.raises(WrongPictureSize, match="of 20x30 .*; it works on one of 8x10$"):
+    with pytest.raises(WrongPictureSize, match=r"of 20x30 .*; it works on one of 8x10$"):
         model.layers(size=(20, 30))
     assert model.layers(size=(8, 10))[ent.Layer("fc")].shape == (1, 5)
     deep = ent.Model.wrap(nn.Sequential(nn.Conv2d(3, 2, 9), nn.Conv2d(2, 2, 9)))
-    with pytest.raises(PictureTooSmall, match="of 12x20 .*; try a larger one"):
+    with pytest.raises(PictureTooSmall, match=r"of 12x20 .*; try a larger one"):
         deep.layers(size=(12, 20))
 
 
@@ -712,19 +715,19 @@ def test_a_size_that_works_is_named() -> None:
 )
 def test_what_cannot_be_looked_into_is_refused(make: Callable[[], Any], told: str) -> None:
     with pytest.raises(BadNetwork, match=told):
-        ent.Model.wrap(make())
+        check_module(make())
 
 
 def quantised() -> nn.Module:
-    network = nn.Sequential(nn.Flatten(), nn.Sequential(nn.Linear(240, 3)))
-    network[1] = torch.ao.nn.quantized.dynamic.Linear(240, 3)
-    return network
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return nn.Sequential(nn.Flatten(), torch.ao.nn.quantized.dynamic.Linear(240, 3))
 
 
 def test_weights_without_values_have_shapes_but_no_activations() -> None:
     model = ent.Model.wrap(Net().to("meta"), preprocess=HOW)
     assert model.layers()[ent.Layer("conv")].shape == (1, 4, 8, 10)
-    with pytest.raises(BadNetwork, match="weights are on 'meta', .*; load them first"):
+    with pytest.raises(BadNetwork, match=r"weights are on 'meta', .*; load them first"):
         model.activations(IMAGE, ["conv"])
 
 
@@ -741,9 +744,7 @@ def test_a_module_that_refuses_to_be_copied_is_told_of() -> None:
 
 def test_the_parts_of_what_jit_made_are_told_not_to_be_seen() -> None:
     model = ent.Model.wrap(made("scripted"), preprocess=HOW)
-    with pytest.raises(
-        ent.UnknownLayer, match="no layer named 'conv' in .*torch.jit made is one l"
-    ):
+    with pytest.raises(UnknownLayer, match=r"no layer named 'conv' in .*torch.jit made is one l"):
         model.resolve("conv")
 
 
@@ -766,7 +767,7 @@ def test_a_layer_that_gives_nothing_is_refused_each_time() -> None:
     model = ent.Model.wrap(Saying(), preprocess=HOW)
     assert model.layers()[ent.Layer("nothing")].shape == ()
     for _ in range(2):
-        with pytest.raises(ent.UnknownLayer, match="'nothing' gives NoneType, not a tensor"):
+        with pytest.raises(UnknownLayer, match=r"'nothing' gives NoneType, not a tensor"):
             model.activations(IMAGE, ["nothing"])
-        with pytest.raises(ent.UnknownLayer, match="'nothing' gives NoneType, not a tensor"):
+        with pytest.raises(UnknownLayer, match=r"'nothing' gives NoneType, not a tensor"):
             ent.dream(model, IMAGE[:1], objective="energy('nothing')", steps=1, octaves=1)

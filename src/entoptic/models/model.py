@@ -237,15 +237,13 @@ class Model:
                 f"{self.source} takes only pictures of {own} (height x width), not {asked}; crop "
                 f"the photo, or load the network for that size, if it can be: ?size={asked}"
             )
-        tried = dict.fromkeys([*self._tables, self.preprocess.size, *_LARGER])
-        fit = [each for each in tried if each != size and self._works(each, layer)]
+        tried = {*self._tables, self.preprocess.size, *_LARGER} - {size}
+        fit = [each for each in sorted(tried) if self._works(each, layer)]
         what = f"the network can't work on a picture of {asked} (height x width)"
         if not fit:
-            side = min(*size, _LONGEST_TRIAL), min(*size, _LONGEST_TRIAL)
-            reason = self._probe(side, computed=True).failure or reason
-            others = " or ".join(
-                f"{height}x{width}" for height, width in tried if size != (height, width)
-            )
+            short = min(size[0], _LONGEST_TRIAL), min(size[1], _LONGEST_TRIAL)
+            reason = self._probe(short, computed=True).failure or reason
+            others = " or ".join(f"{height}x{width}" for height, width in sorted(tried))
             return BadNetwork(
                 f"{what}, nor on {others}: {reason}; it was fed one tensor of "
                 f"{self.preprocess.channels} channels (batch, channels, height, width): where it "
@@ -253,7 +251,7 @@ class Model:
             )
         if any(min(each) > max(size) for each in fit if each != self.preprocess.size):
             return PictureTooSmall(f"{what}: {reason}; try a larger one (--size)")
-        height, width = fit[0]
+        height, width = self.preprocess.size if self.preprocess.size in fit else fit[0]
         return WrongPictureSize(f"{what}: {reason}; it works on one of {height}x{width}")
 
     def _works(self, size: tuple[int, int], layer: Layer | None) -> bool:

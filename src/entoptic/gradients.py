@@ -42,7 +42,7 @@ def gradient(
             none the gradient is the exact one.
 
     Returns:
-        Shaped like `wrt`'s value. Images of a batch don't mix, unless the network mixes them.
+        Shaped like `wrt`'s value. Images of a batch don't mix, also where the network would mix them.
 
     Raises:
         UnknownLayer, BadExpression, PictureTooSmall: before any work.

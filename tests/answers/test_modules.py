@@ -180,7 +180,7 @@ class Holding(Net):
         super().__init__()
         self.lock, self.local = threading.Lock(), threading.local()
         self.numbers: Iterator[int] = (number for number in range(3))
-        self.file = Path(__file__).open()
+        self.file = Path(__file__).open()  # noqa: SIM115
         self.numpy, self.rng = np, torch.Generator()
         self.inner = {"condition": [threading.Condition()]}
         self.act = lambda x: x.tanh()
@@ -270,6 +270,13 @@ class Alike(Net):
         return self.head(self.conv(x).softmax(0) + self.conv(x))
 
 
+class Forgetful(Net):
+    """Its `train` returns nothing."""
+
+    def train(self, mode: bool = True) -> Any:
+        super().train(mode)
+
+
 class Aliased(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -347,6 +354,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[str, ...]]] = {
     "for one": (One, ("conv", "output")),
     "mixing": (Mixing, ("conv", "output")),
     "mixing alike": (Alike, ("conv", "output")),
+    "forgetful": (Forgetful, ("conv", "output")),
     "aliases": (Aliased, ("first", "second#1", "act#1")),
     "weight_norm": (weight_normed, ("conv", "output")),
     "pruned": (pruned, ("conv", "output")),
@@ -416,7 +424,9 @@ def test_a_layer_inside_of_torchvisions_attention_is_shown() -> None:
 
 def eval_made(name: str) -> nn.Module:
     network = made(name)
-    return network if isinstance(network, torch.fx.GraphModule) else network.eval()
+    if not isinstance(network, torch.fx.GraphModule):
+        network.eval()
+    return network
 
 
 EACH = [(name, layer) for name, (_, layers) in NETWORKS.items() for layer in layers]
@@ -666,7 +676,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "a list": (OfList, r"must be tuple of Tensors, not Tensor.*forward="),
     "channels": (
         lambda: nn.Conv2d(5, 2, 3),
-        r"expected input\[1, 3, ., .\] to have 5 channels, but got 3 channels instead; it was",
+        r"to have 5 channels, but got 3 channels instead; it was",
     ),
     "no reason": (OnNothing, "256x320 or 512x640: RuntimeError; it was fed"),
     "another device": (Elsewhere, "256x320 or 512x640: .*(CUDA|NVIDIA|device)"),
@@ -706,6 +716,7 @@ def test_a_size_that_works_is_named() -> None:
     [
         (lambda: torch.export.export(Net(), (IMAGE[:1],)), "ExportedProgram isn't a .*'export:FIL"),
         (lambda: lambda x: x, "function isn't a torch.nn.Module; put it into the forward of one"),
+        (lambda: Net, r"type isn't a torch.nn.Module; make one, such as Net\(\)"),
         (lambda: [Net()], "list isn't a torch.nn.Module; give the network itself"),
         (
             lambda: quantised(),

@@ -80,7 +80,8 @@ def frozen_copy(
             "ever run, so that yours stays as it is; hold what can't be copied outside the module"
         ) from None
     # Parts with a `__deepcopy__` of their own may have made weights and tensors of their own.
-    twin = twin.requires_grad_(False).eval()
+    twin.requires_grad_(False)
+    twin.eval()  # those whose `train` is their own may forget to return themselves
     return twin if device is None else twin.to(device)
 
 
@@ -113,6 +114,8 @@ def check_module(module: Any) -> None:
         advice = (
             "save it by torch.export.save and load it as 'export:FILE.pt2', which knows its layers"
             if type(module).__name__ == "ExportedProgram"
+            else f"make one, such as {module.__name__}()"
+            if isinstance(module, type)
             else "put it into the forward of one"
             if callable(module)
             else "give the network itself"
@@ -151,18 +154,17 @@ def unwrapped(module: nn.Module) -> nn.Module:
 
 def state(module: nn.Module) -> object:
     """Equal as long as nobody has changed a network: its tensors, hooks, attributes, parts."""
-    return tuple(
-        (name, tuple(map(_mark, _items(value))))
-        for each in module.modules()
-        for name, value in vars(each).items()
-        if name != "training"
-    )
-
-
-def _items(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return (*value.keys(), *value.values())
-    return value if isinstance(value, list | tuple) else (value,)
+    found: list[object] = []
+    for each in module.modules():
+        for name, value in vars(each).items():
+            if isinstance(value, dict):
+                if value:  # most dicts of hooks are empty
+                    found += name, *value, *map(_mark, value.values())
+            elif isinstance(value, list | tuple):
+                found += name, *map(_mark, value)
+            elif name != "training":
+                found += name, _mark(value)
+    return found
 
 
 def _mark(value: Any) -> object:

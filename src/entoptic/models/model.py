@@ -343,9 +343,9 @@ class Model:
             return found if found == INPUT else found.within(name)
         if layer == LOGITS and LOGITS.name not in self.names:
             return Layer(self.logits)
-        if layer.name in self._aliases:
-            return replace(layer, name=self._aliases[layer.name])
         if layer.name not in self.names:
+            if layer.name in self._aliases:
+                return replace(layer, name=self._aliases[layer.name])
             hint = did_you_mean(layer.name, self.names) or "; `entoptic layers` lists the names"
             if any(isinstance(each, torch.jit.ScriptModule) for _, each in parts(self.module)):
                 hint += "; what torch.jit made is one layer: wrap what it was made of to see inside"

@@ -735,6 +735,16 @@ def quantised() -> nn.Module:
         return nn.Sequential(nn.Flatten(), torch.ao.nn.quantized.dynamic.Linear(240, 3))
 
 
+def test_shapes_are_told_without_computing_where_there_are_no_weights_either() -> None:
+    class Parting(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            assert x.is_meta
+            return x[:, :2]
+
+    model = ent.Model.wrap(Parting(), preprocess=HOW)
+    assert model.layers()[ent.Layer("output")].shape == (1, 2, 8, 10)
+
+
 def test_weights_without_values_have_shapes_but_no_activations() -> None:
     model = ent.Model.wrap(Net().to("meta"), preprocess=HOW)
     assert model.layers()[ent.Layer("conv")].shape == (1, 4, 8, 10)

@@ -69,10 +69,10 @@ def table(
         computed: run it on noise in any case; the reason of a failure is then the network's own.
     """
     if not computed:
-        found, error = _run(frozen_copy(module, "meta"), by_address, shape)
+        found, error = _run(frozen_copy(module, "meta"), by_address, shape, computed=False)
         if error is None or not _is_of_meta(error):
             return Table(found, None if error is None else _said(error))
-    found, error = _run(frozen_copy(module), by_address, shape)
+    found, error = _run(frozen_copy(module), by_address, shape, computed=True)
     return Table(found, None if error is None else _said(error))
 
 
@@ -80,6 +80,8 @@ def _run(
     shadow: nn.Module,
     by_address: Callable[[nn.Module], Mapping[str, nn.Module]],
     shape: tuple[int, int, int],
+    *,
+    computed: bool,
 ) -> tuple[dict[Layer, LayerInfo], Exception | None]:
     """The rows of one run of a copy, and what ended it before its time."""
     rows: dict[Layer, LayerInfo] = {}
@@ -99,7 +101,7 @@ def _run(
 
     for name, layer in by_address(shadow).items():
         layer.register_forward_hook(record(name), with_kwargs=True)
-    image = _picture(shadow, shape)
+    image = _picture(shadow, shape, computed=computed)
     try:
         with torch.no_grad(), Geometry(image):
             shadow(image)
@@ -108,10 +110,11 @@ def _run(
     return rows, None
 
 
-def _picture(shadow: nn.Module, shape: tuple[int, int, int]) -> Tensor:
-    """One picture of noise, or without values where the network's weights have none."""
-    weights = (each for each in shadow.parameters() if each.is_floating_point())
-    like = next(weights, torch.empty(0))
+def _picture(shadow: nn.Module, shape: tuple[int, int, int], *, computed: bool) -> Tensor:
+    """One picture of noise, of the network's own kind; without values where none are computed."""
+    like = next((each for each in shadow.parameters() if each.is_floating_point()), torch.empty(0))
+    if not computed:
+        return torch.empty((1, *shape), device="meta", dtype=like.dtype)
     noise = torch.rand((1, *shape), generator=torch.Generator().manual_seed(0))
     return noise.to(like.device, like.dtype)
 

@@ -15,6 +15,7 @@ from entoptic.layers import Layer, LayerInfo, Reach
 from entoptic.models.frozen import frozen_copy
 from entoptic.models.geometry import Field, Geometry, Places, places
 from entoptic.models.layout import is_grid, layout_of
+from entoptic.models.memory import out_of_memory
 from entoptic.models.taps import first_tensor
 
 # Modules after which tokens are no longer in reading order, as in timm's Hiera.
@@ -106,6 +107,8 @@ def _run(
         with torch.no_grad(), Geometry(image):
             shadow(image)
     except FAILURES as error:
+        if out_of_memory(error):
+            raise
         return rows, error.with_traceback(None)
     return rows, None
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from entoptic.layers import Layer
+from entoptic.models.memory import out_of_memory
 from entoptic.models.probe import FAILURES
 
 Run: TypeAlias = Callable[[Tensor], dict[Layer, Tensor]]
@@ -28,7 +29,9 @@ def keeps_images_apart(run: Run, image: Tensor, alike: Callable[[Tensor, Tensor]
     other = 1 - image
     try:
         both = run(torch.cat([image, other]))
-    except FAILURES:
+    except FAILURES as error:
+        if out_of_memory(error):
+            raise
         return False
     apart = together([run(image), run(other)])
     return all(alike(both[layer], apart[layer]) for layer in apart)

@@ -53,6 +53,10 @@ class WrongPictureSize(EntopticError, ValueError):
     """A picture of a size that the network can't take."""
 
 
+class BadNetwork(EntopticError, ValueError):
+    """A network that can't be run on pictures, whatever their size, or can't be copied."""
+
+
 class PictureTooSmall(WrongPictureSize):
     """A picture that is too small for the network up to the layer asked for."""
 

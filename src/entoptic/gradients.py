@@ -42,7 +42,7 @@ def gradient(
             none the gradient is the exact one.
 
     Returns:
-        Shaped like `wrt`'s value. Images of a batch don't mix, unless the network mixes them.
+        Shaped like `wrt`'s value. Images of a batch don't mix, whatever the network does.
 
     Raises:
         UnknownLayer, BadExpression, PictureTooSmall: before any work.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import fnmatch
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from entoptic.errors import (
+    BadNetwork,
     NoPath,
     PictureTooSmall,
     UnknownLabel,
@@ -21,6 +23,7 @@ from entoptic.errors import (
 )
 from entoptic.layers import CANVAS, INPUT, LOGITS, Layer, LayerInfo, Reach
 from entoptic.models import probe
+from entoptic.models.frozen import check_module, parts
 from entoptic.models.layout import arranged
 from entoptic.models.preprocess import Preprocess
 
@@ -28,6 +31,34 @@ OUTPUT = "output"
 """Address of the network itself: its final output."""
 
 _PICTURES = (INPUT.name, CANVAS.name)
+
+# Sizes on which a network is tried that can't work on one, to tell whether that is due to the size.
+_LARGER = ((256, 320), (512, 640))
+_LONGEST_TRIAL = 640
+
+Forward: TypeAlias = Callable[[nn.Module, Tensor], Any]
+"""How a network is run on pictures: a function of the network and (batch, channels, rows, columns).
+"""
+
+
+class Fed(nn.Module):
+    """A network with the way in which it is run on pictures."""
+
+    def __init__(self, network: nn.Module, way: Forward) -> None:
+        super().__init__()
+        self.network = network
+        self.way = way
+
+    def forward(self, image: Tensor) -> Any:
+        return self.way(self.network, image)
+
+
+def _paths(module: nn.Module) -> list[str]:
+    """Paths of a network's parts, but for itself; one that stands in several places comes once."""
+    first: dict[int, str] = {}
+    for path, each in parts(module):
+        first.setdefault(id(each), path)
+    return [path for path in first.values() if path]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,22 +96,49 @@ class Model:
         preprocess: Preprocess | None = None,
         labels: Collection[str] | None = None,
         source: str = "python",
+        forward: Forward | None = None,
     ) -> Model:
         """Make a Model of a module of your own; the module isn't changed.
 
+        What runs is always a copy, in evaluation mode, which shares the weights and nothing else.
+
+        Args:
+            module: any `nn.Module`; those of `torch.compile` and `DataParallel` are looked into.
+            preprocess: how it wants its pictures.
+            labels: names of its classes in order.
+            source: a name, for messages.
+            forward: how it is run on pictures, where that isn't `network(image)`: a function of
+                the copy and of what the preprocessing makes, (batch, channels, height, width). It
+                serves networks of several inputs, of inputs by name or in a dict, of sequences.
+
+        Raises:
+            BadNetwork: it isn't a module that entoptic can look into.
+
         >>> Model.wrap(nn.Conv2d(3, 5, 3)).layers(size=(8, 9))[Layer("output")].shape
         (1, 5, 6, 7)
+        >>> film = Model.wrap(
+        ...     nn.Sequential(nn.Conv3d(3, 5, 3)),
+        ...     forward=lambda network, image: network(image[:, :, None].expand(-1, -1, 4, -1, -1)),
+        ... )
+        >>> film.layers(size=(8, 9))[Layer("0")].shape
+        (1, 5, 2, 6, 7)
         """
+        check_module(module)
+        addresses = None
+        if forward is not None:
+            addresses = {path: f"network.{path}" for path in _paths(module)}
+            module = Fed(module, forward)
         return cls(
             module,
             preprocess or Preprocess(),
             source,
             tuple(labels) if labels is not None else None,
+            addresses=addresses,
         )
 
     def modules_by_address(self, module: nn.Module | None = None) -> dict[str, nn.Module]:
         """The submodules by address, of this model's module or of a copy of it."""
-        by_path = dict((module or self.module).named_modules(remove_duplicate=False))
+        by_path = dict(parts(self.module if module is None else module))
         return {name: by_path[path] for name, path in self.paths.items()}
 
     @functools.cached_property
@@ -88,9 +146,21 @@ class Model:
         """Paths of the submodules by address; the network itself is `output`, and comes first."""
         named = self.addresses
         if named is None:
-            named = {path: path for path, _ in self.module.named_modules() if path}
+            named = {path: path for path in _paths(self.module)}
         # `input` and `canvas` are the picture, also where a network has a layer of that name.
         return {OUTPUT: ""} | {name: path for name, path in named.items() if name not in _PICTURES}
+
+    @functools.cached_property
+    def _aliases(self) -> Mapping[str, str]:
+        """Further addresses of layers that stand in several places, and those that are listed."""
+        named = {id(module): name for name, module in self.modules_by_address().items()}
+        paths = {path: name for name, path in self.paths.items()}
+        start = "network." if isinstance(self.module, Fed) else ""
+        return {
+            path.removeprefix(start): named[id(module)]
+            for path, module in parts(self.module)
+            if path not in paths and id(module) in named
+        }
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
@@ -151,24 +221,42 @@ class Model:
         if layer in table.rows:
             return table.rows[layer]
         if table.failure:
-            raise self._misfit(size, table.failure)
+            raise self._misfit(size, table.failure, layer)
         raise UnknownLayer(
             f"{self.source} has {layer.name!r}, but doesn't run it as {str(layer)!r}; "
             "`entoptic layers` lists what runs"
         )
 
-    def _misfit(self, size: tuple[int, int], reason: str) -> WrongPictureSize:
-        """Why the network can't work on a picture of (height, width)."""
+    def _misfit(
+        self, size: tuple[int, int], reason: str, layer: Layer | None = None
+    ) -> WrongPictureSize | BadNetwork:
+        """Why the network can't work on a picture of (height, width), up to a layer."""
         asked, own = (f"{height}x{width}" for height, width in (size, self.preprocess.size))
         if self.preprocess.fixed_size and asked != own:
             return WrongPictureSize(
                 f"{self.source} takes only pictures of {own} (height x width), not {asked}; crop "
                 f"the photo, or load the network for that size, if it can be: ?size={asked}"
             )
-        return PictureTooSmall(
-            f"the network can't work on a picture of {asked} (height x width): {reason}; "
-            "try a larger one (--size)"
-        )
+        tried = {*self._tables, self.preprocess.size, *_LARGER} - {size}
+        fit = [each for each in sorted(tried) if self._works(each, layer)]
+        what = f"the network can't work on a picture of {asked} (height x width)"
+        if not fit:
+            short = min(size[0], _LONGEST_TRIAL), min(size[1], _LONGEST_TRIAL)
+            reason = self._probe(short, computed=True).failure or reason
+            others = " or ".join(f"{height}x{width}" for height, width in sorted(tried))
+            return BadNetwork(
+                f"{what}, nor on {others}: {reason}; it was fed one tensor of "
+                f"{self.preprocess.channels} channels (batch, channels, height, width): where it "
+                "wants something else, say how it is run by Model.wrap(..., forward=...)"
+            )
+        if any(min(each) > max(size) for each in fit if each != self.preprocess.size):
+            return PictureTooSmall(f"{what}: {reason}; try a larger one (--size)")
+        height, width = self.preprocess.size if self.preprocess.size in fit else fit[0]
+        return WrongPictureSize(f"{what}: {reason}; it works on one of {height}x{width}")
+
+    def _works(self, size: tuple[int, int], layer: Layer | None) -> bool:
+        table = self._probed(size)
+        return layer in table.rows or table.failure is None
 
     def arranged(self, acts: Mapping[Layer, Tensor], size: tuple[int, int]) -> dict[Layer, Tensor]:
         """Activations as objectives see them, whatever order of axes the network uses inside.
@@ -233,12 +321,12 @@ class Model:
 
     def _probed(self, size: tuple[int, int]) -> probe.Table:
         if size not in self._tables:
-            self._tables[size] = probe.table(
-                self.module,
-                self.modules_by_address,
-                (self.preprocess.channels, *self.preprocess.grown(size)),
-            )
+            self._tables[size] = self._probe(size)
         return self._tables[size]
+
+    def _probe(self, size: tuple[int, int], *, computed: bool = False) -> probe.Table:
+        shape = self.preprocess.channels, *self.preprocess.grown(size)
+        return probe.table(self.module, self.modules_by_address, shape, computed=computed)
 
     def resolve(self, layer: Layer | str) -> Layer:
         """The layer that an address stands for.
@@ -256,11 +344,12 @@ class Model:
         if layer == LOGITS and LOGITS.name not in self.names:
             return Layer(self.logits)
         if layer.name not in self.names:
-            hint = did_you_mean(layer.name, self.names)
-            raise UnknownLayer(
-                f"no layer named {layer.name!r} in {self.source}"
-                f"{hint or '; `entoptic layers` lists the names'}"
-            )
+            if layer.name in self._aliases:
+                return replace(layer, name=self._aliases[layer.name])
+            hint = did_you_mean(layer.name, self.names) or "; `entoptic layers` lists the names"
+            if any(isinstance(each, torch.jit.ScriptModule) for _, each in parts(self.module)):
+                hint += "; what torch.jit made is one layer: wrap what it was made of to see inside"
+            raise UnknownLayer(f"no layer named {layer.name!r} in {self.source}{hint}")
         return layer
 
     def member(self, layer: Layer | str) -> tuple[str, Layer]:
@@ -375,7 +464,8 @@ class Model:
         """
         from entoptic.models.prepare import prepare
 
-        wanted = {self.resolve(layer) for layer in layers}
-        for layer in wanted:
+        wanted = {Layer.parse(layer): self.resolve(layer) for layer in layers}
+        for layer in wanted.values():
             self.info(layer, (image.shape[-2], image.shape[-1]))
-        return prepare(self, wanted, image.device)(image)
+        found = prepare(self, wanted.values(), image.device)(image)
+        return found | {asked: found[layer] for asked, layer in wanted.items()}

@@ -16,9 +16,10 @@ from torch import Tensor, fx, nn
 from entoptic.errors import EntopticError
 from entoptic.layers import CANVAS, INPUT, Layer
 from entoptic.models import taps
-from entoptic.models.frozen import frozen_copy
+from entoptic.models.frozen import frozen_copy, state
 from entoptic.models.memory import keep_freed_memory
 from entoptic.models.model import Model
+from entoptic.models.preparing.batches import keeps_images_apart, together
 from entoptic.models.preparing.graph import rewritten
 from entoptic.models.preparing.linear import FrozenLinear
 from entoptic.models.preparing.precision import (
@@ -79,6 +80,7 @@ class Prepared:
         self.dtype = dtype
         self._twins = twins
         self._paths = dict(model.paths)
+        self._apart: bool | None = None
         self._fused: _Trusted[fx.GraphModule] = _Trusted(self._rewritten, dtype)
         self.layout = torch.contiguous_format if exact else _fastest(twins.plain)
 
@@ -134,10 +136,34 @@ class Prepared:
     def run(self, image: Tensor, rules: Sequence[GradientRule]) -> dict[Layer, Tensor]:
         """The targets' activations, while rules are applied."""
         seen: dict[Layer, Tensor] = {}
-        if self.targets:
-            graph = self._graph_for(image, rules)
-            seen = self._by_graph(graph, image) if graph else self._by_module(image, rules)
+        if self.targets and len(image) > 1 and not self._keeps_images_apart(image):
+            seen = together([self._seen(each, rules) for each in torch.split(image, 1)])
+        elif self.targets:
+            seen = self._seen(image, rules)
         return seen | dict.fromkeys(self.pictures, image)
+
+    def _seen(self, image: Tensor, rules: Sequence[GradientRule]) -> dict[Layer, Tensor]:
+        graph = self._graph_for(image, rules)
+        return self._by_graph(graph, image) if graph else self._by_module(image, rules)
+
+    def _keeps_images_apart(self, image: Tensor) -> bool:
+        """Whether several images can go through the network at once; that is asked once."""
+        if self._apart is None:
+            dtype = self._twins.dtype or torch.float32
+            self._apart = keeps_images_apart(
+                self._plainly, self._small(image), functools.partial(_alike, dtype=dtype)
+            )
+        return self._apart
+
+    def _plainly(self, image: Tensor) -> dict[Layer, Tensor]:
+        parts = _by_address(self._paths, self._twins.plain)
+        return taps.run(self._twins.plain, parts, self._fed(image), self.targets)
+
+    def _small(self, image: Tensor) -> Tensor:
+        """One image, no larger than checks need."""
+        if not self.preprocess.fixed_size and _CHECKED_SIDE % self.preprocess.multiple == 0:
+            image = image[..., :_CHECKED_SIDE, :_CHECKED_SIDE]
+        return image[:1].detach().clone()
 
     def _fed(self, image: Tensor) -> Tensor:
         """What the network itself is fed."""
@@ -199,19 +225,22 @@ class Prepared:
         dtype: torch.dtype,
     ) -> bool:
         """Whether what was made of the network gives what the network does."""
-        if not self.preprocess.fixed_size and _CHECKED_SIDE % self.preprocess.multiple == 0:
-            image = image[..., :_CHECKED_SIDE, :_CHECKED_SIDE]
-        image = image[:1].detach().clone()
-        parts = _by_address(self._paths, self._twins.plain)
-        plain = taps.run(self._twins.plain, parts, self._fed(image), self.targets)
+        image = self._small(image)
+        plain = self._plainly(image)
         try:
             found = run(ours, image.clone())
         except (RuntimeError, TypeError, ValueError, LookupError, AttributeError):
             return False  # an operation lacks the precision, say
-        return all(_alike(found[layer], plain[layer], dtype) for layer in plain)
+        same = found.keys() == plain.keys()
+        return same and all(_alike(found[layer], plain[layer], dtype) for layer in plain)
 
     def _by_graph(self, graph: fx.GraphModule, image: Tensor) -> dict[Layer, Tensor]:
-        return dict(zip(sorted(self.targets), graph(image.to(torch.float32)), strict=True))
+        values = map(taps.first_tensor, graph(image.to(torch.float32)))
+        return {
+            layer: value
+            for layer, value in zip(sorted(self.targets), values, strict=True)
+            if value is not None
+        }
 
 
 class Together:
@@ -267,11 +296,11 @@ class _Trusted(Generic[_Network]):
     def checked(self, is_right: Callable[[_Network, torch.dtype], bool]) -> _Network | None:
         """What was made, if it is right; that is asked once."""
         if not self._checked:
-            self._checked = True
             while self.network is not None and not is_right(self.network, self.dtype):
                 finer = self.dtype != torch.float32
                 self.dtype = torch.float32
                 self.network = self._make(self.dtype) if finer else None
+            self._checked = True
         return self.network
 
 
@@ -288,14 +317,14 @@ def _by_address(paths: Mapping[str, str], module: nn.Module) -> dict[str, nn.Mod
 def _alike(ours: Tensor, plain: Tensor, dtype: torch.dtype) -> bool:
     if ours.shape != plain.shape:
         return False
-    return bool((ours - plain).norm() <= _ROUNDING[dtype] * plain.norm())
+    return bool((ours - plain).norm() <= _ROUNDING.get(dtype, 1e-3) * plain.norm())
 
 
 class _Twins:
     """Frozen copies of one network on one device, each made when it is needed."""
 
     def __init__(self, module: nn.Module, device: torch.device) -> None:
-        self.plain = frozen_copy(module).to(device)
+        self.plain = frozen_copy(module, device)
         weights = (each.dtype for each in module.parameters() if each.is_floating_point())
         self.dtype = next(weights, None)
         self._fast: nn.Module | None = None
@@ -306,7 +335,8 @@ class _Twins:
     def fast(self) -> nn.Module:
         """With the fastest layout of its weights, and the fastest products."""
         if self._fast is None:
-            self._fast = frozen_copy(self.plain).to(memory_format=_fastest(self.plain))
+            twin = frozen_copy(self.plain, share_buffers=True)
+            self._fast = twin.to(memory_format=_fastest(self.plain))
             for each in self._fast.modules():
                 if type(each) is nn.Linear:
                     # The same object, which may stand in several places.
@@ -318,7 +348,7 @@ class _Twins:
         in float32.
         """
         if dtype not in self._lowered:
-            twin = frozen_copy(self.fast)
+            twin = frozen_copy(self.fast, share_buffers=True)
             for each in twin.modules():
                 if not isinstance(each, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
                     own = {**each._parameters, **each._buffers}
@@ -440,10 +470,10 @@ def _prepared(
     if device.type == "cpu":
         keep_freed_memory()
     with _making:
-        state = _state(model.module)
+        now = state(model.module)
         kept = _kept.get(model)
-        if kept is None or kept.state != state:
-            kept = _kept[model] = _Kept(state)
+        if kept is None or kept.state != now:
+            kept = _kept[model] = _Kept(now)
         twins = kept.twins.get(str(device))
         if twins is None:
             twins = kept.twins[str(device)] = _Twins(model.module, device)
@@ -492,14 +522,6 @@ def _trial_size(model: Model, layers: frozenset[Layer]) -> tuple[int, int] | Non
             continue
         return size
     return None
-
-
-def _state(module: nn.Module) -> object:
-    """Equal as long as nobody has changed the weights."""
-    return tuple(
-        (id(each), 0 if each.is_inference() else each._version)
-        for each in (*module.parameters(), *module.buffers())
-    )
 
 
 def _fastest(module: nn.Module) -> torch.memory_format:

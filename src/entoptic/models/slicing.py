@@ -9,6 +9,7 @@ from torch import Tensor, fx, nn
 from entoptic.errors import BadSetting, NoPath
 from entoptic.layers import Layer
 from entoptic.models import taps
+from entoptic.models.frozen import frozen_copy
 from entoptic.models.model import OUTPUT, Model
 from entoptic.models.preprocess import Preprocess
 from entoptic.models.tracing import Untraceable, traced
@@ -85,7 +86,7 @@ def between(model: Model, first: Layer | str, last: Layer | str) -> Model:
     """
     start, end = model.resolve(first), model.resolve(last)
     try:
-        tracer, graph = traced(model.module)
+        tracer, graph = traced(frozen_copy(model.module))
     except Untraceable as reason:
         raise BadSetting(
             f"{model.source} can't be cut between layers, since its forward pass can't be traced "

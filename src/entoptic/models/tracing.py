@@ -41,7 +41,7 @@ class Tracer(fx.Tracer):
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
         path = self.path_of_module(m)
         out = super().call_module(m, forward, args, kwargs)
-        self.inputs[path].append(_node(args[0] if args else None))
+        self.inputs[path].append(_node(next(iter((*args, *kwargs.values())), None)))
         self.outputs[path].append(_node(out))
         return out
 
@@ -52,14 +52,17 @@ def _node(value: Any) -> fx.Node | None:
 
 
 def traced(module: nn.Module) -> tuple[Tracer, fx.Graph]:
-    """A network's graph, in which layers without parts are nodes; the module isn't changed.
+    """A network's graph, in which layers without parts are nodes.
+
+    Args:
+        module: a frozen copy.
 
     Raises:
         Untraceable: with the reason.
     """
     tracer = Tracer()
     try:
-        graph = tracer.trace(frozen_copy(module))
+        graph = tracer.trace(frozen_copy(module, share_buffers=True))
     except _REFUSALS as error:
         lines = str(error).splitlines()
         raise Untraceable(lines[0] if lines else type(error).__name__) from None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from entoptic.errors import BadModelFile, PictureTooSmall
+from entoptic.errors import BadModelFile, BadNetwork, WrongPictureSize
 from entoptic.layers import Layer
 from entoptic.models.model import Model
 from entoptic.models.preprocess import Preprocess
@@ -73,7 +73,7 @@ def _classes(model: Model) -> int | None:
     """How many classes a network has, as far as its last layer tells."""
     try:
         info = model.info(Layer(model.logits), model.preprocess.size)
-    except PictureTooSmall:
+    except (BadNetwork, WrongPictureSize):
         return None
     return info.channels if math.prod(info.shape[2:]) == 1 else None
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from entoptic.ascent import bind, guide_activations, joined
-from entoptic.errors import BadSetting, NoPath
+from entoptic.ascent import bind, guide_activations, joined, no_path
+from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from entoptic.models import GradientRule, Model, prepare
+from entoptic.models.backward import gradient_of
 from entoptic.objectives import Objective, parse
 from entoptic.types import Image
 
@@ -47,7 +48,7 @@ def gradient(
     Raises:
         UnknownLayer, BadExpression, PictureTooSmall: before any work.
         BadSetting: the cotangent doesn't fit.
-        NoPath: `of` doesn't depend on `wrt`.
+        NoPath: `of` doesn't depend on `wrt`, or torch can't differentiate what the network does.
 
     Source: Simonyan et al., "Deep Inside Convolutional Networks", 2013.
 
@@ -58,9 +59,9 @@ def gradient(
     """
     value, start = _values(model, of, wrt, at, rules)
     weights = _fitting(cotangent, value)
-    (found,) = torch.autograd.grad(value, start, weights, allow_unused=True)
+    found = gradient_of([value], start, [weights], called=repr(str(of)))
     if found is None:
-        raise _no_path(of, wrt)
+        raise no_path(_target(model, of), wrt)
     return found.detach()
 
 
@@ -106,7 +107,7 @@ def jacobian(
                 flat[images, row].sum(), start, allow_unused=True, retain_graph=True
             )
             if found is None:
-                raise _no_path(of, wrt)
+                raise no_path(_target(model, of), wrt)
             result[images, row] = found[images].reshape(-1, columns)
     return result.reshape(*value.shape, *start.shape[1:]).detach()
 
@@ -139,7 +140,7 @@ def _values(
         value = evaluate(acts)
     start = acts[source]
     if not (start.requires_grad and value.requires_grad):
-        raise _no_path(of, wrt)
+        raise no_path(target, wrt)
     return value, start
 
 
@@ -163,9 +164,3 @@ def _fitting(cotangent: Tensor | None, value: Tensor) -> Tensor:
             f"the cotangent is {tuple(cotangent.shape)}; it must fit the value of "
             f"{tuple(value.shape)} that it weighs"
         ) from None
-
-
-def _no_path(of: Objective | Layer | str, wrt: Layer | str) -> NoPath:
-    return NoPath(
-        f"{str(of)!r} doesn't depend on {str(wrt)!r}; differentiate by something before it"
-    )

@@ -1,10 +1,12 @@
-"""Memory of the CPU, kept between steps."""
+"""Memory of the CPU, kept between steps; and how to tell that memory has run out."""
 
 from __future__ import annotations
 
 import ctypes
 import functools
 import platform
+
+import torch
 
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -14,6 +16,14 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST_KEPT = 1 << 28
 # So much may lie unused at the top of the heap.
 _KEPT_IN_ALL = (1 << 31) - 1
+
+# What torch says where it has no error of its own for it: its allocators, and cuBLAS.
+_SAYINGS = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
 
 
 @functools.cache
@@ -43,3 +53,10 @@ def return_freed_memory() -> None:
     """
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory has run out."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and any(each in str(error) for each in _SAYINGS)
+    )

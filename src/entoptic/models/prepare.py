@@ -18,7 +18,7 @@ from entoptic.errors import EntopticError
 from entoptic.layers import CANVAS, INPUT, Layer
 from entoptic.models import taps
 from entoptic.models.frozen import frozen_copy
-from entoptic.models.memory import keep_freed_memory
+from entoptic.models.memory import keep_freed_memory, out_of_memory
 from entoptic.models.model import Model
 from entoptic.models.preparing.graph import rewritten
 from entoptic.models.preparing.linear import FrozenLinear
@@ -225,7 +225,7 @@ class Prepared:
             return Reference(run, small, differentiated=differentiated)
         except FAILURES as failure:
             # The network may work at other sizes alone, such as its own.
-            if small.shape == whole.shape or isinstance(failure, torch.OutOfMemoryError):
+            if small.shape == whole.shape or out_of_memory(failure):
                 raise
             return Reference(run, whole, differentiated=differentiated)
 

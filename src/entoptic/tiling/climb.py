@@ -51,6 +51,7 @@ def climb_tiles(
 
     Raises:
         NonFiniteGradient, DeadGradient: while climbing.
+        NoPath: the score doesn't depend on the picture.
     """
     gradient = Stored.zeros(tuple(picture.tensor.shape))
     moved = False
@@ -64,6 +65,11 @@ def climb_tiles(
             rng,
         )
         smooth(gradient, smoothing, device)
+        if not scores.isfinite().all():
+            raise NonFiniteGradient(
+                f"the score isn't finite in step {index + 1} ({scores.tolist()}); try another "
+                "layer, a smaller step, or another picture"
+            )
         sizes = norms(gradient, norm)
         moved |= bool(sizes.isfinite().all())
         _check(sizes, index, moved or index + 1 < min(steps, PATIENCE))

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from entoptic.ascent import bind, joined, reference_activations
+from entoptic.ascent import bind, joined, no_path, reference_activations
 from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from entoptic.models import Model
@@ -43,6 +43,7 @@ def tiled_gradient(
     Raises:
         BadSetting: a layer whose places depend on the whole picture, or tiles that are too small.
         UnknownLayer, BadExpression, PictureTooSmall: before any work.
+        NoPath: the scores don't depend on the picture.
 
     >>> import entoptic as ent
     >>> photo = torch.rand(1, 3, 200, 300, generator=torch.Generator().manual_seed(0))
@@ -96,6 +97,7 @@ class ExactTiles:
         exact: bool = False,
     ) -> None:
         self.model = model
+        self.objective = objective
         self.shares = Shares.of(objective)
         self.layers = objective.layers()
         self.size = size
@@ -114,17 +116,24 @@ class ExactTiles:
 
         Returns:
             The scores.
+
+        Raises:
+            NoPath: they don't depend on the picture.
         """
         scores, pulls = self._whole(picture)
+        leads = False
 
         def take(tile: Tile, found: tuple[Scores, Tensor | None]) -> None:
-            nonlocal scores
+            nonlocal scores, leads
             scores = scores + found[0].to(scores.device)
             if found[1] is not None:
+                leads = True
                 gradient.add(tile.rows.pixels, tile.columns.pixels, found[1])
             gradient.release()
 
         spread(self.tiles, self.sites, functools.partial(self._climbed, picture, pulls), take)
+        if not leads:
+            raise no_path(self.objective)
         return scores
 
     def _climbed(

@@ -13,6 +13,7 @@ from entoptic.canvas import Canvas
 from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient, NoPath, one_line
 from entoptic.layers import CANVAS, INPUT, Layer, LayerInfo
 from entoptic.models import GradientRule, Model, prepare
+from entoptic.modes import in_usual_modes
 from entoptic.objectives import Activations, Objective, PerImage, Reference
 from entoptic.pictures import Picture, read
 from entoptic.resample import fit_long_side, resize
@@ -47,6 +48,7 @@ class Step:
     alpha: Callable[[], Alpha] | None = None
 
 
+@in_usual_modes
 def ascend(
     model: Model,
     objective: Objective,
@@ -93,6 +95,7 @@ def ascend(
     """
     if steps < 0:
         raise BadSetting(f"{steps} steps; there can't be fewer than 0")
+    _leave_inference(canvas)
     with torch.no_grad():
         image = canvas()
     parameters = [each for each in canvas.parameters() if each.requires_grad]
@@ -127,6 +130,17 @@ def ascend(
 
     watch = _Watch(parameters, objective, lambda: _diagnosis(bound, activations, guides, canvas))
     return _steps(canvas, parameters, score, rule, watch, steps)
+
+
+def _leave_inference(canvas: Canvas) -> None:
+    """What a canvas was made of in inference mode becomes such that it can have a gradient."""
+    for each in (*canvas.parameters(), *canvas.buffers()):
+        if each.is_inference():
+            made = each.detach().clone()
+            kept = (
+                nn.Parameter(made, each.requires_grad) if isinstance(each, nn.Parameter) else made
+            )
+            torch.utils.swap_tensors(each, kept)  # type: ignore[no-untyped-call]
 
 
 def joined(acts: Mapping[Layer, Tensor], guides: Activations) -> Activations:
@@ -244,6 +258,7 @@ def bind(
     return bound
 
 
+@in_usual_modes
 def _steps(
     canvas: Canvas,
     parameters: Sequence[nn.Parameter],
@@ -271,6 +286,7 @@ def _steps(
         # Left on the device: most rules don't look at it, and need not wait.
         return -total.detach()
 
+    @in_usual_modes
     def image() -> Planes:
         with torch.no_grad():
             picture: Planes = canvas()

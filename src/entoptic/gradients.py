@@ -12,6 +12,7 @@ from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from entoptic.models import GradientRule, Model, prepare
 from entoptic.models.backward import gradient_of
+from entoptic.modes import in_usual_modes
 from entoptic.objectives import Objective, parse
 from entoptic.types import Image
 
@@ -19,6 +20,7 @@ from entoptic.types import Image
 _LARGEST_JACOBIAN = 1 << 27
 
 
+@in_usual_modes
 def gradient(
     model: Model,
     *,
@@ -65,6 +67,7 @@ def gradient(
     return found.detach()
 
 
+@in_usual_modes
 def jacobian(
     model: Model, *, of: Objective | Layer | str, wrt: Layer | str = "input", at: Image
 ) -> Tensor:
@@ -97,15 +100,16 @@ def jacobian(
             "take a smaller layer, or gradient with a cotangent"
         )
     result = start.new_empty((batch, rows, columns))
-    flat = value.reshape(batch, rows)
+    with torch.enable_grad():
+        flat = value.reshape(batch, rows)
     # A network's images don't mix, and go all at once. An objective may compare them.
     mixed = isinstance(_target(model, of), Objective)
     apart = [slice(i, i + 1) for i in range(batch)] if mixed else [slice(batch)]
     for row in range(rows):
         for images in apart:
-            (found,) = torch.autograd.grad(
-                flat[images, row].sum(), start, allow_unused=True, retain_graph=True
-            )
+            with torch.enable_grad():
+                entry = flat[images, row].sum()
+            (found,) = torch.autograd.grad(entry, start, allow_unused=True, retain_graph=True)
             if found is None:
                 raise no_path(_target(model, of), wrt)
             result[images, row] = found[images].reshape(-1, columns)

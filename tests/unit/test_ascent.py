@@ -260,7 +260,7 @@ def test_a_guide_is_run_once_for_all_steps() -> None:
     guide = ent.Picture.of(torch.rand(1, 3, 6, 7))
     list(ent.ascend(network, ent.match("0", guide), grey(2), steps=3))
     assert runs[-3:] == [2, 2, 2]
-    # The network and its copy are compared, by values for the guide and by a gradient for the climb.
+    # Network and copy are compared, by values for the guide and by a gradient for the climb.
     assert runs[:-3] == [1] * (2 + 1 + 2)
 
 

@@ -6,12 +6,14 @@ import copy
 
 from torch import nn
 
+from entoptic.modes import usual
+
 
 def frozen_copy(module: nn.Module) -> nn.Module:
     """A copy in evaluation mode whose weights are the same memory and ask for no gradient."""
     shared: dict[int, object] = {}
     for weight in module.parameters():
-        shared[id(weight)] = nn.Parameter(weight.detach(), requires_grad=False)
+        shared[id(weight)] = nn.Parameter(usual(weight.detach()), requires_grad=False)
     for buffer in module.buffers():
-        shared[id(buffer)] = buffer.detach()
+        shared[id(buffer)] = usual(buffer.detach())
     return copy.deepcopy(module, shared).eval()

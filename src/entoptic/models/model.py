@@ -23,6 +23,7 @@ from entoptic.layers import CANVAS, INPUT, LOGITS, Layer, LayerInfo, Reach
 from entoptic.models import probe
 from entoptic.models.layout import arranged
 from entoptic.models.preprocess import Preprocess
+from entoptic.modes import in_usual_modes
 
 OUTPUT = "output"
 """Address of the network itself: its final output."""
@@ -231,6 +232,7 @@ class Model:
             return self.members[name].between(start, end)
         return between(self, first, last)
 
+    @in_usual_modes
     def _probed(self, size: tuple[int, int]) -> probe.Table:
         if size not in self._tables:
             self._tables[size] = probe.table(
@@ -349,6 +351,7 @@ class Model:
             numbers.setdefault(synset.casefold(), number)
         return numbers
 
+    @in_usual_modes
     @torch.no_grad()
     def activations(self, image: Tensor, layers: Collection[Layer | str]) -> Mapping[Layer, Tensor]:
         """What some layers give for an image; the network runs only as far as it must.

@@ -33,6 +33,7 @@ from entoptic.models.preparing.precision import (
 from entoptic.models.preparing.verifying import FAILURES, Reference
 from entoptic.models.rules import GradientRule, applied
 from entoptic.models.tracing import Tracer, Untraceable, traced
+from entoptic.modes import in_usual_modes
 
 # Prepared networks that are kept of one model; a climb needs one, and one more for its guides.
 _KEPT = 4
@@ -121,6 +122,7 @@ class Prepared:
         """The parts of that copy by address."""
         return self._parts(self.module)
 
+    @in_usual_modes
     def __call__(self, image: Tensor, rules: Sequence[GradientRule] = ()) -> dict[Layer, Tensor]:
         """The targets' activations for an image, differentiable in the image.
 
@@ -256,6 +258,7 @@ class Together:
         """What the members are run in."""
         return ", ".join(sorted({each.precision for each in self.members.values()}))
 
+    @in_usual_modes
     def __call__(self, image: Tensor, rules: Sequence[GradientRule] = ()) -> dict[Layer, Tensor]:
         """As `Prepared` does; rules name layers as the ensemble does."""
         seen = dict.fromkeys(self.pictures, image)
@@ -422,6 +425,7 @@ _kept: weakref.WeakKeyDictionary[Model, _Kept] = weakref.WeakKeyDictionary()
 _making = threading.RLock()
 
 
+@in_usual_modes
 def prepare(
     model: Model,
     layers: Collection[Layer],

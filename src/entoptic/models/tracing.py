@@ -74,6 +74,7 @@ class Tracer(fx.Tracer):
         if not self.in_regions.isdisjoint(nodes):
             raise Untraceable("a part of it runs under torch.no_grad or autocast")
 
+    @torch.enable_grad()
     def trace(self, root: Any, concrete_args: Any = None) -> fx.Graph:
         """The graph of a module that nobody else has; no class and no function is patched."""
         self.root = root
@@ -86,7 +87,7 @@ class Tracer(fx.Tracer):
             if isinstance(value, torch.Tensor)
         }
         forward, args = self.create_args_for_root(self._forward(root), True)
-        with torch.enable_grad(), self._watching(self.submodule_paths):
+        with self._watching(self.submodule_paths):
             end = self.create_arg(forward(*args))
         self.create_node("output", "output", (end,), {})
         return self.graph

@@ -9,6 +9,7 @@ import torch
 
 from entoptic.ascent import PATIENCE, Step
 from entoptic.errors import DeadGradient, NonFiniteGradient
+from entoptic.modes import in_usual_modes
 from entoptic.steprules import Norm
 from entoptic.tiling.sheet import Sheet
 from entoptic.tiling.stored import Stored, bands, combine, norms, smooth
@@ -24,6 +25,7 @@ class Tiles(Protocol):
         """Add the gradient at a picture to a sheet of zeros, and return the scores."""
 
 
+@in_usual_modes
 def climb_tiles(
     tiles: Tiles,
     picture: Stored,

@@ -12,6 +12,7 @@ from entoptic.ascent import bind, joined, no_path, reference_activations
 from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from entoptic.models import Model
+from entoptic.modes import in_usual_modes
 from entoptic.objectives import Objective, Reference, parse
 from entoptic.pictures import Picture
 from entoptic.resample import resize
@@ -22,6 +23,7 @@ from entoptic.tiling.spread import Site, sites, spread
 from entoptic.types import Image, Scores
 
 
+@in_usual_modes
 def tiled_gradient(
     model: Model, *, of: Objective | str, at: Image, tile: int
 ) -> tuple[Tensor, Scores]:
@@ -150,9 +152,10 @@ class ExactTiles:
             for layer, pull in pulls.items():
                 here = pull[..., tile.rows.places(layer), tile.columns.places(layer)]
                 score = score + (own[layer] * here.to(site.device)).flatten(1).sum(1)
-        if not score.requires_grad:
+            total = score.sum()
+        if not total.requires_grad:
             return scored.detach(), None
-        (found,) = torch.autograd.grad(score.sum(), part)
+        (found,) = torch.autograd.grad(total, part)
         return scored.detach(), found.to(picture.tensor.device)
 
     def _scored(

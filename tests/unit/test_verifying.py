@@ -18,7 +18,7 @@ from torch.nn.utils import parametrizations, parametrize
 from torch.utils.checkpoint import checkpoint
 
 import entoptic as ent
-from entoptic.errors import NoPath
+from entoptic.errors import BadSetting, NonFiniteGradient, NoPath
 from entoptic.models import Prepared, Preprocess, prepare
 from entoptic.models.preparing.verifying import Reference
 from entoptic.tiling import tiled_gradient
@@ -349,3 +349,35 @@ def test_where_no_gradient_leads_all_say_the_same() -> None:
         "no gradient leads from mean('relu') back to 'input': the one doesn't depend on the other, "
         "or only by way of torch.no_grad, detach or rounding; take something between or before"
     }
+
+
+def test_a_part_that_loses_no_grad_is_not_cut_out() -> None:
+    model = ent.Model.wrap(UnderNoGrad(), preprocess=PLAIN)
+    with pytest.raises(BadSetting, match="a part of it runs under torch.no_grad or autocast"):
+        model.between("first", "output")
+
+
+class Spoiling(Two):
+    """Values and gradients are finite, but for one value of a map that the score sees."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        value = super().forward(x)
+        corner = torch.zeros_like(value[..., :1, :1])
+        return torch.cat([value[..., 1:], (corner / corner).expand_as(value[..., :1])], -1)
+
+
+def test_a_score_that_is_not_finite_stops_every_climb() -> None:
+    model = ent.Model.wrap(Spoiling(), preprocess=replace(PLAIN, size=(32, 32)))
+    photo = torch.rand(1, 3, 64, 48, generator=torch.Generator().manual_seed(1))
+    mean = ent.mean("output")
+    tried: list[Callable[[], object]] = [
+        lambda: list(ent.ascend(model, mean, ent.Pixels(photo), optimizer=ent.adam())),
+        lambda: ent.dream(model, photo, objective=mean),
+        lambda: ent.dream(model, photo, objective=mean, tile=32),
+        lambda: list(ent.dream_photos(model, [photo, photo], objective=mean)),
+        lambda: ent.visualize(model, mean, size=32),
+        lambda: ent.visualize(model, "output:0", "output:1", size=32),
+    ]
+    for each in tried:
+        with pytest.raises(NonFiniteGradient, match=r"the score.* isn't finite in step 1"):
+            each()

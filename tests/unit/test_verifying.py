@@ -353,7 +353,7 @@ def test_where_no_gradient_leads_all_say_the_same() -> None:
 
 def test_a_part_that_loses_no_grad_is_not_cut_out() -> None:
     model = ent.Model.wrap(UnderNoGrad(), preprocess=PLAIN)
-    with pytest.raises(BadSetting, match="a part of it runs under torch.no_grad or autocast"):
+    with pytest.raises(BadSetting, match=r"a part of it runs under torch\.no_grad or autocast"):
         model.between("first", "output")
 
 

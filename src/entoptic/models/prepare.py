@@ -16,6 +16,7 @@ from torch import Tensor, fx, nn
 from entoptic.errors import EntopticError
 from entoptic.layers import CANVAS, INPUT, Layer
 from entoptic.models import taps
+from entoptic.models.batches import joined, keeps_apart, per_picture
 from entoptic.models.frozen import frozen_copy
 from entoptic.models.memory import keep_freed_memory
 from entoptic.models.model import Model
@@ -79,6 +80,7 @@ class Prepared:
         self.dtype = dtype
         self._twins = twins
         self._paths = dict(model.paths)
+        self._apart: bool | None = None
         self._fused: _Trusted[fx.GraphModule] = _Trusted(self._rewritten, dtype)
         self.layout = torch.contiguous_format if exact else _fastest(twins.plain)
 
@@ -135,9 +137,23 @@ class Prepared:
         """The targets' activations, while rules are applied."""
         seen: dict[Layer, Tensor] = {}
         if self.targets:
-            graph = self._graph_for(image, rules)
-            seen = self._by_graph(graph, image) if graph else self._by_module(image, rules)
+            if len(image) > 1 and not self._keeps_apart(image):
+                seen = joined([self._seen(each, rules) for each in image.split(1)])
+            else:
+                seen = self._seen(image, rules)
         return seen | dict.fromkeys(self.pictures, image)
+
+    def _seen(self, image: Tensor, rules: Sequence[GradientRule] = ()) -> dict[Layer, Tensor]:
+        """The targets' activations, all pictures at a time."""
+        graph = self._graph_for(image, rules)
+        seen = self._by_graph(graph, image) if graph else self._by_module(image, rules)
+        return {layer: per_picture(value, len(image)) for layer, value in seen.items()}
+
+    def _keeps_apart(self, image: Tensor) -> bool:
+        """Whether the network may be shown several pictures at a time; that is tried once."""
+        if self._apart is None:
+            self._apart = keeps_apart(self._seen, image, _ROUNDING[DTYPES[self.precision]])
+        return self._apart
 
     def _fed(self, image: Tensor) -> Tensor:
         """What the network itself is fed."""

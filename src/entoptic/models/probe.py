@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from entoptic.layers import Layer, LayerInfo, Reach
+from entoptic.models.batches import per_picture
 from entoptic.models.frozen import frozen_copy
 from entoptic.models.geometry import Field, Geometry, Places, places
 from entoptic.models.layout import is_grid, layout_of
@@ -83,7 +84,7 @@ def _info(
 ) -> LayerInfo:
     """One row of the table; `grids` are those of the maps so far, and grow by this one."""
     tensor = first_tensor(value)
-    shape = tuple(tensor.shape) if tensor is not None else ()
+    shape = tuple(per_picture(tensor, 1).shape) if tensor is not None else ()
     followed = places(tensor) if tensor is not None and len(shape) == 4 else None
     layout, grid = layout_of(shape, followed.axes if followed else None, grids)
     info = LayerInfo(

@@ -23,11 +23,13 @@ from entoptic.layers import CANVAS, INPUT, LOGITS, Layer, LayerInfo, Reach
 from entoptic.models import probe
 from entoptic.models.layout import arranged
 from entoptic.models.preprocess import Preprocess
+from entoptic.models.tables import Tables
 
 OUTPUT = "output"
 """Address of the network itself: its final output."""
 
 _PICTURES = (INPUT.name, CANVAS.name)
+_SHOWN_AS_THEY_ARE = frozenset({INPUT, CANVAS})
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +73,15 @@ class Model:
         >>> Model.wrap(nn.Conv2d(3, 5, 3)).layers(size=(8, 9))[Layer("output")].shape
         (1, 5, 6, 7)
         """
-        return cls(
+        from entoptic.models.fitting import fitted
+
+        made = cls(
             module,
             preprocess or Preprocess(),
             source,
             tuple(labels) if labels is not None else None,
         )
+        return fitted(made, size_is_known=preprocess is not None)
 
     def modules_by_address(self, module: nn.Module | None = None) -> dict[str, nn.Module]:
         """The submodules by address, of this model's module or of a copy of it."""
@@ -91,6 +96,11 @@ class Model:
             named = {path: path for path, _ in self.module.named_modules() if path}
         # `input` and `canvas` are the picture, also where a network has a layer of that name.
         return {OUTPUT: ""} | {name: path for name, path in named.items() if name not in _PICTURES}
+
+    @functools.cached_property
+    def tables(self) -> Tables:
+        """The layer tables of a network, not of an ensemble, by the size of pictures."""
+        return Tables(self.module, self.paths, self.preprocess, self._tables)
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
@@ -147,11 +157,12 @@ class Model:
         if self.members:
             name, inner = self.member(layer)
             return self.members[name].info(inner, size)
-        table = self._probed(size)
-        if layer in table.rows:
-            return table.rows[layer]
-        if table.failure:
-            raise self._misfit(size, table.failure)
+        row = self.tables.row(layer, size)
+        if row is not None:
+            return row
+        failure = self.tables.at(self.tables.shown({layer}, size)).failure
+        if failure:
+            raise self._misfit(size, failure)
         raise UnknownLayer(
             f"{self.source} has {layer.name!r}, but doesn't run it as {str(layer)!r}; "
             "`entoptic layers` lists what runs"
@@ -160,15 +171,47 @@ class Model:
     def _misfit(self, size: tuple[int, int], reason: str) -> WrongPictureSize:
         """Why the network can't work on a picture of (height, width)."""
         asked, own = (f"{height}x{width}" for height, width in (size, self.preprocess.size))
-        if self.preprocess.fixed_size and asked != own:
+        if self.preprocess.fixed_size:
             return WrongPictureSize(
-                f"{self.source} takes only pictures of {own} (height x width), not {asked}; crop "
-                f"the photo, or load the network for that size, if it can be: ?size={asked}"
+                f"{self.source} can't work on pictures of {own} (height x width), which it is said "
+                f"to take: {reason}; give the size that it was made for (?size=HxW)"
             )
         return PictureTooSmall(
             f"the network can't work on a picture of {asked} (height x width): {reason}; "
             "try a larger one (--size)"
         )
+
+    def shown(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[int, int]:
+        """The size at which the network is shown pictures of (height, width), to reach layers.
+
+        Only networks of one size are shown others than they are, and only for layers that they
+        don't reach otherwise. Of an ensemble, each network sees to it by itself.
+        """
+        return size if self.members else self.tables.shown(set(layers) - _SHOWN_AS_THEY_ARE, size)
+
+    def fit_notes(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[str, ...]:
+        """What the user should know of how pictures of (height, width) are made to fit."""
+        if self.members:
+            inner: dict[str, set[Layer]] = {}
+            for layer in set(layers) - _SHOWN_AS_THEY_ARE:
+                name, address = self.member(layer)
+                inner.setdefault(name, set()).add(address)
+            return tuple(
+                f"{name}: {note}"
+                for name, wanted in inner.items()
+                for note in self.members[name].fit_notes(wanted, size)
+            )
+        how = self.preprocess
+        shown = self.shown(layers, size)
+        if shown != size:
+            own = f"{shown[0]}x{shown[1]}"
+            return (f"the network takes only pictures of {own}: it is shown this one at that size",)
+        if how.grown(size) != size:
+            return (
+                f"the network takes only pictures whose sides are multiples of {how.multiple}: "
+                "this one grows to them by repeating its edge",
+            )
+        return ()
 
     def arranged(self, acts: Mapping[Layer, Tensor], size: tuple[int, int]) -> dict[Layer, Tensor]:
         """Activations as objectives see them, whatever order of axes the network uses inside.
@@ -181,6 +224,7 @@ class Model:
             (batch, channels, rows, columns) where a layer has rows and columns, without tokens that
             belong to no place; else (batch, channels, tokens) or (batch, channels).
         """
+        size = self.shown(acts.keys(), size)
         return {
             layer: value if layer in (INPUT, CANVAS) else arranged(value, self.info(layer, size))
             for layer, value in acts.items()
@@ -199,17 +243,17 @@ class Model:
                 for layer, info in each.table(size).items()
             }
         size = size or self.preprocess.size
-        table = self._probed(size)
-        if table.failure:
-            raise self._misfit(size, table.failure)
-        return table.rows
+        failure = self.tables.at(self.tables.shown({Layer(OUTPUT)}, size)).failure
+        if failure:
+            raise self._misfit(size, failure)
+        return self.tables.rows(size)
 
     def reached(self, size: tuple[int, int]) -> Mapping[Layer, LayerInfo]:
         """What runs on a picture of (height, width), also where the network can't work to its end.
 
         See `table`.
         """
-        return self._probed(size).rows
+        return self.tables.rows(size)
 
     def upto(self, layer: Layer | str) -> Model:
         """The network from the picture to a layer, as a model; see `slicing.upto`."""
@@ -230,15 +274,6 @@ class Model:
                 raise NoPath(f"{str(first)!r} and {str(last)!r} are in different networks")
             return self.members[name].between(start, end)
         return between(self, first, last)
-
-    def _probed(self, size: tuple[int, int]) -> probe.Table:
-        if size not in self._tables:
-            self._tables[size] = probe.table(
-                self.module,
-                self.modules_by_address,
-                (self.preprocess.channels, *self.preprocess.grown(size)),
-            )
-        return self._tables[size]
 
     def resolve(self, layer: Layer | str) -> Layer:
         """The layer that an address stands for.

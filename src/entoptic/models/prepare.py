@@ -74,6 +74,7 @@ class Prepared:
         dtype: torch.dtype,
     ) -> None:
         self.preprocess = model.preprocess
+        self._tables = model.tables
         self.pictures = layers & _PICTURES
         self.targets = layers - _PICTURES
         self.exact = exact
@@ -136,12 +137,14 @@ class Prepared:
     def run(self, image: Tensor, rules: Sequence[GradientRule]) -> dict[Layer, Tensor]:
         """The targets' activations, while rules are applied."""
         seen: dict[Layer, Tensor] = {}
+        pictures = dict.fromkeys(self.pictures, image)
         if self.targets:
+            image = self._tables.fitted(image, self.targets)
             if len(image) > 1 and not self._keeps_apart(image):
                 seen = joined([self._seen(each, rules) for each in image.split(1)])
             else:
                 seen = self._seen(image, rules)
-        return seen | dict.fromkeys(self.pictures, image)
+        return seen | pictures
 
     def _seen(self, image: Tensor, rules: Sequence[GradientRule] = ()) -> dict[Layer, Tensor]:
         """The targets' activations, all pictures at a time."""
@@ -215,9 +218,10 @@ class Prepared:
         dtype: torch.dtype,
     ) -> bool:
         """Whether what was made of the network gives what the network does."""
-        if not self.preprocess.fixed_size and _CHECKED_SIDE % self.preprocess.multiple == 0:
-            image = image[..., :_CHECKED_SIDE, :_CHECKED_SIDE]
-        image = image[:1].detach().clone()
+        part = image[:1, :, :_CHECKED_SIDE, :_CHECKED_SIDE]
+        if not self._tables.reaches(self.targets, (part.shape[-2], part.shape[-1])):
+            part = image[:1]
+        image = part.detach().clone()
         parts = _by_address(self._paths, self._twins.plain)
         plain = taps.run(self._twins.plain, parts, self._fed(image), self.targets)
         try:

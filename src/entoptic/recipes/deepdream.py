@@ -313,7 +313,8 @@ def plan_dream(
         device=",".join(str(each) for each in (places if large else places[:1])),
         made_with=made_with(),
     )
-    notes = (*model.notes, *start.notes, *left_out, *said)
+    fit = () if large else model.fit_notes(bound.layers(), (height, width))
+    notes = (*model.notes, *start.notes, *left_out, *said, *fit)
     return DreamPlan(model, bound, where, job, notes, start, how, sizes, large, stored)
 
 
@@ -337,15 +338,20 @@ def _large(
     """How to dream what is too large to be shown as a whole, and what to say of it."""
     if how.tile == "off" or not sizes:
         return None, ()
+    own = model.shown(objective.layers(), sizes[-1])
     if isinstance(how.tile, int):
         side: int | None = how.tile
+    elif own != sizes[-1]:
+        side = max(own)  # in tiles nothing is lost of what the network would see too small
     else:
         memory = how.memory if isinstance(how.memory, int) else None
         side = tile_side(model, objective, sizes[-1], places, memory, spare=spare)
     if side is None:
         return None, ()
     large = Large(model, objective, places, side)
-    return (None, ()) if large.is_whole(sizes[-1]) else (large, large.checked(sizes))
+    if large.is_whole(sizes[-1]):
+        return None, ()
+    return large, large.checked(sizes)
 
 
 def _spare(photo: Picture | Image | PathLike | None, start: Picture) -> int:
@@ -387,9 +393,7 @@ def _octaves(
         return kept, ()
     sizes = ", ".join(f"{height}x{width}" for height, width in small)
     few, are = ("1 octave", "is") if len(small) == 1 else (f"{len(small)} octaves", "are")
-    fixed = model.preprocess.fixed_size
-    why = "of another size than the network's" if fixed else "too small for the network"
-    return kept, (f"{few} {why} {are} left out ({sizes})",)
+    return kept, (f"{few} too small for the network {are} left out ({sizes})",)
 
 
 def _with(base: Tensor, detail: Tensor) -> Tensor:

@@ -468,7 +468,8 @@ def plan_sheet(
     )
     files = [*sources] if photo is None else [photo, *sources]
     read = tuple(each.path for each in files if each.path is not None)
-    notes = model.notes if photo is None else (*model.notes, *photo.notes)
+    said = () if photo is None else photo.notes
+    notes = (*model.notes, *said, *model.fit_notes(bound.layers(), size))
     start = photo.image if photo is not None and begins else None
     plan = SheetPlan(
         model,

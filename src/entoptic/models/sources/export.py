@@ -24,7 +24,7 @@ from entoptic.layers import Layer
 from entoptic.models.model import Model
 from entoptic.models.preprocess import Preprocess
 from entoptic.models.sources.labels import labels_of
-from entoptic.models.sources.sizes import fitted
+from entoptic.models.fitting import fitted
 from entoptic.models.sources.spec import Spec
 
 FORM = "export:FILE.pt2"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from entoptic.errors import BadModelFile, PictureTooSmall
 from entoptic.layers import Layer
+from entoptic.models.fitting import fitted
 from entoptic.models.model import Model
 from entoptic.models.preprocess import Preprocess
 from entoptic.models.sources.labels import labels_of
@@ -66,7 +67,7 @@ def load_graph(spec: Spec) -> Model:
         notes=_guessed(imported.metadata),
     )
     labels, synsets, notes = labels_of(_classes(model), spec.options)
-    return replace(model, labels=labels, synsets=synsets, notes=(*model.notes, *notes))
+    return fitted(replace(model, labels=labels, synsets=synsets, notes=(*model.notes, *notes)))
 
 
 def _classes(model: Model) -> int | None:

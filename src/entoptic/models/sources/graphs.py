@@ -45,9 +45,11 @@ def load_graph(spec: Spec) -> Model:
     """A Model of a specification of any of the four sources."""
     from entoptic.models.onnx import from_graph
 
-    spec.only(["labels"])
+    spec.only(["labels", "output", "layout"])
     try:
-        imported = from_graph(onnx_graph(spec))
+        imported = from_graph(
+            onnx_graph(spec), spec.options.get("output"), spec.options.get("layout")
+        )
     except BadModelFile as error:
         if spec.rest in str(error):
             raise
@@ -64,7 +66,7 @@ def load_graph(spec: Spec) -> Model:
         spec.text,
         addresses=imported.addresses,
         logits=imported.logits or imported.output,
-        notes=_guessed(imported.metadata),
+        notes=(*imported.notes, *_guessed(imported.metadata)),
     )
     labels, synsets, notes = labels_of(_classes(model), spec.options)
     return fitted(replace(model, labels=labels, synsets=synsets, notes=(*model.notes, *notes)))

@@ -37,7 +37,8 @@ _BATCH_NORMS = {"BatchNorm", "BatchNorm_v1", "CuDNNBatchNorm"}
 _STATISTICS = ("moving_mean", "moving_var")
 _WEIGHT_ENDINGS = ("_weight", "_bias", "_gamma", "_beta", "_mean", "_var")
 _AXES = {3: ("width",), 4: ("height", "width"), 5: ("depth", "height", "width")}
-# Operators that leave the channels of the picture as they are.
+# Operators that cut the channels of the picture into parts, and that leave them as they are.
+_CUT_CHANNELS = {"SliceChannel", "split"}
 _KEEP_CHANNELS = {
     *("_copy", "identity", "Cast", "cast", "amp_cast", "Dropout", "clip", "Pad", "pad", "Pooling"),
     *("broadcast_add", "broadcast_sub", "broadcast_mul", "broadcast_div", "elemwise_sub", "_sub"),
@@ -205,6 +206,7 @@ class _Translator:
         """Names of the picture's axes; the number of channels where the first layer tells it."""
         channels: int | str = "channels"
         kept = {self.picture}
+        parts = 1  # into which the picture's channels are cut
         for index in self.needed:
             node = self.symbol.nodes[index]
             if not node.inputs or node.inputs[0].node not in kept:
@@ -212,10 +214,14 @@ class _Translator:
             if node.kind in _KEEP_CHANNELS | _BATCH_NORMS:
                 kept.add(index)
                 continue
+            if node.kind in _CUT_CHANNELS:
+                kept.add(index)
+                parts *= Attributes("", node.attributes).integer("num_outputs", 1, low=1, high=2**16)
+                continue
             array = self._second_input(node)
             if node.kind in {"Convolution", "Convolution_v1"} and array is not None:
                 groups = Attributes(str(self.symbol.path), node.attributes).integer("num_group", 1)
-                channels = array.shape[1] * groups if array.ndim > 1 else channels
+                channels = array.shape[1] * groups * parts if array.ndim > 1 else channels
             break
         return ["batch", channels, *_AXES[self._picture_rank()]]
 

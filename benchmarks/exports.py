@@ -110,7 +110,7 @@ def _cases() -> Iterator[Case]:
     yield old("timm:seresnext26d_32x4d", 13, batch=True)
     yield new("timm:visformer_tiny", 18, side=224)
     yield old("timm:rexnet_100", 12)
-    yield new("timm:maxvit_pico_rw_256", 18, side=256)
+    yield new("timm:mobilevitv2_050", 19)
     yield old("timm:swinv2_cr_tiny_ns_224", 17, side=224)
 
 

@@ -195,7 +195,9 @@ def test_the_output_can_be_chosen_by_node_or_value(tmp_path: Path) -> None:
 # Names of files
 
 
-@pytest.mark.parametrize("name", ["a+b.onnx", "a?b.onnx", "what?x=1.onnx", "a+b?c.onnx", "c++.onnx"])
+@pytest.mark.parametrize(
+    "name", ["a+b.onnx", "a?b.onnx", "what?x=1.onnx", "a+b?c.onnx", "c++.onnx"]
+)
 def test_files_may_have_a_plus_or_a_question_mark_in_their_names(tmp_path: Path, name: str) -> None:
     nodes = [node("Relu", ["x"], ["y"], name="relu")]
     spec = saved(tmp_path / name, nodes, ["y"])

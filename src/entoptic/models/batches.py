@@ -1,4 +1,4 @@
-"""Pictures of a batch, each seen as if it were alone: where a network can't, one after the other."""
+"""Pictures of a batch, each seen as if it were alone; where a network can't, one by one."""
 
 from __future__ import annotations
 

@@ -39,7 +39,9 @@ def fitted(model: Model, *, size_is_known: bool = True) -> Model:
         return _changed(model, fixed_size=True)
     common = (each for each in _MULTIPLES if all(side % each == 0 for side in how.size))
     multiple = next((each for each in common if _takes(model, own, each)), None)
-    return _changed(model, fixed_size=True) if multiple is None else _changed(model, multiple=multiple)
+    return (
+        _changed(model, fixed_size=True) if multiple is None else _changed(model, multiple=multiple)
+    )
 
 
 def _changed(model: Model, **changes: object) -> Model:

@@ -54,7 +54,7 @@ class Tables:
         return how.size
 
     def reaches(self, layers: Collection[Layer], size: tuple[int, int]) -> bool:
-        """Whether the network comes by all these layers when it is shown such a picture as it is."""
+        """Whether the network comes by all these layers, shown such a picture as it is."""
         return self.at(size).rows.keys() >= set(layers)
 
     def row(self, layer: Layer, size: tuple[int, int]) -> LayerInfo | None:

@@ -1,4 +1,4 @@
-"""Dreams of pictures that aren't shown to the network as a whole: too large, or for its one size."""
+"""Dreams of pictures that are too large to be shown as a whole, or not of the only size taken."""
 
 from __future__ import annotations
 

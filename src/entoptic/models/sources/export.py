@@ -21,10 +21,10 @@ from torch import Tensor, nn
 
 from entoptic.errors import BadModelFile
 from entoptic.layers import Layer
+from entoptic.models.fitting import fitted
 from entoptic.models.model import Model
 from entoptic.models.preprocess import Preprocess
 from entoptic.models.sources.labels import labels_of
-from entoptic.models.fitting import fitted
 from entoptic.models.sources.spec import Spec
 
 FORM = "export:FILE.pt2"

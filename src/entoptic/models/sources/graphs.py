@@ -66,7 +66,7 @@ def load_graph(spec: Spec) -> Model:
         spec.text,
         addresses=imported.addresses,
         logits=imported.logits or imported.output,
-        notes=(*imported.notes, *_guessed(imported.metadata)),
+        notes=(*_left_off(imported), *imported.notes, *_guessed(imported.metadata)),
     )
     labels, synsets, notes = labels_of(_classes(model), spec.options)
     return fitted(replace(model, labels=labels, synsets=synsets, notes=(*model.notes, *notes)))
@@ -151,6 +151,17 @@ def _size(imported: Imported) -> tuple[int, int] | None:
 
 def _three(said: Mapping[str, str], key: str) -> tuple[float, ...] | None:
     return tuple(float(part) for part in said[key].split(",")) if key in said else None
+
+
+def _left_off(imported: Imported) -> tuple[str, ...]:
+    """What a reader of another format has left off."""
+    what = imported.metadata.get("entoptic.left_off")
+    if what is None:
+        return ()
+    return (
+        f"left off, since it can't be imported, with all that follows: {what}; the network ends at "
+        f"{imported.output!r} (?output=NAME ends it elsewhere)",
+    )
 
 
 def _guessed(said: Mapping[str, str]) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def keeps_apart(run: Run, image: Tensor, rounding: float) -> bool:
     rng = torch.Generator().manual_seed(0)
     noise = torch.rand(image[:1].shape, generator=rng).to(image)
     pair = torch.cat([image[:1], noise])
-    alone = joined([run(each) for each in pair.split(1)])
+    alone = joined([run(each) for each in torch.split(pair, 1)])
     try:
         both = run(pair)
     except torch.OutOfMemoryError:

@@ -141,7 +141,7 @@ class Prepared:
         if self.targets:
             image = self._tables.fitted(image, self.targets)
             if len(image) > 1 and not self._keeps_apart(image):
-                seen = joined([self._seen(each, rules) for each in image.split(1)])
+                seen = joined([self._seen(each, rules) for each in torch.split(image, 1)])
             else:
                 seen = self._seen(image, rules)
         return seen | pictures

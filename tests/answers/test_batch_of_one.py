@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import entoptic as ent
 from entoptic import Layer
+from entoptic.errors import BadModelFile
 
 onnx = pytest.importorskip("onnx")
 
@@ -22,13 +23,15 @@ node = helper.make_node
 SIZE = (6, 8)
 
 
-def onnx_file(path: Path, nodes: Sequence[Any], output: str, **weights: Any) -> str:
+def onnx_file(
+    path: Path, nodes: Sequence[Any], output: str, *, batch: int = 1, **weights: Any
+) -> str:
     rng = np.random.default_rng(0)
     weights["w"] = rng.normal(size=(4, 3, 3, 3)).astype(np.float32)
     graph = helper.make_graph(
         [node("Conv", ["x", "w"], ["c"], name="conv", pads=[1, 1, 1, 1]), *nodes],
         "graph",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 3, *SIZE))],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (batch, 3, *SIZE))],
         [onnx.ValueInfoProto(name=output)],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()],
     )
@@ -159,3 +162,13 @@ def test_a_network_that_keeps_pictures_apart_is_shown_all_at_a_time() -> None:
     model = ent.Model.wrap(Counts())
     model.activations(pictures(5), ["output"])
     assert shown[-1] == 5
+
+
+def test_a_file_for_four_pictures_is_refused_unless_it_works_on_one(tmp_path: Path) -> None:
+    free = [node("Relu", ["c"], ["y"], name="relu")]
+    model = ent.load(onnx_file(tmp_path / "free.onnx", free, "y", batch=4))
+    assert model.layers("relu")[Layer("relu")].shape == (1, 4, *SIZE)
+    fixed = [node("Reshape", ["c", "rows"], ["y"], name="rows")]
+    path = tmp_path / "fixed.onnx"
+    with pytest.raises(BadModelFile, match="takes 4 pictures at a time and no other number"):
+        ent.load(onnx_file(path, fixed, "y", batch=4, rows=np.array([4, -1])))

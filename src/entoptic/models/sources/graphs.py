@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from entoptic.errors import BadModelFile, PictureTooSmall
 from entoptic.layers import Layer
 from entoptic.models.fitting import fitted
-from entoptic.models.model import Model
+from entoptic.models.model import OUTPUT, Model
 from entoptic.models.preprocess import Preprocess
 from entoptic.models.sources.labels import labels_of
 from entoptic.models.sources.spec import Spec
@@ -68,8 +68,22 @@ def load_graph(spec: Spec) -> Model:
         logits=imported.logits or imported.output,
         notes=(*_left_off(imported), *imported.notes, *_guessed(imported.metadata)),
     )
+    _check_batch(model, imported)
     labels, synsets, notes = labels_of(_classes(model), spec.options)
     return fitted(replace(model, labels=labels, synsets=synsets, notes=(*model.notes, *notes)))
+
+
+def _check_batch(model: Model, imported: Imported) -> None:
+    """Refuse a file for several pictures at a time that doesn't work on one."""
+    count = imported.input_shape[0]
+    if count is None or count == 1:
+        return
+    table = model.tables.at(model.preprocess.size)
+    if table.failure or table.rows[Layer(OUTPUT)].shape[:1] != (1,):
+        raise BadModelFile(
+            f"{model.source} takes {count} pictures at a time and no other number; export it for a "
+            "batch of one, or with a free batch"
+        )
 
 
 def _classes(model: Model) -> int | None:

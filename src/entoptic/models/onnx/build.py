@@ -72,7 +72,7 @@ class Imported:
 
 
 def from_graph(
-    model: onnx.ModelProto, output: str | None = None, layout: str | None = None
+    model: onnx.ModelProto, output: str | None = None, layout: str = "nchw"
 ) -> Imported:
     """Turn an ONNX model into a module of torch.
 
@@ -84,7 +84,7 @@ def from_graph(
     Args:
         model: as `load_graph` reads it, or as another reader makes it.
         output: name of the node at which the network is to end; None for its own end.
-        layout: of the graph's input, `nchw` or `nhwc`; None for what it looks like.
+        layout: of the graph's input, `nchw` or `nhwc`; or `GUESS`, for what it looks like.
 
     Returns:
         The module with one child per node, and where everything is.

@@ -9,27 +9,30 @@ from entoptic.models.onnx.graph import Graph, GraphNode
 
 LAYOUTS = ("nchw", "nhwc")
 
+GUESS = "guess"
+"""The layout that an input looks like."""
+
 # How many channels a picture has: grey, colours, colours and transparency.
 _CHANNELS = (1, 3, 4)
 
 _TO_NHWC, _TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
-def channels_second(graph: Graph, layout: str | None) -> Graph:
+def channels_second(graph: Graph, layout: str) -> Graph:
     """The graph with an input that counts (batch, channels, height, width).
 
     Args:
         graph: as the file has it.
-        layout: of its input, `nchw` or `nhwc`; None for what it looks like.
+        layout: of its input, `nchw` or `nhwc`; or `GUESS`, for what it looks like.
 
     Raises:
         BadSetting: another layout, or pictures that don't have four axes.
     """
-    if layout is not None and layout not in LAYOUTS:
+    if layout not in (*LAYOUTS, GUESS):
         raise BadSetting(f"no layout {layout!r}; there are {' and '.join(LAYOUTS)}")
     if layout == "nhwc" and len(graph.input_shape) != 4:
         raise BadSetting(f"layout=nhwc is of four axes; the input has {len(graph.input_shape)}")
-    if layout == "nchw" or (layout is None and not _looks_last(graph)):
+    if layout == "nchw" or (layout == GUESS and not _looks_last(graph)):
         return graph
     taken = {name for node in graph.nodes for name in (node.name, *node.inputs, *node.outputs)}
     name = next(each for each in (f"{'to_' * n}nhwc" for n in range(1, 99)) if each not in taken)

@@ -44,11 +44,14 @@ def onnx_graph(spec: Spec) -> onnx.ModelProto:
 def load_graph(spec: Spec) -> Model:
     """A Model of a specification of any of the four sources."""
     from entoptic.models.onnx import from_graph
+    from entoptic.models.onnx.layout import GUESS
 
     spec.only(["labels", "output", "layout"])
+    # The readers of the other formats have put the channels second.
+    usual = GUESS if spec.source == "onnx" else "nchw"
     try:
         imported = from_graph(
-            onnx_graph(spec), spec.options.get("output"), spec.options.get("layout")
+            onnx_graph(spec), spec.options.get("output"), spec.options.get("layout", usual)
         )
     except BadModelFile as error:
         if spec.rest in str(error):

@@ -319,7 +319,7 @@ def test_a_small_file_may_not_fill_the_memory_with_constants() -> None:
 
 
 def test_constants_may_not_grow_by_broadcasting() -> None:
-    column = np.zeros((2**14, 1), np.float32)
+    column = np.zeros((2**15, 1), np.float32)
     weights = (weights_of(column, "a"), weights_of(column.T.copy(), "b"))
     nodes = [
         helper.make_node("Add", ["a", "b"], ["big"], name="outer"),

@@ -12,20 +12,18 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from entoptic.errors import BadModelFile, did_you_mean
+from entoptic.errors import BadModelFile
 from entoptic.models.onnx.cutting import ending_at, listed, told, without, without_constant_outputs
 from entoptic.models.onnx.graph import Graph, GraphNode, read_graph
 from entoptic.models.onnx.layout import channels_second
 from entoptic.models.onnx.module import GraphModule, Step
-from entoptic.models.onnx.operators import OPERATORS, Node, Operand, Operation
+from entoptic.models.onnx.operators import OPERATORS, REFUSED, Node, Operand, Operation
 from entoptic.models.onnx.operators.operation import MAX_ELEMENTS
 
 if TYPE_CHECKING:
     import onnx
 
-_SEVERAL_OUTPUTS = frozenset({"Split", "TopK"})
 _SIZES = frozenset({"Shape", "Size"})
-_SUBGRAPHS = frozenset({"If", "Loop", "Scan"})
 _SOFTMAXES = frozenset({"Softmax", "LogSoftmax"})
 _ONLY_SHAPE = frozenset(
     {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "Dropout"}
@@ -34,8 +32,11 @@ _ONLY_SHAPE = frozenset(
 # What torch raises when the numbers of a file don't make sense together.
 _NONSENSE = (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError)
 
-_MAX_GROWN = 2**26
-"""How many numbers may be computed from a file beyond those that are in it."""
+_MAX_GROWN = 2**28
+"""How many numbers (1 GiB of them) may be computed from a file beyond those that are in it.
+
+The standard's own VGG-19 makes its 144 million weights from their shapes.
+"""
 
 _GUESSED_SIZE = 224
 """Height and width that free axes are given in the dry run: ImageNet's."""
@@ -71,9 +72,7 @@ class Imported:
     notes: tuple[str, ...] = ()
 
 
-def from_graph(
-    model: onnx.ModelProto, output: str | None = None, layout: str = "nchw"
-) -> Imported:
+def from_graph(model: onnx.ModelProto, output: str | None = None, layout: str = "nchw") -> Imported:
     """Turn an ONNX model into a module of torch.
 
     Nodes that depend on constants alone are computed here and have no address. A graph that was
@@ -148,7 +147,7 @@ def _check_operators(graph: Graph) -> None:
         return
     parts = []
     for op, names in unknown.items():
-        why = "; runs a graph of its own" if op in _SUBGRAPHS else did_you_mean(op, OPERATORS)
+        why = f"; it {REFUSED[op]}" if op in REFUSED else ""
         parts.append(f"{op} ({listed(names)}{why})")
     raise _CannotImport(
         f"operators that can't be imported: {', '.join(parts)}; "
@@ -262,12 +261,13 @@ class _Builder:
         known = [self.constants[name] for name in source.inputs if name]
         node = Node(
             source,
-            self.graph.opset,
+            source.opset or self.graph.opset,
             (
                 # Given at run time, for the module to have something to run on.
                 Operand(shape=tuple(known[0].shape), present=bool(first)),
                 *(self._operand(name) for name in others),
             ),
+            used=tuple(bool(self._if_used(name)) for name in source.outputs),
         )
         child = _build(node)
         try:
@@ -314,13 +314,15 @@ class _Builder:
         arguments = tuple(name for name in source.inputs if name and name not in self.constants)
         is_host = all(name in self.sizes for name in arguments)
         operands = tuple(self._operand(name) for name in source.inputs)
-        node = Node(source, self.graph.opset, operands, is_host)
+        used = tuple(self._if_used(name) for name in source.outputs)
+        node = Node(
+            source, source.opset or self.graph.opset, operands, is_host, tuple(map(bool, used))
+        )
         try:
             child = _build(node)
         except BadModelFile as error:
             raise _CannotImport(str(error), str(error), [source.name]) from None
-        used = tuple(self._if_used(name) for name in source.outputs)
-        several = source.op in _SEVERAL_OUTPUTS
+        several = isinstance(child, Operation) and child.several
         if not several and any(used[1:]):
             text = f"node {source.name!r} ({source.op}): its second output isn't imported"
             raise _CannotImport(f"{text}, but the graph uses it", text, [source.name])

@@ -53,8 +53,8 @@ def without(graph: Graph, left_off: Iterable[str]) -> Graph | None:
 
 def without_constant_outputs(graph: Graph) -> Graph:
     """The graph without outputs that are the same for every picture, where others remain."""
-    of_picture = _of_picture(graph, graph.nodes)
-    outputs = tuple(name for name in graph.outputs if name in of_picture)
+    computed = _of_picture(graph, graph.nodes, sizes_too=True)
+    outputs = tuple(name for name in graph.outputs if name in computed)
     return _up_to(graph, outputs) if outputs and outputs != graph.outputs else graph
 
 
@@ -86,10 +86,10 @@ def _with_what_follows(graph: Graph, lost: set[str]) -> set[str]:
     return lost
 
 
-def _of_picture(graph: Graph, nodes: Iterable[GraphNode]) -> set[str]:
+def _of_picture(graph: Graph, nodes: Iterable[GraphNode], *, sizes_too: bool = False) -> set[str]:
     """Values that depend on the picture, and not only on its size."""
     found = {graph.input}
     for node in nodes:
-        if node.op not in _SIZES and not found.isdisjoint(node.inputs):
+        if (sizes_too or node.op not in _SIZES) and not found.isdisjoint(node.inputs):
             found.update(filter(None, node.outputs))
     return found - {graph.input}

@@ -16,12 +16,15 @@ import torch
 from torch import Tensor
 
 from entoptic.errors import BadModelFile, MissingExtra
+from entoptic.models.onnx.functions import DOMAINS, Call, inlined, opset_of
 from entoptic.types import PathLike
 
 if TYPE_CHECKING:
     import onnx
 
-Attribute: TypeAlias = int | float | str | Tensor | tuple[int, ...] | tuple[float, ...]
+Attribute: TypeAlias = (
+    int | float | str | Tensor | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
+)
 
 MAX_FILE_BYTES = 2**31 - 1
 """Protobuf's own limit for one message; larger networks keep their weights in external files."""
@@ -29,7 +32,8 @@ MAX_FILE_BYTES = 2**31 - 1
 MAX_DIMENSION = 2**24
 """No picture and no layer is that long; a longer one is damage or an attack."""
 
-_DOMAINS = ("", "ai.onnx")
+_FIRST_WITH_OPSETS = 3
+"""Version of the file format that began to say its opset; files before it are of opset 1."""
 
 # TensorProto.DataType: how the numbers lie in raw_data (little-endian), and the field that holds
 # them otherwise. The values are those of onnx.proto; 16 (bfloat16) is the upper half of a float32.
@@ -63,6 +67,7 @@ class GraphNode:
         inputs: names of the values that it takes; empty where an optional one is left out.
         outputs: names of the values that it makes.
         attributes: its settings.
+        opset: version of the operators' meaning; 0 for the graph's own.
     """
 
     op: str
@@ -70,6 +75,7 @@ class GraphNode:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Attribute] = field(repr=False)
+    opset: int = 0
 
 
 @dataclass(frozen=True)
@@ -214,7 +220,7 @@ def read_graph(model: onnx.ModelProto) -> Graph:
     outputs = tuple(value.name for value in proto.output)
     if not outputs:
         raise BadModelFile("the graph has no outputs")
-    nodes = _nodes(proto.node)
+    nodes = _nodes(inlined(model, opset))
     _check_values(nodes, {inputs[0].name, *constants}, outputs)
     nodes = _running_order(needed(nodes, outputs), {inputs[0].name, *constants})
     metadata = {str(entry.key): str(entry.value) for entry in model.metadata_props}
@@ -235,7 +241,8 @@ def _check_texts(model: onnx.ModelProto) -> None:
     texts: list[str | bytes] = [entry.domain for entry in model.opset_import]
     for named in (*graph.initializer, *graph.input, *graph.output):
         texts.append(named.name)
-    for node in graph.node:
+    inside = [node for function in model.functions for node in function.node]
+    for node in (*graph.node, *inside):
         texts += [node.name, node.op_type, node.domain, *node.input, *node.output]
         texts += [attribute.name for attribute in node.attribute]
     for text in texts:
@@ -244,37 +251,45 @@ def _check_texts(model: onnx.ModelProto) -> None:
 
 
 def _opset(model: onnx.ModelProto) -> int:
-    versions = [entry.version for entry in model.opset_import if entry.domain in _DOMAINS]
-    if not versions:
+    version = opset_of(model.opset_import)
+    if version is None and model.ir_version < _FIRST_WITH_OPSETS:
+        return 1
+    if version is None:
         raise BadModelFile("the model doesn't say which opset of ONNX it uses")
-    if max(versions) < 1:
-        raise BadModelFile(f"opset {max(versions)} of ONNX doesn't exist")
-    return int(max(versions))
+    if version < 1:
+        raise BadModelFile(f"opset {version} of ONNX doesn't exist")
+    return version
 
 
 def _input_shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
     """The declared shape; where the file says nothing, a free picture."""
     if not value.type.HasField("tensor_type"):
         raise BadModelFile(f"input {value.name!r} isn't a tensor")
+    if value.type.tensor_type.elem_type not in {0, *_TENSOR_TYPES}:
+        raise BadModelFile(
+            f"input {value.name!r} holds numbers of type {value.type.tensor_type.elem_type}, "
+            "which isn't imported"
+        )
     if not value.type.tensor_type.HasField("shape"):
         return (None, None, None, None)
     sizes: list[int | None] = []
     for dimension in value.type.tensor_type.shape.dim:
         size = dimension.dim_value
-        if size < 0 or size > MAX_DIMENSION:
+        if size < -1 or size > MAX_DIMENSION:
             raise BadModelFile(f"input {value.name!r} has a dimension of {size}")
-        sizes.append(size or None)  # many exporters write 0 for "any"
+        sizes.append(size if size > 0 else None)  # many exporters write 0 or -1 for "any"
     return tuple(sizes)
 
 
-def _nodes(protos: Iterable[onnx.NodeProto]) -> list[GraphNode]:
+def _nodes(calls: Iterable[Call]) -> list[GraphNode]:
     """The nodes with unique addresses: the node's own name, else its first output's."""
-    protos = list(protos)
-    own = Counter(proto.name for proto in protos)
+    calls = list(calls)
+    own = Counter(call.proto.name for call in calls)
     taken = {name for name, count in own.items() if name and count == 1}
     nodes = []
-    for proto in protos:
-        op = proto.op_type if proto.domain in _DOMAINS else f"{proto.domain}.{proto.op_type}"
+    for call in calls:
+        proto = call.proto
+        op = proto.op_type if proto.domain in DOMAINS else f"{proto.domain}.{proto.op_type}"
         if not any(proto.output):
             raise BadModelFile(f"node {proto.name!r} ({op}) has no outputs")
         name = proto.name
@@ -282,7 +297,8 @@ def _nodes(protos: Iterable[onnx.NodeProto]) -> list[GraphNode]:
             name = _unused(next(filter(None, proto.output)), taken)
             taken.add(name)
         attributes = _attributes(proto, f"node {name!r} ({op})")
-        nodes.append(GraphNode(op, name, tuple(proto.input), tuple(proto.output), attributes))
+        taken_from, made = tuple(proto.input), tuple(proto.output)
+        nodes.append(GraphNode(op, name, taken_from, made, attributes, call.opset))
     return nodes
 
 
@@ -298,7 +314,8 @@ def _unused(name: str, taken: set[str]) -> str:
 def _attributes(proto: onnx.NodeProto, where: str) -> dict[str, Attribute]:
     read: dict[str, Attribute] = {}
     for attribute in proto.attribute:
-        # AttributeProto.AttributeType: 1 float, 2 int, 3 string, 4 tensor, 6 floats, 7 ints.
+        # AttributeProto.AttributeType: 1 float, 2 int, 3 string, 4 tensor, and 6, 7, 8 lists of
+        # the first three.
         match attribute.type:
             case 1:
                 value: Attribute = float(attribute.f)
@@ -312,6 +329,8 @@ def _attributes(proto: onnx.NodeProto, where: str) -> dict[str, Attribute]:
                 value = tuple(float(number) for number in attribute.floats)
             case 7:
                 value = tuple(int(number) for number in attribute.ints)
+            case 8:
+                value = tuple(text.decode("utf-8", errors="replace") for text in attribute.strings)
             case _:
                 continue  # graphs and the like: no operator that is imported asks for one
         if attribute.name in read:

@@ -468,7 +468,9 @@ def plan_sheet(
     )
     files = [*sources] if photo is None else [photo, *sources]
     read = tuple(each.path for each in files if each.path is not None)
-    notes = (*model.notes, *(() if photo is None else photo.notes), *notes_on_guides(bound))
+    said = () if photo is None else photo.notes
+    fit = model.fit_notes(bound.layers(), size)
+    notes = (*model.notes, *said, *notes_on_guides(bound), *fit)
     start = photo.image if photo is not None and begins else None
     plan = SheetPlan(
         model,

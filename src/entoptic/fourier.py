@@ -53,8 +53,8 @@ def falloff(height: int, width: int, decay: float = 1.0) -> Tensor:
 # `python -m benchmarks.natural_spectrum` on 14 photographs: five of Kodak's (6, 14, 15, 20, 23),
 # five of scikit-image's (astronaut, chelsea, coffee, motorcycle, rocket), the two of scikit-learn
 # (china, flower), and sky1024px and flowers of google/deepdream. They were enlarged as those of
-# ImageNet of which MaCo's source took its own: with that one it agrees up to 0.4 cycles a pixel, within
-# 8% for the three axes together and 38% for each.
+# ImageNet of which MaCo's source took its own: with that one it agrees up to 0.4 cycles a pixel,
+# within 8% for the three axes together and 38% for each.
 _NATURAL = (
     (0.004, 0.1841, 0.2765, 0.2820),
     (0.006, 0.1720, 0.2371, 0.2265),

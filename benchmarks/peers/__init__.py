@@ -57,8 +57,10 @@ METHODS = {
         "xplique",
         (
             ("--no-deps", "xplique==2.0.2"),
-            ("tensorflow-cpu==2.21.0", "deprecated", "einops", "matplotlib", "scipy"),
+            ("tensorflow==2.21.0", "deprecated", "einops", "matplotlib", "scipy"),
             ("opencv-python-headless", "scikit-image", "scikit-learn"),
+            # It imports more than maco needs.
+            ("tensorflow-probability==0.25.0", "tf-keras==2.21.0"),
         ),
         shown=0.275,
     ),

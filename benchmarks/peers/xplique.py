@@ -58,15 +58,16 @@ def _in_keras(task: Task) -> Any:
     """SqueezeNet 1.1 of the same weights, from pictures in [-1, 1] to the classes' logits."""
     from tensorflow import keras
 
-    layers, network = keras.layers, task.module
-    mean, std = (
-        np.reshape(value, (1, 1, 1, 3)).astype(np.float32)
-        for value in (task.model.preprocess.mean, task.model.preprocess.std)
-    )
+    layers, network, fed = keras.layers, task.module, task.model.preprocess
+    # The network's channels may be in reverse; so are then the weights of its first layer.
+    order = slice(None, None, -1 if fed.order == "BGR" else 1)
+    mean, std = (np.array(value, np.float32)[order] for value in (fed.mean, fed.std))
 
     def convolved(x: Any, convolution: nn.Conv2d) -> Any:
         assert convolution.bias is not None
         kernel = convolution.weight.detach().permute(2, 3, 1, 0).numpy()
+        if convolution.in_channels == 3:
+            kernel = kernel[:, :, order]
         layer = layers.Conv2D(
             convolution.out_channels,
             convolution.kernel_size,
@@ -78,9 +79,9 @@ def _in_keras(task: Task) -> Any:
         layer.set_weights([kernel, convolution.bias.detach().numpy()])
         return y
 
-    height, width = task.model.preprocess.size
-    picture = layers.Input((height, width, 3))
-    x = layers.Rescaling(1 / (2 * std), (0.5 - mean) / std)(picture)
+    half = fed.scale / 2
+    picture = layers.Input((*fed.size, 3))
+    x = layers.Rescaling(half / std, (half - mean) / std)(picture)
     for name, part in network.named_children():
         if isinstance(part, nn.Conv2d):
             x = convolved(x, part)

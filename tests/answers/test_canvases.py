@@ -186,10 +186,38 @@ def test_resizing_to_the_same_size_copies_the_picture(make: Callable[..., ent.Ca
 def test_a_cppn_three_times_as_large_has_the_same_pixels_in_the_middle_of_three() -> None:
     canvas = ent.CPPN(16, 11, seed=3)
     with torch.no_grad():
-        canvas.weights[-1].mul_(30)  # strong colours
+        canvas.weights[-1].copy_(torch.linspace(-1, 1, 48 * 3).reshape(1, 48, 3))
     assert canvas().std() > 0.1
     large = canvas.resized(48, 33)()
     assert torch.allclose(large[..., 1::3, 1::3], canvas(), atol=1e-4)
+
+
+@pytest.mark.parametrize("biased", [True, False])
+def test_a_cppn_is_lucids_network(biased: bool) -> None:
+    canvas = ent.CPPN(5, 7, layers=2, width_units=4, batch=2, seed=1, biased=biased)
+    assert canvas().std((2, 3)).max() < 1e-6  # of one colour, since the last weights are 0
+    assert 0.3 < canvas().min() < canvas().max() < 0.7
+    with torch.no_grad():
+        canvas.weights[-1].copy_(torch.linspace(-1, 1, 8 * 3).reshape(8, 3))
+    unit = 2 * math.sqrt(3) / 7
+    for row, column in ((0, 0), (4, 1), (2, 3)):
+        units = unit * torch.tensor([row + 0.5 - 2.5, column + 0.5 - 3.5])
+        for weight, bias in zip(canvas.weights[:-1], canvas.biases[:-1], strict=True):
+            bent = torch.atan(units @ weight[1] + bias[1, 0])
+            even = bent.square() / 0.6 if biased else (bent.square() - 0.45) / 0.396
+            units = torch.cat([bent / 0.67, even])
+        expected = torch.sigmoid(units @ canvas.weights[-1][1] + canvas.biases[-1][1, 0])
+        assert torch.allclose(canvas()[1, :, row, column], expected, atol=1e-5)
+    assert torch.allclose(canvas.resized(15, 21)()[..., 1::3, 1::3], canvas(), atol=1e-5)
+
+
+def test_a_cppn_starts_with_what_tensorflow_draws() -> None:
+    canvas = ent.CPPN(2, 2, width_units=50, seed=1)
+    weights = 10 * torch.cat([each.detach().flatten() for each in canvas.weights[1:-1]])
+    assert weights.std() == pytest.approx(1, abs=0.02)  # of 100 inputs each
+    assert 2.2 < weights.abs().max() <= 2 / 0.8796
+    biases = torch.cat([bias.detach().flatten() for bias in canvas.biases])
+    assert biases.std() == pytest.approx(0.1, abs=0.012)  # three standard errors
 
 
 @pytest.mark.parametrize(("height", "width"), [(12, 16), (13, 17), (12, 7)])
@@ -290,7 +318,7 @@ def test_a_climb_of_maco_leaves_the_sizes_of_its_waves(height: int, width: int) 
     before = canvas().detach().clone()
     climb_filter(canvas.float(), picture(height, width, 1) - 0.5, rate=0.5, steps=20)
     canvas.double()
-    # But for the outer columns, where waves stand in pairs: all by one factor, that of the contrast.
+    # But for the outer columns, where waves stand in pairs: all by one factor, of the contrast.
     inner = slice(1, (width + 1) // 2)
     factor = (fourier.to_spectrum(canvas.values()).abs() / canvas.magnitude)[..., inner].detach()
     assert torch.allclose(factor, factor[:, :1, :1, :1].expand_as(factor), rtol=1e-5)

@@ -48,13 +48,14 @@ def falloff(height: int, width: int, decay: float = 1.0) -> Tensor:
 
 
 # How large natural photographs' waves are, times their frequency: nearly constant below 0.05 cycles
-# a pixel, and far less above 0.1. By frequency, for each of the axes without correlation of
-# `entoptic.color`; the mean square of a picture with these waves is 1. Measured by
-# `python -m benchmarks.natural_spectrum` on 14 photographs: five of Kodak's (6, 14, 15, 20, 23),
-# five of scikit-image's (astronaut, chelsea, coffee, motorcycle, rocket), the two of scikit-learn
-# (china, flower), and sky1024px and flowers of google/deepdream. They were enlarged as those of
-# ImageNet of which MaCo's source took its own: with that one it agrees up to 0.4 cycles a pixel,
-# within 8% for the three axes together and 38% for each.
+# a pixel, and far less above 0.1, where they are 512 pixels high. By frequency, for each of the
+# axes without correlation of `entoptic.color`; the mean square of a picture with these waves is 1.
+# Measured by `python -m benchmarks.natural_spectrum` on 14 photographs: five of Kodak's (6, 14, 15,
+# 20, 23), five of scikit-image's (astronaut, chelsea, coffee, motorcycle, rocket), the two of
+# scikit-learn (china, flower), and sky1024px and flowers of google/deepdream. They were enlarged to
+# 512 as those of ImageNet of which MaCo's source took its own: with that one it agrees up to 0.4
+# cycles a pixel, within 8% for the three axes together and 38% for each.
+_NATURAL_SIDE = 512
 _NATURAL = (
     (0.004, 0.1841, 0.2765, 0.2820),
     (0.006, 0.1720, 0.2371, 0.2265),
@@ -80,26 +81,29 @@ _NATURAL = (
 
 
 def natural(height: int, width: int) -> Tensor:
-    """The size of natural photographs' waves, as measured, for a picture of any size; the mean 0.
+    """The size of natural photographs' waves, as measured, at a picture's size; the mean is 0.
 
-    Up to 0.05 cycles a pixel they follow 1 / frequency, above 0.1 they are far smaller: photographs
-    are a little soft. Directions aren't told apart.
+    A photograph is as soft as its camera, and the more so the more it is enlarged: waves follow
+    1 / frequency up to some 25 cycles along the shorter side, and above 50 they are far smaller, at
+    whatever size it is shown. Directions aren't told apart.
 
     Returns:
         (3, height, width // 2 + 1), float64: for each axis of the colours without correlation, laid
         out as the spectrum of `to_spectrum`.
 
     Source: what is measured is what Fel et al. have measured of ImageNet, 2023, on other
-    photographs; see above for which.
+    photographs (see above for which); there it is of 512 pixels, and of pictures of other sizes at
+    the same cycles a pixel, so that small ones were as blurred as large ones.
 
-    >>> fast, slow = natural(64, 64)[0, [32, 2], 0]
-    >>> 16 * fast / slow  # 1 if the law were 1 / frequency
-    tensor(0.1037, dtype=torch.float64)
+    >>> fast, slow = natural(512, 512)[0, [128, 4], 0]
+    >>> 32 * fast / slow  # 1 if the law were 1 / frequency
+    tensor(0.2456, dtype=torch.float64)
     """
     at, *axes = torch.tensor(_NATURAL, dtype=torch.float64).T
     frequency = frequencies(height, width).clamp(min=1 / max(height, width))
     # Straight lines between the numbers, over the logarithm of the frequency.
-    place = frequency.clamp(at[0], at[-1]).log()
+    shown = frequency * min(height, width) / _NATURAL_SIDE
+    place = shown.clamp(at[0], at[-1]).log()
     after = torch.bucketize(place, at.log()).clamp(min=1)
     share = (place - at.log()[after - 1]) / (at.log()[after] - at.log()[after - 1])
     found = torch.stack([axis[after - 1].lerp(axis[after], share) for axis in axes]) / frequency

@@ -40,13 +40,16 @@ def squares(photo: ent.Picture) -> Tensor:
 
 
 def measured(files: list[Path]) -> Tensor:
-    """Magnitude times frequency in each band and axis, (bands, 3); the mean square is 1."""
+    """Magnitude times frequency in each band and axis, (bands, 3); each axis has mean square 1."""
     total = torch.zeros(3, SIDE, SIDE // 2 + 1, dtype=torch.float64)
     for file in files:
         values = to_decorrelated(squares(ent.read(file)).double() - 0.5)
         total += fourier.to_spectrum(fourier.tapered(values)).abs().mean(0)
-    # Whatever the phases are: the sum of squares is the same before and after the transform.
-    total /= fourier.from_spectrum(total + 0j, SIDE, SIDE).square().mean().sqrt()
+    # Each axis by itself: by their scale, axes without correlation vary alike in ImageNet, which a
+    # few photographs needn't. Whatever the phases are: the sum of squares is the same before and
+    # after the transform.
+    power = fourier.from_spectrum(total + 0j, SIDE, SIDE).square().mean((1, 2), keepdim=True)
+    total /= power.sqrt()
     at = fourier.frequencies(SIDE, SIDE)
     middles = torch.tensor(BANDS, dtype=torch.float64).log()
     band = torch.bucketize(at.log(), (middles[1:] + middles[:-1]) / 2)

@@ -49,34 +49,35 @@ def falloff(height: int, width: int, decay: float = 1.0) -> Tensor:
 
 # How large natural photographs' waves are, times their frequency: nearly constant below 0.05 cycles
 # a pixel, and far less above 0.1, where they are 512 pixels high. By frequency, for each of the
-# axes without correlation of `entoptic.color`; the mean square of a picture with these waves is 1.
-# Measured by `python -m benchmarks.natural_spectrum` on 14 photographs: five of Kodak's (6, 14, 15,
-# 20, 23), five of scikit-image's (astronaut, chelsea, coffee, motorcycle, rocket), the two of
-# scikit-learn (china, flower), and sky1024px and flowers of google/deepdream. They were enlarged to
-# 512 as those of ImageNet of which MaCo's source took its own: with that one it agrees up to 0.4
-# cycles a pixel, within 8% for the three axes together and 38% for each.
+# axes without correlation of `entoptic.color`, in each of which the mean square is 1: by their
+# scale they vary alike in ImageNet. Measured by `python -m benchmarks.natural_spectrum` on 14
+# photographs: five of Kodak's (6, 14, 15, 20, 23), five of scikit-image's (astronaut, chelsea,
+# coffee, motorcycle, rocket), the two of scikit-learn (china, flower), and sky1024px and flowers of
+# google/deepdream. They were enlarged to 512 as those of ImageNet of which MaCo's source took its
+# own: with that one it agrees up to 0.35 cycles a pixel, within 10% for the three axes together and
+# 34% for each.
 _NATURAL_SIDE = 512
 _NATURAL = (
-    (0.004, 0.1841, 0.2765, 0.2820),
-    (0.006, 0.1720, 0.2371, 0.2265),
-    (0.009, 0.1598, 0.2171, 0.2123),
-    (0.013, 0.1402, 0.2002, 0.1795),
-    (0.02, 0.1339, 0.1748, 0.1655),
-    (0.03, 0.1181, 0.1537, 0.1473),
-    (0.045, 0.1044, 0.1287, 0.1227),
-    (0.065, 0.0921, 0.1083, 0.1105),
-    (0.09, 0.0826, 0.0947, 0.0993),
-    (0.12, 0.0740, 0.0779, 0.0860),
-    (0.16, 0.0650, 0.0593, 0.0693),
-    (0.2, 0.0528, 0.0424, 0.0522),
-    (0.25, 0.0403, 0.0283, 0.0360),
-    (0.3, 0.0281, 0.0184, 0.0241),
-    (0.35, 0.0186, 0.0125, 0.0166),
-    (0.4, 0.0145, 0.0103, 0.0136),
-    (0.45, 0.0144, 0.0101, 0.0133),
-    (0.5, 0.0121, 0.0079, 0.0105),
-    (0.6, 0.0042, 0.0026, 0.0037),
-    (0.7, 0.0041, 0.0024, 0.0033),
+    (0.004, 0.2261, 0.2466, 0.2715),
+    (0.006, 0.2112, 0.2115, 0.2180),
+    (0.009, 0.1962, 0.1936, 0.2044),
+    (0.013, 0.1721, 0.1785, 0.1728),
+    (0.02, 0.1644, 0.1559, 0.1593),
+    (0.03, 0.1450, 0.1371, 0.1418),
+    (0.045, 0.1282, 0.1148, 0.1182),
+    (0.065, 0.1131, 0.0966, 0.1064),
+    (0.09, 0.1014, 0.0844, 0.0956),
+    (0.12, 0.0909, 0.0694, 0.0828),
+    (0.16, 0.0798, 0.0529, 0.0667),
+    (0.2, 0.0649, 0.0378, 0.0503),
+    (0.25, 0.0495, 0.0252, 0.0347),
+    (0.3, 0.0345, 0.0164, 0.0232),
+    (0.35, 0.0228, 0.0111, 0.0160),
+    (0.4, 0.0178, 0.0092, 0.0131),
+    (0.45, 0.0177, 0.0090, 0.0128),
+    (0.5, 0.0148, 0.0070, 0.0101),
+    (0.6, 0.0051, 0.0023, 0.0036),
+    (0.7, 0.0051, 0.0022, 0.0032),
 )
 
 
@@ -97,7 +98,7 @@ def natural(height: int, width: int) -> Tensor:
 
     >>> fast, slow = natural(512, 512)[0, [128, 4], 0]
     >>> 32 * fast / slow  # 1 if the law were 1 / frequency
-    tensor(0.2456, dtype=torch.float64)
+    tensor(0.2457, dtype=torch.float64)
     """
     at, *axes = torch.tensor(_NATURAL, dtype=torch.float64).T
     frequency = frequencies(height, width).clamp(min=1 / max(height, width))

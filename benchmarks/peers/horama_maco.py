@@ -1,4 +1,4 @@
-"""horama 0.3: `maco`, at 512 x 512 (as xplique's; its own 1280 x 1280 takes six times as long).
+"""horama 0.3: `maco`, at 512 x 512 (as xplique's; its own 1280 x 1280 has six times the pixels).
 
 It downloads its spectrum into the working directory unless it is there. xplique carries the same
 file, by the same name, which is laid there. What is said of its `fourier` in

@@ -43,8 +43,8 @@ UNITS = {  # chosen by eye, early to late
 
 
 def vgg16(data: Path) -> ent.Model:
-    """A VGG-16 as MXNet stored it: its layers in one file, its weights in another."""
-    folder = data / "models" / "mxnet" / "vgg16"
+    """The convolutions of VGG-16 as MXNet stored them: layers in one file, weights in another."""
+    folder = data / "models" / "mxnet" / "vgg16_imagenet"
     return ent.load(f"mxnet:{folder}/vgg16-symbol.json+{folder}/vgg16-0000.params")
 
 
@@ -90,7 +90,7 @@ def ten_steps(vgg: ent.Model, photo: Tensor) -> Tensor:
 
 
 def deeper_and_deeper(vgg: ent.Model, photo: Tensor) -> Tensor:
-    """The same for later layers: from simple things nearby to larger ones made of them."""
+    """The same for later layers: dots, cells, faces, animals."""
     dreams = [
         climb(vgg, photo, ent.total(layer), steps=steps, step_size=step)
         for layer, (steps, step) in STAGES.items()
@@ -106,9 +106,26 @@ def one_channel(vgg: ent.Model) -> Tensor:
         "... and jitter": {"norm": "std", "jitter": 16},
         "... and octaves": {"norm": "std", "jitter": 16, "octaves": 2},
     }
-    feature = ent.channel("conv5_3", 63)
+    feature = ent.channel("conv5_3", 189)
     dreams = [
         climb(vgg, noise(), feature, steps=30, step_size=0.01, **how) for how in ways.values()
+    ]
+    return row(dreams, ways)
+
+
+def what_each_adds(vgg: ent.Model, photo: Tensor) -> Tensor:
+    """Three ways to want a whole layer, then jitter, then octaves."""
+    layer = "conv5_3"
+    ways: dict[str, tuple[ent.Objective, dict[str, Any]]] = {
+        "sum": (ent.total(layer), {}),
+        "square": (ent.energy(layer), {}),
+        "ramp": (ent.positive(layer), {}),
+        "... and jitter": (ent.positive(layer), {"jitter": 16}),
+        "... and octaves": (ent.positive(layer), {"jitter": 16, "octaves": 3}),
+    }
+    dreams = [
+        climb(vgg, photo, wish, steps=20, step_size=0.01, norm="std", **how)
+        for wish, how in ways.values()
     ]
     return row(dreams, ways)
 
@@ -124,23 +141,6 @@ def one_class(google: ent.Model) -> Tensor:
     label = ent.logit("flamingo")
     dreams = [
         climb(google, noise(), label, steps=30, step_size=0.01, **how) for how in ways.values()
-    ]
-    return row(dreams, ways)
-
-
-def what_each_adds(google: ent.Model, photo: Tensor) -> Tensor:
-    """Three ways to want a whole layer, then jitter, then octaves."""
-    layer = "inception_4c/3x3"
-    ways: dict[str, tuple[ent.Objective, dict[str, Any]]] = {
-        "sum": (ent.total(layer), {}),
-        "sum of positive part": (ent.positive(layer), {}),
-        "mean square": (ent.energy(layer), {}),
-        "... and jitter": (ent.energy(layer), {"jitter": 16}),
-        "... and octaves": (ent.energy(layer), {"jitter": 16, "octaves": 3}),
-    }
-    dreams = [
-        climb(google, photo, wish, steps=20, step_size=0.01, norm="std", **how)
-        for wish, how in ways.values()
     ]
     return row(dreams, ways)
 
@@ -192,8 +192,8 @@ def walk(data: Path, photo: Path) -> Iterator[tuple[str, Tensor]]:
     yield "3-ten-steps", ten_steps(vgg, start)
     yield "4-deeper", deeper_and_deeper(vgg, start)
     yield "5-channel", one_channel(vgg)
-    yield "6-class", one_class(google)
-    yield "7-what-each-adds", what_each_adds(google, start)
+    yield "6-what-each-adds", what_each_adds(vgg, start)
+    yield "7-class", one_class(google)
     yield "8-cats", cats_in_the_clouds(google, photo, data / "photos")
     yield "9-early-to-late", early_to_late(google)
 

@@ -57,6 +57,10 @@ class WrongPictureSize(EntopticError, ValueError):
     """A picture of a size that the network can't take."""
 
 
+class BadNetwork(EntopticError, ValueError):
+    """A network that can't be run on pictures, whatever their size, or can't be copied."""
+
+
 class PictureTooSmall(WrongPictureSize):
     """A picture that is too small for the network up to the layer asked for."""
 
@@ -67,6 +71,10 @@ class BadSpectrum(EntopticError, ValueError):
 
 class CannotWrite(EntopticError, OSError):
     """A place where the result can't be written."""
+
+
+class AlreadyThere(CannotWrite, FileExistsError):
+    """A file that came to be where the result was to go, and isn't to be replaced."""
 
 
 class NoJob(EntopticError, LookupError):
@@ -86,7 +94,7 @@ class MissingExtra(EntopticError, ImportError):
 
 
 class NonFiniteGradient(EntopticError, ArithmeticError):
-    """A gradient with NaN or infinity in it; the text names the layer."""
+    """A score, or a gradient, with NaN or infinity in it; the text names the layer."""
 
 
 class DeadGradient(EntopticError, ArithmeticError):

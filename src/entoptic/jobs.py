@@ -143,6 +143,7 @@ class Result:
         alpha: transparency, taken over from the photo.
         scores: the score before each step.
         notes: what the user should know.
+        bits: per channel, of the picture that was made again.
     """
 
     image: Image
@@ -150,21 +151,34 @@ class Result:
     alpha: Alpha | None = None
     scores: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
+    bits: Literal[8, 16] = 8
 
-    def save(self, path: PathLike, *, bits: Literal[8, 16] = 8) -> Path:
+    def save(
+        self, path: PathLike, *, bits: Literal[8, 16] | None = None, replace: bool = True
+    ) -> Path:
         """Write the picture with its job; a file is replaced in one go or not at all.
 
         Args:
             path: the ending says the format: .png, .jpg, .webp, .tif.
-            bits: 8, or 16 for PNG.
+            bits: 8, or 16 for PNG; by default as many as the picture had that was made again,
+                where the format can hold them.
+            replace: whether an existing file is replaced.
 
         Returns:
             The path.
 
         Raises:
             CannotWrite: with what to do.
+            AlreadyThere: the file exists and isn't to be replaced.
         """
-        return pictures.write(path, self.image, alpha=self.alpha, job=self.job.to_json(), bits=bits)
+        return pictures.write(
+            path,
+            self.image,
+            alpha=self.alpha,
+            job=self.job.to_json(),
+            bits=pictures.bits_for(path, self.bits) if bits is None else bits,
+            replace=replace,
+        )
 
     def _repr_png_(self) -> bytes:
         """The picture, for Jupyter."""

@@ -94,6 +94,17 @@ def test_octaves_too_small_for_the_layer_are_left_out_and_said(squeezenet: ent.M
     assert plan.notes == ("2 octaves too small for the network are left out (5x8, 10x15)",)
 
 
+def test_of_many_octaves_that_are_left_out_the_first_and_the_last_are_told(
+    squeezenet: ent.Model,
+) -> None:
+    plan = plan_dream(squeezenet, torch.rand(1, 3, 40, 60), layer="fire7", octaves=50)
+    sizes = octave_sizes(40, 60, 50, 1.4)
+    few = len(sizes) - len(plan.sizes)
+    last = "x".join(map(str, sizes[few - 1]))
+    assert few > 40
+    assert plan.notes == (f"{few} octaves too small for the network are left out (1x1 to {last})",)
+
+
 def test_an_octave_that_only_the_unused_end_of_the_network_finds_too_small_is_kept() -> None:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.MaxPool2d(8), nn.Conv2d(2, 2, 3))

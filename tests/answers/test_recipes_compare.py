@@ -44,6 +44,17 @@ def tile(image: torch.Tensor, row: int, column: int, side: int = 48) -> torch.Te
     return image[..., top : top + side, left : left + side]
 
 
+def test_a_comparison_is_made_again_in_the_same_precision(
+    squeezenet: ent.Model, tmp_path: Path
+) -> None:
+    by = {"methods": ["lucid", "pixels"], "precision": "bf16"}
+    path = ent.compare(squeezenet, "fire2:0", **by, **QUICK).save(tmp_path / "a.png")
+    again = plan_redo(path)
+    assert isinstance(again, ComparePlan)
+    assert {each.settings.precision for each in again.columns} == {"bf16"}
+    assert again.job == Job.from_json(read_job(path))
+
+
 def test_each_network_has_its_column_and_each_unit_its_row() -> None:
     networks = [colour_model("red first", [0, 2]), colour_model("blue first", [2, 0])]
     plan = plan_compare(

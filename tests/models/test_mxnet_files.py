@@ -44,8 +44,9 @@ def _notes(model: Any) -> dict[str, str]:
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
-def test_vgg16_has_the_layer_names_of_the_model_gallery(shared: Shared) -> None:
-    names = [node.name for node in _read(shared, "vgg16/vgg16").graph.node]
+@pytest.mark.parametrize("folder", ["vgg16", "vgg16_imagenet"])
+def test_vgg16_has_the_layer_names_of_the_model_gallery(shared: Shared, folder: str) -> None:
+    names = [node.name for node in _read(shared, f"{folder}/vgg16").graph.node]
     expected = []
     for block, convolutions in enumerate((2, 2, 3, 3, 3), start=1):
         for number in range(1, convolutions + 1):
@@ -54,12 +55,13 @@ def test_vgg16_has_the_layer_names_of_the_model_gallery(shared: Shared) -> None:
     assert names == expected
 
 
-def test_vgg16_sums_agree_with_mxnet(shared: Shared) -> None:
-    reference = np.load(shared("reference/vgg16_mxnet_gradients.npz"))
+@pytest.mark.parametrize("folder", ["vgg16", "vgg16_imagenet"])
+def test_vgg16_sums_agree_with_mxnet(shared: Shared, folder: str) -> None:
+    reference = np.load(shared(f"reference/{folder}_mxnet_gradients.npz"))
     mean = np.array([123.68, 116.779, 103.939], np.float32)
     picture = (reference["image_uint8"].astype(np.float32) - mean).transpose(2, 0, 1)[None]
     layers = [f"pool{number}" for number in range(1, 6)]
-    found = _run(_read(shared, "vgg16/vgg16"), picture, layers)
+    found = _run(_read(shared, f"{folder}/vgg16"), picture, layers)
     sums = {
         layer: output.sum(dtype=np.float64) for layer, output in zip(layers, found, strict=True)
     }

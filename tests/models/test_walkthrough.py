@@ -39,7 +39,11 @@ def walk() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def data(shared: Shared) -> Path:
-    for name in ("models/mxnet/vgg16", "models/caffe/bvlc_googlenet", "photos/chelsea.png"):
+    for name in (
+        "models/mxnet/vgg16_imagenet",
+        "models/caffe/bvlc_googlenet",
+        "photos/chelsea.png",
+    ):
         shared(name)
     return shared("photos").parent
 
@@ -66,7 +70,7 @@ def total(model: ent.Model, layer: str, image: Tensor) -> float:
 def test_the_gradient_image_is_that_of_the_gradient_that_mxnet_recorded(
     walk: ModuleType, vgg: ent.Model, shared: Shared
 ) -> None:
-    recorded = np.load(shared("reference/vgg16_mxnet_gradients.npz"))
+    recorded = np.load(shared("reference/vgg16_imagenet_mxnet_gradients.npz"))
     image = torch.from_numpy(recorded["image_uint8"]).permute(2, 0, 1)[None].float() / 255
     # MXNet's is by values of 0..255; what a picture shows of it doesn't depend on the unit.
     expected = ent.gradient_picture(torch.from_numpy(recorded["pool1_grad"]), 224, 224)
@@ -131,10 +135,10 @@ def test_the_whole_walk_writes_nine_pictures_that_show_what_they_should(
         assert picture.std() > 0.08
     start = pictures["1-photo"]
     changed = [pictures["3-ten-steps"], *tiles(pictures["4-deeper"], 4)]
-    changed += tiles(pictures["7-what-each-adds"], 5)
+    changed += tiles(pictures["6-what-each-adds"], 5)
     for picture in changed:
         assert (picture - start).abs().mean() > 0.02
-    grey, *flamingos = tiles(pictures["6-class"], 4)
+    grey, *flamingos = tiles(pictures["7-class"], 4)
     assert grey.std() < 0.05
     for picture in flamingos:
         assert identify(google, ent.resize(picture, 256, 256))[0].number == FLAMINGO

@@ -20,6 +20,16 @@ from entoptic.cli.main import outcome
 QUICK = ("--octaves", "1", "--steps", "1")
 """A dream of one step."""
 
+
+def quick(*options: str) -> list[str]:
+    """A dream of one step, but for what the options say."""
+    pairs = zip(QUICK[::2], QUICK[1::2], strict=True)
+    return [each for pair in pairs if pair[0] not in options for each in pair] + [*options]
+
+
+SAVED = "; saved, and finished by `entoptic redo PICTURE --finish`.\n"
+"""How the command ends what it says of a picture that a signal has stopped."""
+
 SOURCE = Path(package.__file__).parents[1]
 
 

@@ -14,7 +14,7 @@ import torch
 from PIL import ExifTags, Image, ImageCms
 
 from entoptic.pictures import png, read, read_job
-from shells.command import QUICK, entoptic, picture
+from shells.command import QUICK, entoptic, picture, quick
 
 
 def job(path: Path) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def test_no_input_is_ever_overwritten(folder: Path, way: str) -> None:
     before = (folder / "sky.png").read_bytes()
     done = entoptic("dream", "sky.png", "-o", output, "--force", *QUICK, folder=folder)
     assert done.code == 1
-    assert "is the picture that is read; choose another name" in done.err
+    assert "is a file that is read; choose another name" in done.err
     assert (folder / "sky.png").read_bytes() == before
 
 
@@ -87,7 +87,7 @@ def test_no_guide_is_ever_overwritten(folder: Path, how: list[str]) -> None:
     before = (folder / "sea.png").read_bytes()
     done = entoptic("dream", "sky.png", "-o", "sea.png", "-f", *how, *QUICK, folder=folder)
     assert done.code == 1
-    assert "is the picture that is read" in done.err
+    assert "is a file that is read" in done.err
     assert (folder / "sea.png").read_bytes() == before
 
 
@@ -246,7 +246,7 @@ def test_json_is_all_that_stdout_carries(folder: Path) -> None:
 def test_each_setting_reaches_the_job(
     folder: Path, option: str, value: str, expected: float
 ) -> None:
-    done = entoptic("dream", "sky.png", *QUICK, option, value, folder=folder)
+    done = entoptic("dream", "sky.png", *quick(option, value), folder=folder)
     assert done.code == 0
     settings = job(folder / "sky-dream.png")["settings"]
     assert settings[option.removeprefix("--").replace("-", "_")] == expected

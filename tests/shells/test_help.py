@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
+from entoptic import recipes
 from entoptic.cli.main import main
+from entoptic.models import Model, load
 from entoptic.objectives import parse
 from entoptic.objectives.terms import vocabulary
+from entoptic.recipes import Plan
+from entoptic.recipes.methods import canvases
+from entoptic.transforms import presets
 from shells.command import SOURCE, entoptic
 
 PAGE = SOURCE.parent / "docs" / "command.md"
@@ -94,3 +103,182 @@ def test_nothing_typed_shows_the_help_with_all_commands(tmp_path: Path) -> None:
 def test_the_version_is_told(tmp_path: Path) -> None:
     done = entoptic("--version", folder=tmp_path)
     assert re.fullmatch(r"entoptic, version \d+\.\d+\.\d+\S*\n", done.out)
+
+
+# What isn't in a plan's settings under its own name, or is there made into a number.
+ELSEWHERE = {"model", "models", "device", "memory", "judges", "seed", "bits"}
+
+
+def shown_defaults(name: str) -> dict[str, str]:
+    """What the help of a command says in brackets, by the name of the parameter."""
+    command = main.commands[name]
+    text = " ".join(command.get_help(click.Context(command, info_name=name)).split())
+    found = {}
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            record = parameter.get_help_record(click.Context(command))
+            assert record is not None
+            rest = text.partition(" ".join(" ".join(record).split()))[2]
+            if default := re.match(r" \[default: (.*?)\]", rest):
+                found[str(parameter.name)] = default[1]
+    return found
+
+
+def plans(name: str, model: Model, photo: Path) -> Plan:
+    """What a command would do where no option is given."""
+    units = ["fire5:0"] if model.source != "efficientnet_lite0" else ["blocks.2:0"]
+    match name:
+        case "dream":
+            return recipes.plan_dream(model, photo)
+        case "visualize":
+            return recipes.plan_visualize(model, units)
+        case "compare":
+            return recipes.plan_compare([model], units, transforms=["none", "lucid"]).columns[0]
+        case "interpolate":
+            return recipes.plan_interpolate(model, units * 2)
+        case "diversity":
+            return recipes.plan_diversity(model, units[0])
+        case "accentuate":
+            return recipes.plan_accentuate(model, photo, units)
+        case _:
+            made: Plan = getattr(recipes, f"plan_{name}")(model, photo)
+            return made
+
+
+def true_defaults(plan: Plan) -> dict[str, Any]:
+    """The settings of a plan of which nothing was said, as the help names them."""
+    found = dict(plan.job.settings) | {"objective": plan.job.objective}
+    if isinstance(plan, recipes.SheetPlan):
+        method = recipes.methods[plan.settings.method]
+        for each in ("canvas", "transforms", "learning_rate"):
+            if found[each] == getattr(method, each):
+                found[each] = "the method's"
+        found["batch"] = "auto" if plan.settings.batch == ROOM else plan.settings.batch
+        found |= {"methods": found["method"], "canvases": found["canvas"]}
+        if isinstance(found.get("layer"), list):
+            (found["layer"],) = found["layer"]
+    elif found["size"] is None:
+        found |= {"size": "the photo's", "batch": "auto"}
+    return found
+
+
+ROOM = 7
+"""As many pictures as memory is said to have room for."""
+
+
+@pytest.fixture(scope="module")
+def networks() -> list[Model]:
+    """The usual network, another that is known, and one that isn't."""
+    usual = load("squeezenet1_1")
+    return [usual, load("efficientnet_lite0"), replace(usual, source="onnx:unknown.onnx")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dream",
+        "visualize",
+        "compare",
+        "grid",
+        "groups",
+        "interpolate",
+        "diversity",
+        "accentuate",
+        "caricature",
+        "invert",
+    ],
+)
+def test_the_defaults_in_the_help_are_the_true_ones(
+    name: str, networks: list[Model], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("entoptic.recipes.sheet_plan.roomy_batch", lambda *_: ROOM)
+    true = [true_defaults(plans(name, each, folder / "sky.png")) for each in networks]
+    shown = shown_defaults(name)
+    assert shown.keys() >= {"size", "steps", "seed", "precision", "device"}
+    for option, words in shown.items():
+        if option in ELSEWHERE or (name, option) in {
+            ("compare", "transforms"),  # of which there must be several of something
+            ("diversity", "layer"),  # which the unit says
+        }:
+            continue
+        values = [each[option] for each in true]
+        said = re.fullmatch(r"by network; (.*) with squeezenet1_1", words)
+        assert (said is not None) == any(each != values[0] for each in values), (option, values)
+        usual = said[1] if said else words
+        if isinstance(values[0], int | float):
+            assert float(Fraction(usual)) == pytest.approx(values[0]), option
+        else:
+            assert usual == str(values[0]).removeprefix("(").removesuffix(")"), option
+
+
+def test_the_other_defaults_in_the_help_are_the_true_ones() -> None:
+    assert inspect.signature(recipes.plan_visualize).parameters["on"].default == "auto"
+    assert inspect.signature(load).parameters["spec"].default == "squeezenet1_1"
+    for name in main.commands:
+        shown = shown_defaults(name)
+        for option, words in (
+            ("seed", "0"),
+            ("device", "auto"),
+            ("bits", "8"),
+            ("model", "squeezenet1_1"),
+            ("models", "squeezenet1_1"),
+            ("memory", "half of what is free"),
+        ):
+            if name != "redo":
+                assert shown.get(option, words) == words, (name, option)
+    assert shown_defaults("redo") == {"bits": "the picture's"}
+    assert shown_defaults("identify")["top"] == "5"
+    assert shown_defaults("gradient") == {
+        "wrt": "input", "model": "squeezenet1_1", "size": "the photo's"
+    }  # fmt: skip
+    assert shown_defaults("spectrum") == {"size": "224"}
+    climb = shown_defaults("visualize")
+    evaluate = shown_defaults("evaluate")
+    assert {each: evaluate[each] for each in climb.keys() - {"bits"}} == {
+        each: climb[each] for each in climb.keys() - {"bits"}
+    }
+
+
+@pytest.mark.parametrize("name", ["visualize", "compare", "redo", "grid"])
+def test_the_help_names_all_that_can_be_chosen(name: str) -> None:
+    for parameter in main.commands[name].params:
+        assert isinstance(parameter, click.Option | click.Argument)
+        known = {
+            "method": recipes.methods,
+            "methods": recipes.methods,
+            "canvas": canvases,
+            "canvases": canvases,
+            "transforms": presets,
+        }.get(str(parameter.name))
+        if known is not None:
+            assert isinstance(parameter, click.Option)
+            words = re.findall(r"\w+", (parameter.help or "").partition(":")[2])
+            assert {*known} <= {*words}, parameter.name
+
+
+def once() -> list[tuple[str, click.Option]]:
+    """Every option of every command that may come once."""
+    return [
+        (name, each)
+        for name, command in main.commands.items()
+        for each in command.params
+        if isinstance(each, click.Option) and not each.multiple
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), once(), ids=lambda each: str(getattr(each, "name", each))
+)
+def test_an_option_that_comes_twice_is_refused(
+    name: str, option: click.Option, tmp_path: Path
+) -> None:
+    value = [] if option.is_flag else ["8"]
+    given = [typed for each in (option.opts[0], option.opts[-1]) for typed in (each, *value)]
+    done = entoptic(name, "a", "b", "c", *given, folder=tmp_path)
+    assert done.code == 2
+    assert f"{'/'.join(option.opts)} is given 2 times; give it once" in done.err
+
+
+def test_an_option_that_may_come_several_times_does(folder: Path) -> None:
+    done = entoptic("caricature", "nothing.png", "-l", "fire2", "-l", "fire3", folder=folder)
+    assert "no picture 'nothing.png'" in done.err

@@ -21,7 +21,7 @@ def test_a_gradient_is_a_picture_or_numbers(folder: Path) -> None:
     ("output", "told"),
     [
         (["sea.png"], "'sea.png' is there already; name another file"),
-        (["sky.png", "--force"], "'sky.png' is the picture that is read"),
+        (["sky.png", "--force"], "'sky.png' is a file that is read"),
     ],
 )
 def test_a_gradient_overwrites_nothing_that_it_should_not(

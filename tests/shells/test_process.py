@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 import torch
 
 from entoptic.pictures import read_job
-from shells.command import QUICK, SOURCE, entoptic, finished, process
+from shells.command import QUICK, SAVED, SOURCE, entoptic, finished, process
 
 
 def test_a_dream_prints_nothing_but_its_name(folder: Path) -> None:
@@ -25,21 +26,53 @@ def test_a_dream_prints_nothing_but_its_name(folder: Path) -> None:
     assert (folder / "sky-dream-redo.png").read_bytes() == (folder / "sky-dream.png").read_bytes()
 
 
-def test_ctrl_c_saves_what_there_is(folder: Path) -> None:
-    options = ["--octaves=1", "--steps=100000", "--every=10", "--jitter=2"]
-    child = process("dream", "sky.png", *options, folder=folder)
+ENDLESS = ("--octaves=1", "--steps=100000", "--every=10", "--jitter=2")
+"""A dream that goes on until it is stopped, and shows when it has begun."""
+
+
+def wait_for_frames(folder: Path, child: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 60
     while not list(folder.glob("*-step*.png")) and time.monotonic() < deadline:
         assert child.poll() is None
         time.sleep(0.02)
-    child.send_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_saves_what_there_is(folder: Path, number: int, code: int) -> None:
+    child = process("dream", "sky.png", *ENDLESS, folder=folder)
+    wait_for_frames(folder, child)
+    child.send_signal(number)
     done = finished(child)
-    assert (done.code, done.out) == (130, "sky-dream.png\n")
+    assert (done.code, done.out) == (code, "sky-dream.png\n")
     made = json.loads(read_job(folder / "sky-dream.png"))["stopped_after"]
-    assert done.err == f"Interrupted after {made} of 100000 steps; saved.\n"
+    assert done.err == f"Interrupted after {made} of 100000 steps{SAVED}"
     assert made >= 10
     assert entoptic("redo", "sky-dream.png", folder=folder).code == 0
     assert (folder / "sky-dream-redo.png").read_bytes() == (folder / "sky-dream.png").read_bytes()
+    assert not list(folder.glob(".*"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="terminals are different here")
+def test_a_terminal_that_is_closed_saves_what_there_is(folder: Path) -> None:
+    import pty
+
+    number, terminal = pty.fork()
+    if number == 0:  # the process that runs in the terminal
+        os.chdir(folder)
+        environment = os.environ | {"PYTHONPATH": str(SOURCE), "TERM": "xterm"}
+        dream = [sys.executable, "-m", "entoptic", "dream", "sky.png", *ENDLESS]
+        os.execve(sys.executable, dream, environment)
+    deadline = time.monotonic() + 60
+    while not list(folder.glob("*-step*.png")) and time.monotonic() < deadline:
+        if select.select([terminal], [], [], 0.02)[0]:
+            os.read(terminal, 1 << 16)  # the progress bar
+    os.close(terminal)
+    _, status = os.waitpid(number, 0)
+    assert os.waitstatus_to_exitcode(status) == 129
+    assert json.loads(read_job(folder / "sky-dream.png"))["stopped_after"] >= 10
+    assert not list(folder.glob(".*"))
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:

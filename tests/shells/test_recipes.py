@@ -108,7 +108,7 @@ def test_all_options_arrive(folder: Path) -> None:
         ("caricature cat.png --cosine-power -1", "cosine power is -1"),
         ("caricature cat.png -m squeezenet2", "no model named 'squeezenet2'"),
         ("invert cat.png --smoothness nan", "smoothness is nan"),
-        ("invert cat.png -o cat.png", "is the picture that is read|is there already"),
+        ("invert cat.png -o cat.png", "is a file that is read|is there already"),
         ("accentuate cat.png", "Missing argument"),
         ("accentuate cat.png fire3", "isn't understood|is no number and no objective"),
         ("accentuate cat.png fire3:999", "channel 999 of 'fire3' does not exist"),

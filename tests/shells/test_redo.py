@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from entoptic.pictures import png, read, read_job
-from shells.command import QUICK, entoptic, picture
+from shells.command import QUICK, entoptic, picture, quick
 
 
 def job(path: Path) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def test_a_change_gives_what_dreaming_so_would_have_given(dreamt: Path, changes:
     assert (done.code, done.err) == (0, "")
     photo = "sea.png" if "--photo" in changes else "sky.png"
     options = [each for each in changes if each not in ("--photo", photo)]
-    fresh = entoptic("dream", photo, *QUICK, *options, "-o", "fresh.png", folder=dreamt)
+    fresh = entoptic("dream", photo, *quick(*options), "-o", "fresh.png", folder=dreamt)
     assert fresh.code == 0
     if "--model" in changes:  # what isn't said is the other network's, and here the old job's
         assert job(dreamt / "changed.png")["objective"] == job(dreamt / "fresh.png")["objective"]
@@ -243,7 +243,7 @@ def test_redo_never_replaces_what_it_reads(dreamt: Path, name: str) -> None:
     before = (dreamt / name).read_bytes()
     done = entoptic("redo", "sky-dream.png", "-o", name, "--force", folder=dreamt)
     assert done.code == 1
-    assert "is the picture that is read" in done.err
+    assert "is a file that is read" in done.err
     assert (dreamt / name).read_bytes() == before
 
 

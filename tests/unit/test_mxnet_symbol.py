@@ -98,7 +98,7 @@ def test_a_file_larger_than_any_symbol_is_not_even_opened(tmp_path: Path) -> Non
     path = tmp_path / "huge-symbol.json"
     path.touch()
     os.truncate(path, 2**26 + 1)  # takes no room on the disk
-    with pytest.raises(BadModelFile, match="larger than 64 MiB, the most that is read"):
+    with pytest.raises(BadModelFile, match="is larger than 67108864 bytes, the most that is read"):
         read_symbol(path)
 
 

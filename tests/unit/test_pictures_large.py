@@ -13,12 +13,12 @@ import torch
 from PIL import Image as Pillow
 
 from entoptic.errors import BadPicture, EntopticError, NoJob
-from entoptic.pictures import Picture, embedding, large, read, read_job, reading, write, writing
+from entoptic.pictures import Picture, large, read, read_job, reading, write, writing
 
 
 @pytest.fixture(autouse=True)
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (embedding, reading, writing):
+    for module in (reading, writing):
         monkeypatch.setattr(module, "MAX_PIXELS", 10)
 
 
@@ -128,11 +128,15 @@ def test_a_picture_that_is_not_finite_is_not_half_written(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("values", "how", "reason"),
     [
-        (samples(37, 53, 3), {"photometric": "ycbcr"}, "colours of the kind 6"),
-        (samples(37, 53, 3, kind=np.uint32), {}, "samples of .* bits"),
+        (samples(37, 53, 3), {"photometric": "ycbcr"}, "3 channels of the kind 6"),
+        (samples(37, 53, 3, kind=np.uint32), {}, "samples of 32 bits, which have no known range"),
         (samples(37, 53, 4), {"extrasamples": ["assocalpha"]}, "multiplied by alpha"),
         (samples(37, 53, 3), {"extratags": [(274, 3, 1, 6, True)]}, "on its side"),
-        (np.full((37, 53, 3), 2, np.float32), {}, "outside 0 to 1"),
+        (
+            np.full((37, 53, 3), 2, np.float32),
+            {},
+            "numbers from 2 to 2, but they must lie in 0 to 1",
+        ),
     ],
 )
 def test_kinds_that_are_not_read_in_parts_are_told(

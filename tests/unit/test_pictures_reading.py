@@ -215,7 +215,7 @@ def test_16_bit_grey_tiff_may_count_from_white(put: Callable[..., Path]) -> None
     assert (values(picture.image, 65535)[..., 0] == 65535 - samples).all()
 
 
-def test_16_bit_colour_tiff_is_cut_to_8_and_says_so(put: Callable[..., Path]) -> None:
+def test_16_bit_colour_tiff_keeps_its_depth(put: Callable[..., Path]) -> None:
     pixel = struct.pack("<3H", 0x1234, 0x8000, 0xFFFF)
     entries = [(256, 4, 1), (257, 4, 1), (258, 3, 3), (259, 3, 1), (262, 3, 2)]
     entries += [(273, 4, 200), (277, 3, 3), (278, 4, 1), (279, 4, 6)]
@@ -226,8 +226,8 @@ def test_16_bit_colour_tiff_is_cut_to_8_and_says_so(put: Callable[..., Path]) ->
     file = b"II*\0" + struct.pack("<IH", 8, len(entries)) + directory + b"\0" * 4
     file = file.ljust(190, b"\0") + struct.pack("<3H", 16, 16, 16)
     picture = read(put(file.ljust(200, b"\0") + pixel))
-    assert values(picture.image).tolist() == [[[0x12, 0x80, 0xFF]]]
-    assert picture.notes == ("16 bits per channel read as 8; PNG keeps 16",)
+    assert values(picture.image, 65535).tolist() == [[[0x1234, 0x8000, 0xFFFF]]]
+    assert picture.notes == ("16 bits per channel",)
 
 
 def test_a_float_tiff_is_taken_as_it_is(put: Callable[..., Path]) -> None:
@@ -239,13 +239,13 @@ def test_a_float_tiff_is_taken_as_it_is(put: Callable[..., Path]) -> None:
 @pytest.mark.parametrize("wrong", [2.0, -0.5, float("nan")])
 def test_a_float_tiff_of_another_range_is_refused(put: Callable[..., Path], wrong: float) -> None:
     samples = np.array([[0, wrong]], np.float32)
-    with pytest.raises(BadPicture, match=r"numbers go from .* but must lie in 0 to 1"):
+    with pytest.raises(BadPicture, match=r"has numbers from .* must lie in 0 to 1; if"):
         read(put(saved(Pillow.fromarray(samples), "TIFF")))
 
 
 def test_whole_numbers_of_unknown_range_are_refused(put: Callable[..., Path]) -> None:
     image = Pillow.fromarray(np.array([[0, 70000]], np.int32))
-    with pytest.raises(BadPicture, match="samples of the kind 'I' have no known range"):
+    with pytest.raises(BadPicture, match=r"32 bits, .* no known range; .*span=\(0, 4095\)"):
         read(put(saved(image, "TIFF")))
 
 
@@ -552,8 +552,6 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "looks"),
     [
-        (b"\0\0\0\x18ftypheic\0\0\0\0", "looks like a HEIC photograph"),
-        (b"\0\0\0\x18ftypavif\0\0\0\0", "looks like an AVIF picture"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0", "looks like a video"),
         (b"%PDF-1.7 \xff", "looks like a PDF document"),
         (b"PK\x03\x04\x14\0", "looks like a ZIP archive"),
@@ -601,7 +599,7 @@ def test_a_decompression_bomb_is_refused_by_its_header(put: Callable[..., Path])
 def test_a_picture_beyond_pillows_own_limit_is_told(
     put: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = put(saved(Pillow.fromarray(RGB), "TIFF"))
+    path = put(saved(Pillow.fromarray(RGB), "TIFF", compression="jpeg"))
     monkeypatch.setattr(Pillow, "MAX_IMAGE_PIXELS", 4)
     with pytest.raises(BadPicture, match=r"is too large \(Image size \(15 pixels\).*; shrink it"):
         read(path)

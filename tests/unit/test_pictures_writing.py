@@ -11,6 +11,7 @@ import struct
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,15 @@ import torch
 from hypothesis import given, settings, strategies as st
 from PIL import Image as Pillow
 
-from entoptic.errors import BadPicture, BadSetting, CannotWrite, NoJob, PictureNotFound
-from entoptic.pictures import check_writable, png, read, read_job, write
+from entoptic.errors import (
+    AlreadyThere,
+    BadPicture,
+    BadSetting,
+    CannotWrite,
+    NoJob,
+    PictureNotFound,
+)
+from entoptic.pictures import bits_of, check_writable, png, read, read_job, write
 
 SUFFIXES = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"]
 JOB = json.dumps({"objective": "channel('4a<in>', 3) & more]]>", "ä": "😀 \u2028", "n": [1, 2]})
@@ -228,6 +236,56 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert read(tmp_path / "real.png").width == 7
 
 
+def test_a_file_that_is_not_to_be_replaced_stays(untouched: Path) -> None:
+    with pytest.raises(AlreadyThere, match=r"old.png' is there already; choose another name"):
+        write(untouched / "old.png", some_image(), replace=False)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_of_many_who_write_a_file_at_once_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def link(source: Path, target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")  # as on a USB stick
+
+    if not links:
+        monkeypatch.setattr(os, "link", link)
+
+    def attempt(number: int) -> bool:
+        try:
+            write(tmp_path / "a.png", torch.full((1, 3, 4, 5), number / 255), replace=False)
+        except AlreadyThere:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        won = list(threads.map(attempt, range(16)))
+    assert sum(won) == 1
+    assert [each.name for each in tmp_path.iterdir()] == ["a.png"]
+    assert float(read(tmp_path / "a.png").image[0, 0, 0, 0]) * 255 == pytest.approx(won.index(True))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are different here")
+def test_a_file_that_is_replaced_keeps_its_mode_by_way_of_a_link_too(tmp_path: Path) -> None:
+    real = tmp_path / "real.png"
+    real.write_bytes(b"old")
+    real.chmod(0o604)
+    (tmp_path / "link.png").symlink_to("real.png")
+    write(tmp_path / "link.png", some_image())
+    assert stat.S_IMODE(real.stat().st_mode) == 0o604
+    assert read(real).width == 7
+
+
+def test_the_bits_of_a_picture_are_those_to_write_it_again(tmp_path: Path) -> None:
+    for bits in (8, 16):
+        assert bits_of(write(tmp_path / "a.png", some_image(), bits=bits)) == bits
+    for suffix in (".jpg", ".webp", ".tif"):
+        assert bits_of(write(tmp_path / f"a{suffix}", some_image())) == 8
+    deep = Pillow.fromarray(np.zeros((4, 5), np.uint16))
+    deep.save(tmp_path / "deep.tif")
+    assert bits_of(tmp_path / "deep.tif") == 16
+
+
 # Before any work.
 
 
@@ -290,7 +348,7 @@ def test_the_picture_that_is_read_is_not_overwritten(tmp_path: Path, way: str) -
         target.symlink_to(source)
     if way == "hard":
         target.hardlink_to(source)
-    with pytest.raises(CannotWrite, match="is the picture that is read; choose another name"):
+    with pytest.raises(CannotWrite, match="is a file that is read; choose another name"):
         check_writable(target, not_over=[tmp_path / "other.png", source])
     check_writable(tmp_path / "dream.png", not_over=[source])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -49,8 +50,8 @@ def test_code_and_files_are_left_to_the_user(spec: str, told: str) -> None:
 
 
 def test_another_packages_source_is_not_even_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    from entoptic.models import sources
-
+    # By its name: the package `models` has a registry that is called `sources`.
+    sources = importlib.import_module("entoptic.models.sources")
     monkeypatch.setattr(sources, "plugins", lambda: ("garden",))
     with pytest.raises(NotAllowed, match="'garden:rose' is another package's, whose code it runs"):
         load("garden:rose", stored=True)

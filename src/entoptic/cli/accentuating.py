@@ -13,6 +13,13 @@ from entoptic.cli.with_photo import with_photo
 @click.command(
     "accentuate",
     cls=options.Grouped,
+    standards=options.GENTLE
+    | {
+        "model": "squeezenet1_1",
+        "strength": "by network; 15 with squeezenet1_1",
+        "layer": "by network; fire3 with squeezenet1_1",
+        "steps": "100",
+    },
     epilog="""\b
 Examples:
   entoptic accentuate cat.jpg "logit('tiger')"         makes cat-accentuate.png
@@ -25,14 +32,14 @@ Examples:
 @click.argument("units", nargs=-1, required=True, metavar="UNIT...")
 @options.network
 @options.option(
-    options.SHOWN, "--strength", type=float, metavar="X", help="How much the photo is kept; 15."
+    options.SHOWN, "--strength", type=float, metavar="X", help="How much the photo is kept."
 )
 @options.option(
     options.SHOWN,
     "--layer",
     "-l",
     metavar="L",
-    help="In whose eyes the photo is kept; an early layer. `entoptic layers` lists them.",
+    help="In whose eyes the photo is kept. `entoptic layers` lists them.",
 )
 @options.option(
     options.SHOWN,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from entoptic.cli.printing import harmless
 from entoptic.errors import BadSetting
 
 
@@ -51,4 +52,4 @@ def one_line(text: str) -> str:
     line = " ".join(text.split())
     if len(line) > _START + _END:
         line = f"{line[:_START]} ... {line[-_END:]}"
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+    return harmless(line)

@@ -17,6 +17,12 @@ _WHAT = "What to compare"
 @click.command(
     "compare",
     cls=options.Grouped,
+    standards=options.CLIMB
+    | {
+        "models": "squeezenet1_1",
+        "methods": "by network; entoptic with squeezenet1_1",
+        "canvases": "the method's",
+    },
     epilog="""\b
 Examples:
   entoptic compare "logit('goldfish')" --models squeezenet1_1,efficientnet_lite0
@@ -25,19 +31,24 @@ Examples:
 """,
 )
 @click.argument("units", nargs=-1, required=True, metavar="UNIT...")
-@options.option(_WHAT, "--models", "-m", metavar="A,B", help="Networks; squeezenet1_1.")
-@options.option(_WHAT, "--methods", metavar="A,B", help="entoptic, lucid, maco, cppn, pixels.")
+@options.option(_WHAT, "--models", "-m", metavar="A,B", help="Networks.")
+@options.option(
+    _WHAT,
+    "--methods",
+    metavar="A,B",
+    help="Methods: entoptic, strong, gentle, lucid, maco, cppn, pixels.",
+)
 @options.option(
     _WHAT,
     "--canvases",
     metavar="A,B",
-    help="fourier, pixels, laplacian, maco, cppn, shared; the method's.",
+    help="Canvases: fourier, pixels, laplacian, maco, cppn, shared, alpha.",
 )
 @options.option(
     _WHAT,
     "--transforms",
     metavar="A,B",
-    help="robust, lucid, maco, accentuate, none; the method's.",
+    help="Sets of transforms: robust, strong, gentle, lucid, maco, accentuate, none.",
 )
 @options.climb_but_names
 @options.result

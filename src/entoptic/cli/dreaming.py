@@ -13,6 +13,7 @@ from entoptic.cli import options
 from entoptic.cli.arguments import height_and_width, one_line
 from entoptic.cli.making import check, make, make_together
 from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
+from entoptic.cli.printing import echo
 from entoptic.cli.progress import Share, work
 from entoptic.errors import BadSetting
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @click.command(
     "dream",
     cls=options.Grouped,
+    standards=options.DREAM,
     epilog="""\b
 Examples:
   entoptic dream sky.jpg                             makes sky-dream.png
@@ -135,9 +137,11 @@ def _make_all(
 @click.command(
     "redo",
     cls=options.Grouped,
+    standards={"bits": "the picture's"},
     epilog="""\b
 Examples:
   entoptic redo sky-dream.png                        the same picture again, byte for byte
+  entoptic redo sky-dream.png --finish               what Ctrl-C has stopped, to its end
   entoptic redo sky-dream.png --seed 2               a variation
   entoptic redo sky-dream.png --steps 20 --size 999  more of it, and larger
   entoptic redo sky-dream.png --photo cat.jpg        the same dream of another photo
@@ -159,11 +163,20 @@ Examples:
     metavar="FOLDER",
     help="Where files that the job names may lie too; can be given several times.",
 )
+@options.option(
+    "What to dream of",
+    "--finish",
+    is_flag=True,
+    help="Make a picture that was stopped to its end, as if it had never been stopped; from the "
+    "first step, since its file doesn't hold how it goes on.",
+)
 @options.what
 @options.how
 @options.climb_only
 @options.result
-def redo_command(picture: str, photo: str | None, look_in: tuple[str, ...], **given: Any) -> int:
+def redo_command(
+    picture: str, photo: str | None, look_in: tuple[str, ...], finish: bool, **given: Any
+) -> int:
     """Make a picture of entoptic again, as it was or with changes.
 
     Every picture that entoptic writes carries what made it: the photo's name, the network, and all
@@ -186,7 +199,7 @@ def redo_command(picture: str, photo: str | None, look_in: tuple[str, ...], **gi
 
     changes["on"] = changes.pop("device")
     with made(delivery.folder):
-        plan = plan_redo(picture, photo=photo, look_in=look_in, **changes)
+        plan = plan_redo(picture, photo=photo, look_in=look_in, finish=finish, **changes)
         if not delivery.quiet:
             _tell(plan)
         return make(plan, output, delivery, inputs)
@@ -204,4 +217,4 @@ def _tell(plan: Plan) -> None:
         f"Makes: {height}x{width} (height x width) in {steps} on {on}, "
         f"{work(plan) / 1e6:.3g} megapixels in all",
     ):
-        click.echo(one_line(line), err=True)
+        echo(one_line(line), err=True)

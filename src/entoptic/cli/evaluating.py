@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entoptic.cli import options
-from entoptic.cli.outputs import Delivery, destinations, made
+from entoptic.cli.outputs import Delivery, destinations, made, saved
+from entoptic.cli.printing import echo
 from entoptic.cli.progress import teller
 from entoptic.cli.tables import show
 from entoptic.errors import BadSetting
@@ -22,6 +23,7 @@ _WITH = "What to compare with"
 @click.command(
     "evaluate",
     cls=options.Grouped,
+    standards=options.CLIMB | {"judges": "the other embedded networks"},
     epilog="""\b
 Examples:
   entoptic evaluate squeezenet1_1 class:goldfish fire7:5 --photos holidays/
@@ -44,7 +46,7 @@ Examples:
     "judges",
     multiple=True,
     metavar="MODEL",
-    help="Network that says whether it sees the class too; the other embedded ones unless you say.",
+    help="Network that says whether it sees the class too; can be given several times.",
 )
 @options.option(
     _WITH,
@@ -52,7 +54,7 @@ Examples:
     type=int,
     default=1,
     metavar="N",
-    help="Pictures of each unit, from different seeds: how diverse they are; 1 unless you say.",
+    help="Pictures of each unit, from different seeds: how diverse they are.",
 )
 @options.climb
 @options.option(
@@ -104,7 +106,7 @@ def evaluate_command(
     with made(delivery.folder):
         found = plan.run(teller(quiet))
         for sheet, output in zip(found.sheets, outputs, strict=folder is not None):
-            sheet.save(output)
+            saved(sheet.save, output, delivery.force, quiet)
     _report(found, delivery)
 
 
@@ -113,9 +115,9 @@ def _report(found: Evaluation, delivery: Delivery) -> None:
         if sys.stderr.isatty():
             click.echo("\r\x1b[K", nl=False, err=True)
         for note in found.notes:
-            click.echo(f"Note: {note}", err=True)
+            echo(f"Note: {note}", err=True)
     if delivery.as_json:
-        click.echo(found.to_json())
+        echo(found.to_json())
         return
     header = (
         "unit", "score", "percentile", "of best", "top-1", "probability", "diversity", "s/picture"
@@ -125,7 +127,7 @@ def _report(found: Evaluation, delivery: Delivery) -> None:
         rows.append(("mean", "-", *_cells(found.means)))
     show(header, rows)
     for line in _below(found):
-        click.echo(line)
+        echo(line)
 
 
 def _cells(values: dict[str, Any]) -> tuple[str, ...]:

@@ -22,6 +22,12 @@ _layers = options.option(
 @click.command(
     "caricature",
     cls=options.Grouped,
+    standards=options.GENTLE
+    | {
+        "model": "squeezenet1_1",
+        "layer": "by network; fire6 with squeezenet1_1",
+        "cosine_power": "1",
+    },
     epilog="""\b
 Examples:
   entoptic caricature cat.jpg                          makes cat-caricature.png
@@ -38,7 +44,7 @@ Examples:
     "--cosine-power",
     type=float,
     metavar="X",
-    help="More is nearer to the photo, less is wilder; 1.",
+    help="More is nearer to the photo, less is wilder.",
 )
 @options.climb
 @options.result
@@ -54,6 +60,12 @@ def caricature_command(photo: str, **given: Any) -> int:
 @click.command(
     "invert",
     cls=options.Grouped,
+    standards=options.GENTLE
+    | {
+        "model": "squeezenet1_1",
+        "layer": "by network; fire5 with squeezenet1_1",
+        "smoothness": "0.5",
+    },
     epilog="""\b
 Examples:
   entoptic invert cat.jpg                              makes cat-invert.png
@@ -69,7 +81,7 @@ Examples:
     "--smoothness",
     type=float,
     metavar="X",
-    help="How much roughness counts against the picture; 0.5.",
+    help="How much roughness counts against the picture.",
 )
 @options.climb
 @options.result

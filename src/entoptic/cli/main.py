@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
 import click
 
+from entoptic.cli import options, signals
 from entoptic.cli.accentuating import accentuate_command
 from entoptic.cli.arguments import one_line
 from entoptic.cli.comparing import compare_command
 from entoptic.cli.dreaming import dream_command, redo_command
 from entoptic.cli.evaluating import evaluate_command
 from entoptic.cli.layer_views import caricature_command, invert_command
-from entoptic.cli.making import INTERRUPTED
 from entoptic.cli.networks import convert_command, gradient_command
+from entoptic.cli.printing import echo
 from entoptic.cli.seeing import grid_command, groups_command
 from entoptic.cli.spectra import spectrum_command
 from entoptic.cli.tables import identify_command, layers_command, models_command
@@ -70,7 +72,8 @@ Examples:
 
 \b
 Exit codes: 0 done; 1 something is wrong with a file or the machine; 2 something
-was typed wrongly; 130 ended by Ctrl-C, with what there was saved.
+was typed wrongly; 130 ended by Ctrl-C, 143 by SIGTERM, 129 by a closed terminal
+(SIGHUP), with what there was saved.
 """,
 )
 @click.version_option(package_name="entoptic", prog_name="entoptic")
@@ -82,10 +85,10 @@ def main(ctx: click.Context) -> None:
     a photo, offline and in seconds.
     """
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        echo(ctx.get_help())
 
 
-@click.command("completion")
+@click.command("completion", cls=options.Grouped)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion_command(shell: str) -> None:
     """Print the completion script of a shell.
@@ -99,7 +102,7 @@ def completion_command(shell: str) -> None:
 
     chosen = get_completion_class(shell)
     assert chosen is not None  # the argument is one of click's own shells
-    click.echo(chosen(main, {}, "entoptic", "_ENTOPTIC_COMPLETE").source())
+    echo(chosen(main, {}, "entoptic", "_ENTOPTIC_COMPLETE").source())
 
 
 for _command in (
@@ -128,7 +131,8 @@ for _command in (
 
 def run() -> None:
     """Run the command; whatever goes wrong becomes one line and an exit code."""
-    sys.exit(outcome())
+    with signals.raised():
+        sys.exit(outcome())
 
 
 def outcome(arguments: Sequence[str] | None = None) -> int:
@@ -140,8 +144,11 @@ def outcome(arguments: Sequence[str] | None = None) -> int:
     try:
         code = main.main(arguments, prog_name="entoptic", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
-        return INTERRUPTED
+        echo("Interrupted.", err=True)
+        return signals.exit_code(signal.SIGINT)
+    except signals.Ended as ended:
+        echo(str(ended), err=True)
+        return signals.exit_code(ended.number)
     except click.ClickException as error:
         return _failed(_told(error), error.exit_code)
     except EntopticError as error:
@@ -154,7 +161,7 @@ def outcome(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         return _failed(f"the system refuses: {error}", 1)
     except (MemoryError, RuntimeError) as error:
-        from entoptic.recipes.memory import out_of_memory
+        from entoptic.models.memory import out_of_memory
 
         if not out_of_memory(error):
             raise
@@ -165,7 +172,7 @@ def outcome(arguments: Sequence[str] | None = None) -> int:
 
 
 def _failed(message: str, code: int) -> int:
-    click.echo(f"Error: {one_line(message)}", err=True)
+    echo(f"Error: {one_line(message)}", err=True)
     return code
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from entoptic.cli.outputs import Delivery, check_output, free
+from entoptic.cli import signals
+from entoptic.cli.outputs import Delivery, check_output, free, saved
+from entoptic.cli.printing import echo
 from entoptic.cli.progress import ALL, Share, progress
 
 if TYPE_CHECKING:
@@ -21,20 +22,20 @@ if TYPE_CHECKING:
     from entoptic.jobs import Result
     from entoptic.recipes import PhotosTogether, Plan
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
-
 
 def check(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) -> None:
     """Find out before any work whether the result can be written."""
-    check_output(output, delivery, [*inputs, *plan.inputs], plan.shape)
+    # What a network reads takes a while to find out, and matters only where something is there.
+    read = plan.inputs if os.path.lexists(output) else ()
+    check_output(output, delivery, [*inputs, *read], plan.shape)
 
 
 def make(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) -> int:
     """Carry out a plan and save its result; without memory, again with less at a time.
 
     Returns:
-        The exit code: 130 where Ctrl-C ended it, with what there was saved.
+        The exit code: that of the signal that ended it, such as 130 for Ctrl-C, with what there
+        was saved.
     """
     from entoptic.recipes.memory import within_memory
 
@@ -82,16 +83,17 @@ def _make(
     scores: list[list[Any]] = [[] for _ in plans]
     done, count = 0, plans[0].count
 
-    def save(where: Sequence[Path]) -> list[Result]:
+    def save(where: Sequence[Path]) -> list[tuple[Result, Path]]:
         results = []
         for plan, step, seen, path in zip(plans, last, scores, where, strict=True):
-            results.append(plan.result(step, seen))
-            results[-1].save(path, bits=delivery.bits)
+            result = plan.result(step, seen)
+            write = functools.partial(result.save, bits=delivery.bits)
+            results.append((result, saved(write, path, delivery.force, delivery.quiet)))
         return results
 
     with (
         progress(plans[0], _called(outputs), delivery.quiet, share) as bar,
-        _graceful_interrupt(bar.stopping) as interrupted,
+        signals.held_back(bar.stopping) as signalled,
     ):
         for last in work:
             for seen, step in zip(scores, last, strict=True):
@@ -103,15 +105,21 @@ def _make(
                 read = [*inputs, *(path for plan in plans for path in plan.inputs)]
                 frames = [output.with_stem(output.stem + suffix) for output in outputs]
                 save([free(frame, read, (), delivery.force) for frame in frames])
-            if interrupted():
+            if signalled() is not None:
                 break
-        # Saved before Ctrl-C ends the program again at once.
+        # Saved before signals end the program again at once.
         results = save(outputs)
-    for result, output in zip(results, outputs, strict=True):
+        ended_by = signalled()
+    for result, output in results:
         _report(result, output, delivery)
     if done < count:
-        click.echo(f"Interrupted after {done} of {count} steps; saved.", err=True)
-        return INTERRUPTED
+        assert ended_by is not None  # for nothing else breaks off
+        echo(
+            f"Interrupted after {done} of {count} steps; saved, and finished by "
+            "`entoptic redo PICTURE --finish`.",
+            err=True,
+        )
+        return signals.exit_code(ended_by)
     return 0
 
 
@@ -132,7 +140,7 @@ def _called(outputs: Sequence[Path]) -> str:
 def _report(result: Result, output: Path, delivery: Delivery) -> None:
     if not delivery.quiet:
         for note in result.notes:
-            click.echo(f"Note: {note}", err=True)
+            echo(f"Note: {note}", err=True)
     if not delivery.as_json:
         # As bytes: a name needn't be text that the terminal's encoding knows.
         click.echo(os.fsencode(output))
@@ -147,27 +155,4 @@ def _report(result: Result, output: Path, delivery: Delivery) -> None:
         "notes": list(result.notes),
         "job": json.loads(result.job.to_json()),
     }
-    click.echo(json.dumps(made_now))
-
-
-@contextmanager
-def _graceful_interrupt(tell: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Let the step in progress end when Ctrl-C is pressed; the second press ends it all at once.
-
-    Args:
-        tell: called at the first press.
-    """
-    pressed = False
-
-    def press(number: int, frame: Any) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-        tell()
-
-    before = signal.signal(signal.SIGINT, press)
-    try:
-        yield lambda: pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
+    echo(json.dumps(made_now))

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
 import click
 
-from entoptic.cli.outputs import check_free
-from entoptic.errors import UnknownModel
+from entoptic.cli import options
+from entoptic.cli.outputs import check_free, saved
+from entoptic.cli.printing import echo
+from entoptic.errors import BadExpression, UnknownModel
+
+_OPTIONS = "Options"
 
 
 @click.command(
     "gradient",
+    cls=options.Grouped,
+    standards={"size": "the photo's"},
     epilog="""\b
 Examples:
   entoptic gradient cat.jpg --of "logit('tabby')" -o why.png
@@ -20,13 +27,21 @@ Examples:
 """,
 )
 @click.argument("photo")
-@click.option("--of", required=True, metavar="EXPR", help="Layer (its sum), or objective.")
-@click.option("--wrt", default="input", metavar="LAYER", help="Layer; by default the picture.")
-@click.option("--model", "-m", default="squeezenet1_1", metavar="M", help="Network.")
-@click.option("--size", type=int, metavar="PIXELS", help="Long side the photo is brought to first.")
-@click.option("-o", "--output", required=True, metavar="OUT", help="Picture, or .npy with numbers.")
-@click.option("--force", "-f", is_flag=True, help="Replace the output if it exists.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
+@options.option(
+    _OPTIONS, "--of", required=True, metavar="EXPR", help="Layer (its sum), or objective."
+)
+@options.option(
+    _OPTIONS, "--wrt", default="input", metavar="LAYER", help="Layer, or input: the picture."
+)
+@options.option(_OPTIONS, "--model", "-m", default="squeezenet1_1", metavar="M", help="Network.")
+@options.option(
+    _OPTIONS, "--size", type=int, metavar="PIXELS", help="Long side the photo is brought to first."
+)
+@options.option(
+    _OPTIONS, "-o", "--output", required=True, metavar="OUT", help="Picture, or .npy with numbers."
+)
+@options.option(_OPTIONS, "--force", "-f", is_flag=True, help="Replace the output if it exists.")
+@options.option(_OPTIONS, "--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 def gradient_command(
     photo: str,
     of: str,
@@ -44,31 +59,39 @@ def gradient_command(
     """
     from entoptic.gradients import gradient
     from entoptic.models import load
+    from entoptic.models.sources.named_files import files_named
     from entoptic.pictures import check_writable, read, write
-    from entoptic.pictures.writing import replace_file
+    from entoptic.pictures.writing import check_place, write_file
     from entoptic.recipes.photos import scaled
     from entoptic.recipes.saliency import gradient_picture
 
     path = Path(output)
     numbers = path.suffix == ".npy"
-    if not numbers:
-        check_writable(path, not_over=[Path(photo)])
-    check_free(path, force, [Path(photo)])
+    files = [Path(photo), *files_named(model), *_guides(of)]
+    (check_place if numbers else check_writable)(path, not_over=files)
+    check_free(path, force, files)
     picture = scaled(read(photo), size)
     found = gradient(load(model), of=of, wrt=wrt, at=picture.image)
-    if numbers:
-        replace_file(path, _npy(found))
-    else:
-        write(path, gradient_picture(found, picture.height, picture.width))
+
+    def save(path: Path, *, replace: bool) -> None:
+        if numbers:
+            write_file(path, _npy(found), replace=replace)
+        else:
+            shown = gradient_picture(found, picture.height, picture.width)
+            write(path, shown, replace=replace)
+
+    path = saved(save, path, force)
     if as_json:
         largest = float(found.abs().max())
-        click.echo(json.dumps({"output": output, "shape": list(found.shape), "max_abs": largest}))
+        told = {"output": str(path), "shape": list(found.shape), "max_abs": largest}
+        echo(json.dumps(told))
     else:
-        click.echo(output)
+        echo(str(path))
 
 
 @click.command(
     "convert",
+    cls=options.Grouped,
     epilog="""\b
 Example:
   entoptic convert caffe:deploy.prototxt+weights.caffemodel network.onnx
@@ -76,14 +99,16 @@ Example:
 )
 @click.argument("model")
 @click.argument("output")
-@click.option("--force", "-f", is_flag=True, help="Replace the output if it exists.")
+@options.option(_OPTIONS, "--force", "-f", is_flag=True, help="Replace the output if it exists.")
 def convert_command(model: str, output: str, force: bool) -> None:
     """Write a network of Caffe, MXNet or TensorFlow as an ONNX file.
 
     The names of its layers are kept.
     """
     from entoptic.models.sources import graphs
+    from entoptic.models.sources.named_files import files_named
     from entoptic.models.sources.spec import Spec
+    from entoptic.pictures.writing import check_place
 
     spec = Spec.parse(model)
     if spec.source not in graphs.READERS:
@@ -91,9 +116,22 @@ def convert_command(model: str, output: str, force: bool) -> None:
             f"only {', '.join(graphs.READERS)} can be converted, not {spec.source!r}"
         )
     path = Path(output)
-    check_free(path, force, [Path(part) for part in spec.rest.split("+")])
-    graphs.save_graph(graphs.onnx_graph(spec), path)
-    click.echo(output)
+    files = files_named(model)
+    check_place(path, files)
+    check_free(path, force, files)
+    save = functools.partial(graphs.save_graph, graphs.onnx_graph(spec))
+    echo(str(saved(save, path, force)))
+
+
+def _guides(of: str) -> list[Path]:
+    """The pictures that an objective names; a layer names none."""
+    from entoptic.objectives import parse
+
+    try:
+        guides = [each.guide for each in parse(of).references()]
+    except BadExpression:
+        return []
+    return [Path(each) for each in guides if isinstance(each, str)]
 
 
 def _npy(values: object) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -20,7 +20,34 @@ class Option(click.Option):
 
 
 class Grouped(click.Command):
-    """A command whose help shows its options under their headings."""
+    """A command whose help shows its options under their headings, each with its true default.
+
+    An option that may come once is refused where it comes twice, since one of the two would be
+    dropped.
+
+    Args:
+        standards: what holds where an option isn't given and click knows of no default, by the
+            option's name; words, where it depends on something.
+    """
+
+    def __init__(
+        self, *args: Any, standards: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.standards = standards or {}
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read what was typed; see `click.Command.parse_args`."""
+        # An expression may begin with a minus; behind a space it is no option.
+        args = [f" {each}" if _is_negated(each) else each for each in args]
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for each in given:
+            once = isinstance(each, click.Option) and not (each.multiple or each.is_eager)
+            if once and given.count(each) > 1 and not ctx.resilient_parsing:
+                raise click.UsageError(
+                    f"{'/'.join(each.opts)} is given {given.count(each)} times; give it once", ctx
+                )
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
@@ -28,11 +55,40 @@ class Grouped(click.Command):
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if record is not None:
+                assert isinstance(parameter, click.Option)
+                record = record[0], record[1] + self._default(parameter, ctx)
                 last = parameter.heading if isinstance(parameter, Option) else last
                 groups.setdefault(last, []).append(record)
         for heading, records in groups.items():
             with formatter.section(heading):
                 formatter.write_dl(records)
+
+    def _default(self, parameter: click.Option, ctx: click.Context) -> str:
+        """What the help says of an option's default; nothing of what is simply left out."""
+        standard = self.standards.get(parameter.name or "")
+        default = parameter.get_default(ctx)
+        # Where click has none, it has a word of its own for that.
+        if standard is None and not parameter.is_flag and isinstance(default, str | int | float):
+            standard = str(default)
+        return "" if standard is None else f" [default: {standard}]"
+
+
+def _is_negated(text: str) -> bool:
+    """Whether an argument that looks like options is an expression.
+
+    >>> [_is_negated(each) for each in ("-fire7:3", "-2 * fire7:3", "-o", "--steps", "-mcaffe:a")]
+    [True, True, False, False, False]
+    """
+    if not text.startswith("-") or text.startswith("--") or not {":", "("} & {*text}:
+        return False
+    from entoptic.errors import BadExpression
+    from entoptic.objectives import parse
+
+    try:
+        parse(text)
+    except BadExpression:
+        return False
+    return True
 
 
 def option(heading: str, *names: str, **attributes: Any) -> Decorator:
@@ -111,9 +167,7 @@ how = together(
         metavar="N",
         help="How many sizes to dream at, small to large; more give larger shapes.",
     ),
-    option(
-        _HOW, "--octave-scale", type=float, metavar="S", help="From one size to the next, as 1.4."
-    ),
+    option(_HOW, "--octave-scale", type=float, metavar="S", help="From one size to the next."),
     option(
         _HOW, "--steps", type=int, metavar="N", help="Steps at each size; more give more dream."
     ),
@@ -146,7 +200,7 @@ how = together(
         "--tile",
         type=number_or_word,
         metavar="N",
-        help="Show the network so many pixels at once in height and width; auto, off.",
+        help="Show the network so many pixels at once in height and width; or auto, off.",
     ),
     option(
         _HOW, "--memory", metavar="SIZE", help="What the dream may use, as 4GiB; makes tiles fit."
@@ -155,6 +209,38 @@ how = together(
     _precision(_HOW),
     _device(_HOW),
 )
+
+_ANYWHERE = {"seed": "0", "precision": "fp32", "device": "auto", "bits": "8"}
+
+DREAM = _ANYWHERE | {
+    "model": "squeezenet1_1",
+    "objective": "by network; energy('fire7') + energy('fire8') with squeezenet1_1",
+    "size": "the photo's",
+    "octaves": "by network; 5 with squeezenet1_1",
+    "octave_scale": "1.4",
+    "steps": "by network; 12 with squeezenet1_1",
+    "strength": "1",
+    "step_size": "by network; 1/255 with squeezenet1_1",
+    "smoothing": "by network; 1.5 with squeezenet1_1",
+    "jitter": "32",
+    "tile": "auto",
+    "memory": "half of what is free",
+}
+"""Defaults of `dream`; what varies by network says so, and what holds with the usual one."""
+
+CLIMB = _ANYWHERE | {
+    "size": "224",
+    "steps": "256",
+    "method": "by network; entoptic with squeezenet1_1",
+    "canvas": "the method's",
+    "transforms": "the method's",
+    "learning_rate": "the method's",
+    "batch": "auto",
+}
+"""Defaults of the commands that make pictures of units, where a command has none of its own."""
+
+GENTLE = CLIMB | {"method": "gentle"}
+"""Those of all but `visualize`, `compare` and `evaluate`."""
 
 SHOWN = "What to show"
 
@@ -165,18 +251,24 @@ network = option(
 _CLIMB = "How to climb"
 
 _size_and_steps = together(
-    option(_CLIMB, "--size", type=int, metavar="PIXELS", help="Side of each picture; 224."),
-    option(_CLIMB, "--steps", type=int, metavar="N", help="Steps of the climb; 256."),
+    option(
+        _CLIMB,
+        "--size",
+        type=int,
+        metavar="PIXELS",
+        help="Side of each picture; long side, where there is a photo.",
+    ),
+    option(_CLIMB, "--steps", type=int, metavar="N", help="Steps of the climb."),
 )
 
 _rate_and_batch = together(
-    option(_CLIMB, "--learning-rate", type=float, metavar="X", help="The method's own."),
+    option(_CLIMB, "--learning-rate", type=float, metavar="X", help="Of the method's step rule."),
     option(
         _CLIMB,
         "--batch",
         type=number_or_word,
         metavar="N",
-        help="How many pictures climb together; auto, as many as memory has room for.",
+        help="How many pictures climb together; auto is as many as memory has room for.",
     ),
 )
 
@@ -200,7 +292,7 @@ climb_only = together(
         "--canvas",
         metavar="C",
         help="What is changed: fourier, pixels, laplacian, maco, cppn, shared, alpha (with "
-        "transparency); the method's.",
+        "transparency).",
     ),
     option(
         _CLIMB,
@@ -215,7 +307,7 @@ climb_only = together(
         "--spectrum",
         type=click.Path(),
         metavar="FILE",
-        help="For the canvas maco: waves as large as in photographs; see `entoptic spectrum`.",
+        help="For the canvas maco: waves as in your photographs; see `entoptic spectrum`.",
     ),
 )
 
@@ -244,8 +336,7 @@ result = together(
         _RESULT,
         "--bits",
         type=click.Choice(["8", "16"]),
-        default="8",
-        help="Of each channel of a PNG; 8 unless you say.",
+        help="Of each channel of a PNG.",
     ),
     option(_RESULT, "--force", "-f", is_flag=True, help="Replace the result if it is there."),
     option(_RESULT, "--json", "as_json", is_flag=True, help="Print what was made as JSON."),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
+from entoptic.cli import signals
 from entoptic.cli.arguments import quoted
-from entoptic.errors import BadSetting, CannotWrite
+from entoptic.cli.printing import echo
+from entoptic.errors import AlreadyThere, BadSetting, CannotWrite
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Delivery:
     Args:
         output: file or folder, as it was typed.
         every: steps between pictures of the dream as it grows.
-        bits: of a PNG's channels.
+        bits: of a PNG's channels; None for 8, or those of the picture that is made again.
         force: whether files that are there may be replaced.
         as_json: whether what was made is printed as JSON.
         quiet: whether progress and notes are left out.
@@ -31,7 +34,7 @@ class Delivery:
 
     output: str | None
     every: int | None
-    bits: Literal[8, 16]
+    bits: Literal[8, 16] | None
     force: bool
     as_json: bool
     quiet: bool
@@ -47,7 +50,9 @@ class Delivery:
         """Take the shell's own options out of all of a command; the rest is the recipe's."""
         rest = {key: value for key, value in options.items() if key not in cls.__annotations__}
         own = {key: value for key, value in options.items() if key in cls.__annotations__}
-        return cls(**own | {"bits": int(own["bits"])}), rest
+        if own["bits"] is not None:
+            own["bits"] = int(own["bits"])
+        return cls(**own), rest
 
     @property
     def folder(self) -> Path | None:
@@ -112,7 +117,40 @@ def check_output(
     """See `check_writable`."""
     from entoptic.pictures import check_writable
 
-    check_writable(path, bits=delivery.bits, size=size, not_over=inputs)
+    check_writable(path, bits=delivery.bits or 8, size=size, not_over=inputs)
+
+
+class Save(Protocol):
+    """Writes a result as a file; `AlreadyThere` where it is there and isn't to be replaced."""
+
+    def __call__(self, path: Path, *, replace: bool) -> object: ...
+
+
+def saved(save: Save, path: Path, force: bool, quiet: bool = False) -> Path:
+    """Write a result under a name, or under the next one where it was taken meanwhile.
+
+    Args:
+        save: writes it.
+        path: the name, which was free when the work began.
+        force: whether a file that is there may be replaced.
+        quiet: whether nothing is said of another name.
+
+    Returns:
+        The name that it has.
+    """
+    found = path
+    while True:
+        try:
+            with signals.held_back():
+                save(found, replace=force)
+        except AlreadyThere:
+            found = free(found, (), (), force=False)
+        else:
+            break
+    if found != path and not quiet:
+        told = f"{quoted(path)} has come to be meanwhile and is kept; this is {quoted(found)}"
+        echo(f"Note: {told}", err=True)
+    return found
 
 
 def check_free(path: Path, force: bool, inputs: Collection[Path]) -> None:
@@ -132,8 +170,14 @@ def check_free(path: Path, force: bool, inputs: Collection[Path]) -> None:
 
 
 def free(path: Path, inputs: Collection[Path], taken: Collection[Path], force: bool) -> Path:
-    """The path itself, or the first of PATH-2, PATH-3, ... that isn't there, or may be replaced."""
+    """The path itself, or the first of PATH-2, PATH-3, ... that isn't there, or may be replaced.
+
+    What is such a name already is followed by the next of them.
+    """
     number, found = 1, path
+    numbered = re.fullmatch(r"(.+)-(\d{1,9})", path.stem)
+    if numbered and os.path.lexists(path.with_stem(numbered[1])):
+        path, number = path.with_stem(numbered[1]), int(numbered[2])
     while found in taken or (os.path.lexists(found) and not (force and _spares(found, inputs))):
         number += 1
         found = path.with_stem(f"{path.stem}-{number}")
@@ -186,9 +230,10 @@ def made(folder: Path | None) -> Iterator[None]:
                 ) from None
         yield
     finally:
-        for each in new:
-            if _is_dir(each) and not any(each.iterdir()):
-                each.rmdir()
+        with signals.held_back():
+            for each in new:
+                if _is_dir(each) and not any(each.iterdir()):
+                    each.rmdir()
 
 
 def _is_dir(path: str | Path) -> bool:

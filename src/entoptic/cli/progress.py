@@ -165,4 +165,4 @@ def teller(quiet: bool) -> Callable[[str], None]:
     """Tells on a terminal what is being done, each time on the same line."""
     if quiet or not sys.stderr.isatty():
         return lambda _: None
-    return lambda text: click.echo(f"\r\x1b[K{text} ", nl=False, err=True)
+    return lambda text: click.echo(f"\r\x1b[K{one_line(text)} ", nl=False, err=True)

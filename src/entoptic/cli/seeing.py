@@ -20,7 +20,7 @@ _what = options.together(
         "--layer",
         "-l",
         metavar="L",
-        help="The layer; `entoptic layers` lists them. The network's own choice if you don't say.",
+        help="The layer; `entoptic layers` lists them.",
     ),
 )
 
@@ -28,6 +28,14 @@ _what = options.together(
 @click.command(
     "grid",
     cls=options.Grouped,
+    standards=options.GENTLE
+    | {
+        "model": "squeezenet1_1",
+        "layer": "by network; fire8 with squeezenet1_1",
+        "size": "64",
+        "steps": "80",
+        "batch": "32",
+    },
     epilog="""\b
 Examples:
   entoptic grid cat.jpg                        makes cat-grid.png
@@ -38,7 +46,7 @@ Examples:
 @click.argument("photo", type=click.Path())
 @_what
 @options.option(
-    _WHAT, "--cells", type=int, default=8, metavar="N", help="Pictures along the long side; 8."
+    _WHAT, "--cells", type=int, default=8, metavar="N", help="Pictures along the long side."
 )
 @options.option(
     _WHAT, "--weighted", is_flag=True, help="Pictures fade to grey where the layer holds little."
@@ -53,9 +61,8 @@ def grid_command(
 ) -> int:
     """Show what a network sees at each place of a photo.
 
-    The result is PHOTO-grid.png, a mosaic of small pictures (--size 64, --steps 80 and --batch 32
-    if you don't say). Each shows what a layer holds at that place of the photo: what it takes the
-    place for. By default that is the layer that says most.
+    The result is PHOTO-grid.png, a mosaic of small pictures. Each shows what a layer holds at that
+    place of the photo: what it takes the place for.
     """
 
     def own() -> dict[str, Any]:
@@ -69,6 +76,12 @@ def grid_command(
 @click.command(
     "groups",
     cls=options.Grouped,
+    standards=options.GENTLE
+    | {
+        "model": "squeezenet1_1",
+        "layer": "by network; fire8 with squeezenet1_1",
+        "steps": "96",
+    },
     epilog="""\b
 Examples:
   entoptic groups cat.jpg                      makes cat-groups.png
@@ -77,7 +90,7 @@ Examples:
 )
 @click.argument("photo", type=click.Path())
 @_what
-@options.option(_WHAT, "--groups", type=int, default=6, metavar="N", help="How many; 6.")
+@options.option(_WHAT, "--groups", type=int, default=6, metavar="N", help="How many.")
 @options.climb
 @options.result
 def groups_command(photo: str, layer: str | None, groups: int, **given: Any) -> int:
@@ -85,8 +98,7 @@ def groups_command(photo: str, layer: str | None, groups: int, **given: Any) -> 
 
     Channels of a layer that are active together are a group. The result is the sheet
     PHOTO-groups.png: above, all groups in their colours over the photo, then each alone with its
-    share; below, the photo and the picture that each group wants most. --steps is 96 if you don't
-    say.
+    share; below, the photo and the picture that each group wants most.
     """
 
     def own() -> dict[str, Any]:

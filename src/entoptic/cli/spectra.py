@@ -9,12 +9,17 @@ from pathlib import Path
 
 import click
 
-from entoptic.cli.outputs import check_free
+from entoptic.cli import options
+from entoptic.cli.outputs import check_free, saved
+from entoptic.cli.printing import echo
 from entoptic.cli.progress import teller
+
+_OPTIONS = "Options"
 
 
 @click.command(
     "spectrum",
+    cls=options.Grouped,
     epilog="""\b
 Examples:
   entoptic spectrum holidays/ -o holidays.npz
@@ -22,17 +27,20 @@ Examples:
 """,
 )
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
-@click.option("-o", "--output", required=True, metavar="OUT", help="File, ending in .npz.")
-@click.option(
+@options.option(
+    _OPTIONS, "-o", "--output", required=True, metavar="OUT", help="File, ending in .npz."
+)
+@options.option(
+    _OPTIONS,
     "--size",
     type=int,
     default=224,
     metavar="PIXELS",
-    help="Side of the squares that the photos are cut into; 224 unless you say.",
+    help="Side of the squares that the photos are cut into.",
 )
-@click.option("--force", "-f", is_flag=True, help="Replace the output if it exists.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress and no notes.")
+@options.option(_OPTIONS, "--force", "-f", is_flag=True, help="Replace the output if it exists.")
+@options.option(_OPTIONS, "--json", "as_json", is_flag=True, help="Print what was made as JSON.")
+@options.option(_OPTIONS, "--quiet", "-q", is_flag=True, help="No progress and no notes.")
 def spectrum_command(
     photos: tuple[str, ...], output: str, size: int, force: bool, as_json: bool, quiet: bool
 ) -> None:
@@ -49,15 +57,15 @@ def spectrum_command(
     check_spectrum_file(path)
     check_free(path, force, files)
     found = spectrum(files, size=size, tell=teller(quiet))
-    found.save(path)
+    path = saved(found.save, path, force, quiet)
     if not quiet:
         if sys.stderr.isatty():
             click.echo("\r\x1b[K", nl=False, err=True)
         for note in found.notes:
-            click.echo(f"Note: {note}", err=True)
+            echo(f"Note: {note}", err=True)
     if as_json:
-        told = {"output": output, "photos": found.photos, "shape": list(found.magnitude.shape)}
-        click.echo(json.dumps(told))
+        told = {"output": str(path), "photos": found.photos, "shape": list(found.magnitude.shape)}
+        echo(json.dumps(told))
     else:
         # As bytes: a name needn't be text that the terminal's encoding knows.
         click.echo(os.fsencode(path))

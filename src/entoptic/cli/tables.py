@@ -9,18 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entoptic.cli import options
 from entoptic.cli.arguments import height_and_width
+from entoptic.cli.printing import echo
 from entoptic.errors import BadSetting
 
 if TYPE_CHECKING:
     from entoptic.layers import LayerInfo
     from entoptic.models import Preprocess
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+_OPTIONS = "Options"
+
+_JSON = options.option(_OPTIONS, "--json", "as_json", is_flag=True, help="Print as JSON.")
 
 
 @click.command(
     "layers",
+    cls=options.Grouped,
+    standards={"size": "the network's"},
     epilog="""\b
 Examples:
   entoptic layers
@@ -30,7 +36,7 @@ Examples:
 )
 @click.argument("model", default="squeezenet1_1")
 @click.argument("glob", default="*")
-@click.option("--size", metavar="HxW", help="Of the picture; by default the network's own.")
+@options.option(_OPTIONS, "--size", metavar="HxW", help="Of the picture.")
 @_JSON
 def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> None:
     """List the layers of a network, in the order in which they run.
@@ -51,7 +57,7 @@ def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> No
     table = chosen.layers(glob, size=sides)
     if as_json:
         rows = [{"layer": str(layer)} | asdict(info) for layer, info in table.items()]
-        click.echo(json.dumps(rows))
+        echo(json.dumps(rows))
         return
     header = ("layer", "kind", "shape", "channels", "stride", "sees", "parameters")
     show(header, [(str(layer), *_cells(info)) for layer, info in table.items()])
@@ -59,6 +65,7 @@ def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> No
 
 @click.command(
     "models",
+    cls=options.Grouped,
     epilog="""\b
 Examples:
   entoptic models
@@ -79,7 +86,7 @@ def models_command(model: str | None, as_json: bool) -> None:
     if model is None:
         found = summaries()
         if as_json:
-            click.echo(json.dumps(found))
+            echo(json.dumps(found))
         else:
             show(("model", "what it is"), list(found.items()))
         return
@@ -96,7 +103,7 @@ def models_command(model: str | None, as_json: bool) -> None:
         "notes": list(chosen.notes),
     }
     if as_json:
-        click.echo(json.dumps(facts))
+        echo(json.dumps(facts))
     else:
         shown = facts | {"preprocess": _wish(chosen.preprocess)}
         notes = [("note", note) for note in shown.pop("notes")]
@@ -106,6 +113,7 @@ def models_command(model: str | None, as_json: bool) -> None:
 
 @click.command(
     "identify",
+    cls=options.Grouped,
     epilog="""\b
 Examples:
   entoptic identify cat.jpg
@@ -114,8 +122,10 @@ Examples:
 """,
 )
 @click.argument("photo", type=click.Path())
-@click.option("--model", "-m", default="squeezenet1_1", metavar="M", help="The network.")
-@click.option("--top", type=int, default=5, metavar="N", help="How many classes; 5 unless you say.")
+@options.option(
+    _OPTIONS, "--model", "-m", default="squeezenet1_1", metavar="M", help="The network."
+)
+@options.option(_OPTIONS, "--top", type=int, default=5, metavar="N", help="How many classes.")
 @_JSON
 def identify_command(photo: str, model: str, top: int, as_json: bool) -> None:
     """Say what a network takes a photo for.
@@ -132,10 +142,10 @@ def identify_command(photo: str, model: str, top: int, as_json: bool) -> None:
 
     guesses = identify(load(model), read(photo), top=top)
     if as_json:
-        click.echo(json.dumps([asdict(guess) for guess in guesses]))
+        echo(json.dumps([asdict(guess) for guess in guesses]))
     else:
         for guess in guesses:
-            click.echo(f"{guess.probability:6.1%}  {guess.label} ({guess.number})")
+            echo(f"{guess.probability:6.1%}  {guess.label} ({guess.number})")
 
 
 def _cells(info: LayerInfo) -> tuple[str, ...]:
@@ -165,4 +175,4 @@ def show(header: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
+        echo("  ".join(padded).rstrip())

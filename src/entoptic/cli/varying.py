@@ -15,19 +15,21 @@ if TYPE_CHECKING:
     from entoptic.recipes import Plan
 
 
-def _pictures(default: int) -> options.Decorator:
-    return options.option(
-        options.SHOWN,
-        "--pictures",
-        type=int,
-        metavar="N",
-        help=f"How many, 2 to 64; {default}.",
-    )
+_pictures = options.option(
+    options.SHOWN, "--pictures", type=int, metavar="N", help="How many, 2 to 64."
+)
 
 
 @click.command(
     "interpolate",
     cls=options.Grouped,
+    standards=options.GENTLE
+    | {
+        "canvas": "shared",
+        "pictures": "5",
+        "strength": "0.1",
+        "layer": "by network; fire5 with squeezenet1_1",
+    },
     epilog="""\b
 Examples:
   entoptic interpolate squeezenet1_1 fire7:3 fire7:12  makes fire7-3-interpolate.png
@@ -38,13 +40,13 @@ Examples:
 @click.argument("model")
 @click.argument("first", metavar="UNIT")
 @click.argument("second", metavar="UNIT")
-@_pictures(5)
+@_pictures
 @options.option(
     options.SHOWN,
     "--strength",
     type=float,
     metavar="X",
-    help="How much it counts that neighbours look alike; 0.1.",
+    help="How much it counts that neighbours look alike.",
 )
 @options.option(
     options.SHOWN, "--layer", "-l", metavar="L", help="In whose eyes neighbours look alike."
@@ -63,6 +65,12 @@ def interpolate_command(model: str, first: str, second: str, **given: Any) -> in
 @click.command(
     "diversity",
     cls=options.Grouped,
+    standards=options.GENTLE
+    | {
+        "pictures": "6",
+        "strength": "3",
+        "layer": "the unit's, if it has places",
+    },
     epilog="""\b
 Examples:
   entoptic diversity squeezenet1_1 fire7:12            makes fire7-12-diversity.png
@@ -72,20 +80,20 @@ Examples:
 )
 @click.argument("model")
 @click.argument("unit")
-@_pictures(6)
+@_pictures
 @options.option(
     options.SHOWN,
     "--strength",
     type=float,
     metavar="X",
-    help="How much their difference counts; 3. 0 leaves it to chance.",
+    help="How much their difference counts; 0 leaves it to chance.",
 )
 @options.option(
     options.SHOWN,
     "--layer",
     "-l",
     metavar="L",
-    help="Whose textures are to differ; the unit's own if it has places.",
+    help="Whose textures are to differ.",
 )
 @options.climb
 @options.result

@@ -15,6 +15,7 @@ from entoptic.cli.outputs import Delivery, destinations, made
 @click.command(
     "visualize",
     cls=options.Grouped,
+    standards=options.CLIMB,
     epilog="""\b
 Examples:
   entoptic visualize squeezenet1_1 fire7:3                 makes fire7-3-visualize.png

@@ -1,4 +1,5 @@
-"""Memory: how much there is, how much a step takes, and that of the CPU kept between steps."""
+"""Memory: how much there is, how much a step takes, that of the CPU kept between steps, and whether
+it has run out."""
 
 from __future__ import annotations
 
@@ -35,6 +36,14 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST_KEPT = 1 << 28
 # So much may lie unused at the top of the heap.
 _KEPT_IN_ALL = (1 << 31) - 1
+
+# What torch says where it has no error of its own for it: its allocators, and cuBLAS.
+_SAYINGS = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
 
 
 @functools.cache
@@ -145,3 +154,10 @@ def _of_process() -> float:
     except (ImportError, OSError, IndexError):  # not on Windows
         return math.inf
     return math.inf if most == resource.RLIM_INFINITY else most - taken
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory has run out."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and any(each in str(error) for each in _SAYINGS)
+    )

@@ -18,7 +18,7 @@ from entoptic.types import Scores
 _FARTHEST = 4
 
 
-@objective
+@objective(compares_images=True)
 def channel_interpolate(
     acts: Activations, layer1: Layer, channel1: Channel, layer2: Layer, channel2: Channel
 ) -> Scores:
@@ -52,7 +52,7 @@ def channel_interpolate(
     return (1 - weights) * first + weights * second
 
 
-@objective
+@objective(compares_images=True)
 def alignment(acts: Activations, layer: Layer, decay_ratio: Positive = 2.0) -> Scores:
     """How alike the images of a batch are to those before and after them; keeps a sequence steady.
 
@@ -85,7 +85,7 @@ def alignment(acts: Activations, layer: Layer, decay_ratio: Positive = 2.0) -> S
     return scores
 
 
-@objective
+@objective(compares_images=True)
 def diversity(acts: Activations, layer: Layer) -> Scores:
     """How unlike the textures of each image are to those of the others in its batch.
 

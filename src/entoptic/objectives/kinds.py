@@ -21,6 +21,11 @@ from entoptic.pictures import Picture
 Map: TypeAlias = Annotated[Layer, "map"]
 """Annotates a layer that must have rows and columns."""
 
+Positions: TypeAlias = Annotated[Layer, "positions"]
+"""Annotates a layer with rows and columns, or one of features alone, which is one position."""
+
+LAYERS = (Layer, Map, Positions)
+
 Channel: TypeAlias = Annotated[int, "channel"]
 """Annotates a parameter that is a channel of the term's layer, counted from 0."""
 
@@ -39,6 +44,10 @@ Column: TypeAlias = Annotated[int | None, "column"]
 Label: TypeAlias = Annotated[int | str, "label"]
 """Annotates a class of the network: number, label or synset. Bound to its number."""
 
+LabelOrPattern: TypeAlias = Annotated[int | str | tuple[int, ...], "label or pattern"]
+"""Annotates a class as `Label` does, or by a text with * or ? all that match. Bound to a number, or
+to a tuple of numbers."""
+
 Labels: TypeAlias = Annotated[tuple[int | str, ...], "labels"]
 """Annotates several classes of the network; a text with * or ? is all that match. Bound to their
 numbers."""
@@ -46,8 +55,17 @@ numbers."""
 Guide: TypeAlias = Annotated[str | Picture, "guide"]
 """Annotates another picture, by file name or as a `Picture`."""
 
+Matched: TypeAlias = Annotated[str | Picture, "matched"]
+"""Annotates a guide all of whose places are compared with all of the picture's: one whose long side
+is above `LONGEST_MATCHED` pixels is shrunk to that."""
+
+LONGEST_MATCHED = 480
+"""Larger ones say little more, and the comparisons grow with the number of their places."""
+
 Overlay: TypeAlias = Annotated[str | Picture, "overlay"]
 """Annotates a guide that is stretched to the size of the picture, so that places correspond."""
+
+GUIDES = (Guide, Matched, Overlay)
 
 Vector: TypeAlias = Annotated[tuple[float, ...], "vector"]
 """Annotates a number for each channel of the term's layer; lists, arrays and tensors will do."""
@@ -72,7 +90,7 @@ _MOST_CHANNELS = 1 << 20
 
 # More channels than this stay ranges until a network says how many it has: a few words of a text
 # mustn't fill the memory.
-_MOST_LISTED = 1 << 10
+_MOST_LISTED = 1 << 12
 
 # What a number may be that a score is multiplied by, divided by, or raised to.
 _LARGEST = 1e6
@@ -109,10 +127,10 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
         UnknownLayer, UnknownLabel, ChannelOutOfRange: with what to do.
         PictureNotFound, BadPicture: a guide can't be read.
     """
-    if kind in (Guide, Overlay) and isinstance(value, str):
+    if kind in GUIDES and isinstance(value, str):
         return network.guide(value)
     place = None if layer is None else network.resolve(layer)
-    if kind in (Layer, Map):
+    if kind in LAYERS:
         value = network.resolve(value)
     if kind == Label:
         value = network.label(value, place)
@@ -123,12 +141,16 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
         if place is not None:
             _check_inside(Channel, max(each[-1] for each in ranges), place, network)
         value = tuple(number for each in ranges for number in each)
-    if kind == Map:
-        _check_inside(Row, 0, value, network)
+    if kind == LabelOrPattern:
+        found = value if isinstance(value, tuple) else _numbers_of((value,), network, place)
+        value = found if is_pattern(value) or isinstance(value, tuple) else found[0]
+    if kind in (Map, Positions):
+        _check_inside(kind, 0, value, network)
     elif kind in (Channel, Row, Column) and place is not None:
         _check_inside(kind, value or 0, place, network)
-    elif kind in (Channels, Labels) and place is not None:
-        _check_inside(Channel, max(value), place, network)
+    elif kind in (Channels, Labels, LabelOrPattern) and place is not None:
+        last = max(value) if isinstance(value, tuple) else value
+        _check_inside(Channel, last, place, network)
     elif kind == Label and place is not None:
         _check_inside(Channel, value, place, network)
     elif kind == Blur and place is not None:
@@ -143,9 +165,13 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
 def _check_inside(kind: Any, value: int, layer: Layer, network: Network) -> None:
     info = network.info(layer)
     rows, columns = info.places or (None, None)
+    if kind != Map and info.places is None and len(info.shape) == 2:
+        rows = columns = 1  # of features alone, as for lucid
     noun, count = {
         "channel": ("channel", info.channels),
         "row": ("row", rows),
+        "map": ("row", rows),
+        "positions": ("row", rows),
         "column": ("column", columns),
     }[kind.__metadata__[0]]
     if count is None:
@@ -167,13 +193,18 @@ def _check_blur(sigma: float, layer: Layer, network: Network) -> None:
         )
 
 
+def is_pattern(label: Any) -> bool:
+    """Whether a label stands for all that match it."""
+    return isinstance(label, str) and ("*" in label or "?" in label)
+
+
 def _numbers_of(
     labels: tuple[int | str, ...], network: Network, place: Layer | None
 ) -> tuple[int, ...]:
     """Numbers of classes, each once, in the order given."""
     numbers: dict[int, None] = {}
     for each in labels:
-        several = isinstance(each, str) and ("*" in each or "?" in each)
+        several = is_pattern(each)
         found = network.matching(str(each), place) if several else (network.label(each, place),)
         numbers |= dict.fromkeys(found)
     return tuple(numbers)
@@ -328,13 +359,16 @@ def _refuse() -> Any:
 _KINDS: dict[Any, tuple[str, Callable[[Any], Any]]] = {
     Layer: ("the name of a layer", _layer),
     Map: ("the name of a layer", _layer),
+    Positions: ("the name of a layer", _layer),
     Channel: ("a channel number (0, 1, ...)", _counted),
     Channels: ("different channel numbers (0, 1, ...)", _group),
     Row: ("a row (0, 1, ...) or None", _place),
     Column: ("a column (0, 1, ...) or None", _place),
     Label: ("a class, by number or name,", _label),
+    LabelOrPattern: ("a class, by number or name,", _label),
     Labels: ("different classes, by number or name,", _labels),
     Guide: ("the file name of a picture", _guide),
+    Matched: ("the file name of a picture", _guide),
     Overlay: ("the file name of a picture", _guide),
     Vector: ("numbers, one for each channel,", _vector),
     Matrix: ("rows of numbers, as many as channels,", _matrix),

@@ -20,7 +20,7 @@ from entoptic.types import Scores
 _BORDER_WEIGHT = 0.8
 
 
-@objective
+@objective(compares_images=False)
 def total_variation(acts: Activations, layer: Map = INPUT) -> Scores:
     """Mean absolute difference of neighbours, down plus across; subtract it for smoothness.
 
@@ -42,7 +42,7 @@ def total_variation(acts: Activations, layer: Map = INPUT) -> Scores:
     return (down + across) / values[0].numel()
 
 
-@objective
+@objective(compares_images=False)
 def blurriness(acts: Activations, layer: Map = INPUT, sigma: Blur = 1.0) -> Scores:
     """How little a blur would change; add it for smoothness.
 
@@ -66,7 +66,7 @@ def blurriness(acts: Activations, layer: Map = INPUT, sigma: Blur = 1.0) -> Scor
     return -over_all((values - gaussian_blur(values, sigma)).square(), Tensor.mean)
 
 
-@objective
+@objective(compares_images=False)
 def boundary_complexity(
     acts: Activations, layer: Map = INPUT, width: Positive = 20.0, constant: float = 0.5
 ) -> Scores:
@@ -96,7 +96,7 @@ def boundary_complexity(
     return over_places(unrest[:, :, _border(values.shape[2:], width, values.device)])
 
 
-@objective
+@objective(compares_images=False)
 def opacity(acts: Activations, layer: Layer = CANVAS) -> Scores:
     """Mean alpha of a canvas with transparency: how much of the picture is painted at all.
 
@@ -122,7 +122,7 @@ def opacity(acts: Activations, layer: Layer = CANVAS) -> Scores:
     return over_places(_alpha("opacity", acts, layer))
 
 
-@objective
+@objective(compares_images=False)
 def alpha_blurriness(acts: Activations, layer: Map = CANVAS, sigma: Blur = 1.0) -> Scores:
     """How little a blur would change the alpha of a canvas; add it for soft, large shapes.
 
@@ -168,7 +168,7 @@ def l1(acts: Activations, layer: Layer = INPUT, constant: float = 0.5) -> Scores
     return over_all((acts[layer] - constant).abs(), Tensor.sum)
 
 
-@objective
+@objective(compares_images=False)
 def l2(acts: Activations, layer: Layer = INPUT, constant: float = 0.5) -> Scores:
     """Euclidean distance of a layer from a constant; subtract it to stay near.
 
@@ -189,7 +189,7 @@ def l2(acts: Activations, layer: Layer = INPUT, constant: float = 0.5) -> Scores
     return (over_all((acts[layer] - constant).square(), Tensor.sum) + 1e-12).sqrt()
 
 
-@objective
+@objective(compares_images=False)
 def linf(acts: Activations, layer: Layer = INPUT, constant: float = 0.5) -> Scores:
     """Largest absolute difference of a layer from a constant; subtract it so that none stands out.
 

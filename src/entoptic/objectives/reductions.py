@@ -41,6 +41,8 @@ def in_a_row(values: Tensor) -> Tensor:
 
 def at_place(values: Tensor, row: int | None, column: int | None) -> Tensor:
     """(batch, channels) at one place, by default the middle (height // 2, width // 2)."""
+    if values.ndim == 2:  # a layer without rows and columns
+        return values
     height, width = values.shape[2:]
     row = height // 2 if row is None else row
     column = width // 2 if column is None else column

@@ -4,12 +4,14 @@ from entoptic.pictures.embedding import read_job
 from entoptic.pictures.files import check_readable
 from entoptic.pictures.large import MAX_PIXELS
 from entoptic.pictures.picture import Picture
-from entoptic.pictures.reading import read
-from entoptic.pictures.writing import check_writable, write
+from entoptic.pictures.reading import bits_of, read
+from entoptic.pictures.writing import bits_for, check_writable, write
 
 __all__ = [
     "MAX_PIXELS",
     "Picture",
+    "bits_for",
+    "bits_of",
     "check_readable",
     "check_writable",
     "read",

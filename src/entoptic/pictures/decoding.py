@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image as Pillow
 
-from entoptic.pictures import png
+from entoptic.pictures import png, tiff
 from entoptic.pictures.files import DAMAGE
 from entoptic.pictures.profiles import to_srgb
 
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
+
+Span = tuple[float, float]
+"""The samples that stand for black and for white."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +61,115 @@ def decode(image: Pillow.Image, data: bytes = b"") -> Planes:
     return _upright(image, planes)
 
 
+def decode_tiff(data: bytes, span: Span | None = None) -> Planes | None:
+    """Decode the first picture of a TIFF file, upright and in sRGB; None where Pillow must do it.
+
+    Args:
+        data: the whole file.
+        span: of samples of whole numbers without a range of their own, or floating-point ones.
+
+    Raises:
+        ValueError: it is damaged, or its samples have no known range.
+    """
+    found = tiff.decoded(data)
+    if found is None:
+        return None
+    how, planes = found
+    planes = planes.astype(np.float32) if planes.dtype == np.float16 else planes
+    low, high = span_of(how, span)
+    if how.white_is_zero:
+        # A sample's distance from white; alpha counts as ever.
+        planes[0] = high - (planes[0] - low)
+    samples = planes.transpose(1, 2, 0)
+    colour, alpha = samples[..., : 3 if how.channels > 2 else 1], None
+    if how.alpha:
+        alpha = samples[..., -1]
+        colour = _divided(colour, alpha, high) if how.premultiplied else colour
+    read = _profiled(colour, alpha, (low, high), how.profile, plain=how.kind[1:] in ("u1", "u2"))
+    notes = _pages(data)
+    turned = None if read.alpha is None else _turned(read.alpha, how.orientation)
+    upright = _turned(read.colour, how.orientation)
+    return replace(read, colour=upright, alpha=turned, notes=(*read.notes, *notes))
+
+
+def _pages(data: bytes) -> tuple[str, ...]:
+    """What is said of several pages; later ones may be damaged, as they aren't used."""
+    try:
+        count = tiff.pages(io.BytesIO(data), len(data))
+    except DAMAGE:
+        return ("first of several pages, some of them damaged",)
+    return (f"first of {count} pages",) if count > 1 else ()
+
+
+def span_of(how: tiff.Segments, given: Span | None) -> Span:
+    """The samples of a TIFF file that stand for black and white.
+
+    Raises:
+        NoRange: nothing says so.
+    """
+    kind = np.dtype(how.kind)
+    if kind.kind == "u" and kind.itemsize <= 2:
+        return 0, int(np.iinfo(kind).max)
+    found = given or how.span or ((0, 1) if kind.kind == "f" else None)
+    if found is None or not found[0] < found[1]:
+        raise tiff.NoRange(
+            f"has samples of {8 * kind.itemsize} bits, which have no known range; "
+            "say which are black and white: read(path, span=(0, 4095))"
+        )
+    return found
+
+
+def scaled(samples: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
+    """Samples in [0, 1].
+
+    Raises:
+        NoRange: some aren't.
+    """
+    values = (samples.astype(np.float64) - low) / (high - low)
+    if not (values.min() >= 0 and values.max() <= 1):
+        raise tiff.NoRange(
+            f"has numbers from {samples.min():g} to {samples.max():g}, but they must lie in "
+            f"{low:g} to {high:g}; if others are black and white, say so: "
+            "read(path, span=(low, high))"
+        )
+    return values.astype(np.float32)
+
+
+def _divided(colour: NDArray[Any], alpha: NDArray[Any], top: float) -> NDArray[Any]:
+    """Colours that were multiplied by alpha, as they were before; black where nothing is seen."""
+    seen = alpha[..., None].astype(np.float64)
+    values = np.divide(colour * float(top), seen, out=np.zeros(colour.shape), where=seen > 0)
+    if colour.dtype.kind == "f":
+        return values.astype(colour.dtype)
+    return (np.minimum(values, top) + 0.5).astype(colour.dtype)
+
+
+def _profiled(
+    colour: NDArray[Any], alpha: NDArray[Any] | None, span: Span, profile: bytes, *, plain: bool
+) -> Planes:
+    """Samples of a TIFF file in sRGB.
+
+    Args:
+        colour, alpha: (height, width, 1 or 3) and (height, width).
+        span: see `span_of`.
+        profile: maybe empty.
+        plain: whether the samples have 8 or 16 bits, of which each value counts.
+    """
+    if not plain:
+        kind = "floating-point numbers" if colour.dtype.kind == "f" else "whole numbers"
+        note = f"{kind} from {span[0]:g} to {span[1]:g} taken as sRGB"
+        alpha = None if alpha is None else scaled(alpha, *span)
+        return Planes(scaled(colour, *span), alpha, 1, 1, (note,))
+    if colour.dtype == np.uint16:
+        return _sixteen_bit(profile, colour, alpha, 65535)
+    grey = colour.shape[2] == 1
+    converted = to_srgb(
+        Pillow.fromarray(np.ascontiguousarray(colour[..., 0] if grey else colour)), profile
+    )
+    notes = () if converted.note is None else (converted.note,)
+    return Planes(_with_channels(np.asarray(converted.image)), alpha, 255, 255, notes)
+
+
 def _eight_bit(image: Pillow.Image, data: bytes) -> Planes:
     _scale_transparent_grey(image, data)
     notes: tuple[str, ...] = ()
@@ -95,7 +208,7 @@ def _png_16_bit(image: Pillow.Image, data: bytes) -> Planes:
         samples, alpha = samples[..., :-1], samples[..., -1]
     elif transparent is not None:
         alpha = np.where((samples == transparent).all(axis=2), 0, 65535).astype(np.uint16)
-    return _sixteen_bit(image, samples, alpha, 65535)
+    return _sixteen_bit(image.info.get("icc_profile"), samples, alpha, 65535)
 
 
 def _grey_16_bit(image: Pillow.Image) -> Planes:
@@ -104,15 +217,14 @@ def _grey_16_bit(image: Pillow.Image) -> Planes:
     tags = getattr(image, "tag_v2", {})
     if tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO:
         samples = top - samples
-    return _sixteen_bit(image, samples, None, top)
+    return _sixteen_bit(image.info.get("icc_profile"), samples, None, top)
 
 
 def _sixteen_bit(
-    image: Pillow.Image, samples: NDArray[np.uint16], alpha: NDArray[np.uint16] | None, top: int
+    profile: bytes | None, samples: NDArray[np.uint16], alpha: NDArray[np.uint16] | None, top: int
 ) -> Planes:
     """Little CMS, by way of Pillow, takes 8 bits: a profile that isn't sRGB costs the rest."""
     note = "16 bits per channel" if top == 65535 else f"{top.bit_length()} bits per channel"
-    profile = image.info.get("icc_profile")
     if not profile:
         return Planes(samples, alpha, top, 65535, (note,))
     rounded = (samples.astype(np.uint32) * 255 + top // 2) // top

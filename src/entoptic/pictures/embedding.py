@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape, unescape
 from entoptic.errors import BadSetting, NoJob
 from entoptic.pictures import png
 from entoptic.pictures.files import File, check_readable, damage_told, load, opened, shown
-from entoptic.pictures.large import MAX_PIXELS, xmp_of_large
+from entoptic.pictures.large import xmp_of_tiff
 from entoptic.types import PathLike
 
 KEYWORD = "entoptic"
@@ -65,7 +65,7 @@ def read_job(path: PathLike) -> str:
         NoJob: the picture doesn't carry one.
     """
     check_readable(path)
-    packet = xmp_of_large(path, MAX_PIXELS)
+    packet = xmp_of_tiff(path)
     if packet is not None:
         with damage_told(File(Path(path), b"", "TIFF")):
             return _found(_in_packet(packet), path)

@@ -25,6 +25,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from entoptic.errors import BadPicture, EntopticError, PictureNotFound, did_you_mean
+from entoptic.pictures.tiff import NoRange
 from entoptic.types import PathLike
 
 # A file with more bytes is refused unread: 100 megapixels of 16-bit RGBA are 0.8 GB.
@@ -32,7 +33,8 @@ MAX_BYTES = 1 << 30
 
 # What Pillow raises for damaged files (found out by cutting off and changing files of each kind,
 # hundreds of thousands of times, with Pillow 11.0 and 13.0), and what zlib and struct do;
-# NotImplementedError is for variants that it knows but can't read.
+# RuntimeError is raised for AVIF, HEIC and JPEG XL, and NotImplementedError, which is one, for
+# variants that Pillow knows but can't read.
 DAMAGE = (
     OSError,
     SyntaxError,
@@ -43,11 +45,43 @@ DAMAGE = (
     AssertionError,
     EOFError,
     MemoryError,
-    NotImplementedError,
+    RuntimeError,
     struct.error,
     zlib.error,
     Pillow.DecompressionBombError,
 )
+
+
+def _avif(stream: io.BytesIO) -> ImageFile:
+    from PIL.AvifImagePlugin import AvifImageFile
+
+    return AvifImageFile(stream)
+
+
+def _heic(stream: io.BytesIO) -> ImageFile:
+    try:
+        from pillow_heif.as_plugin import HeifImageFile
+    except ImportError:
+        raise BadPicture(_needs_extra("HEIC")) from None
+    image: ImageFile = HeifImageFile(stream)  # type: ignore[no-untyped-call]
+    return image
+
+
+def _jpeg_xl(stream: io.BytesIO) -> ImageFile:
+    try:
+        from pillow_jxl.JpegXLImagePlugin import JXLImageFile
+    except ImportError:
+        raise BadPicture(_needs_extra("JPEG XL")) from None
+    image: ImageFile = JXLImageFile(stream)
+    return image
+
+
+def _needs_extra(kind: str) -> str:
+    return (
+        f"{kind} pictures need the 'pictures' extra: pip install \"entoptic[pictures]\"; "
+        "or convert it to PNG"
+    )
+
 
 _READERS: dict[str, tuple[re.Pattern[bytes], Callable[[io.BytesIO], ImageFile]]] = {
     "PNG": (re.compile(rb"\x89PNG\r\n\x1a\n"), PngImageFile),
@@ -56,16 +90,16 @@ _READERS: dict[str, tuple[re.Pattern[bytes], Callable[[io.BytesIO], ImageFile]]]
     "TIFF": (re.compile(rb"II[*+]\0|MM\0[*+]"), TiffImageFile),
     "GIF": (re.compile(rb"GIF8[79]a"), GifImageFile),
     "BMP": (re.compile(rb"BM"), BmpImageFile),
+    "AVIF": (re.compile(rb"....ftypavi", re.DOTALL), _avif),
+    "HEIC": (re.compile(rb"....ftyp(hei|hev|mif|msf)", re.DOTALL), _heic),
+    "JPEG XL": (re.compile(rb"\xff\x0a|\0\0\0\x0cJXL ", re.DOTALL), _jpeg_xl),
 }
-_KNOWN = ", ".join(list(_READERS)[:-1]) + " or BMP"
+_KNOWN = "PNG, JPEG, WebP, TIFF, GIF, BMP or AVIF"
 
 # Other kinds of files that are likely to be given; the text completes "it looks like ...".
 _OTHERS = (
-    (re.compile(rb"....ftyp(hei|hev|mif|msf)", re.DOTALL), "a HEIC photograph"),
-    (re.compile(rb"....ftypavi", re.DOTALL), "an AVIF picture"),
     (re.compile(rb"....ftyp", re.DOTALL), "a video"),
     (re.compile(rb"....jP  |\xff\x4f\xff\x51", re.DOTALL), "a JPEG 2000 picture"),
-    (re.compile(rb"\xff\x0a|....JXL ", re.DOTALL), "a JPEG XL picture"),
     (re.compile(rb"8BPS"), "a Photoshop document"),
     (re.compile(rb"%PDF"), "a PDF document"),
     (re.compile(rb"PK\x03\x04"), "a ZIP archive"),
@@ -100,13 +134,22 @@ def load(path: PathLike) -> File:
     return _load(path, whole=True)
 
 
+def beginning(path: PathLike) -> File:
+    """Which kind of picture a file is, and its first bytes.
+
+    Raises:
+        PictureNotFound, BadPicture: see `load`.
+    """
+    return _load(path, whole=False)
+
+
 def check_readable(path: PathLike) -> None:
     """Find out before any work whether there is a picture file that begins as it should.
 
     Raises:
         PictureNotFound, BadPicture: see `load`.
     """
-    _load(path, whole=False)
+    beginning(path)
 
 
 def _load(path: PathLike, whole: bool) -> File:
@@ -137,6 +180,7 @@ def _load(path: PathLike, whole: bool) -> File:
 
 # Of the files that are proposed where one isn't there.
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp"}
+_SUFFIXES |= {".avif", ".heic", ".heif", ".jxl"}
 
 
 def _near(path: Path) -> str:
@@ -195,11 +239,14 @@ def damage_told(file: File) -> Iterator[None]:
         yield
     except EntopticError:
         raise
+    except NoRange as error:
+        raise BadPicture(f"{shown(file.path)} {error}") from None
     except Pillow.DecompressionBombError as error:
         reason = " ".join(str(error).split())
         raise BadPicture(f"{shown(file.path)} is too large ({reason}); shrink it first") from error
     except DAMAGE as error:
-        reason = " ".join(str(error).split())[:100] or type(error).__name__
+        # The first sentence; others tell how to build a library anew, and the like.
+        reason = " ".join(str(error).split()).split(". ")[0][:100] or type(error).__name__
         raise BadPicture(
             f"{shown(file.path)} can't be read as {file.kind} ({reason});"
             " get the file again, or save it anew as PNG"

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from entoptic.errors import BadPicture
 from entoptic.pictures import tiff
+from entoptic.pictures.decoding import Span, scaled, span_of
 from entoptic.pictures.files import File, damage_told, shown
 from entoptic.pictures.mapped import mapped_zeros, release
 from entoptic.pictures.picture import Picture, to_samples
@@ -28,8 +29,13 @@ MAX_MAPPED_PIXELS = 6_400_000_000
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def read_large(path: PathLike, least_pixels: int) -> Picture | None:
+def read_large(path: PathLike, least_pixels: int, span: Span | None = None) -> Picture | None:
     """A TIFF file with more than some pixels, in a temporary file that is mapped into memory.
+
+    Args:
+        path: the file.
+        least_pixels: the number of pixels.
+        span: see `read`.
 
     Returns:
         None where it is no TIFF file, or one with no more pixels.
@@ -49,17 +55,18 @@ def read_large(path: PathLike, least_pixels: int) -> Picture | None:
                     f"{shown(path)} is {how.width} x {how.height}, more than the limit of "
                     f"{MAX_MAPPED_PIXELS / 1e6:.0f} megapixels; shrink it first"
                 )
-            return _read(stream, how, Path(path))
+            return _read(stream, how, Path(path), span)
 
 
-def xmp_of_large(path: PathLike, least_pixels: int) -> bytes | None:
-    """The XMP packet of such a file; None where it isn't one."""
+def xmp_of_tiff(path: PathLike) -> bytes | None:
+    """The XMP packet of a TIFF file of any size; None where it isn't one."""
     with Path(path).open("rb") as stream:
-        size = _size_of_large(stream, least_pixels)
-        if size is None:
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+        if stream.read(4) not in _SIGNATURES:
             return None
         with damage_told(File(Path(path), b"", "TIFF")):
-            return tiff.segments(stream, size).xmp
+            return tiff.xmp(stream, size)
 
 
 def _size_of_large(stream: BinaryIO, least_pixels: int) -> int | None:
@@ -80,25 +87,23 @@ def _is_large(stream: BinaryIO, size: int, least_pixels: int) -> bool:
     return width * height > least_pixels
 
 
-def _read(stream: BinaryIO, how: tiff.Segments, path: Path) -> Picture:
+def _read(stream: BinaryIO, how: tiff.Segments, path: Path, span: Span | None) -> Picture:
     if how.orientation != 1:
         raise ValueError("it lies on its side; save it upright")
     if how.premultiplied:
         raise ValueError("its colours are multiplied by alpha; save them as they are")
+    low, high = span_of(how, span)
     colours = 3 if how.channels > 2 else 1
     image, mapped = mapped_zeros((1, 3, how.height, how.width))
     alpha, mapped_alpha = None, None
-    if how.channels > colours:
+    if how.alpha:
         alpha, mapped_alpha = mapped_zeros((1, 1, how.height, how.width))
-    top = np.float32(1 if how.kind[1] == "f" else np.iinfo(how.kind).max)
     for channels, rows, columns, samples in tiff.parts(stream, how):
-        values = samples.astype(np.float32) / top
-        if not (values.min() >= 0 and values.max() <= 1):
-            raise ValueError("its numbers lie outside 0 to 1")
+        values = scaled(samples, low, high)
         for channel, plane in zip(range(channels.start, channels.stop), values, strict=True):
             if channel >= colours:
-                assert alpha is not None
-                alpha[0, 0, rows, columns] = torch.from_numpy(plane)
+                if alpha is not None:
+                    alpha[0, 0, rows, columns] = torch.from_numpy(plane)
             elif colours == 1:
                 image[0, :, rows, columns] = torch.from_numpy(
                     1 - plane if how.white_is_zero else plane

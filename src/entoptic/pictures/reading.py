@@ -3,30 +3,47 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import replace
+from typing import Literal
 
 from PIL import Image as Pillow
 
 from entoptic.errors import BadPicture, BadSetting
-from entoptic.pictures.decoding import decode
-from entoptic.pictures.files import DAMAGE, File, check_readable, load, opened, shown
+from entoptic.pictures import png, tiff
+from entoptic.pictures.decoding import Planes, decode, decode_tiff
+from entoptic.pictures.files import (
+    DAMAGE,
+    File,
+    beginning,
+    check_readable,
+    damage_told,
+    load,
+    opened,
+    shown,
+)
 from entoptic.pictures.large import MAX_PIXELS, read_large
 from entoptic.pictures.picture import Picture
 from entoptic.types import PathLike
 
 
-def read(path: PathLike, *, max_pixels: int | None = None) -> Picture:
-    """Read a picture file: PNG, JPEG, WebP, TIFF, GIF or BMP, told apart by its contents.
+def read(
+    path: PathLike, *, max_pixels: int | None = None, span: tuple[float, float] | None = None
+) -> Picture:
+    """Read a picture file: PNG, JPEG, WebP, TIFF, GIF, BMP or AVIF, told apart by its contents.
 
     The picture is turned upright as its EXIF data say, and its colours are converted to sRGB by its
-    colour profile. PNG is read with all of its 16 bits per channel, grey TIFF too. Of an
-    animation or of several pages the first is read.
+    colour profile. PNG and TIFF are read with all of their 16 bits per channel. Of an animation or
+    of several pages the first is read. HEIC and JPEG XL need the extra `pictures`, and so does TIFF
+    packed by LZW, PackBits, LZMA or zstd, of which Pillow reads 8 bits at most in colour.
 
     Args:
         path: the file.
         max_pixels: a picture with more is refused before it is decoded; 100 million by default,
             but for TIFF and BigTIFF, which have 64 times that: a large one is read strip by strip
             into a temporary file, which is mapped into memory.
+        span: the samples that are black and white, of a TIFF file of floating-point numbers (by
+            default what its tags say, or 0 and 1) or of whole numbers of 32 bits or with a sign.
 
     Returns:
         The picture; its `notes` say what was done to it that isn't plain.
@@ -48,18 +65,44 @@ def read(path: PathLike, *, max_pixels: int | None = None) -> Picture:
     """
     if max_pixels is None:
         check_readable(path)
-        large = read_large(path, MAX_PIXELS)
+        large = read_large(path, MAX_PIXELS, span)
         if large is not None:
             return large
         max_pixels = MAX_PIXELS
     if max_pixels < 1:
         raise BadSetting(f"max_pixels is {max_pixels}; it must be at least 1")
     file = load(path)
-    with opened(file) as image:
-        _check_size(file, image.size, max_pixels)
-        planes = decode(image, file.data)
-        planes = replace(planes, notes=planes.notes + _frames(image))
+    planes = _of_tiff(file, max_pixels, span) if file.kind == "TIFF" else None
+    if planes is None:
+        with opened(file) as image:
+            _check_size(file, image.size, max_pixels)
+            planes = decode(image, file.data)
+            planes = replace(planes, notes=planes.notes + _frames(image))
     return Picture.of_planes(planes, file.path, hashlib.sha256(file.data).hexdigest())
+
+
+def _of_tiff(file: File, max_pixels: int, span: tuple[float, float] | None) -> Planes | None:
+    """None where it is read by Pillow."""
+    with damage_told(file):
+        _check_size(file, tiff.dimensions(io.BytesIO(file.data), len(file.data)), max_pixels)
+        return decode_tiff(file.data, span)
+
+
+def bits_of(path: PathLike) -> Literal[8, 16]:
+    """Bits per channel with which a picture is best written again: 16 where it has more than 8.
+
+    Raises:
+        PictureNotFound, BadPicture: there is no such picture, or it is damaged.
+    """
+    file = beginning(path)
+    if file.kind not in ("PNG", "TIFF"):
+        return 8
+    with damage_told(file):
+        if file.kind == "PNG":
+            return 16 if png.header(file.data).depth == 16 else 8
+        with file.path.open("rb") as stream:
+            bits = tiff.bits(stream, file.path.stat().st_size)
+        return 16 if bits > 8 else 8
 
 
 def _check_size(file: File, size: tuple[int, int], max_pixels: int) -> None:

@@ -6,6 +6,8 @@ Notes (deflate), 2002.
 
 from __future__ import annotations
 
+import io
+import math
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -17,23 +19,79 @@ from numpy.typing import NDArray
 
 from entoptic.pictures.png import inflate
 
+
+class NotRead(ValueError):
+    """A kind of TIFF that isn't read here, and that Pillow may know."""
+
+
+class NoRange(ValueError):
+    """Samples of which it isn't known what black and white are."""
+
+
 # Tags that we know.
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _OFFSETS, _ORIENTATION, _CHANNELS, _ROWS, _COUNTS, _PLANAR = 273, 274, 277, 278, 279, 284
 _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS = 317, 322, 323, 324, 325
 _EXTRA, _FORMAT, _XMP, _PROFILE = 338, 339, 700, 34675
+# Of the lowest and of the highest sample.
+_LOWEST, _HIGHEST = 340, 341
 
-# Bytes and struct's letter of each type of numbers that these tags have.
-_TYPES = {1: "B", 3: "H", 4: "I", 7: "B", 13: "I", 16: "Q", 18: "Q"}
-_PLAIN, _DEFLATE, _OLD_DEFLATE = 1, 8, 32946
+# struct's letter of each type of numbers that these tags have.
+_TYPES = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 11: "f", 12: "d"}
+_TYPES |= {13: "I", 16: "Q", 18: "Q"}
+# numpy's types by bits and format (1 whole, 2 with a sign, 3 floating-point).
+_SAMPLES = {(8, 1): "u1", (16, 1): "u2", (32, 1): "u4", (16, 2): "i2", (32, 2): "i4"}
+_SAMPLES |= {(16, 3): "f2", (32, 3): "f4", (64, 3): "f8"}
 _PREMULTIPLIED = 1
+_NO_ALPHA = 0
 _MOST_TAGS = 1000
-# Deflate makes at most so many bytes of one.
-_MOST_DEFLATED = 1032
+_MOST_PAGES = 100_000
 # Of one strip or tile, unpacked; what a program writes has a thousandth of that.
 _LARGEST_SEGMENT = 1 << 30
 # Rows of a strip that we write, of about so many bytes.
 _STRIP_BYTES = 1 << 20
+
+
+Stream = BinaryIO | io.BytesIO
+Unpack = Callable[[bytes, int], bytes]
+"""From packed bytes to at most so many."""
+
+
+def _by_imagecodecs(name: str) -> Unpack:
+    """A decompressor of the package imagecodecs, which fills a buffer and never more.
+
+    Raises:
+        NotRead: the package isn't there.
+    """
+    try:
+        import imagecodecs
+    except ImportError:
+        raise NotRead(
+            f"its {name} compression needs the 'pictures' extra: pip install \"entoptic[pictures]\""
+        ) from None
+    decode = getattr(imagecodecs, f"{name}_decode")
+
+    def unpack(packed: bytes, limit: int) -> bytes:
+        try:
+            return bytes(decode(packed, out=limit))
+        except RuntimeError as error:
+            raise ValueError(f"its compressed data is damaged ({error})") from None
+
+    return unpack
+
+
+_PLAIN, _DEFLATE = 1, 8
+# What unpacks each compression, or its name in imagecodecs; and how many bytes it makes of one at
+# most.
+_COMPRESSIONS: dict[int, tuple[Unpack | str, float]] = {
+    _PLAIN: (lambda data, limit: data[:limit], 1),
+    5: ("lzw", 1366),
+    _DEFLATE: (inflate, 1032),
+    32773: ("packbits", 64),
+    32946: (inflate, 1032),
+    34925: ("lzma", math.inf),
+    50000: ("zstd", math.inf),
+}
 
 
 @dataclass(frozen=True)
@@ -46,11 +104,14 @@ class Segments:
         rows, columns: of a strip or a tile.
         offsets, counts: bytes, of each strip or tile.
         tiled: whether all have their full size, also at the border.
-        packed: whether they are deflated.
-        differences: whether each sample is stored as its difference from the one at its left.
+        unpack: undoes their compression.
+        predictor: 2 where each sample is stored as its difference from the one at its left, 3 where
+            the bytes of floating-point samples are, 1 where nothing is.
         planar: whether each channel has strips or tiles of its own.
         white_is_zero: of grey.
+        alpha: whether the last of 2 or 4 channels is one; else it means nothing.
         premultiplied: whether colours are multiplied by the last channel.
+        span: the samples that stand for black and white, where the file says so.
         orientation: 1 where the picture is upright.
         profile: the colour profile.
         xmp: the XMP packet.
@@ -65,17 +126,19 @@ class Segments:
     offsets: tuple[int, ...]
     counts: tuple[int, ...]
     tiled: bool
-    packed: bool
-    differences: bool
+    unpack: Unpack
+    predictor: int
     planar: bool
     white_is_zero: bool
+    alpha: bool
     premultiplied: bool
+    span: tuple[float, float] | None
     orientation: int
     profile: bytes
     xmp: bytes
 
 
-def dimensions(stream: BinaryIO, size: int) -> tuple[int, int]:
+def dimensions(stream: Stream, size: int) -> tuple[int, int]:
     """Width and height of the first picture.
 
     Args:
@@ -85,10 +148,10 @@ def dimensions(stream: BinaryIO, size: int) -> tuple[int, int]:
         ValueError: the file is damaged.
     """
     tags = _Tags(stream, size)
-    return tags.one(_WIDTH), tags.one(_HEIGHT)
+    return tags.whole(_WIDTH), tags.whole(_HEIGHT)
 
 
-def segments(stream: BinaryIO, size: int) -> Segments:
+def segments(stream: Stream, size: int) -> Segments:
     """What the first picture's tags say.
 
     Args:
@@ -99,26 +162,21 @@ def segments(stream: BinaryIO, size: int) -> Segments:
         ValueError: it is damaged, or of a kind that isn't read in parts.
     """
     tags = _Tags(stream, size)
-    width, height = tags.one(_WIDTH), tags.one(_HEIGHT)
-    channels, compression = tags.one(_CHANNELS, 1), tags.one(_COMPRESSION, _PLAIN)
-    bits, formats = tags.many(_BITS, (1,)), tags.many(_FORMAT, (1,))
-    photometric = tags.one(_PHOTOMETRIC, 1)
-    if compression not in (_PLAIN, _DEFLATE, _OLD_DEFLATE):
-        raise ValueError(f"compression {compression} isn't read in parts; save it with deflate")
-    kinds = {(8, 1): "u1", (16, 1): "u2", (32, 3): "f4"}
-    kind = kinds.get((bits[0], formats[0]))
-    if kind is None or len(set(bits)) != 1 or len(set(formats)) != 1:
-        raise ValueError(f"samples of {bits} bits aren't read in parts; save it with 8 or 16")
-    if (photometric in (0, 1)) != (channels in (1, 2)) or channels not in (1, 2, 3, 4):
-        raise ValueError(f"{channels} channels of the kind {photometric} aren't read in parts")
-    if photometric not in (0, 1, 2):
-        raise ValueError(f"colours of the kind {photometric} aren't read in parts; save it as RGB")
+    width, height = tags.whole(_WIDTH), tags.whole(_HEIGHT)
+    channels, photometric = tags.whole(_CHANNELS, 1), tags.whole(_PHOTOMETRIC, 1)
+    if photometric not in (0, 1, 2) or channels not in ((3, 4) if photometric == 2 else (1, 2)):
+        raise NotRead(
+            f"{channels} channels of the kind {photometric} aren't read in parts; save it as RGB"
+        )
+    kind = _samples(tags)
+    planar = tags.whole(_PLANAR, 1) == 2
     tiled = _TILE_WIDTH in tags.entries
-    rows = tags.one(_TILE_HEIGHT) if tiled else min(height, tags.one(_ROWS, height))
-    columns = tags.one(_TILE_WIDTH) if tiled else width
+    rows = tags.whole(_TILE_HEIGHT) if tiled else min(height, tags.whole(_ROWS, height))
+    columns = tags.whole(_TILE_WIDTH) if tiled else width
     if min(width, height, rows, columns) < 1:
         raise ValueError("it has no pixels")
-    planar = tags.one(_PLANAR, 1) == 2
+    extra = tags.whole(_EXTRA, 2)
+    compression = tags.whole(_COMPRESSION, _PLAIN)
     found = Segments(
         height=height,
         width=width,
@@ -126,25 +184,63 @@ def segments(stream: BinaryIO, size: int) -> Segments:
         kind=tags.order + kind,
         rows=rows,
         columns=columns,
-        offsets=tags.many(_TILE_OFFSETS if tiled else _OFFSETS),
-        counts=tags.many(_TILE_COUNTS if tiled else _COUNTS),
+        offsets=tags.wholes(_TILE_OFFSETS if tiled else _OFFSETS),
+        counts=tags.wholes(_TILE_COUNTS if tiled else _COUNTS),
         tiled=tiled,
-        packed=compression != _PLAIN,
-        differences=tags.one(_PREDICTOR, 1) == 2,
+        unpack=_unpack(compression, pillow_errs=kind[0] == "f" or (planar and channels == 2)),
+        predictor=_predictor(tags, kind),
         planar=planar,
         white_is_zero=photometric == 0,
-        premultiplied=channels in (2, 4) and tags.one(_EXTRA, 0) == _PREMULTIPLIED,
-        orientation=tags.one(_ORIENTATION, 1),
+        alpha=channels in (2, 4) and extra != _NO_ALPHA,
+        premultiplied=channels in (2, 4) and extra == _PREMULTIPLIED,
+        span=_span(tags),
+        orientation=tags.whole(_ORIENTATION, 1),
         profile=tags.raw(_PROFILE),
         xmp=tags.raw(_XMP),
     )
-    if tags.one(_PREDICTOR, 1) not in (1, 2) or (found.differences and kind == "f4"):
-        raise ValueError("its predictor isn't read in parts; save it without")
-    _check(found, size)
+    _check(found, size, _COMPRESSIONS[compression][1])
     return found
 
 
-def _check(found: Segments, size: int) -> None:
+def _samples(tags: _Tags) -> str:
+    """numpy's type of the samples."""
+    bits, formats = set(tags.wholes(_BITS, (1,))), set(tags.wholes(_FORMAT, (1,)))
+    kind = _SAMPLES.get((min(bits), min(formats)))
+    if kind is None or len(bits) != 1 or len(formats) != 1:
+        raise NotRead(
+            f"samples of {', '.join(map(str, sorted(bits)))} bits aren't read in parts; "
+            "save it with 8 or 16"
+        )
+    return kind
+
+
+def _unpack(compression: int, *, pillow_errs: bool) -> Unpack:
+    if compression not in _COMPRESSIONS:
+        raise NotRead(f"compression {compression} isn't read in parts; save it with deflate")
+    unpack = _COMPRESSIONS[compression][0]
+    try:
+        return _by_imagecodecs(unpack) if isinstance(unpack, str) else unpack
+    except NotRead as error:
+        if pillow_errs:
+            raise ValueError(str(error)) from None
+        raise
+
+
+def _predictor(tags: _Tags, kind: str) -> int:
+    predictor = tags.whole(_PREDICTOR, 1)
+    if predictor not in (1, 3 if kind[0] == "f" else 2):
+        raise ValueError(f"its predictor {predictor} isn't read; save it without")
+    return predictor
+
+
+def _span(tags: _Tags) -> tuple[float, float] | None:
+    """The lowest and the highest sample, where the tags say both."""
+    if _LOWEST not in tags.entries or _HIGHEST not in tags.entries:
+        return None
+    return min(tags.many(_LOWEST)), max(tags.many(_HIGHEST))
+
+
+def _check(found: Segments, size: int, most_unpacked: float) -> None:
     wide, high = -(-found.width // found.columns), -(-found.height // found.rows)
     wanted = wide * high * (found.channels if found.planar else 1)
     if not len(found.offsets) == len(found.counts) == wanted:
@@ -152,14 +248,14 @@ def _check(found: Segments, size: int) -> None:
     if any(at + n > size for at, n in zip(found.offsets, found.counts, strict=True)):
         raise ValueError("the file is cut off")
     unpacked = found.height * found.width * found.channels * int(found.kind[-1])
-    if sum(found.counts) > size or sum(found.counts) * _MOST_DEFLATED < unpacked:
+    if sum(found.counts) > size or sum(found.counts) * most_unpacked < unpacked:
         raise ValueError("it says that it is larger than its data can be")
     each = found.rows * found.columns * found.channels * int(found.kind[-1])
     if each > _LARGEST_SEGMENT:
         raise ValueError(f"its parts have {each} bytes each; save it in smaller strips or tiles")
 
 
-def parts(stream: BinaryIO, how: Segments) -> Iterator[tuple[slice, slice, slice, NDArray[Any]]]:
+def parts(stream: Stream, how: Segments) -> Iterator[tuple[slice, slice, slice, NDArray[Any]]]:
     """Every strip or tile: its channels, rows and columns, and its samples in that order of axes.
 
     Raises:
@@ -178,11 +274,14 @@ def parts(stream: BinaryIO, how: Segments) -> Iterator[tuple[slice, slice, slice
         stream.seek(offset)
         data = stream.read(count)
         wanted = shape[0] * shape[1] * shape[2] * sample.itemsize
-        data = inflate(data, wanted) if how.packed else data
+        data = how.unpack(data, wanted)
         if len(data) < wanted:
             raise ValueError("the file is cut off")
-        samples = np.frombuffer(data, sample, wanted // sample.itemsize).reshape(shape)
-        if how.differences:
+        if how.predictor == 3:
+            samples = _summed_bytes(data, shape, sample)
+        else:
+            samples = np.frombuffer(data, sample, wanted // sample.itemsize).reshape(shape)
+        if how.predictor == 2:
             samples = np.cumsum(samples, axis=1, dtype=sample.newbyteorder("="))
         first = plane if how.planar else 0
         yield (
@@ -193,10 +292,66 @@ def parts(stream: BinaryIO, how: Segments) -> Iterator[tuple[slice, slice, slice
         )
 
 
-class _Tags:
-    """The tags of the first picture."""
+def _summed_bytes(
+    data: bytes, shape: tuple[int, int, int], sample: np.dtype[Any]
+) -> NDArray[np.floating[Any]]:
+    """Undo the predictor of floating-point samples: of each row first all the highest bytes, then
+    the next, each stored as its difference from the one at its left.
 
-    def __init__(self, stream: BinaryIO, size: int) -> None:
+    Source: Adobe Photoshop TIFF Technical Note 3, 2005.
+    """
+    rows, columns, channels = shape
+    wanted = rows * columns * channels * sample.itemsize
+    lines = np.frombuffer(data, np.uint8, wanted).reshape(rows, -1, channels)
+    summed = np.cumsum(lines, axis=1, dtype=np.uint8).reshape(rows, sample.itemsize, -1)
+    numbers = np.ascontiguousarray(summed.transpose(0, 2, 1)).view(sample.newbyteorder(">"))
+    return numbers.reshape(shape)
+
+
+def decoded(data: bytes) -> tuple[Segments, NDArray[Any]] | None:
+    """All samples of a small file, (channels, height, width); None where it isn't read here.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    stream = io.BytesIO(data)
+    try:
+        how = segments(stream, len(data))
+    except NotRead:
+        return None
+    samples = np.empty((how.channels, how.height, how.width), np.dtype(how.kind).newbyteorder("="))
+    for channels, rows, columns, part in parts(stream, how):
+        samples[channels, rows, columns] = part
+    return how, samples
+
+
+def bits(stream: Stream, size: int) -> int:
+    """Bits of a sample of the first picture, the most of all channels."""
+    return max(_Tags(stream, size).wholes(_BITS, (1,)))
+
+
+def xmp(stream: Stream, size: int) -> bytes:
+    """The XMP packet of the first picture; empty where there is none."""
+    return _Tags(stream, size).raw(_XMP)
+
+
+def pages(stream: Stream, size: int) -> int:
+    """How many pictures the file has.
+
+    Raises:
+        ValueError: one after the first is damaged.
+    """
+    tags, places = _Tags(stream, size), {0}
+    while tags.following not in places and len(places) < _MOST_PAGES:
+        places.add(tags.following)
+        tags = _Tags(stream, size, tags.following)
+    return len(places)
+
+
+class _Tags:
+    """The tags of a picture: the first, or the one whose tags begin at a byte."""
+
+    def __init__(self, stream: Stream, size: int, at: int | None = None) -> None:
         self.stream = stream
         self.size = size
         start = self._read(0, 16)
@@ -204,25 +359,37 @@ class _Tags:
         (version,) = struct.unpack(self.order + "H", start[2:4])
         self.big = version == 43
         number = "Q" if self.big else "I"
-        at = 8 if self.big else 4
         width = struct.calcsize("=" + number)
-        (first,) = struct.unpack(self.order + number, start[at : at + width])
+        begin = 8 if self.big else 4
+        (first,) = struct.unpack(self.order + number, start[begin : begin + width])
+        first = first if at is None else at
         head = "Q" if self.big else "H"
         (count,) = struct.unpack(self.order + head, self._read(first, struct.calcsize("=" + head)))
         if count > _MOST_TAGS:
             raise ValueError(f"it has {count} tags")
         entry = self.order + "HH" + number + f"{width}s"
         each = struct.calcsize("=" + entry[1:])
-        table = self._read(first + struct.calcsize("=" + head), each * count)
+        place = first + struct.calcsize("=" + head)
+        table = self._read(place, each * count)
+        # Where the next picture's tags begin; 0 where there is none, or where the file ends.
+        end = stream.read(width).ljust(width, b"\0")
+        (self.following,) = struct.unpack(self.order + number, end)
         self.entries = {
             tag: (kind, length, value)
             for tag, kind, length, value in struct.iter_unpack(entry, table)
         }
 
-    def one(self, tag: int, default: int | None = None) -> int:
-        return self.many(tag, None if default is None else (default,))[0]
+    def whole(self, tag: int, default: int | None = None) -> int:
+        return self.wholes(tag, None if default is None else (default,))[0]
 
-    def many(self, tag: int, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
+    def wholes(self, tag: int, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
+        """The whole numbers of a tag, of which there is at least one."""
+        found = self.many(tag, default)
+        if not all(type(each) is int for each in found):
+            raise ValueError(f"its tag {tag} is damaged")
+        return found
+
+    def many(self, tag: int, default: tuple[int, ...] | None = None) -> tuple[Any, ...]:
         """The numbers of a tag, of which there is at least one."""
         if tag not in self.entries:
             if default is None:
@@ -254,7 +421,7 @@ class _Tags:
 
 
 def write_big(
-    stream: BinaryIO,
+    stream: Stream,
     shape: tuple[int, int, int],
     rows: Callable[[slice], NDArray[np.uint8]],
     *,

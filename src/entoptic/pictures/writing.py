@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import secrets
+import stat
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor
 
-from entoptic.errors import BadSetting, CannotWrite, EntopticError, did_you_mean
+from entoptic.errors import AlreadyThere, BadSetting, CannotWrite, EntopticError, did_you_mean
 from entoptic.pictures import png
 from entoptic.pictures.embedding import MAX_JPEG_XMP, checked_job, xmp_packet
 from entoptic.pictures.files import shown
@@ -67,6 +68,19 @@ is unknown; did you mean '.png'?
     _check_bits(kind, bits)
     if size is not None:
         _check_sides(kind, *size)
+    check_place(path, not_over)
+
+
+def check_place(path: PathLike, not_over: Collection[Path] = ()) -> None:
+    """Find out before any work whether a file, of whichever kind, can be written.
+
+    Args:
+        path: the file to be written; it may exist.
+        not_over: files that must survive.
+
+    Raises:
+        CannotWrite: as `check_writable` says, but for what is about pictures.
+    """
     target = _target(path)
     try:
         # Also tells of a name that is too long, which is_dir() does before Python 3.13 only.
@@ -80,7 +94,7 @@ is unknown; did you mean '.png'?
         for other in not_over:
             if target.exists() and other.exists() and target.samefile(other):
                 raise CannotWrite(
-                    f"{shown(path)} is the picture that is read; choose another name to write to"
+                    f"{shown(path)} is a file that is read; choose another name to write to"
                 )
     except EntopticError:
         raise
@@ -103,6 +117,7 @@ def write(
     job: str | None = None,
     bits: Literal[8, 16] = 8,
     quality: int = 92,
+    replace: bool = True,
 ) -> Path:
     """Write a picture file: PNG, JPEG, WebP or TIFF, by its suffix; BigTIFF where that is needed.
 
@@ -116,12 +131,14 @@ def write(
         job: text that `read_job` finds again; best JSON.
         bits: per channel; 16 in PNG only.
         quality: of JPEG and WebP, 1 to 100.
+        replace: whether an existing file is replaced; it keeps its mode.
 
     Returns:
         The path, as it was given.
 
     Raises:
         CannotWrite: see `check_writable`; also a full disk, or a picture too large for the format.
+        AlreadyThere: the file exists and isn't to be replaced, whoever has made it meanwhile.
         BadPicture: another shape, or values that are NaN or infinite.
         BadSetting: another number of bits, quality out of range, a job that doesn't fit.
     """
@@ -133,14 +150,14 @@ def write(
     xmp = b"" if text is None else xmp_packet(text)
     if kind == "TIFF" and image.shape[-2:].numel() > MAX_PIXELS:
         _check_sides(kind, *image.shape[-2:])
-        replace_file(path, lambda stream: write_large(stream, image, alpha, xmp))
+        write_file(path, lambda stream: write_large(stream, image, alpha, xmp), replace=replace)
         return Path(path)
     samples = to_samples(image, alpha, np.uint8 if bits == 8 else np.uint16)
     _check_sides(kind, *samples.shape[:2])
     if kind == "TIFF":
-        replace_file(path, lambda stream: _tiff(stream, samples, xmp))
+        write_file(path, lambda stream: _tiff(stream, samples, xmp), replace=replace)
     else:
-        replace_file(path, _encoded(kind, samples, text, quality))
+        write_file(path, _encoded(kind, samples, text, quality), replace=replace)
     return Path(path)
 
 
@@ -160,6 +177,15 @@ def _check_bits(kind: str, bits: int) -> None:
         raise BadSetting(f"{kind} is written with 8 bits per channel; for 16 write .png")
 
 
+def bits_for(path: PathLike, wanted: Literal[8, 16]) -> Literal[8, 16]:
+    """As many bits per channel as wanted, where the kind of picture can hold them.
+
+    >>> bits_for("dream.png", 16), bits_for("dream.jpg", 16)
+    (16, 8)
+    """
+    return wanted if _kind(path) == "PNG" else 8
+
+
 def _check_sides(kind: str, height: int, width: int) -> None:
     if max(height, width) > _LONGEST[kind]:
         raise CannotWrite(
@@ -177,19 +203,25 @@ def _target(path: PathLike) -> Path:
 
 
 def _refused(path: PathLike, error: OSError | ValueError) -> str:
-    reason = error.strerror if isinstance(error, OSError) else error
+    reason = getattr(error, "strerror", None) or error
     return f"{shown(path)} can't be written ({reason}); choose another place or make room"
 
 
-def replace_file(path: PathLike, data: bytes | Callable[[BinaryIO], None]) -> None:
-    """Write beside the target, then rename: no reader ever sees half a file.
+def write_file(
+    path: PathLike, data: bytes | Callable[[BinaryIO], None], *, replace: bool = True
+) -> None:
+    """Write beside the target, then give it its name: no reader ever sees half a file.
 
     Args:
         path: the file.
         data: its bytes, or what writes them.
+        replace: whether an existing file is replaced. The new one has its mode, and a link to it
+            stays a link.
 
     Raises:
         CannotWrite: with what to do; the file is as it was.
+        AlreadyThere: the file exists and isn't to be replaced. Of several who write it at the same
+            time, one does.
     """
     target = _target(path)
     draft = target.with_name(f".entoptic-{secrets.token_hex(8)}.tmp")
@@ -201,11 +233,41 @@ def replace_file(path: PathLike, data: bytes | Callable[[BinaryIO], None]) -> No
                 stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        draft.replace(target)
+        if replace:
+            _take_mode(draft, target)
+            draft.replace(target)
+        else:
+            _name_anew(draft, target)
+    except FileExistsError:
+        raise AlreadyThere(
+            f"{shown(path)} is there already; choose another name, or let it be replaced"
+        ) from None
     except OSError as error:
         raise CannotWrite(_refused(path, error)) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _take_mode(draft: Path, target: Path) -> None:
+    """Give a file the mode of the one that it replaces."""
+    with contextlib.suppress(FileNotFoundError):
+        draft.chmod(stat.S_IMODE(target.stat().st_mode))
+
+
+def _name_anew(draft: Path, target: Path) -> None:
+    """Give a file a name that none has.
+
+    Raises:
+        FileExistsError: another has it.
+    """
+    try:
+        os.link(draft, target)  # which fails where the name is taken, as renaming doesn't
+    except FileExistsError:
+        raise
+    except OSError:
+        # Of a file system without links: an empty file takes the name, and is replaced at once.
+        target.open("x").close()
+        draft.replace(target)
 
 
 def _encoded(kind: str, samples: NDArray[Any], job: str | None, quality: int) -> bytes:

@@ -66,7 +66,7 @@ class ComparePlan(Plan):
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        return self.columns[0].inputs
+        return tuple(path for column in self.columns for path in column.inputs)
 
     def lighter(self) -> ComparePlan | None:
         columns = [each for column in self.columns if (each := column.lighter()) is not None]
@@ -214,8 +214,12 @@ def plan_compare(
     first = columns[0]
     own = {name: list(each) for name, each in named.items()}
     kept = {name: getattr(first.settings, name) for name in ("size", "steps", "batch")}
-    rate = {"learning_rate": settings.get("learning_rate")}
-    job = replace(first.job, settings=own | kept | rate)
+    same = {name: settings.get(name) for name in ("learning_rate", "spectrum", "precision")}
+    precisions = {column.settings.precision for column in columns}
+    if len(precisions) == 1:
+        same["precision"] = precisions.pop()  # what `auto` has found
+    said = {name: value for name, value in same.items() if value is not None}
+    job = replace(first.job, settings=own | kept | {"learning_rate": None} | said)
     plan = ComparePlan(
         model=first.model,
         objective=first.objective,

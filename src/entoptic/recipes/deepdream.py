@@ -21,7 +21,15 @@ from entoptic.objectives import Objective
 from entoptic.pictures import Picture
 from entoptic.recipes.large import Large
 from entoptic.recipes.numbers import real, whole
-from entoptic.recipes.photos import check_pixels, guides_of, photo_of, resized, scaled, source_of
+from entoptic.recipes.photos import (
+    check_pixels,
+    guides_of,
+    notes_on_guides,
+    photo_of,
+    resized,
+    scaled,
+    source_of,
+)
 from entoptic.recipes.plan import Plan, made_with
 from entoptic.recipes.tuned import chosen, tuned
 from entoptic.resample import octave_sizes, resize
@@ -29,6 +37,9 @@ from entoptic.steprules import NORMS, Norm, climb
 from entoptic.tiling import Stored, check_dream, parse_memory, tile_side
 from entoptic.transforms import Jitter
 from entoptic.types import Alpha, Image, PathLike
+
+# More sizes in a row nobody reads.
+_MOST_LISTED = 4
 
 MOST_TOGETHER = 1024
 """How many photos a call of the network may be shown: no limit in practice, but one for a job that
@@ -161,7 +172,8 @@ class DreamPlan(Plan):
     @property
     def inputs(self) -> tuple[Path, ...]:
         pictures_read = (self.photo, *guides_of(self.objective))
-        return tuple(each.path for each in pictures_read if each.path is not None)
+        read = (each.path for each in pictures_read if each.path is not None)
+        return (*super().inputs, *read)
 
     def all_steps(self) -> Iterator[Step]:
         how = self.settings
@@ -315,7 +327,8 @@ def plan_dream(
         device=",".join(str(each) for each in (places if large else places[:1])),
         made_with=made_with(),
     )
-    notes = (*model.notes, *start.notes, *left_out, *said)
+    fit = () if large else model.fit_notes(bound.layers(), (height, width))
+    notes = (*model.notes, *start.notes, *notes_on_guides(bound), *left_out, *said, *fit)
     return DreamPlan(model, bound, where, job, notes, start, how, sizes, large, stored)
 
 
@@ -339,15 +352,20 @@ def _large(
     """How to dream what is too large to be shown as a whole, and what to say of it."""
     if how.tile == "off" or not sizes:
         return None, ()
+    own = model.shown(objective.layers(), sizes[-1])
     if isinstance(how.tile, int):
         side: int | None = how.tile
+    elif own != sizes[-1]:
+        side = max(own)  # in tiles nothing is lost of what the network would see too small
     else:
         memory = how.memory if isinstance(how.memory, int) else None
         side = tile_side(model, objective, sizes[-1], places, memory, spare=spare)
     if side is None:
         return None, ()
     large = Large(model, objective, places, side)
-    return (None, ()) if large.is_whole(sizes[-1]) else (large, large.checked(sizes))
+    if large.is_whole(sizes[-1]):
+        return None, ()
+    return large, large.checked(sizes)
 
 
 def _spare(photo: Picture | Image | PathLike | None, start: Picture) -> int:
@@ -387,11 +405,14 @@ def _octaves(
             kept.append(size)
     if not small:
         return kept, ()
-    sizes = ", ".join(f"{height}x{width}" for height, width in small)
     few, are = ("1 octave", "is") if len(small) == 1 else (f"{len(small)} octaves", "are")
-    fixed = model.preprocess.fixed_size
-    why = "of another size than the network's" if fixed else "too small for the network"
-    return kept, (f"{few} {why} {are} left out ({sizes})",)
+    return kept, (f"{few} too small for the network {are} left out ({_listed(small)})",)
+
+
+def _listed(sizes: Sequence[tuple[int, int]]) -> str:
+    """Sizes in words, smallest first; of many, the first and the last."""
+    words = [f"{height}x{width}" for height, width in sizes]
+    return ", ".join(words) if len(words) <= _MOST_LISTED else f"{words[0]} to {words[-1]}"
 
 
 def _with(base: Tensor, detail: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from entoptic.errors import NotEnoughMemory
 from entoptic.layers import Layer
 from entoptic.models import Model
-from entoptic.models.memory import check_memory, return_freed_memory, step_bytes
+from entoptic.models.memory import check_memory, out_of_memory, return_freed_memory, step_bytes
 from entoptic.tiling.budget import bytes_to_use
 from entoptic.transforms import RandomCrops, Transform
 
@@ -29,14 +29,6 @@ _MOST_ELSEWHERE = 32
 # Copies of a picture that the step itself holds: the canvas's parameters, their gradients and two
 # moments, the picture, its gradient, and what the transforms make of it.
 _COPIES = 8
-
-# What torch says where it has no error of its own for it: its allocators, and cuBLAS.
-_SAYINGS = (
-    "out of memory",
-    "not enough memory",
-    "can't allocate memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-)
 
 Result = TypeVar("Result")
 Work = TypeVar("Work", bound="CanBeLighter")
@@ -107,13 +99,6 @@ def _room(place: torch.device) -> float:
     if place.type == "cuda":
         torch.cuda.empty_cache()  # what an earlier climb has left isn't counted as free
     return bytes_to_use(place, None)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that memory has run out."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and any(each in str(error) for each in _SAYINGS)
-    )
 
 
 @contextmanager

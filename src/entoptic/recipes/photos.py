@@ -72,6 +72,18 @@ def source_of(file: Picture | Spectrum) -> Source:
     return Source(str(file.path) if file.path is not None else None, file.sha256)
 
 
+def notes_on_guides(bound: Objective) -> tuple[str, ...]:
+    """What is said of guides that are shrunk before the network sees them."""
+    shrunk = {
+        f"the guide {str(guide.path) if guide.path else 'that was given'!r} is matched at "
+        f"{reference.longest} pixels of its {max(guide.height, guide.width)}"
+        for reference in bound.references()
+        if isinstance(guide := reference.guide, Picture) and reference.longest is not None
+        if max(guide.height, guide.width) > reference.longest
+    }
+    return tuple(sorted(shrunk))
+
+
 def guides_of(bound: Objective) -> list[Picture]:
     """The pictures that a bound objective compares with."""
     found = {each.guide for each in bound.references()}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,6 +16,8 @@ from torch import Tensor
 from entoptic.ascent import Step
 from entoptic.jobs import Job, Result
 from entoptic.models import Model
+from entoptic.models.sources.named_files import files_named
+from entoptic.modes import in_usual_modes
 from entoptic.objectives import Objective
 from entoptic.recipes.memory import within_memory
 from entoptic.types import Alpha, Image
@@ -33,6 +35,7 @@ class Plan(ABC):
         device: where to compute.
         job: what the picture will carry.
         notes: what the user should know beforehand.
+        bits: per channel, of a picture that is made again.
     """
 
     model: Model
@@ -40,6 +43,7 @@ class Plan(ABC):
     device: torch.device
     job: Job
     notes: tuple[str, ...]
+    bits: Literal[8, 16] = field(default=8, kw_only=True)
 
     @property
     @abstractmethod
@@ -73,8 +77,8 @@ class Plan(ABC):
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        """The files that are read, and so mustn't be written."""
-        return ()
+        """The files that are read, the network's among them, and so mustn't be written."""
+        return files_named(self.model.source)
 
     @abstractmethod
     def all_steps(self) -> Iterator[Step]:
@@ -87,14 +91,16 @@ class Plan(ABC):
         whole = self.stage_steps * len(self.stages)
         return whole if stop is None else min(stop, whole)
 
+    @in_usual_modes
     def steps(self) -> Iterator[Step]:
         """Work; each step can render the whole picture as it is then, at its final size."""
-        return itertools.islice(self.all_steps(), self.count)
+        yield from itertools.islice(self.all_steps(), self.count)
 
     def lighter(self: Same) -> Same | None:
         """The same work with less memory at a time; None where that can't be."""
         return None
 
+    @in_usual_modes
     def run(self) -> Result:
         """Work to the end; where memory runs out, again from the start with less at a time."""
         return within_memory(self, Plan._run)
@@ -118,7 +124,7 @@ class Plan(ABC):
         job = self.job if done == self.count else replace(self.job, stopped_after=done)
         values = torch.stack([each.mean() for each in scores]).tolist() if scores else []
         alpha = self.alpha if last is None or last.alpha is None else last.alpha().cpu()
-        return Result(image, job, alpha, tuple(values), self.notes)
+        return Result(image, job, alpha, tuple(values), self.notes, self.bits)
 
 
 def made_with() -> dict[str, str]:

@@ -30,12 +30,17 @@ from entoptic.types import PathLike
 _Own = TypeVar("_Own", bound=GridSettings | GroupSettings)
 
 
+# Why a picture that was stopped is finished from its beginning.
+_FINISHED = "made from the first step: a picture's whole numbers don't hold how a climb goes on"
+
+
 def redo(
     picture: PathLike,
     *,
     photo: PathLike | None = None,
     model: str | Model | None = None,
     look_in: Sequence[PathLike] = (),
+    finish: bool = False,
     **changes: Any,
 ) -> Result:
     """Make a picture again from the job that it carries, as it was or with changes.
@@ -50,6 +55,9 @@ def redo(
         photo: where the photo is now, if it isn't found; or another photo.
         model: the network that the job names, by which you allow it; or another one.
         look_in: more folders to look for the files in that the job names.
+        finish: whether a picture that was stopped is made to its end, the same bytes as if it had
+            never been stopped: from its beginning, since its file doesn't hold how a climb goes on.
+            Otherwise it is stopped again after as many steps, unless `steps` are given.
         changes: any other argument of the recipe that made the picture.
 
     Returns:
@@ -65,7 +73,9 @@ def redo(
     >>> bool((again.image == first.image).all())
     True
     """
-    return plan_redo(picture, photo=photo, model=model, look_in=look_in, **changes).run()
+    return plan_redo(
+        picture, photo=photo, model=model, look_in=look_in, finish=finish, **changes
+    ).run()
 
 
 def plan_redo(
@@ -73,18 +83,21 @@ def plan_redo(
     *,
     photo: PathLike | None = None,
     look_in: Sequence[PathLike] = (),
+    finish: bool = False,
     **changes: Any,
 ) -> Plan:
     """Check and lay out the job of a picture again; arguments as for `redo`.
 
     Returns:
-        The plan; without changes it makes the same bytes on the same machine.
+        The plan; without changes it makes the same bytes on the same machine, and its result is
+        saved with as many bits per channel.
 
     Raises:
         NoJob: the picture carries none.
         NotAllowed: the job names a network that only you may name.
         PictureNotFound: the photo isn't found, or isn't what it was.
-        BadSetting: the photo was never in a file; or a change that can't be.
+        BadSetting: the photo was never in a file; a change that can't be; or there is nothing to
+            finish.
     """
     job = Job.from_json(pictures.read_job(picture))
     if job.recipe not in _AGAIN:
@@ -92,10 +105,23 @@ def plan_redo(
             f"{str(picture)!r} was made by {job.recipe!r}, which this entoptic doesn't know; "
             "update it"
         )
+    if finish and job.stopped_after is None:
+        raise BadSetting(
+            f"{str(picture)!r} wasn't stopped before its end; there is nothing to finish"
+        )
     given = {key: value for key, value in changes.items() if value is not None}
+    whole = finish or "steps" in given
+    if given.get("steps") == job.settings.get("steps"):
+        given.pop("steps", None)  # no change
     find = _finder(Path(picture), job, given, [Path(each) for each in look_in])
     plan = _AGAIN[job.recipe](find, photo, given)
-    return replace(plan, job=_kept(plan.job, job))
+    new = _kept(plan.job, job)
+    return replace(
+        plan,
+        job=replace(new, stopped_after=None) if whole else new,
+        notes=(*plan.notes, _FINISHED) if finish else plan.notes,
+        bits=pictures.bits_of(picture),
+    )
 
 
 def _finder(picture: Path, job: Job, changes: Mapping[str, Any], look_in: Sequence[Path]) -> Finder:

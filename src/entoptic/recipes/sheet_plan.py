@@ -34,7 +34,7 @@ from entoptic.recipes.memory import enough_memory, picture_bytes, roomy_batch, w
 from entoptic.recipes.methods import CanvasKind, ClimbSettings, canvases
 from entoptic.recipes.numbers import whole
 from entoptic.recipes.painted import painted, transparency_words
-from entoptic.recipes.photos import check_pixels, guides_of, source_of
+from entoptic.recipes.photos import check_pixels, guides_of, notes_on_guides, source_of
 from entoptic.recipes.plan import Plan, made_with
 from entoptic.recipes.spectra import Spectrum, read_spectrum
 from entoptic.sheets import sheet, sheet_size
@@ -166,7 +166,7 @@ class SheetPlan(Plan):
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        return self.read
+        return (*super().inputs, *self.read)
 
     def with_batch(self, batch: int) -> SheetPlan:
         """The same pictures in batches of another size, as the job then says."""
@@ -486,7 +486,9 @@ def plan_sheet(
     )
     files = [*sources] if photo is None else [photo, *sources]
     read = tuple(each.path for each in files if each.path is not None)
-    notes = model.notes if photo is None else (*model.notes, *photo.notes)
+    said = () if photo is None else photo.notes
+    fit = model.fit_notes(bound.layers(), size)
+    notes = (*model.notes, *said, *notes_on_guides(bound), *fit)
     start = photo.image if photo is not None and begins else None
     plan = SheetPlan(
         model,

@@ -71,14 +71,14 @@ def test_files_that_are_no_graph_are_refused(tmp_path, data, message):
 
 
 def test_a_file_that_isn_t_there_is_named(tmp_path):
-    with pytest.raises(BadModelFile, match=r"gone\.pb: the file can't be read: No such file"):
+    with pytest.raises(BadModelFile, match=r"can't read .*gone\.pb: No such file"):
         read_tensorflow(tmp_path / "gone.pb")
 
 
 def test_a_file_larger_than_a_graph_can_be_isn_t_read(tmp_path):
     with (tmp_path / "large.pb").open("wb") as file:
         os.truncate(file.fileno(), 2**31 + 1)  # takes no space on the disk
-    with pytest.raises(BadModelFile, match=r"2147483649 bytes are more than a TensorFlow graph"):
+    with pytest.raises(BadModelFile, match=r"is larger than 2147483648 bytes"):
         read_tensorflow(tmp_path / "large.pb")
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from entoptic.errors import BadModelFile
-from entoptic.models.mxnet.files import contents
+from entoptic.models.files import contents
 
 Array: TypeAlias = NDArray[Any]
 T = TypeVar("T")

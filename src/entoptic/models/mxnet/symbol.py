@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from entoptic.errors import BadModelFile
-from entoptic.models.mxnet.files import contents
+from entoptic.models.files import contents
 
 _MOST_BYTES = 64 * 2**20
 _MOST_NODES = 50_000

@@ -16,20 +16,31 @@ import torch
 from torch import Tensor
 
 from entoptic.errors import BadModelFile, MissingExtra
+from entoptic.models.files import contents
+from entoptic.models.onnx.functions import DOMAINS, Call, inlined, opset_of
 from entoptic.types import PathLike
 
 if TYPE_CHECKING:
     import onnx
 
-Attribute: TypeAlias = int | float | str | Tensor | tuple[int, ...] | tuple[float, ...]
+Attribute: TypeAlias = (
+    int | float | str | Tensor | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
+)
 
 MAX_FILE_BYTES = 2**31 - 1
 """Protobuf's own limit for one message; larger networks keep their weights in external files."""
 
+MAX_AXES = 16
+"""No value of a network has more axes; a longer shape is damage or an attack."""
+
+MAX_NODES = 100_000
+"""The largest published image networks have about 20 000."""
+
 MAX_DIMENSION = 2**24
 """No picture and no layer is that long; a longer one is damage or an attack."""
 
-_DOMAINS = ("", "ai.onnx")
+_FIRST_WITH_OPSETS = 3
+"""Version of the file format that began to say its opset; files before it are of opset 1."""
 
 # TensorProto.DataType: how the numbers lie in raw_data (little-endian), and the field that holds
 # them otherwise. The values are those of onnx.proto; 16 (bfloat16) is the upper half of a float32.
@@ -63,6 +74,7 @@ class GraphNode:
         inputs: names of the values that it takes; empty where an optional one is left out.
         outputs: names of the values that it makes.
         attributes: its settings.
+        opset: version of the operators' meaning; 0 for the graph's own.
     """
 
     op: str
@@ -70,6 +82,7 @@ class GraphNode:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Attribute] = field(repr=False)
+    opset: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,26 +117,33 @@ def load_graph(path: PathLike) -> onnx.ModelProto:
     file = Path(path)
     model: onnx.ModelProto = package.ModelProto()
     try:
-        size = file.stat().st_size
-        if not file.is_file():
-            raise BadModelFile(f"{file} isn't a file")
-        if size > MAX_FILE_BYTES:
-            raise BadModelFile(
-                f"{file} has {size} bytes; an ONNX file has at most {MAX_FILE_BYTES}"
-            )
-        model.ParseFromString(file.read_bytes())
-    except OSError as error:
-        raise BadModelFile(f"can't read {file}: {error.strerror or error}") from error
+        model.ParseFromString(contents(file, MAX_FILE_BYTES))
     except DecodeError as error:
         raise BadModelFile(
             f"{file} isn't an ONNX file, or is damaged or cut off: {error}"
         ) from error
     if not model.graph.node:
         raise BadModelFile(f"{file} isn't an ONNX file, or is empty: its graph has no nodes")
+    left: dict[Path, int] = {}
     for tensor in _all_tensors(model.graph):
         if tensor.data_location == _EXTERNAL:
-            _fetch(tensor, file)
+            _fetch(tensor, file, left)
     return model
+
+
+def external_files(path: PathLike) -> tuple[Path, ...]:
+    """The files beside an ONNX file that hold its weights; none where it is no ONNX file."""
+    package: Any = _onnx_package()
+    from google.protobuf.message import DecodeError
+
+    model: onnx.ModelProto = package.ModelProto()
+    try:
+        model.ParseFromString(Path(path).read_bytes())
+    except (OSError, DecodeError):
+        return ()
+    entries = (entry for each in _all_tensors(model.graph) for entry in each.external_data)
+    names = {str(entry.value) for entry in entries if entry.key == "location"}
+    return tuple(Path(path).parent / name for name in sorted(names))
 
 
 def _onnx_package() -> ModuleType:
@@ -145,8 +165,15 @@ def _all_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
             yield from attribute.tensors
 
 
-def _fetch(tensor: onnx.TensorProto, model_file: Path) -> None:
-    """Put an external tensor's bytes into the tensor."""
+def _fetch(tensor: onnx.TensorProto, model_file: Path, left: dict[Path, int]) -> None:
+    """Put an external tensor's bytes into the tensor.
+
+    Args:
+        tensor: it is changed.
+        model_file: beside which the data lies.
+        left: how many bytes of each file haven't been asked for yet: tensors that repeat each
+            other's data would need more memory than there is in the files.
+    """
     where = f"{model_file}, tensor {tensor.name!r}"
     entries = {str(entry.key): str(entry.value) for entry in tensor.external_data}
     location = entries.get("location", "")
@@ -163,6 +190,9 @@ def _fetch(tensor: onnx.TensorProto, model_file: Path) -> None:
                 f"{where} needs {wanted} bytes, but points at {length} bytes from {offset} "
                 f"in {location!r}, which has {size}"
             )
+        left[data] = left.get(data, size) - wanted
+        if left[data] < 0:
+            raise BadModelFile(f"{where} repeats the data in {location!r} beyond its size")
         with data.open("rb") as stream:
             stream.seek(offset)
             tensor.raw_data = stream.read(wanted)
@@ -214,9 +244,9 @@ def read_graph(model: onnx.ModelProto) -> Graph:
     outputs = tuple(value.name for value in proto.output)
     if not outputs:
         raise BadModelFile("the graph has no outputs")
-    nodes = _nodes(proto.node)
+    nodes = _nodes(inlined(model, opset))
     _check_values(nodes, {inputs[0].name, *constants}, outputs)
-    nodes = _running_order(_needed(nodes, outputs), {inputs[0].name, *constants})
+    nodes = _running_order(needed(nodes, outputs), {inputs[0].name, *constants})
     metadata = {str(entry.key): str(entry.value) for entry in model.metadata_props}
     return Graph(
         nodes=tuple(nodes),
@@ -235,7 +265,8 @@ def _check_texts(model: onnx.ModelProto) -> None:
     texts: list[str | bytes] = [entry.domain for entry in model.opset_import]
     for named in (*graph.initializer, *graph.input, *graph.output):
         texts.append(named.name)
-    for node in graph.node:
+    inside = [node for function in model.functions for node in function.node]
+    for node in (*graph.node, *inside):
         texts += [node.name, node.op_type, node.domain, *node.input, *node.output]
         texts += [attribute.name for attribute in node.attribute]
     for text in texts:
@@ -244,37 +275,49 @@ def _check_texts(model: onnx.ModelProto) -> None:
 
 
 def _opset(model: onnx.ModelProto) -> int:
-    versions = [entry.version for entry in model.opset_import if entry.domain in _DOMAINS]
-    if not versions:
+    version = opset_of(model.opset_import)
+    if version is None and model.ir_version < _FIRST_WITH_OPSETS:
+        return 1
+    if version is None:
         raise BadModelFile("the model doesn't say which opset of ONNX it uses")
-    if max(versions) < 1:
-        raise BadModelFile(f"opset {max(versions)} of ONNX doesn't exist")
-    return int(max(versions))
+    if version < 1:
+        raise BadModelFile(f"opset {version} of ONNX doesn't exist")
+    return version
 
 
 def _input_shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
     """The declared shape; where the file says nothing, a free picture."""
     if not value.type.HasField("tensor_type"):
         raise BadModelFile(f"input {value.name!r} isn't a tensor")
+    if value.type.tensor_type.elem_type not in {0, *_TENSOR_TYPES}:
+        raise BadModelFile(
+            f"input {value.name!r} holds numbers of type {value.type.tensor_type.elem_type}, "
+            "which isn't imported"
+        )
     if not value.type.tensor_type.HasField("shape"):
         return (None, None, None, None)
     sizes: list[int | None] = []
+    if len(value.type.tensor_type.shape.dim) > MAX_AXES:
+        raise BadModelFile(f"input {value.name!r} has more than {MAX_AXES} axes")
     for dimension in value.type.tensor_type.shape.dim:
         size = dimension.dim_value
-        if size < 0 or size > MAX_DIMENSION:
+        if size < -1 or size > MAX_DIMENSION:
             raise BadModelFile(f"input {value.name!r} has a dimension of {size}")
-        sizes.append(size or None)  # many exporters write 0 for "any"
+        sizes.append(size if size > 0 else None)  # many exporters write 0 or -1 for "any"
     return tuple(sizes)
 
 
-def _nodes(protos: Iterable[onnx.NodeProto]) -> list[GraphNode]:
+def _nodes(calls: Iterable[Call]) -> list[GraphNode]:
     """The nodes with unique addresses: the node's own name, else its first output's."""
-    protos = list(protos)
-    own = Counter(proto.name for proto in protos)
+    calls = list(calls)
+    if len(calls) > MAX_NODES:
+        raise BadModelFile(f"the graph has {len(calls)} nodes; at most {MAX_NODES} are imported")
+    own = Counter(call.proto.name for call in calls)
     taken = {name for name, count in own.items() if name and count == 1}
     nodes = []
-    for proto in protos:
-        op = proto.op_type if proto.domain in _DOMAINS else f"{proto.domain}.{proto.op_type}"
+    for call in calls:
+        proto = call.proto
+        op = proto.op_type if proto.domain in DOMAINS else f"{proto.domain}.{proto.op_type}"
         if not any(proto.output):
             raise BadModelFile(f"node {proto.name!r} ({op}) has no outputs")
         name = proto.name
@@ -282,7 +325,8 @@ def _nodes(protos: Iterable[onnx.NodeProto]) -> list[GraphNode]:
             name = _unused(next(filter(None, proto.output)), taken)
             taken.add(name)
         attributes = _attributes(proto, f"node {name!r} ({op})")
-        nodes.append(GraphNode(op, name, tuple(proto.input), tuple(proto.output), attributes))
+        taken_from, made = tuple(proto.input), tuple(proto.output)
+        nodes.append(GraphNode(op, name, taken_from, made, attributes, call.opset))
     return nodes
 
 
@@ -298,7 +342,8 @@ def _unused(name: str, taken: set[str]) -> str:
 def _attributes(proto: onnx.NodeProto, where: str) -> dict[str, Attribute]:
     read: dict[str, Attribute] = {}
     for attribute in proto.attribute:
-        # AttributeProto.AttributeType: 1 float, 2 int, 3 string, 4 tensor, 6 floats, 7 ints.
+        # AttributeProto.AttributeType: 1 float, 2 int, 3 string, 4 tensor, and 6, 7, 8 lists of
+        # the first three.
         match attribute.type:
             case 1:
                 value: Attribute = float(attribute.f)
@@ -312,6 +357,8 @@ def _attributes(proto: onnx.NodeProto, where: str) -> dict[str, Attribute]:
                 value = tuple(float(number) for number in attribute.floats)
             case 7:
                 value = tuple(int(number) for number in attribute.ints)
+            case 8:
+                value = tuple(text.decode("utf-8", errors="replace") for text in attribute.strings)
             case _:
                 continue  # graphs and the like: no operator that is imported asks for one
         if attribute.name in read:
@@ -362,6 +409,8 @@ def _declared_bytes(proto: onnx.TensorProto, where: str) -> int:
         raise BadModelFile(f"{where} holds numbers of type {proto.data_type}, which isn't imported")
     if proto.HasField("segment"):
         raise BadModelFile(f"{where} is cut into segments, which isn't imported")
+    if len(proto.dims) > MAX_AXES:
+        raise BadModelFile(f"{where} has {len(proto.dims)} axes; at most {MAX_AXES} are imported")
     if any(size < 0 or size > MAX_FILE_BYTES for size in proto.dims):
         raise BadModelFile(f"{where} has an impossible dimension: {list(proto.dims)}")
     itemsize = np.dtype(_TENSOR_TYPES[proto.data_type][0]).itemsize
@@ -385,7 +434,8 @@ def _check_values(nodes: list[GraphNode], given: set[str], outputs: tuple[str, .
             raise BadModelFile(f"nothing makes the graph's output {name!r}")
 
 
-def _needed(nodes: list[GraphNode], outputs: tuple[str, ...]) -> list[GraphNode]:
+def needed(nodes: list[GraphNode], outputs: tuple[str, ...]) -> list[GraphNode]:
+    """The nodes that some values depend on, in their order."""
     makers = {output: node for node in nodes for output in filter(None, node.outputs)}
     needed: set[str] = set()
     waiting = list(outputs)

@@ -6,61 +6,66 @@ run code. Here the graph is read as the JSON that it is, and the weights as numb
 
 from __future__ import annotations
 
-import json
-import math
-import operator
-import re
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._ops import OpOverload
 
 from entoptic.errors import BadModelFile
 from entoptic.layers import Layer
+from entoptic.models.fitting import fitted
 from entoptic.models.model import Model
 from entoptic.models.preprocess import Preprocess
+from entoptic.models.sources.aten import check_arguments, makes_from_nothing, named, shared
+from entoptic.models.sources.export_archive import MAX_AXES, Archive, told
+from entoptic.models.sources.export_values import (
+    Device,
+    argument,
+    arithmetic,
+    check_numbers,
+    filled,
+    names,
+)
 from entoptic.models.sources.labels import labels_of
-from entoptic.models.sources.sizes import fitted
 from entoptic.models.sources.spec import Spec
 
 FORM = "export:FILE.pt2"
 
-# Numbers of types and formats, from torch/_export/serde/schema.py.
-_TYPES = {
-    1: torch.uint8,
-    2: torch.int8,
-    3: torch.int16,
-    4: torch.int32,
-    5: torch.int64,
-    6: torch.float16,
-    7: torch.float32,
-    8: torch.float64,
-    12: torch.bool,
-    13: torch.bfloat16,
-}
-_FORMATS = {1: torch.contiguous_format, 2: torch.channels_last, 4: torch.preserve_format}
-
-_OPERATOR = re.compile(r"torch\.ops\.aten\.([a-z_]\w*)\.(\w+)")
-# The one operator of aten that opens files.
-_FORBIDDEN = "from_file"
 # Checks of what held when the network was exported, such as its size.
-_CHECKS = "torch.ops.aten._assert"
+_CHECKS = ("torch.ops.aten._assert", "torch.ops.aten.sym_constrain_range")
+
+# What takes a part of a value, and what puts another part there.
+_PUT_BACK: Mapping[Callable[..., Any], Callable[..., Any]] = {
+    torch.ops.aten.slice.Tensor: torch.ops.aten.slice_scatter.default,
+    torch.ops.aten.select.int: torch.ops.aten.select_scatter.default,
+}
 
 # What torch.export calls the module of an operation that it made itself.
 _NOWHERE = "_empty_nn_module_stack_from_metadata_hook"
 
-_PLAIN = ("add", "sub", "mul", "floordiv", "truediv", "mod", "neg", "pow", "getitem")
-_COMPARED = ("eq", "ne", "lt", "le", "gt", "ge")
-_ARITHMETIC: Mapping[str, Callable[..., Any]] = {
-    **{f"_operator.{name}": getattr(operator, name) for name in (*_PLAIN, *_COMPARED)},
-    "math.ceil": math.ceil,
-    "math.floor": math.floor,
-    "math.trunc": math.trunc,
-}
+# The largest networks of timm have some 5000 operations.
+_MAX_NODES = 2**15
+
+# No single tensor of a network has more numbers (4 GiB of float32).
+_MAX_ELEMENTS = 2**30
+
+# No network was exported for larger pictures.
+_LONGEST_SIDE = 2**14
+
+# What the wrong texts and numbers of a file may raise, and torch where they don't fit together.
+_NONSENSE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 def export(spec: Spec) -> Model:
@@ -79,13 +84,18 @@ def export(spec: Spec) -> Model:
     spec.only(["labels"])
     (path,) = spec.files(1, FORM)
     try:
-        graph = _Graph(_Archive(path))
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
-        if isinstance(error, BadModelFile):
-            raise
+        graph = _Graph(Archive(path))
+    except BadModelFile:
+        raise
+    except _NONSENSE as error:
         raise BadModelFile(
-            f"can't read {path}: {type(error).__name__}: {error}; save it again by a torch of today"
+            f"can't read {path}: {type(error).__name__}: {told(error)}; save it again by a torch "
+            "of today"
         ) from None
+    try:
+        _run_dry(graph)
+    except _NONSENSE as error:
+        raise BadModelFile(f"the network in {path} can't run: {told(error)}") from None
     notes = ("the preprocessing is guessed; correct it by ?mean=...&std=...&scale=...",)
     model = Model(graph, Preprocess(graph.size), spec.text, None, None, graph.addresses)
     classes = model.layers()[Layer("output")].channels
@@ -93,109 +103,105 @@ def export(spec: Spec) -> Model:
     return fitted(replace(model, labels=labels, synsets=synsets, notes=(*notes, *guessed)))
 
 
-class _Archive:
-    """The parts of a file: texts of JSON, and tensors as plain bytes."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self.file = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError) as error:
-            raise BadModelFile(f"{path} is no file of torch.export: {error}") from None
-        # torch puts everything into one folder.
-        self.names = {name.partition("/")[2]: name for name in self.file.namelist()}
-
-    def json(self, name: str) -> Any:
-        if name not in self.names:
-            raise BadModelFile(
-                f"{self.path} has no {name}; write it by torch.export.save of torch 2.9 or later"
-            )
-        text = self.bytes(name)
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            raise BadModelFile(f"{self.path} is damaged: {name} isn't JSON") from None
-
-    def bytes(self, name: str) -> bytes:
-        info = self.file.getinfo(self.names[name])
-        if info.compress_type != zipfile.ZIP_STORED:
-            # torch stores; what is compressed could unfold to any size.
-            raise BadModelFile(f"{self.path} is compressed; save it by torch.export.save")
-        try:
-            return self.file.read(info)
-        except (zipfile.BadZipFile, EOFError) as error:
-            raise BadModelFile(f"{self.path} is damaged: {error}") from None
-
-    def tensors(self, folder: str, config: str) -> dict[str, Tensor]:
-        """Tensors by name."""
-        listed = self.json(f"data/{folder}/{config}")["config"]
-        return {name: self._tensor(f"data/{folder}/", each) for name, each in listed.items()}
-
-    def _tensor(self, folder: str, about: Mapping[str, Any]) -> Tensor:
-        meta = about["tensor_meta"]
-        if about["use_pickle"] or meta is None:
-            raise BadModelFile(
-                f"{self.path} holds {about['path_name']!r} as a pickle, which could run code; "
-                "export the network on a CPU with plain tensors"
-            )
-        data = bytearray(self.bytes(folder + about["path_name"]))
-        kind = _TYPES[meta["dtype"]]
-        flat = torch.frombuffer(data, dtype=kind) if data else torch.empty(0, dtype=kind)
-        sizes, strides = ([each["as_int"] for each in meta[key]] for key in ("sizes", "strides"))
-        # torch itself refuses what lies outside of the bytes; the copy is as large as they are.
-        tensor = flat.as_strided(sizes, strides, meta["storage_offset"]["as_int"])
-        if tensor.numel() > flat.numel():
-            raise BadModelFile(f"{self.path} repeats {about['path_name']!r} beyond its size")
-        return tensor.contiguous()
-
-
 class _Operation(nn.Module):
     """One operation of a graph, so that it can be tapped."""
 
     def __init__(self, node: Mapping[str, Any]) -> None:
         super().__init__()
-        self.name: str = node["name"] or str(node["outputs"])
-        self.function = _function(node["target"])
-        self.inputs = [(each["name"], each["arg"], each["kind"]) for each in node["inputs"]]
-        self.outputs = node["outputs"]
+        target = node["target"]
+        given = [(each["name"], each["arg"], each.get("kind")) for each in node["inputs"]]
+        plain = [(name, arg) for name, arg, _ in given]
+        self.function: Callable[..., Any]
+        in_place = False
+        if target.startswith("torch.ops."):
+            self.function, in_place = named(target)
+            if in_place and given:
+                # dropout_(self) is called dropout(input) otherwise.
+                given[0] = (self.function._schema.arguments[0].name, *given[0][1:])
+            plain = [(name, arg) for name, arg, _ in given]
+            check_arguments(self.function, plain)
+            sharing = shared(self.function)
+        else:
+            self.function, sharing = arithmetic(target), set()
+            check_numbers(target, plain)
+        inputs = [(name, argument(arg), kind) for name, arg, kind in given]
+        # 2 is a keyword, 1 a position; of files that say neither, all are keywords.
+        self.args = [value for _, value, kind in inputs if kind == 1]
+        self.kwargs = {name: value for name, value, kind in inputs if kind != 1}
+        if isinstance(self.function, OpOverload) and makes_from_nothing(self.function):
+            self.kwargs["device"] = Device()
+        self.takes = [name for _, value, _ in inputs for name in names(value)]
+        self.shares = [n for name, value, _ in inputs if name in sharing for n in names(value)]
+        self.changes = self.takes[0] if in_place else None
+        self.parts: list[_Operation] = []
+        self.gives = [each for output in node["outputs"] for each in _names(output)]
+        self.is_several = len(node["outputs"]) > 1 or "as_tensors" in node["outputs"][0]
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(*args, **kwargs)
+        made = self.function(*args, **kwargs)
+        if self.changes is not None:
+            changed = args[0] if args else next(iter(kwargs.values()))
+            made = made.to(changed.dtype)
+        for each in made if isinstance(made, list | tuple) else (made,):
+            # On 'meta', where every size is tried first, nothing takes memory yet.
+            if isinstance(each, Tensor) and each.is_meta:
+                _check_size(each)
+        return made
 
     def called(self, values: dict[str, Any], device: torch.device) -> None:
         """Take the inputs from named values, and put the outputs there."""
-        # 2 is a keyword, 1 a position; of files that say neither, all are keywords.
-        args = [_value(arg, values, device) for _, arg, kind in self.inputs if kind == 1]
-        kwargs = {name: _value(arg, values, device) for name, arg, kind in self.inputs if kind != 1}
-        found = self(*args, **kwargs)
-        names = [name for each in self.outputs for name in _names(each)]
-        for name, value in zip(names, found if len(names) > 1 else [found], strict=True):
-            values[name] = value
+        kwargs = {name: filled(value, values, device) for name, value in self.kwargs.items()}
+        made = self(*(filled(value, values, device) for value in self.args), **kwargs)
+        for index, name in enumerate(self.gives):
+            values[name] = made[index] if self.is_several else made
+        if self.changes is not None:
+            values[self.changes] = made
+        for part in self.parts:
+            made = part.put_back(made, values, device)
+
+    def put_back(self, new: Tensor, values: dict[str, Any], device: torch.device) -> Tensor:
+        """Where this operation takes a part of a value, put another part into the value."""
+        whole, *where = (filled(value, values, device) for value in self.args)
+        more = {name: filled(value, values, device) for name, value in self.kwargs.items()}
+        found: Tensor = _PUT_BACK[self.function](whole, new, *where, **more)
+        values[self.takes[0]] = found
+        return found
 
     def extra_repr(self) -> str:
         return str(self.function)
 
 
+def _check_size(made: Tensor) -> None:
+    if made.numel() > _MAX_ELEMENTS or made.dim() > MAX_AXES:
+        raise BadModelFile(f"it makes a tensor of shape {str(list(made.shape))[:60]}")
+
+
 class _Graph(nn.Module):
     """A graph of operations that takes one tensor of pictures."""
 
-    def __init__(self, archive: _Archive) -> None:
+    def __init__(self, archive: Archive) -> None:
         super().__init__()
         module = archive.json("models/model.json")["graph_module"]
         nodes = [
             each for each in module["graph"]["nodes"] if not each["target"].startswith(_CHECKS)
         ]
-        tensors = {
-            **archive.tensors("weights", "model_weights_config.json"),
-            **archive.tensors("constants", "model_constants_config.json"),
-        }
+        if len(nodes) > _MAX_NODES:
+            raise BadModelFile(f"{archive.path} has {len(nodes)} operations; no network has")
         self.picture, places = _inputs(module["signature"], archive.path)
+        self.result = _result(module["signature"])
+        self.shape = _shape(module["graph"]["tensor_values"][self.picture])
+        self.size = self.shape[2:]
+        operations = list(map(_Operation, nodes))
+        _check_order(operations, [self.picture, *places], self.result)
+        wanted = set(places.values())
+        tensors = {
+            **archive.tensors("weights", "model_weights_config.json", wanted),
+            **archive.tensors("constants", "model_constants_config.json", wanted),
+        }
         self.inputs = list(places)
         weights = [nn.Parameter(tensors[name], requires_grad=False) for name in places.values()]
         self.weights = nn.ParameterList(weights)
-        self.operations = nn.ModuleList(map(_Operation, nodes))
-        self.result = _result(module["signature"])
-        self.size = _size(module["graph"]["tensor_values"][self.picture])
+        self.operations = nn.ModuleList(operations)
         self.addresses = _addresses(nodes)
 
     def forward(self, image: Tensor) -> Any:
@@ -207,60 +213,57 @@ class _Graph(nn.Module):
         return values[self.result]
 
 
-def _function(target: str) -> Callable[..., Any]:
-    if target in _ARITHMETIC:
-        return _ARITHMETIC[target]
-    found = _OPERATOR.fullmatch(target)
-    packet = getattr(torch.ops.aten, found[1], None) if found else None
-    overload = getattr(packet, found[2], None) if found else None
-    if found is None or found[1] == _FORBIDDEN or overload is None:
-        raise BadModelFile(
-            f"the operation {target!r} isn't read; export the network in torch's own operators"
-        )
-    function: Callable[..., Any] = overload
-    return function
+def _check_order(operations: Iterable[_Operation], given: Iterable[str], result: str) -> None:
+    """Every value is made before it is taken, and none that another one's change should reach.
+
+    What an operation changes in place is replaced here, for whoever takes it later, and so is that
+    of which it is a slice. Others that share its memory would have changed along with it: nobody
+    may take them any more.
+    """
+    alike = {name: {name} for name in given}
+    slices: dict[str, _Operation] = {}
+    outdated: set[str] = set()
+    for each in operations:
+        _check_taken(each.takes, alike, outdated)
+        if each.changes is None and not each.shares:
+            alike.update({name: {name} for name in each.gives})
+            continue
+        group = set(each.gives).union(*(alike[name] for name in each.shares))
+        if each.changes is not None:
+            group = {each.changes, *each.gives}
+            while (last := (each.parts[-1].takes[0] if each.parts else each.changes)) in slices:
+                each.parts.append(slices[last])
+                group.add(slices[last].takes[0])
+            outdated |= alike[each.changes] - group
+        elif each.function in _PUT_BACK and each.args:
+            slices[each.gives[0]] = each
+        alike.update(dict.fromkeys(group, group))
+    _check_taken([result], alike, outdated)
 
 
-def _value(arg: Mapping[str, Any], values: Mapping[str, Any], device: torch.device) -> Any:
-    """An argument: a value by name, a number, or several."""
-    ((kind, given),) = arg.items()
-    match kind:
-        case "as_tensor":
-            return values[given["name"]]
-        case "as_tensors":
-            return [values[each["name"]] for each in given]
-        case "as_optional_tensors":
-            return [_value(each, values, device) for each in given]
-        case "as_sym_int" | "as_sym_bool" | "as_sym_float" | "as_optional_tensor":
-            return _value(given, values, device)
-        case "as_sym_ints" | "as_sym_bools" | "as_sym_floats":
-            return [_value(each, values, device) for each in given]
-        case "as_name":
-            return values[given]
-        case "as_none":
-            return None
-        case "as_scalar_type":
-            return _TYPES[given]
-        case "as_memory_format":
-            return _FORMATS[given]
-        case "as_layout":
-            return torch.strided
-        case "as_device":
-            return device
-        case "as_int" | "as_float" | "as_bool" | "as_string":
-            return given
-        case "as_ints" | "as_floats" | "as_bools" | "as_strings":
-            return given
-    raise BadModelFile(f"an argument {kind!r} isn't read; export the network without it")
+def _check_taken(taken: Iterable[str], known: Mapping[str, object], outdated: set[str]) -> None:
+    for name in taken:
+        if name not in known:
+            raise BadModelFile(f"{name[:60]!r} is taken before it is made; the file is damaged")
+        if name in outdated:
+            raise BadModelFile(
+                f"{name[:60]!r} is changed by way of a part of it, which isn't read; save the "
+                "program after program.run_decompositions()"
+            )
+
+
+def _run_dry(graph: _Graph) -> None:
+    """Run a graph without numbers; what can't be is found out before any memory is taken."""
+    weights = {name: weight.to("meta") for name, weight in graph.named_parameters()}
+    image = torch.empty((1, *graph.shape[1:]), device="meta")
+    with torch.no_grad():
+        made = torch.func.functional_call(graph, weights, (image,))
+    if not isinstance(made, Tensor):
+        raise BadModelFile("its result is no tensor")
 
 
 def _names(output: Mapping[str, Any]) -> list[str]:
-    ((kind, given),) = output.items()
-    if kind == "as_none":
-        return []
-    return [
-        each.get("name") or each["as_name"] for each in (given if type(given) is list else [given])
-    ]
+    return names(argument(output))
 
 
 def _inputs(signature: Mapping[str, Any], path: Path) -> tuple[str, dict[str, str]]:
@@ -284,15 +287,18 @@ def _result(signature: Mapping[str, Any]) -> str:
     return _names(outputs[0]["arg"])[0]
 
 
-def _size(meta: Mapping[str, Any]) -> tuple[int, int]:
-    """(height, width) of the picture that the network was exported with."""
+def _shape(meta: Mapping[str, Any]) -> tuple[int, int, int, int]:
+    """The shape of the pictures that the network was exported with."""
     if len(meta["sizes"]) != 4:
         raise BadModelFile(f"the network takes {len(meta['sizes'])} axes; a picture has 4")
-    height, width = (
+    batch, channels, height, width = (
         each["as_int"] if "as_int" in each else each["as_expr"]["hint"]["as_int"]
-        for each in meta["sizes"][2:]
+        for each in meta["sizes"]
     )
-    return height, width
+    for side in (batch, channels, height, width):
+        if type(side) is not int or not 0 < side <= _LONGEST_SIDE:
+            raise BadModelFile(f"the network takes pictures with a side of {str(side)[:40]}")
+    return batch, channels, height, width
 
 
 def _addresses(nodes: list[Mapping[str, Any]]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from entoptic.errors import BadModelFile, BadSetting
+from entoptic.models.files import contents
 from entoptic.models.sources.embedded import imagenet
 
 Labels = tuple[tuple[str, ...] | None, tuple[str, ...] | None, tuple[str, ...]]
@@ -39,13 +40,16 @@ def labels_of(classes: int | None, options: Mapping[str, str]) -> Labels:
     return None, None, ()
 
 
+# The names of ImageNet's 21 841 classes have 1.5 megabytes.
+_MOST_BYTES = 2**24
+
 _GUESS = "the labels are guessed from the number of classes; correct them by ?labels=FILE|none"
 
 
 def _from_file(path: Path, classes: int | None) -> tuple[str, ...]:
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = contents(path, _MOST_BYTES).decode("utf-8")
+    except UnicodeDecodeError as error:
         raise BadModelFile(f"can't read the labels in {str(path)!r}: {error}") from None
     labels = tuple(line.strip() for line in text.splitlines() if line.strip())
     if classes is not None and len(labels) != classes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,17 @@ import torch
 from torch import Tensor, nn
 
 from entoptic.errors import BadWeights, MissingExtra
+from entoptic.models.sources.export_archive import ZIP_DAMAGE, told
+from entoptic.models.sources.torch_pickles import check_torch_save, damaged, unsafe
 
 # Where training programs put the weights in what they save; averaged weights are the better ones.
 _BOXES = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model")
 
 # What wrappers for training put before each name.
 _PREFIXES = ("module.", "_orig_mod.", "model.")
+
+# Whatever reading a damaged file has been seen to raise.
+_DAMAGE = (*ZIP_DAMAGE, pickle.UnpicklingError, AssertionError, AttributeError, MemoryError)
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -76,24 +82,20 @@ def _safetensors(path: Path) -> Any:
         ) from None
     try:
         return safetensors.torch.load_file(path)
-    except (safetensors.SafetensorError, OSError) as error:
-        raise BadWeights(f"can't read the weights in {path}: {_first_line(error)}") from None
+    except (safetensors.SafetensorError, *_DAMAGE) as error:
+        raise BadWeights(f"can't read the weights in {path}: {told(error)}") from None
 
 
 def _torch_save(path: Path) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "GLOBAL" in str(error):
-            raise BadWeights(
-                f"{path} holds more than plain weights, which could run code; save only the state "
-                "dict: torch.save(net.state_dict(), FILE)"
-            ) from None
-        raise BadWeights(
-            f"can't read the weights in {path}: it is damaged, or torch.save didn't write it"
-        ) from None
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise BadWeights(f"can't read the weights in {path}: {_first_line(error)}") from None
+    with warnings.catch_warnings():
+        # Of damaged texts and of old formats; none says what to do.
+        warnings.simplefilter("ignore")
+        check_torch_save(path)
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except _DAMAGE as error:
+            # In torch's own words it would be advised to read the file without any care.
+            raise (unsafe if "GLOBAL" in str(error) else damaged)(path) from None
 
 
 def _unboxed(found: Any) -> dict[str, Tensor]:
@@ -120,8 +122,3 @@ def _several(what: str, names: Collection[str]) -> list[str]:
 
 def _times(shape: Iterable[int]) -> str:
     return "x".join(map(str, shape)) or "a number"
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from entoptic.errors import BadModelFile
+from entoptic.models.files import contents
 from entoptic.models.tensorflow.wire import Wire, as_bytes, as_int, fields, signed, varints
 
 _MAX_BYTES = 2**31  # protocol buffers can't be larger
@@ -138,13 +139,7 @@ def read_graph(path: Path) -> dict[str, Node]:
     Raises:
         BadModelFile: the file isn't there, is too large, damaged, or something else than a graph.
     """
-    try:
-        size = path.stat().st_size
-        if size > _MAX_BYTES:
-            raise BadModelFile(f"{size} bytes are more than a TensorFlow graph can have (2 GiB)")
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadModelFile(f"the file can't be read: {error.strerror}") from None
+    data = contents(path, _MAX_BYTES)
     if not data:
         raise BadModelFile("the file is empty")
     if re.match(rb"\s*(#.*\s+)*(node|library|versions)\s*\{", data[:4096]):

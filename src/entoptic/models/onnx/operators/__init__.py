@@ -3,27 +3,43 @@
 from entoptic.models.onnx.operators import (
     activations,
     arithmetic,
+    attention,
     convolutions,
+    early,
+    indexing,
     layout,
+    microsoft,
     normalization,
     pooling,
+    quantized,
+    recurrent,
     reductions,
     resize,
+    sampling,
 )
 from entoptic.models.onnx.operators.operation import OPERATORS, Builder, Node, Operand, Operation
+from entoptic.models.onnx.operators.refused import REFUSED
 
 __all__ = [
     "OPERATORS",
+    "REFUSED",
     "Builder",
     "Node",
     "Operand",
     "Operation",
     "activations",
     "arithmetic",
+    "attention",
     "convolutions",
+    "early",
+    "indexing",
     "layout",
+    "microsoft",
     "normalization",
     "pooling",
+    "quantized",
+    "recurrent",
     "reductions",
     "resize",
+    "sampling",
 ]

@@ -32,6 +32,7 @@ def thresholded_relu(node: Node) -> nn.Module:
 
 @operator("Elu")
 def elu(node: Node) -> nn.Module:
+    node.ignore("consumed_inputs")
     return nn.ELU(node.number("alpha", 1.0))
 
 
@@ -42,12 +43,51 @@ def celu(node: Node) -> nn.Module:
 
 @operator("Sigmoid")
 def sigmoid(node: Node) -> nn.Module:
+    node.ignore("consumed_inputs")
     return nn.Sigmoid()
 
 
 @operator("Tanh")
 def tanh(node: Node) -> nn.Module:
+    node.ignore("consumed_inputs")
     return nn.Tanh()
+
+
+@operator("Swish")
+class Swish(Operation):
+    """The number times its sigmoid."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        self.alpha = node.number("alpha", 1.0)
+
+    def compute(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(self.alpha * x)
+
+
+@operator("SwiGLU")
+class SwiGLU(Operation):
+    """One tensor times the swish of another."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        self.alpha = node.number("alpha", 1.0)
+
+    def compute(self, x: Tensor, other: Tensor) -> Tensor:
+        return x * torch.sigmoid(self.alpha * x) * other
+
+
+@operator("Shrink")
+class Shrink(Operation):
+    """Zero around zero, what is beyond drawn nearer."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        self.limit, self.bias = node.number("lambd", 0.5), node.number("bias", 0.0)
+
+    def compute(self, x: Tensor) -> Tensor:
+        below = torch.where(x < -self.limit, x + self.bias, torch.zeros_like(x))
+        return torch.where(x > self.limit, x - self.bias, below).to(x.dtype)
 
 
 @operator("HardSwish")
@@ -83,7 +123,10 @@ _SELU_ALPHA, _SELU_GAMMA = 1.6732632423543772, 1.0507009873554805
 @operator("Selu")
 def selu(node: Node) -> nn.Module:
     """torch's SELU where the numbers are the usual ones."""
-    alpha, gamma = node.number("alpha", _SELU_ALPHA), node.number("gamma", _SELU_GAMMA)
+    node.ignore("consumed_inputs")
+    usual_numbers = (_SELU_ALPHA, _SELU_GAMMA) if node.opset >= 6 else (1.6732, 1.0507)
+    alpha = node.number("alpha", usual_numbers[0])
+    gamma = node.number("gamma", usual_numbers[1])
     usual = abs(alpha - _SELU_ALPHA) + abs(gamma - _SELU_GAMMA) < 1e-6
     return nn.SELU() if usual else Selu(node, alpha, gamma)
 
@@ -103,6 +146,7 @@ class Selu(Operation):
 @operator("HardSigmoid")
 def hard_sigmoid(node: Node) -> nn.Module:
     """torch's hard sigmoid where the slope is a sixth."""
+    node.ignore("consumed_inputs")
     alpha, beta = node.number("alpha", 0.2), node.number("beta", 0.5)
     usual = abs(alpha - 1 / 6) < 1e-7 and beta == 0.5
     return nn.Hardsigmoid() if usual else HardSigmoid(node, alpha, beta)
@@ -123,6 +167,7 @@ class HardSigmoid(Operation):
 @operator("PRelu")
 def prelu(node: Node) -> nn.Module:
     """torch's PReLU where there is one slope, or one per channel."""
+    node.ignore("consumed_inputs")
     slope = node.constant(1)
     if slope is not None and not node.is_host:
         rank = node.rank() or 0
@@ -149,6 +194,7 @@ class PRelu(Operation):
 @operator("Clip")
 def clip(node: Node) -> nn.Module:
     """ReLU6 where the bounds are 0 and 6."""
+    node.ignore("consumed_inputs")
     lowest, highest = _bound(node, 1, "min"), _bound(node, 2, "max")
     if (lowest, highest) == (0, 6) and not node.is_host:
         return nn.ReLU6()

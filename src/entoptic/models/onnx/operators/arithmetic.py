@@ -25,6 +25,10 @@ class Unary(Operation):
 
     function: ClassVar[Callable[[Tensor], Tensor]]
 
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        node.ignore("consumed_inputs")
+
     def compute(self, x: Tensor) -> Tensor:
         return type(self).function(x)
 
@@ -74,6 +78,66 @@ class Cos(Unary):
     function = torch.cos
 
 
+@operator("Tan")
+class Tan(Unary):
+    function = torch.tan
+
+
+@operator("Asin")
+class Asin(Unary):
+    function = torch.asin
+
+
+@operator("Acos")
+class Acos(Unary):
+    function = torch.acos
+
+
+@operator("Atan")
+class Atan(Unary):
+    function = torch.atan
+
+
+@operator("Sinh")
+class Sinh(Unary):
+    function = torch.sinh
+
+
+@operator("Cosh")
+class Cosh(Unary):
+    function = torch.cosh
+
+
+@operator("Asinh")
+class Asinh(Unary):
+    function = torch.asinh
+
+
+@operator("Acosh")
+class Acosh(Unary):
+    function = torch.acosh
+
+
+@operator("Atanh")
+class Atanh(Unary):
+    function = torch.atanh
+
+
+@operator("IsNaN")
+class IsNaN(Unary):
+    function = torch.isnan
+
+
+@operator("Det")
+class Det(Unary):
+    function = torch.det
+
+
+@operator("Erfc")  # a name that converters from TensorFlow leave as it is
+class Erfc(Unary):
+    function = torch.special.erfc
+
+
 @operator("Floor")
 class Floor(Unary):
     function = torch.floor
@@ -104,8 +168,28 @@ class Binary(Operation):
 
     function: ClassVar[Callable[[Tensor, Tensor], Tensor]]
 
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        # Until opset 6 the second tensor is broadcast only where the file says so, and it lies at
+        # the axes from `axis` on, or at the last ones.
+        self.is_old = node.opset < 7
+        if self.is_old:
+            node.ignore("consumed_inputs")
+            self.broadcasts = node.flag("broadcast")
+            self.axis = node.integer("axis", 0) if node.given("axis") else None
+
     def compute(self, a: Tensor, b: Tensor) -> Tensor:
-        return type(self).function(a, b)
+        return type(self).function(a, self._aligned(a, b) if self.is_old else b)
+
+    def _aligned(self, a: Tensor, b: Tensor) -> Tensor:
+        if not self.broadcasts and a.shape != b.shape:
+            raise ValueError(f"tensors of {tuple(a.shape)} and {tuple(b.shape)} aren't broadcast")
+        if self.axis is None or not self.broadcasts:
+            return b
+        after = a.dim() - self.axis % a.dim() - b.dim()
+        if after < 0:
+            raise ValueError(f"{tuple(b.shape)} doesn't fit {tuple(a.shape)} from axis {self.axis}")
+        return b.reshape(*b.shape, *(1,) * after)
 
 
 @operator("Add")
@@ -194,10 +278,27 @@ class Mod(Binary):
         return torch.fmod(a, b) if self.as_in_c else torch.remainder(a, b)
 
 
+@operator("IsInf")
+class IsInf(Operation):
+    """Where the numbers are infinite, of one sign or both."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        self.negative = node.flag("detect_negative", True)
+        self.positive = node.flag("detect_positive", True)
+
+    def compute(self, x: Tensor) -> Tensor:
+        return (x.isneginf() & self.negative) | (x.isposinf() & self.positive)
+
+
 class Variadic(Operation):
     """One function over any number of tensors, broadcast."""
 
     function: ClassVar[Callable[[Tensor, Tensor], Tensor]]
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        node.ignore("consumed_inputs")
 
     def compute(self, *tensors: Tensor) -> Tensor:
         return reduce(type(self).function, tensors)
@@ -234,21 +335,6 @@ class Where(Operation):
         return torch.where(condition, yes, no)
 
 
-# TensorProto.DataType of the whole numbers and booleans; unsigned ones as graph.to_tensor has them.
-_WHOLE_TYPES = {
-    2: torch.uint8,
-    3: torch.int8,
-    4: torch.int32,
-    5: torch.int16,
-    6: torch.int32,
-    7: torch.int64,
-    9: torch.bool,
-    12: torch.int64,
-    13: torch.int64,
-}
-_FLOATING_TYPES = (1, 10, 11, 16)
-
-
 @operator("Cast")
 class Cast(Operation):
     """Another type of number.
@@ -260,13 +346,12 @@ class Cast(Operation):
     def __init__(self, node: Node) -> None:
         super().__init__(node)
         node.ignore("saturate", "round_mode")
-        wanted = node.integer("to", 0)
-        if wanted not in _FLOATING_TYPES and wanted not in _WHOLE_TYPES:
-            node.refuse(f"numbers of type {wanted} aren't imported")
-        self.dtype = _WHOLE_TYPES.get(wanted)
+        self.dtype = node.dtype("to")
+        if self.dtype is None:
+            node.refuse("it doesn't say to which type")
 
     def compute(self, x: Tensor) -> Tensor:
-        if self.dtype is not None:
+        if self.dtype is not torch.float32:
             return x.to(self.dtype)
         return x if x.is_floating_point() else x.to(torch.float32)
 
@@ -349,11 +434,15 @@ class Einsum(Operation):
     def __init__(self, node: Node) -> None:
         super().__init__(node)
         self.equation = node.text("equation", "")
-        if not re.fullmatch(r"[A-Za-z., ]+(->[A-Za-z. ]*)?", self.equation):
+        if not re.fullmatch(r"[A-Za-z., ]*(->[A-Za-z. ]*)?", self.equation):
             node.refuse(f"{self.equation!r} isn't an einsum equation")
 
     def compute(self, *tensors: Tensor) -> Tensor:
         return torch.einsum(self.equation, *tensors)
+
+
+def _running_sum(x: Tensor, dim: int) -> Tensor:
+    return x.cumsum(dim, dtype=x.dtype)
 
 
 @operator("CumSum")
@@ -361,6 +450,8 @@ class CumSum(Operation):
     """Running sums along an axis."""
 
     settings = frozenset({1})
+    running: ClassVar[Callable[[Tensor, int], Tensor]] = _running_sum
+    nothing: ClassVar[int] = 0
 
     def __init__(self, node: Node) -> None:
         super().__init__(node)
@@ -371,10 +462,24 @@ class CumSum(Operation):
         dim = int(axis)
         if self.backwards:
             x = x.flip(dim)
-        sums = x.cumsum(dim, dtype=x.dtype)
+        x = type(self).running(x, dim)
         if self.without_itself:
-            sums = sums - x
-        return sums.flip(dim) if self.backwards else sums
+            x = x.roll(1, dim).index_fill(
+                dim, torch.zeros(1, dtype=torch.long, device=x.device), type(self).nothing
+            )
+        return x.flip(dim) if self.backwards else x
+
+
+def _running_product(x: Tensor, dim: int) -> Tensor:
+    return x.cumprod(dim, dtype=x.dtype)
+
+
+@operator("CumProd")
+class CumProd(CumSum):
+    """Running products along an axis."""
+
+    running = _running_product
+    nothing = 1
 
 
 @operator("Range")
@@ -402,64 +507,3 @@ class Trilu(Operation):
     def compute(self, x: Tensor, diagonal: Tensor | None = None) -> Tensor:
         offset = 0 if diagonal is None else int(diagonal)
         return x.triu(offset) if self.upper else x.tril(offset)
-
-
-# Numbers of few bits: what a quantized network computes is a float that takes few values.
-
-_QUANTIZED_RANGES = {torch.uint8: (0, 255), torch.int8: (-128, 127)}
-
-
-def _along(parameters: Tensor, x: Tensor, axis: int) -> Tensor:
-    """One number for all, or one per index of an axis."""
-    if parameters.numel() == 1:
-        return parameters.reshape(())
-    shape = [1] * x.dim()
-    shape[axis] = -1
-    return parameters.reshape(shape)
-
-
-@operator("QuantizeLinear")
-class QuantizeLinear(Operation):
-    """Round to few values; the gradient passes as if nothing were rounded.
-
-    Source: Bengio et al., "Estimating or Propagating Gradients Through Stochastic Neurons", 2013
-    (the straight-through estimator).
-    """
-
-    settings = frozenset({2})
-
-    def __init__(self, node: Node) -> None:
-        super().__init__(node)
-        node.ignore("saturate", "precision")
-        node.require("block_size", 0)
-        node.require("output_dtype", 0)
-        self.axis = node.integer("axis", 1)
-        zero = node.constant(2)
-        if node.has(2) and (zero is None or zero.dtype not in _QUANTIZED_RANGES):
-            node.refuse("only 8-bit numbers with a fixed zero point are imported")
-        self.range = _QUANTIZED_RANGES[torch.uint8 if zero is None else zero.dtype]
-
-    def compute(self, x: Tensor, scale: Tensor, zero: Tensor | None = None) -> Tensor:
-        exact = x / _along(scale, x, self.axis)
-        rounded = exact.round()
-        if zero is not None:
-            zero = _along(zero.to(x), x, self.axis)
-            exact, rounded = exact + zero, rounded + zero
-        return exact + (rounded.clamp(*self.range) - exact).detach()
-
-
-@operator("DequantizeLinear")
-class DequantizeLinear(Operation):
-    """Numbers of few bits, back in their units."""
-
-    def __init__(self, node: Node) -> None:
-        super().__init__(node)
-        node.require("block_size", 0)
-        node.require("output_dtype", 0)
-        self.axis = node.integer("axis", 1)
-
-    def compute(self, x: Tensor, scale: Tensor, zero: Tensor | None = None) -> Tensor:
-        x = x.to(scale.dtype)
-        if zero is not None:
-            x = x - _along(zero.to(x), x, self.axis)
-        return x * _along(scale, x, self.axis)

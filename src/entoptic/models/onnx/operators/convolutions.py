@@ -161,14 +161,15 @@ class Cut:
         """Negative pads for the full output, at this input size."""
         pads = []
         for axis, size in enumerate(sizes):
-            stride, extra = self.stride[axis], self.extra[axis]
-            begin, end = self.begin[axis], self.end[axis]
+            full = self.stride[axis] * (size - 1) + self.span[axis]
+            begin, length = self.begin[axis], full + self.extra[axis]
             if self.fixed is not None or self.same:
-                wanted = size * stride if self.fixed is None else self.fixed[axis]
-                total = max(stride * (size - 1) + extra + self.span[axis] - wanted, 0)
+                wanted = size * self.stride[axis] if self.fixed is None else self.fixed[axis]
+                total = max(length - wanted, 0)
                 begin = total // 2 if self.upper else total - total // 2
-                end = total - begin
-            pads.append((-begin, extra - end))
+            else:
+                wanted = length - begin - self.end[axis]
+            pads.append((-begin, wanted - full + begin))
         return pads
 
 

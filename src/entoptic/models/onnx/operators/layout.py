@@ -197,6 +197,7 @@ class Split(Operation):
     """Pieces along an axis."""
 
     settings = frozenset({1})
+    several = True
 
     def __init__(self, node: Node) -> None:
         super().__init__(node)
@@ -260,66 +261,6 @@ def _sliced(x: Tensor, axis: int, start: int, end: int, step: int) -> Tensor:
     return x.index_select(axis, indices)
 
 
-@operator("Gather")
-class Gather(Operation):
-    """Slices of one axis, by their indices."""
-
-    def __init__(self, node: Node) -> None:
-        super().__init__(node)
-        self.axis = node.integer("axis", 0)
-        index = node.constant(1)
-        # One fixed index is the usual case, and has no need to wait for the device.
-        self.only = int(index) if index is not None and index.dim() == 0 else None
-
-    def compute(self, x: Tensor, indices: Tensor) -> Tensor:
-        if self.only is not None:
-            return x.select(self.axis, self.only)
-        axis = self.axis % x.dim()
-        found = x.index_select(axis, _from_start(indices, x.shape[axis]).flatten())
-        return found.reshape(x.shape[:axis] + indices.shape + x.shape[axis + 1 :])
-
-
-def _from_start(indices: Tensor, size: int) -> Tensor:
-    """Indices counted from the start; ONNX lets negative ones count from the end."""
-    indices = indices.long()
-    return torch.where(indices < 0, indices + size, indices)
-
-
-@operator("GatherElements")
-class GatherElements(Operation):
-    """One number per index, along an axis."""
-
-    def __init__(self, node: Node) -> None:
-        super().__init__(node)
-        self.axis = node.integer("axis", 0)
-
-    def compute(self, x: Tensor, indices: Tensor) -> Tensor:
-        return x.gather(self.axis, _from_start(indices, x.shape[self.axis]))
-
-
-@operator("ScatterND")
-class ScatterND(Operation):
-    """A copy with some slices replaced."""
-
-    def __init__(self, node: Node) -> None:
-        super().__init__(node)
-        node.text("reduction", "none", ("none",))
-
-    def compute(self, x: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
-        places = tuple(
-            _from_start(index, x.shape[axis]) for axis, index in enumerate(indices.unbind(-1))
-        )
-        return x.index_put(places, updates)
-
-
-@operator("NonZero")
-class NonZero(Operation):
-    """Where the numbers are that aren't zero."""
-
-    def compute(self, x: Tensor) -> Tensor:
-        return x.nonzero().T
-
-
 @operator("Expand")
 class Expand(Operation):
     """Axes of length 1 repeated, on either side."""
@@ -338,10 +279,13 @@ class Expand(Operation):
 class Tile(Operation):
     """The whole, repeated along each axis."""
 
-    settings = frozenset({1})
+    settings = frozenset({1, 2})
 
-    def compute(self, x: Tensor, repeats: Tensor) -> Tensor:
+    def compute(self, x: Tensor, repeats: Tensor, axis: Tensor | None = None) -> Tensor:
         counts = whole_numbers(repeats)
+        if axis is not None:  # opset 1: one count, and the axis that it is of
+            along, (number,) = int(axis) % x.dim(), counts
+            counts = [number if place == along else 1 for place in range(x.dim())]
         bounded(size * count for size, count in zip(x.shape, counts, strict=True))
         return x.repeat(counts)
 
@@ -422,18 +366,20 @@ class DepthToSpace(Operation):
 
 @operator("SpaceToDepth")
 class SpaceToDepth(Operation):
-    """Blocks of pixels laid out as channels, the block before the channels."""
+    """Blocks of pixels laid out as channels, the block before the channels or inside them."""
 
     def __init__(self, node: Node) -> None:
         super().__init__(node)
         self.block = node.integer("blocksize", 0)
         if not 1 <= self.block <= 2**10:
             node.refuse(f"blocksize is {self.block}; it must be from 1 to {2**10}")
+        inside = node.text("mode", "DCR", ("DCR", "CRD")) == "CRD"
+        self.order = (0, 1, 3, 5, 2, 4) if inside else (0, 3, 5, 1, 2, 4)
 
     def compute(self, x: Tensor) -> Tensor:
         batch, channels, height, width = x.shape
         block = self.block
         blocks = x.reshape(batch, channels, height // block, block, width // block, block)
-        return blocks.permute(0, 3, 5, 1, 2, 4).reshape(
+        return blocks.permute(self.order).reshape(
             batch, channels * block**2, height // block, width // block
         )

@@ -23,8 +23,9 @@ def batch_norm(node: Node) -> nn.Module:
     """torch's batch norm with the file's statistics."""
     node.ignore("momentum", "is_test", "consumed_inputs")
     node.require("spatial", 1)
-    node.require("training_mode", 0)
     eps = node.number("epsilon", 1e-5)
+    if node.flag("training_mode"):
+        return TrainingBatchNorm(node, eps, node.number("momentum", 0.9))
     scale, shift, mean, variance = (node.constant(index) for index in (1, 2, 3, 4))
     if scale is None or shift is None or mean is None or variance is None:
         return BatchNorm(node, eps)
@@ -50,6 +51,63 @@ class BatchNorm(Operation):
 
     def compute(self, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, var: Tensor) -> Tensor:
         return F.batch_norm(x, mean, var, scale, shift, eps=self.eps)
+
+
+class TrainingBatchNorm(Operation):
+    """A batch norm with the batch's own statistics, as the network was exported in training.
+
+    All pictures of a batch have a part in the statistics, so that each changes the others.
+    """
+
+    several = True
+
+    def __init__(self, node: Node, eps: float, momentum: float) -> None:
+        super().__init__(node)
+        self.eps = eps
+        self.momentum = momentum
+
+    def compute(
+        self, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, var: Tensor
+    ) -> tuple[Tensor, ...]:
+        axes = [axis for axis in range(x.dim()) if axis != 1]
+        own_var, own_mean = torch.var_mean(x, axes, correction=0)
+        made = F.batch_norm(x, own_mean, own_var, scale, shift, eps=self.eps)
+        old, new = self.momentum, 1 - self.momentum
+        return made, mean * old + own_mean * new, var * old + own_var * new
+
+
+@operator("MeanVarianceNormalization")
+class MeanVarianceNormalization(Operation):
+    """Numbers less their mean, divided by their deviation, along some axes."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        across = node.flag("across_channels")  # only until opset 8, as this one
+        self.divides = node.flag("normalize_variance", True)
+        self.axes = node.integers("axes") or ((1, 2, 3) if across else (2, 3))
+        if node.opset >= 9 and not node.given("axes"):
+            self.axes = (0, 2, 3)
+
+    def compute(self, x: Tensor) -> Tensor:
+        centered = x - x.mean(self.axes, True)
+        if not self.divides:
+            return centered
+        return centered / (centered.square().mean(self.axes, True).sqrt() + 1e-9)
+
+
+@operator("RMSNormalization")
+class RMSNorm(Operation):
+    """Numbers divided by the root of the mean of their squares, over the last axes."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        node.ignore("stash_type")
+        self.axis = node.integer("axis", -1)
+        self.eps = node.number("epsilon", 1e-5)
+
+    def compute(self, x: Tensor, scale: Tensor) -> Tensor:
+        axes = list(range(self.axis % x.dim(), x.dim()))
+        return x * (x.square().mean(axes, True) + self.eps).rsqrt() * scale
 
 
 @operator("InstanceNormalization")
@@ -91,6 +149,8 @@ def layer_norm(node: Node) -> nn.Module:
         and (shape is None or tuple(scale.shape) == shape[axis:])
         and (not node.has(2) or (shift is not None and shift.shape == scale.shape))
     )
+    if node.uses(1) or node.uses(2):
+        return LayerNormWithStatistics(node, axis, eps)
     if scale is None or not fits or node.is_host:
         return LayerNorm(node, axis, eps)
     module = nn.LayerNorm(tuple(scale.shape), eps=eps, bias=shift is not None, device="meta")
@@ -112,6 +172,20 @@ class LayerNorm(Operation):
         first = self.axis % x.dim()
         normalized = F.layer_norm(x, tuple(x.shape[first:]), eps=self.eps) * scale
         return normalized if shift is None else normalized + shift
+
+
+class LayerNormWithStatistics(LayerNorm):
+    """A layer norm that also gives the mean, and one over the deviation."""
+
+    several = True
+
+    def compute(  # type: ignore[override]
+        self, x: Tensor, scale: Tensor, shift: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        axes = list(range(self.axis % x.dim(), x.dim()))
+        variance, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
+        made = super().compute(x, scale, shift)
+        return made, mean, (variance + self.eps).rsqrt()
 
 
 @operator("GroupNormalization")
@@ -166,7 +240,7 @@ class EvenLocalResponseNorm(Operation):
 
 @operator("LpNormalization")
 class LpNormalization(Operation):
-    """Each vector along an axis, divided by its norm."""
+    """Each vector along an axis, divided by its norm; a vector of zeros stays one."""
 
     def __init__(self, node: Node) -> None:
         super().__init__(node)
@@ -174,7 +248,9 @@ class LpNormalization(Operation):
         self.power = node.integer("p", 2)
 
     def compute(self, x: Tensor) -> Tensor:
-        return F.normalize(x, self.power, self.axis, eps=0.0)
+        norm = torch.linalg.vector_norm(x, self.power, self.axis, keepdim=True)
+        is_zero = norm == 0
+        return torch.where(is_zero, 0.0, x / torch.where(is_zero, 1.0, norm))
 
 
 @operator("Dropout")
@@ -182,14 +258,33 @@ def dropout(node: Node) -> nn.Module:
     """Passes its input on, since nothing is trained here."""
     node.ignore("is_test", "consumed_inputs", "seed")
     training = node.constant(2)
-    if node.has(2) and (training is None or training.any()):
-        node.refuse("dropout in training mode isn't imported; export the network for inference")
     given = node.constant(1)
     ratio = given.item() if given is not None and given.numel() == 1 else 0.5
     ratio = node.number("ratio", ratio)
-    return nn.Dropout(min(max(ratio, 0.0), 1.0))
+    if node.has(2) and ratio and (training is None or training.any()):
+        node.refuse("dropout in training mode isn't imported; export the network for inference")
+    return DropoutWithMask(node) if node.uses(1) else nn.Dropout(min(max(ratio, 0.0), 1.0))
+
+
+class DropoutWithMask(Operation):
+    """Its input, and what was kept of it: all."""
+
+    several = True
+
+    def compute(self, x: Tensor, *settings: Tensor) -> tuple[Tensor, ...]:
+        return x, torch.ones_like(x, dtype=torch.bool)
 
 
 @operator("Identity")
 def identity(node: Node) -> nn.Module:
     return nn.Identity()
+
+
+@operator("IdentityN")
+class IdentityN(Operation):
+    """All its inputs, as they are."""
+
+    several = True
+
+    def compute(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        return tensors

@@ -24,11 +24,43 @@ OPERATORS: dict[str, Builder] = {}
 MAX_ELEMENTS = 2**30
 """No single tensor of a network may have more numbers (4 GiB of float32)."""
 
-MAX_FROM_NOTHING = 2**26
+MAX_FROM_NOTHING = 2**27
 """Nor may one that is made from its size alone: masks and coordinates are smaller by far."""
+
+_MAX_STEPS = 2**12
+"""Nor does a network repeat anything more often: taps of a window, steps of a sequence."""
 
 _MAX_SETTING = 2**16
 """No window, stride or pad is larger; a larger one is damage or an attack."""
+
+# TensorProto.DataType of the whole numbers and booleans; unsigned ones as graph.to_tensor has them.
+_WHOLE_TYPES = {
+    2: torch.uint8,
+    3: torch.int8,
+    4: torch.int32,
+    5: torch.int16,
+    6: torch.int32,
+    7: torch.int64,
+    9: torch.bool,
+    12: torch.int64,
+    13: torch.int64,
+}
+_FLOATING_TYPES = (1, 10, 11, 16)
+# Until opset 5 a type is said by its name.
+_NAMED_TYPES = {
+    "FLOAT": 1,
+    "UINT8": 2,
+    "INT8": 3,
+    "UINT16": 4,
+    "INT16": 5,
+    "INT32": 6,
+    "INT64": 7,
+    "BOOL": 9,
+    "FLOAT16": 10,
+    "DOUBLE": 11,
+    "UINT32": 12,
+    "UINT64": 13,
+}
 
 
 def operator(*names: str) -> Callable[[Builder], Builder]:
@@ -70,12 +102,14 @@ class Node:
         opset: version of the operators' meaning.
         operands: its inputs.
         is_host: it computes with sizes, not with pictures: its values stay on the CPU.
+        used: for each output whether anything asks for it.
     """
 
     source: GraphNode
     opset: int
     operands: tuple[Operand, ...]
     is_host: bool = False
+    used: tuple[bool, ...] = (True,)
     _read: set[str] = field(default_factory=set)
 
     def operand(self, index: int) -> Operand:
@@ -94,6 +128,10 @@ class Node:
     @property
     def output_count(self) -> int:
         return len(self.source.outputs)
+
+    def uses(self, index: int) -> bool:
+        """Whether anything asks for an output."""
+        return index < len(self.used) and self.used[index]
 
     def refuse(self, reason: str) -> NoReturn:
         raise BadModelFile(f"node {self.source.name!r} ({self.source.op}): {reason}")
@@ -150,6 +188,8 @@ class Node:
             return None
         if not isinstance(value, tuple):
             self.refuse(f"attribute {name!r} must be a list of numbers")
+        if not all(isinstance(number, int | float) for number in value):
+            self.refuse(f"attribute {name!r} must be a list of numbers")
         return tuple(float(number) for number in value)
 
     def sizes(self, name: str, count: int, default: int, minimum: int = 1) -> tuple[int, ...]:
@@ -161,6 +201,26 @@ class Node:
                 f"from {minimum} to {_MAX_SETTING}"
             )
         return values
+
+    def texts(self, name: str) -> tuple[str, ...] | None:
+        value = self._attribute(name)
+        if value is None:
+            return None
+        if not isinstance(value, tuple) or not all(isinstance(text, str) for text in value):
+            self.refuse(f"attribute {name!r} must be a list of texts")
+        return tuple(map(str, value))
+
+    def dtype(self, name: str) -> torch.dtype | None:
+        """A type of numbers, None where none is given; all floating types are float32 here."""
+        value = self._attribute(name)
+        if value is None:
+            return None
+        wanted = _NAMED_TYPES.get(value) if self.opset < 6 and isinstance(value, str) else value
+        if wanted in _FLOATING_TYPES:
+            return torch.float32
+        if not isinstance(wanted, int) or wanted not in _WHOLE_TYPES:
+            self.refuse(f"numbers of type {value} aren't imported")
+        return _WHOLE_TYPES[wanted]
 
     def tensor(self, name: str) -> Tensor | None:
         value = self._attribute(name)
@@ -191,9 +251,12 @@ class Operation(nn.Module):
     A forward call gets the inputs that are computed at run time, in the node's order; the constant
     ones are kept inside. A subclass names in `settings` the inputs that are read as plain numbers
     (a target shape, axes): those stay on the CPU, so that they have values under 'meta' too.
+    A class that is `several` computes a tuple; of an operation whose first output alone is asked
+    for it is that one, so that the layer shows a tensor.
     """
 
     settings: ClassVar[frozenset[int]] = frozenset()
+    several: bool = False
     compute: Callable[..., Tensor | tuple[Tensor, ...]]
 
     def __init__(self, node: Node) -> None:
@@ -201,6 +264,7 @@ class Operation(nn.Module):
         self._host: dict[int, Tensor] = {}
         self._dynamic: list[int] = []
         self._count = len(node.operands)
+        self.several = type(self).several and any(node.used[1:])
         for index, operand in enumerate(node.operands):
             if operand.constant is not None:
                 if node.is_host or index in self.settings:
@@ -239,7 +303,8 @@ class Operation(nn.Module):
 
 
 def _compute(operation: Operation, *values: Tensor) -> Tensor | tuple[Tensor, ...]:
-    return operation.compute(*operation.operands(values))
+    made = operation.compute(*operation.operands(values))
+    return made[0] if isinstance(made, tuple) and not operation.several else made
 
 
 # One leaf for torch.fx: no operation needs to care that its inputs may be stand-ins.
@@ -277,6 +342,17 @@ def bounded(shape: Iterable[int], limit: int = MAX_ELEMENTS) -> list[int]:
     if any(size < 0 for size in sizes) or math.prod(sizes) > limit:
         raise BadModelFile(f"the network makes a tensor of shape {sizes}, which can't be")
     return sizes
+
+
+def repeated(count: int) -> int:
+    """The number of times that something is done, if a network may do it so often.
+
+    Raises:
+        BadModelFile: it is done more often than in any network.
+    """
+    if count > _MAX_STEPS:
+        raise BadModelFile(f"the network does something {count} times in a row, which can't be")
+    return count
 
 
 def whole_numbers(tensor: Tensor) -> list[int]:

@@ -13,6 +13,7 @@ from entoptic.models.onnx.operators.operation import (
     Operation,
     bounded,
     operator,
+    repeated,
     whole_numbers,
 )
 
@@ -30,6 +31,8 @@ _COORDINATES: dict[str, Callable[[Tensor, int, int, float], Tensor]] = {
     "asymmetric": lambda x, old, new, scale: x / scale,
     "tf_half_pixel_for_nn": lambda x, old, new, scale: (x + 0.5) / scale,
 }
+_CROP = "tf_crop_and_resize"
+_POLICIES = {"not_larger": min, "not_smaller": max}
 
 _ROUNDINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "round_prefer_floor": lambda x: (x - 0.5).ceil(),
@@ -46,6 +49,17 @@ def _symmetric(x: Tensor, old: int, new: int, scale: float) -> Tensor:
     return offset + (x + 0.5) / scale - 0.5
 
 
+def _cropped(x: Tensor, old: int, new: int, crop: tuple[float, float]) -> Tensor:
+    begin, end = crop
+    if new == 1:
+        return torch.full_like(x, 0.5 * (begin + end) * (old - 1))
+    return begin * (old - 1) + x * (end - begin) * (old - 1) / (new - 1)
+
+
+def _tent(distance: Tensor) -> Tensor:
+    return (1 - distance).clamp(min=0)
+
+
 @operator("Resize")
 class Resize(Operation):
     """Pictures in another size, axis by axis."""
@@ -54,12 +68,13 @@ class Resize(Operation):
 
     def __init__(self, node: Node) -> None:
         super().__init__(node)
-        self.mode = node.text("mode", "nearest", ("nearest", "linear", "cubic"))
+        modes = ("nearest", "linear", "cubic", *(("bilinear",) if node.opset < 7 else ()))
+        self.mode = node.text("mode", "nearest", modes)
         old = node.opset < 11  # as TensorFlow 1 did it
         self.coordinates = node.text(
             "coordinate_transformation_mode",
             "asymmetric" if old else "half_pixel",
-            tuple(_COORDINATES),
+            (*_COORDINATES, _CROP),
         )
         default = "floor" if old else "round_prefer_floor"
         self.rounding = node.text("nearest_mode", default, tuple(_ROUNDINGS))
@@ -67,9 +82,15 @@ class Resize(Operation):
         self.only_inside = node.flag("exclude_outside")
         self.axes = node.integers("axes")
         self.scales_first = old  # opset 10 has no region of interest
-        node.text("keep_aspect_ratio_policy", "stretch", ("stretch",))
-        node.require("antialias", 0)
-        node.ignore("extrapolation_value")
+        policy = node.text("keep_aspect_ratio_policy", "stretch", ("stretch", *_POLICIES))
+        self.one_scale = _POLICIES.get(policy)
+        self.antialias = node.flag("antialias")
+        self.outside = node.number("extrapolation_value", 0.0)
+        scales = node.constant(2)
+        by_scales = node.has(2) and (scales is None or scales.numel() > 0)
+        if self.coordinates == _CROP and (by_scales or self.antialias):
+            # The standard and onnxruntime contradict each other on the size that comes out.
+            node.refuse(f"{_CROP} is imported by sizes, not by scales, and without antialias")
 
     def compute(
         self,
@@ -80,46 +101,82 @@ class Resize(Operation):
     ) -> Tensor:
         if self.scales_first:
             region, scales = None, region
-        axes = list(self.axes) if self.axes is not None else list(range(x.dim()))
+        axes = list(range(x.dim()) if self.axes is None else (axis % x.dim() for axis in self.axes))
         old = [x.shape[axis] for axis in axes]
+        crops = self._crops(region, len(axes))
         if scales is not None and scales.numel():
             factors = [float(scale) for scale in scales.flatten().tolist()]
-            new = [math.floor(o * f) for o, f in zip(old, factors, strict=True)]
+            new = [math.floor(size * factor) for size, factor in zip(old, factors, strict=True)]
         elif sizes is not None:
             new = whole_numbers(sizes)
             factors = [n / o for n, o in zip(new, old, strict=True)]
+            if self.one_scale is not None:
+                factors = [self.one_scale(factors)] * len(old)
+                new = [math.floor(o * f + 0.5) for o, f in zip(old, factors, strict=True)]
         else:
             raise ValueError("neither scales nor sizes are given")
-        return self._resized(x, axes, new, factors)
+        return self._resized(x, axes, new, factors, crops)
 
-    def _resized(self, x: Tensor, axes: list[int], new: list[int], factors: list[float]) -> Tensor:
+    def _crops(self, region: Tensor | None, count: int) -> list[tuple[float, float]]:
+        """Where each axis begins and ends, in parts of its length."""
+        if self.coordinates != _CROP or region is None or not region.numel():
+            return [(0.0, 1.0)] * count
+        bounds = [float(bound) for bound in region.flatten().tolist()]
+        return list(zip(bounds[:count], bounds[count:], strict=True))
+
+    def _resized(
+        self,
+        x: Tensor,
+        axes: list[int],
+        new: list[int],
+        factors: list[float],
+        crops: list[tuple[float, float]],
+    ) -> Tensor:
         target = list(x.shape)
         for axis, size in zip(axes, new, strict=True):
             target[axis] = size
         bounded(target)
-        for axis, size, factor in zip(axes, new, factors, strict=True):
-            if factor != 1 or size != x.shape[axis]:
-                x = self._along(x, axis, size, factor)
+        for axis, size, factor, crop in zip(axes, new, factors, crops, strict=True):
+            if factor != 1 or size != x.shape[axis] or crop != (0.0, 1.0):
+                x = self._along(x, axis, size, factor, crop)
         return x
 
-    def _along(self, x: Tensor, axis: int, new: int, factor: float) -> Tensor:
+    def _along(
+        self, x: Tensor, axis: int, new: int, factor: float, crop: tuple[float, float]
+    ) -> Tensor:
         old = x.shape[axis]
         places = torch.arange(new, dtype=torch.float32, device=x.device)
-        where = _COORDINATES[self.coordinates](places, old, new, factor)
+        if self.coordinates == _CROP:
+            where = _cropped(places, old, new, crop)
+        else:
+            where = _COORDINATES[self.coordinates](places, old, new, factor)
+        shape = [1] * x.dim()
+        shape[axis] = new
+        result = self._sampled(x, axis, where, min(factor, 1.0) if self.antialias else 1.0, shape)
+        if self.coordinates == _CROP:
+            is_outside = ((where < 0) | (where > old - 1)).reshape(shape)
+            result = torch.where(is_outside, self.outside, result)
+        return result
+
+    def _sampled(
+        self, x: Tensor, axis: int, where: Tensor, scale: float, shape: list[int]
+    ) -> Tensor:
+        """The pixels at (fractional) places of an axis; `scale` below 1 averages over more."""
+        old = x.shape[axis]
         if self.mode == "nearest":
             nearest = _ROUNDINGS[self.rounding](where).long().clamp(0, old - 1)
             return x.index_select(axis, nearest)
         first = where.floor()
-        weights = self._weights(where - first)
-        begin = 0 if self.mode == "linear" else -1
-        shape = [1] * x.dim()
-        shape[axis] = new
-        taps = [first.long() + begin + number for number in range(len(weights))]
+        reach = repeated(math.ceil((1 if self.mode == "linear" else 2) / scale))
+        taps = [first.long() + number for number in range(1 - reach, 1 + reach)]
+        kernel = _tent if self.mode == "linear" else self._cubic
+        weights = [kernel(((tap - where) * scale).abs()) for tap in taps]
         if self.only_inside:
             weights = [
                 torch.where((tap >= 0) & (tap < old), weight, 0.0)
                 for tap, weight in zip(taps, weights, strict=True)
             ]
+        if self.only_inside or scale != 1:
             total = sum(weights, torch.zeros_like(where))
             weights = [weight / total for weight in weights]
         parts = (
@@ -131,23 +188,12 @@ class Resize(Operation):
             result = result + part
         return result
 
-    def _weights(self, rest: Tensor) -> list[Tensor]:
-        """The weights of the neighbours, for places that lie `rest` after a pixel."""
-        if self.mode == "linear":
-            return [1 - rest, rest]
-        return [
-            self._cubic(rest + 1),
-            self._cubic(rest),
-            self._cubic(1 - rest),
-            self._cubic(2 - rest),
-        ]
-
     def _cubic(self, distance: Tensor) -> Tensor:
         """Source: Keys, "Cubic convolution interpolation for digital image processing", 1981."""
         a = self.cubic
         near = ((a + 2) * distance - (a + 3)) * distance * distance + 1
         far = ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
-        return torch.where(distance <= 1, near, far)
+        return torch.where(distance <= 1, near, torch.where(distance < 2, far, 0.0))
 
 
 @operator("Upsample")
@@ -159,6 +205,9 @@ class Upsample(Resize):
         if self.mode == "cubic":
             node.refuse("Upsample has no cubic mode")
         self.factors = node.numbers("scales")
+        if node.opset < 7:
+            self.mode = "linear" if node.text("mode", "nearest") == "bilinear" else "nearest"
+            self.factors = (1.0, 1.0, node.number("height_scale", 1), node.number("width_scale", 1))
         self.coordinates, self.rounding, self.scales_first = "asymmetric", "floor", True
 
     def compute(
@@ -171,4 +220,5 @@ class Upsample(Resize):
         if self.factors is None:
             return super().compute(x, region)  # its second input are the scales
         new = [math.floor(size * f) for size, f in zip(x.shape, self.factors, strict=True)]
-        return self._resized(x, list(range(x.dim())), new, list(self.factors))
+        whole = [(0.0, 1.0)] * x.dim()
+        return self._resized(x, list(range(x.dim())), new, list(self.factors), whole)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import entoptic as ent
 from entoptic.errors import BadSetting
-from entoptic.pictures import embedding, reading, writing
+from entoptic.pictures import reading, writing
 from entoptic.recipes import deepdream, plan_dream, plan_redo
 from entoptic.resample import resize
 from entoptic.steprules import normalised, smoothed
@@ -274,7 +274,7 @@ def test_feathered_tiles_that_hold_the_whole_give_its_gradient() -> None:
 def test_a_picture_too_large_for_memory_is_dreamt_from_file_to_file(
     squeezenet: ent.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (embedding, reading, writing):
+    for module in (reading, writing):
         monkeypatch.setattr(module, "MAX_PIXELS", 10)
     path = ent.write(tmp_path / "large.tif", photo(152, 224))
     result = ent.dream(squeezenet, path, layer="fire3", octaves=2, steps=2, tile=120)

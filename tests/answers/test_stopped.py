@@ -44,7 +44,7 @@ def model() -> Iterator[ent.Model]:
     """The network, which `plan_redo` doesn't load again."""
     model = ent.load()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("entoptic.recipes.redo.load", lambda _: model)
+        patch.setattr("entoptic.recipes.redo.load", lambda *_, **__: model)
         yield model
 
 

@@ -79,7 +79,7 @@ def step_bytes(model: Model, layers: Iterable[Layer], size: tuple[int, int]) -> 
     """An estimate of what the gradient of a picture of (height, width) takes at its peak."""
     wanted = set(layers)
     innermost = {
-        name for name, module in model.modules_by_address().items() if not any(module.children())
+        name for name, module in model.modules_by_address().items() if not [*module.children()]
     }
     total, seen = 12.0 * math.prod(size), 0.0
     for layer, info in model.reached(size).items():

@@ -132,7 +132,7 @@ class _Watching(TorchFunctionMode):
         if not args and "input" in options:
             args = (options.pop("input"),)
         if func in _EITHER_WAY and len(args) == 2 and not _differentiable(args[0]):
-            args = args[::-1]
+            args = args[::-1] if _differentiable(args[1]) else args
         call = Call(func, args[1:], options)
         backward = self.rule.backward(call)
         if backward is None or not _differentiable(args[0]):

@@ -53,7 +53,7 @@ class Tracer(fx.Tracer):
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         # A layer without parts keeps its address.
-        return not any(m.children()) or super().is_leaf_module(m, module_qualified_name)
+        return not [*m.children()] or super().is_leaf_module(m, module_qualified_name)
 
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
         path = self.path_of_module(m)

@@ -29,8 +29,8 @@ def read_units(unit: str | Objective) -> list[Objective]:
     if not isinstance(read, Leaf) or read.name != "channels" or not is_short(unit):
         return read_units(read)
     layer, numbers = read.arguments
-    if len(numbers) > MOST_UNITS:
-        raise BadExpression(f"{unit!r} stands for {len(numbers)} units; {MOST_UNITS} is the most")
+    if isinstance(numbers, str) or len(numbers) > MOST_UNITS:  # very many stay the text of a range
+        raise BadExpression(f"{unit!r} stands for more than {MOST_UNITS} units, which is the most")
     return [channel(layer, number) for number in numbers]
 
 

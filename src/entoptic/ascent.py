@@ -9,11 +9,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from entoptic.canvas import Canvas
+from entoptic.arguments import (
+    function,
+    generator,
+    instance,
+    refused,
+    several,
+    shown,
+    taking,
+    whole,
+)
+from entoptic.canvas import Canvas, a_canvas
 from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient
 from entoptic.layers import CANVAS, Layer, LayerInfo
-from entoptic.models import GradientRule, Model, prepare
-from entoptic.objectives import Activations, Objective, Reference
+from entoptic.models import GradientRule, Model, ModelLike, model_of, prepare
+from entoptic.objectives import Activations, Objective, Reference, objective_of
 from entoptic.pictures import Picture, read
 from entoptic.resample import fit_long_side, resize
 from entoptic.steprules import Optimizer, Rule, adam
@@ -47,9 +57,17 @@ class Step:
     alpha: Callable[[], Alpha] | None = None
 
 
+@taking(
+    canvas=a_canvas,
+    transforms=several(function, "transforms, such as Jitter(8)"),
+    optimizer=function,
+    rules=several(instance(GradientRule, "a rule, such as guided()"), "rules, such as guided()"),
+    steps=whole(0),
+    seed=generator,
+)
 def ascend(
-    model: Model,
-    objective: Objective,
+    model: ModelLike,
+    objective: Objective | str,
     canvas: Canvas,
     *,
     transforms: Sequence[Transform] = (),
@@ -65,8 +83,8 @@ def ascend(
     runs where the canvas is.
 
     Args:
-        model: the network; it isn't changed.
-        objective: what is to grow.
+        model: the network, or what `model_of` takes for one; it isn't changed.
+        objective: what is to grow, or its expression.
         canvas: what is changed, in place.
         transforms: applied in order to the picture before the network sees it, anew in each step;
             where they make several copies of a batch, the scores are the means over its copies.
@@ -88,22 +106,22 @@ def ascend(
             rule, names.
         PictureTooSmall: the network can't work on a picture of the canvas's size.
         NonFiniteGradient, DeadGradient: while climbing; with the layer and what to try.
-        BadSetting: a negative number of steps, no such precision, or a canvas without parameters.
+        BadSetting: a negative number of steps, no such precision, a canvas without parameters, or
+            an optimizer that makes something without `step`.
     """
-    if steps < 0:
-        raise BadSetting(f"{steps} steps; there can't be fewer than 0")
+    model = model_of(model)
     with torch.no_grad():
         image = canvas()
     parameters = [each for each in canvas.parameters() if each.requires_grad]
     if not parameters:
         raise BadSetting(f"the canvas {type(canvas).__name__} has no parameters to change")
-    bound = bind(objective, model, (image.shape[-2], image.shape[-1]))
+    bound = bind(objective_of(objective), model, (image.shape[-2], image.shape[-1]))
     rules = [each.bound(model) for each in rules]
     prepared = prepare(model, bound.layers(), image.device, precision=precision)
     guides = guide_activations(bound, model, image)
     moving = _moving_guides(bound, model, image) if transforms else []
     rng = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
-    rule = (optimizer or adam())(parameters)
+    rule = _made(optimizer or adam(), parameters)
 
     def activations(picture: Planes, step: int = 0) -> dict[Layer, Tensor]:
         acts = prepared(picture, [each for each in rules if each.holds(step)])
@@ -114,7 +132,7 @@ def ascend(
         chance = rng.get_state() if moving else None
         for transform in transforms:
             picture = transform(picture, rng)
-        _check_channels(picture, model)
+        check_channels(picture, model)
         copies = _copies(activations(picture, step), planes)
         del picture  # of which the way back needs nothing
         seen = [joined(acts, guides) for acts in copies]
@@ -126,6 +144,23 @@ def ascend(
 
     watch = _Watch(parameters, lambda: _diagnosis(bound, activations, guides, canvas))
     return _steps(canvas, parameters, score, rule, watch, steps)
+
+
+def _made(optimizer: Rule, parameters: list[nn.Parameter]) -> Optimizer:
+    """What makes the steps, of a rule or a class that makes it from parameters."""
+    try:
+        rule = optimizer(parameters)
+    except (TypeError, ValueError) as error:
+        raise refused(
+            "optimizer", optimizer, f"must make steps from the canvas's parameters ({error})"
+        ) from error
+    if not callable(getattr(rule, "step", None)):
+        raise refused(
+            "optimizer",
+            optimizer,
+            f"must make what has a step(closure), such as adam(0.05), but makes {shown(rule)}",
+        )
+    return rule
 
 
 def joined(acts: Mapping[Layer, Tensor], guides: Activations) -> Activations:
@@ -150,7 +185,7 @@ def _copies(acts: Mapping[Layer, Tensor], planes: Tensor) -> list[dict[Layer, Te
     return [dict(zip(seen, part, strict=True)) | itself for part in parts]
 
 
-def _check_channels(picture: Tensor, model: Model) -> None:
+def check_channels(picture: Tensor, model: Model) -> None:
     """Refuse what the network can't be fed, and say what is missing."""
     given, wanted = picture.shape[1], model.preprocess.shown
     if given == wanted or given == model.preprocess.channels:

@@ -9,9 +9,9 @@ from typing import TypeAlias, final
 import torch
 from torch import Tensor, nn
 
+from entoptic.arguments import count, seed, side, taking, whole
 from entoptic.canvas.base import Canvas
 from entoptic.canvas.noise import noise
-from entoptic.errors import BadSetting
 from entoptic.types import Image
 
 _Weights: TypeAlias = tuple[Tensor, Tensor, Tensor]
@@ -53,6 +53,14 @@ class CPPN(Canvas):
 
     coordinates: Tensor
 
+    @taking(
+        height=side,
+        width=side,
+        layers=whole(1, 1000),
+        width_units=whole(1, 10_000),
+        batch=count,
+        seed=seed,
+    )
     def __init__(
         self,
         height: int,
@@ -64,10 +72,6 @@ class CPPN(Canvas):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if min(layers, height, width) < 1:
-            raise BadSetting(
-                f"a CPPN of {layers} layers and {height} x {width} pixels; at least 1 of each"
-            )
         rng = torch.Generator().manual_seed(seed)
         ways = [2, *[2 * width_units] * layers]
         # He's variance keeps the signal's size from layer to layer; activations double the units.
@@ -96,6 +100,7 @@ class CPPN(Canvas):
         return painted.mT.reshape(len(painted), 3, *self.size).sigmoid()
 
     @torch.no_grad()
+    @taking(height=side, width=side)
     def resized(self, height: int, width: int) -> CPPN:
         batch, _, width_units = self.weights[0].shape
         layers = len(self.weights) - 1

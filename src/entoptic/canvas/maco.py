@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from entoptic import fourier
+from entoptic.arguments import count, instance, number, seed, side, taking
 from entoptic.canvas.base import Canvas
 from entoptic.canvas.noise import in_range
 from entoptic.color import from_image, to_image
 from entoptic.errors import BadSetting
+from entoptic.pictures import PictureLike, image_of
 from entoptic.resample import resize
 from entoptic.types import Image
 
@@ -47,6 +49,14 @@ class MaCo(Canvas):
 
     magnitude: Tensor
 
+    @taking(
+        height=side,
+        width=side,
+        spectrum=instance(Tensor, "a tensor, as from spectrum_of"),
+        batch=count,
+        seed=seed,
+        contrast=number(above=0),
+    )
     def __init__(
         self,
         height: int,
@@ -58,25 +68,23 @@ class MaCo(Canvas):
         contrast: float | None = None,
     ) -> None:
         super().__init__()
-        if batch < 1:
-            raise BadSetting(f"a batch of {batch} pictures is empty; at least 1")
         rng = torch.Generator().manual_seed(seed)
         magnitude = _magnitude(height, width, spectrum, contrast)
         turns = torch.rand((batch, *magnitude.shape), generator=rng)
         self._set((height, width), magnitude[None], (2 * turns - 1) * math.pi)
 
     @classmethod
-    def of(cls, image: Image) -> MaCo:
+    def of(cls, image: PictureLike) -> MaCo:
         """A canvas that begins as a given picture, with its sizes and phases.
 
         Args:
-            image: (batch, 3, height, width), sRGB in [0, 1]; the canvas is where it is, and as
-                precise.
+            image: (batch, 3, height, width), sRGB in [0, 1], and the canvas is where it is, and as
+                precise; or a picture in any other form, see `picture_of`.
 
         Raises:
             BadPicture: the picture has values that aren't finite, or outside [0, 1].
         """
-        return cls._with(from_image(in_range(image)))
+        return cls._with(from_image(in_range(image_of(image))))
 
     @classmethod
     def _with(cls, values: Tensor) -> MaCo:
@@ -103,18 +111,19 @@ class MaCo(Canvas):
         return to_image(self.values())
 
     @torch.no_grad()
+    @taking(height=side, width=side)
     def resized(self, height: int, width: int) -> MaCo:
         return MaCo._with(resize(self.values(), height, width))
 
 
 @torch.no_grad()
-def spectrum_of(images: Image) -> Tensor:
+def spectrum_of(images: PictureLike) -> Tensor:
     """How large each wave is in photographs, on average: a `spectrum` for `MaCo`.
 
     The photographs fade towards their edges first: those don't meet, and would draw stripes.
 
     Args:
-        images: (batch, 3, height, width), sRGB in [0, 1].
+        images: (batch, 3, height, width), sRGB in [0, 1]; or a picture in any other form.
 
     Returns:
         (3, height, width // 2 + 1), float32: before the sigmoid and in colours without correlation.
@@ -126,7 +135,9 @@ def spectrum_of(images: Image) -> Tensor:
     >>> spectrum_of(torch.full((2, 3, 4, 6), 0.5)).shape
     torch.Size([3, 4, 4])
     """
-    waves = fourier.to_spectrum(fourier.tapered(from_image(in_range(images).float())))
+    waves = fourier.to_spectrum(
+        fourier.tapered(from_image(in_range(image_of(images, "images")).float()))
+    )
     magnitude = waves.abs().mean(0)
     magnitude[:, 0, 0] = 0
     return magnitude
@@ -134,8 +145,6 @@ def spectrum_of(images: Image) -> Tensor:
 
 def _magnitude(height: int, width: int, spectrum: Tensor | None, contrast: float | None) -> Tensor:
     """The sizes of the waves for a picture of one size, (3, height, width // 2 + 1), mean 0."""
-    if contrast is not None and not (math.isfinite(contrast) and contrast > 0):
-        raise BadSetting(f"contrast is {contrast}; it must be finite and above 0, such as 1")
     if spectrum is None:
         magnitude = fourier.falloff(height, width).float().repeat(3, 1, 1)
         contrast = 1.0 if contrast is None else contrast

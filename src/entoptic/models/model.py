@@ -11,6 +11,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
+from entoptic.arguments import instance, pair, several, side, taking, text
 from entoptic.errors import (
     NoPath,
     PictureTooSmall,
@@ -19,10 +20,11 @@ from entoptic.errors import (
     WrongPictureSize,
     did_you_mean,
 )
-from entoptic.layers import CANVAS, INPUT, LOGITS, Layer, LayerInfo, Reach
+from entoptic.layers import CANVAS, INPUT, LOGITS, Layer, LayerInfo, Reach, layer_name
 from entoptic.models import probe
 from entoptic.models.layout import arranged
 from entoptic.models.preprocess import Preprocess
+from entoptic.pictures import PictureLike, image_of
 
 OUTPUT = "output"
 """Address of the network itself: its final output."""
@@ -30,6 +32,21 @@ OUTPUT = "output"
 _PICTURES = (INPUT.name, CANVAS.name)
 
 
+_TEXTS = several(instance(str, "a text"), "texts")
+_TABLE = instance(Mapping, "a mapping from names")
+
+
+@taking(
+    module=instance(nn.Module, "a module of torch"),
+    preprocess=instance(Preprocess, "a Preprocess"),
+    source=text,
+    labels=_TEXTS,
+    synsets=_TEXTS,
+    addresses=_TABLE,
+    logits=text,
+    notes=_TEXTS,
+    members=_TABLE,
+)
 @dataclass(frozen=True, eq=False)
 class Model:
     """A network ready to be looked into.
@@ -58,6 +75,12 @@ class Model:
     _tables: dict[tuple[int, int], probe.Table] = field(default_factory=dict, repr=False)
 
     @classmethod
+    @taking(
+        module=instance(nn.Module, "a module of torch"),
+        preprocess=instance(Preprocess, "a Preprocess"),
+        labels=_TEXTS,
+        source=text,
+    )
     def wrap(
         cls,
         module: nn.Module,
@@ -101,6 +124,7 @@ class Model:
             )
         return (*(name for name in self.paths if name != OUTPUT), OUTPUT)
 
+    @taking(glob=text, size=pair(side, "(height, width)"))
     def layers(
         self, glob: str = "*", *, size: tuple[int, int] | None = None
     ) -> Mapping[Layer, LayerInfo]:
@@ -280,6 +304,7 @@ class Model:
             f"NAME one of {names}, such as {example!r}"
         )
 
+    @taking(name=instance((int, str), "a class, by number or label"), layer=layer_name)
     def label(self, name: int | str, layer: Layer | str | None = None) -> int:
         """Number of a class.
 
@@ -313,6 +338,7 @@ class Model:
             )
         return number
 
+    @taking(pattern=text, layer=layer_name)
     def matching(self, pattern: str, layer: Layer | str | None = None) -> tuple[int, ...]:
         """Numbers of the classes whose label, or one of its synonyms, matches.
 
@@ -350,11 +376,15 @@ class Model:
         return numbers
 
     @torch.no_grad()
-    def activations(self, image: Tensor, layers: Collection[Layer | str]) -> Mapping[Layer, Tensor]:
+    @taking(layers=several(layer_name, "names of layers"))
+    def activations(
+        self, image: PictureLike, layers: Collection[Layer | str]
+    ) -> Mapping[Layer, Tensor]:
         """What some layers give for an image; the network runs only as far as it must.
 
         Args:
-            image: (batch, 3, height, width), sRGB in [0, 1]; or what a part of a network is fed.
+            image: (batch, 3, height, width), sRGB in [0, 1], or a picture in any other form; or
+                what a part of a network is fed.
             layers: addresses.
 
         Raises:
@@ -363,6 +393,7 @@ class Model:
         """
         from entoptic.models.prepare import prepare
 
+        image = image_of(image)
         wanted = {self.resolve(layer) for layer in layers}
         for layer in wanted:
             self.info(layer, (image.shape[-2], image.shape[-1]))

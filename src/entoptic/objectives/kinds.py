@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from entoptic.errors import BadExpression, ChannelOutOfRange, EntopticError, one_line
+from entoptic.arguments import shown
+from entoptic.errors import BadExpression, ChannelOutOfRange, EntopticError
 from entoptic.layers import Layer
 from entoptic.objectives.algebra import Network
-from entoptic.pictures import Picture
+from entoptic.pictures import Picture, picture_of
 
 Map: TypeAlias = Annotated[Layer, "map"]
 """Annotates a layer that must have rows and columns."""
@@ -40,7 +41,7 @@ Labels: TypeAlias = Annotated[tuple[int | str, ...], "labels"]
 numbers."""
 
 Guide: TypeAlias = Annotated[str | Picture, "guide"]
-"""Annotates another picture, by file name or as a `Picture`."""
+"""Annotates another picture, by file name or in any other form, see `picture_of`."""
 
 Overlay: TypeAlias = Annotated[str | Picture, "overlay"]
 """Annotates a guide that is stretched to the size of the picture, so that places correspond."""
@@ -81,7 +82,7 @@ def read_argument(term: str, name: str, kind: Any, value: Any) -> Any:
     except EntopticError:
         raise
     except (TypeError, ValueError, OverflowError, RuntimeError):  # the last is torch's
-        given = one_line(repr(value))
+        given = shown(value)
         raise BadExpression(f"{term} wants {wanted} for {name!r}, got {given}") from None
 
 
@@ -180,7 +181,7 @@ def _counted(value: Any) -> int:
 
 
 def _group(value: Any) -> tuple[int, ...]:
-    listed = _ranges(value) if isinstance(value, str) else value
+    listed = _ranges(value) if isinstance(value, str) else _parts(value)
     whole = tuple(_counted(each) for each in listed)
     return whole if whole and len(set(whole)) == len(whole) else _refuse()
 
@@ -198,7 +199,7 @@ def _ranges(text: str) -> list[int]:
 
 
 def _labels(value: Any) -> tuple[int | str, ...]:
-    listed = [value] if isinstance(value, str) else value
+    listed = [value] if isinstance(value, str) else _parts(value)
     several = tuple(_label(each) for each in listed)
     return several if several and len(set(several)) == len(several) else _refuse()
 
@@ -239,8 +240,8 @@ def _block(value: Any) -> tuple[tuple[tuple[float, ...], ...], ...]:
 
 
 def _parts(value: Any) -> Iterable[Any]:
-    """The rows of a matrix, the maps of a block."""
-    return _refuse() if isinstance(value, str) else list(value)
+    """The values of a list, the rows of a matrix, the maps of a block."""
+    return _refuse() if isinstance(value, str | bytes | dict) else list(value)
 
 
 def _listed(value: Any) -> Iterable[Any]:
@@ -248,7 +249,7 @@ def _listed(value: Any) -> Iterable[Any]:
         exact = value.dtype in (torch.float64, torch.int64)
         value = value.detach().cpu().to(torch.float64 if exact else torch.float32).numpy()
     if not isinstance(value, np.ndarray):
-        return list(value)
+        return list(_parts(value))
     if value.ndim != 1:
         _refuse()
     if value.dtype in (np.float16, np.float32):
@@ -271,11 +272,9 @@ def _layer(value: Any) -> Layer:
 
 
 def _guide(value: Any) -> str | Picture:
-    return (
-        value
-        if isinstance(value, Picture)
-        else _text(str(value) if isinstance(value, Path) else value)
-    )
+    if isinstance(value, str | Path):
+        return _text(str(value))
+    return picture_of(value, "guide")
 
 
 def _refuse() -> Any:

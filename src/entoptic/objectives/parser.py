@@ -8,8 +8,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from entoptic.arguments import instance, taking
 from entoptic.errors import BadExpression, did_you_mean, one_line
-from entoptic.objectives.algebra import Const, Objective, per_image
+from entoptic.objectives.algebra import Const, Objective, objective_like, per_image
 from entoptic.objectives.terms import vocabulary
 from entoptic.objectives.units import channel, log_odds
 
@@ -41,6 +42,7 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 }
 
 
+@taking(text=instance(str, "a text"))
 def parse(text: str) -> Objective:
     """Read an objective from text.
 
@@ -206,3 +208,15 @@ def _depth(text: str) -> int:
         depth += (character in "([{") - (character in ")]}")
         deepest = max(deepest, depth)
     return deepest
+
+
+def objective_of(given: Objective | str, name: str = "objective") -> Objective:
+    """The objective that is meant; an expression is read.
+
+    Raises:
+        BadExpression: it is neither, or can't be read.
+
+    >>> objective_of("fire7:3")
+    channel('fire7', 3)
+    """
+    return parse(given) if isinstance(given, str) else objective_like(name, given)

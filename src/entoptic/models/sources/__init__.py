@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from entoptic.arguments import taking, text
 from entoptic.errors import UnknownModel, did_you_mean
 from entoptic.models.model import Model
 from entoptic.models.sources import (
@@ -55,6 +56,7 @@ _register(graphs.TENSORFLOW_FORM, "a frozen graph of TensorFlow 1", graphs.load_
 _register(ensemble.FORM, "several networks as one; layers are NAME/LAYER", ensemble.ensemble)
 
 
+@taking(spec=text)
 def load(spec: str = DEFAULT) -> Model:
     """Load a network.
 

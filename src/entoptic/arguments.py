@@ -212,7 +212,7 @@ def pair(each: Meaning, wanted: str) -> Meaning:
     def meant(name: str, value: Any) -> tuple[Any, Any]:
         if not isinstance(value, list | tuple | torch.Size) or len(value) != 2:
             raise refused(name, value, f"wants {wanted}")
-        return each(name, value[0]), each(name, value[1])
+        return each(f"{name}'s first number", value[0]), each(f"{name}'s second number", value[1])
 
     return meant
 
@@ -256,7 +256,8 @@ def planes(name: str, value: Any) -> Tensor:
     """Floating-point numbers of (batch, channels, height, width), none of which is 0."""
     if not isinstance(value, Tensor) or value.ndim != 4 or 0 in value.shape:
         raise BadPicture(
-            f"{name} is {shown(value)}; it must be a tensor of (batch, channels, height, width)"
+            f"{name} is {shown(value)}; it must be a tensor of (batch, channels, height, width), "
+            "none of them 0"
         )
     if not value.is_floating_point():
         raise BadPicture(

@@ -19,7 +19,8 @@ from entoptic.arguments import (
     taking,
     whole,
 )
-from entoptic.canvas import Canvas, a_canvas
+from entoptic.canvas import Canvas
+from entoptic.canvas.base import a_canvas
 from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient
 from entoptic.layers import CANVAS, Layer, LayerInfo
 from entoptic.models import GradientRule, Model, ModelLike, model_of, prepare

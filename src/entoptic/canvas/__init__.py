@@ -1,7 +1,7 @@
 """What is optimised: a canvas holds parameters and renders an image from them."""
 
 from entoptic.canvas.alpha import Transparent
-from entoptic.canvas.base import Canvas, a_canvas
+from entoptic.canvas.base import Canvas
 from entoptic.canvas.cppn import CPPN
 from entoptic.canvas.fourier import Fourier
 from entoptic.canvas.grey import Grey
@@ -24,6 +24,5 @@ __all__ = [
     "Shared",
     "Transparent",
     "Weighed",
-    "a_canvas",
     "spectrum_of",
 ]

@@ -236,8 +236,8 @@ class PerImage(Objective):
 
 
 def objective_like(name: str, value: object) -> Objective:
-    """An objective that something can climb; an expression isn't read here, see `objective_of`."""
-    if isinstance(value, Const) or not isinstance(value, Objective):
+    """An objective, and nothing else; an expression isn't read here, see `objective_of`."""
+    if not isinstance(value, Objective):
         raise BadExpression(f"{name} is {shown(value)}; it must be an objective, or an expression")
     return value
 

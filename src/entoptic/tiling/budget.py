@@ -7,10 +7,12 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from pathlib import Path
 
 import torch
 
+from entoptic.arguments import refused
 from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from entoptic.models import Model
@@ -54,9 +56,9 @@ def parse_memory(given: int | str) -> int:
         if found is None or found[2] not in _UNITS:
             raise BadSetting(f"memory {given!r}; write it like 4GiB or 500MB")
         given = int(float(found[1]) * _UNITS[found[2]])
-    if isinstance(given, bool) or given < _LEAST:
-        raise BadSetting(f"memory of {given} bytes; give at least 1MiB, as 4GiB or 500MB")
-    return given
+    if isinstance(given, bool) or not isinstance(given, Integral) or given < _LEAST:
+        raise refused("memory", given, "must be at least 1MiB, as 4GiB or 500MB")
+    return int(given)
 
 
 def step_bytes(model: Model, layers: Iterable[Layer], size: tuple[int, int]) -> float:

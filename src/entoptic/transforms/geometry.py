@@ -257,6 +257,7 @@ class Affine(Warp):
     shift: int | tuple[int, int] = 0
     margin: int = 0
 
+    @functools.cached_property
     def parts(self) -> list[Warp]:
         """The same one after the other: the transforms that are fused, without those at rest."""
         parts: tuple[tuple[Warp, bool], ...] = (
@@ -272,7 +273,7 @@ class Affine(Warp):
         ]
 
     def matrices(self, count: int, rng: torch.Generator) -> Tensor:
-        drawn = [part.matrices(count, rng) for part in self.parts()]
+        drawn = [part.matrices(count, rng) for part in self.parts]
         # Places go from the last picture back to the first: the first transform's matrix last.
         return functools.reduce(torch.matmul, drawn, _still(count))
 

@@ -63,7 +63,7 @@ BEFORE = [
         ent.energy("0"),
         {"steps": -1},
         BadSetting,
-        "steps is -1; it must be a whole number of at least 0",
+        "steps is -1; it must be a whole number",
     ),
 ]
 

@@ -56,7 +56,7 @@ def test_a_label_too_long_is_cut_short_instead_of_running_out() -> None:
             0,
             1,
             {},
-            "images is a tensor of shape .0, 3, 2, 3.; it must be a tensor of .*, none of them 0",
+            "images is a tensor of shape .0, 3, 2, 3.; .*, none of them 0",
         ),
         (2, 0, {}, "columns is 0; it must be a whole number from 1"),
         (2, 1, {"gap": -1}, "gap is -1; it must be a whole number from 0"),

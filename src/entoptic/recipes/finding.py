@@ -11,9 +11,8 @@ from typing import TypeVar
 from entoptic import pictures
 from entoptic.errors import BadSetting, PictureNotFound
 from entoptic.jobs import Job, Source
-from entoptic.pictures import Picture
+from entoptic.pictures import Picture, PictureLike, picture_of
 from entoptic.recipes.spectra import Spectrum, read_spectrum
-from entoptic.types import PathLike
 
 _File = TypeVar("_File", Picture, Spectrum)
 
@@ -30,10 +29,10 @@ class Finder:
     picture: Path
     job: Job
 
-    def photo(self, given: PathLike | None) -> Picture:
+    def photo(self, given: PictureLike | None) -> Picture:
         """The picture to begin with, or another one that is given."""
         if given is not None:
-            return pictures.read(given)
+            return picture_of(given)
         return self._same("photo", self.job.photo or Source(None, None), pictures.read)
 
     def guide(self, name: str) -> Picture:

@@ -12,6 +12,7 @@ from entoptic.errors import BadSetting, NoJob
 from entoptic.jobs import Job
 from entoptic.models import load
 from entoptic.objectives import parse
+from entoptic.pictures import PictureLike
 from entoptic.recipes.accentuation import plan_accentuate
 from entoptic.recipes.activation_grid import GridSettings, plan_grid
 from entoptic.recipes.comparison import plan_compare
@@ -33,7 +34,7 @@ _FINISHED = "made from the first step: a picture's whole numbers don't hold how 
 
 
 def plan_redo(
-    picture: PathLike, *, photo: PathLike | None = None, finish: bool = False, **changes: Any
+    picture: PathLike, *, photo: PictureLike | None = None, finish: bool = False, **changes: Any
 ) -> Plan:
     """Check and lay out the job of a picture again.
 
@@ -89,7 +90,7 @@ def _finder(picture: Path, job: Job, changes: Mapping[str, Any]) -> Finder:
     return replace(find, job=replace(job, settings=settings))
 
 
-def _dream(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+def _dream(find: Finder, photo: PictureLike | None, changes: dict[str, Any]) -> Plan:
     job = find.job
     settings = _settings(job, DreamSettings)
     if changes:
@@ -115,7 +116,7 @@ def _dream(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Pla
     return plan_dream(model, start, **options, **settings)
 
 
-def _visualize(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+def _visualize(find: Finder, photo: PictureLike | None, changes: dict[str, Any]) -> Plan:
     job = find.job
     if photo is not None:
         raise BadSetting(f"{str(find.picture)!r} shows units, not a photo; leave out --photo")
@@ -139,7 +140,7 @@ _SEVERAL = {
 }
 
 
-def _compare(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+def _compare(find: Finder, photo: PictureLike | None, changes: dict[str, Any]) -> Plan:
     job = find.job
     if photo is not None:
         raise BadSetting(f"{str(find.picture)!r} shows units, not a photo; leave out --photo")
@@ -158,12 +159,12 @@ def _compare(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> P
     return plan_compare(models, units, **options | settings | named | changes)
 
 
-def _grid(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+def _grid(find: Finder, photo: PictureLike | None, changes: dict[str, Any]) -> Plan:
     shown, rest = _of_a_photo(find, changes, GridSettings)
     return plan_grid(photo=find.photo(photo), shown=shown, **rest)
 
 
-def _groups(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+def _groups(find: Finder, photo: PictureLike | None, changes: dict[str, Any]) -> Plan:
     shown, rest = _of_a_photo(find, changes, GroupSettings)
     return plan_groups(photo=find.photo(photo), shown=shown, **rest)
 
@@ -205,7 +206,7 @@ class _Climb:
     of: str | None = None
     photo: bool = False
 
-    def again(self, find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+    def again(self, find: Finder, photo: PictureLike | None, changes: dict[str, Any]) -> Plan:
         """The recipe laid out again."""
         job = find.job
         if photo is not None and not self.photo:
@@ -227,7 +228,7 @@ class _Climb:
 
 _TOGETHER = ("pictures", "strength", "layer")
 
-_AGAIN: Mapping[str, Callable[[Finder, PathLike | None, dict[str, Any]], Plan]] = {
+_AGAIN: Mapping[str, Callable[[Finder, PictureLike | None, dict[str, Any]], Plan]] = {
     "dream": _dream,
     "visualize": _visualize,
     "compare": _compare,

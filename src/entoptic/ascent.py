@@ -61,7 +61,6 @@ class Step:
 @taking(
     canvas=a_canvas,
     transforms=several(function, "transforms, such as Jitter(8)"),
-    optimizer=function,
     rules=several(instance(GradientRule, "a rule, such as guided()"), "rules, such as guided()"),
     steps=whole(0),
     seed=generator,
@@ -149,6 +148,8 @@ def ascend(
 
 def _made(optimizer: Rule, parameters: list[nn.Parameter]) -> Optimizer:
     """What makes the steps, of a rule or a class that makes it from parameters."""
+    if not callable(optimizer):
+        raise refused("optimizer", optimizer, "must be a rule, such as adam(0.05)")
     try:
         rule = optimizer(parameters)
     except (TypeError, ValueError) as error:

@@ -16,10 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image as Pillow
 from torch import nn
 
 import entoptic as ent
-from entoptic.errors import EntopticError
+from entoptic.arguments import number, shown, taking, whole
+from entoptic.errors import BadSetting, EntopticError
+from entoptic.models import devices, model_of
+from entoptic.pictures import image_of, picture_of
 from entoptic.recipes import identify
 from entoptic.recipes.deepdream import DreamSettings
 from entoptic.recipes.methods import ClimbSettings
@@ -52,6 +56,7 @@ _RIGHT: dict[str, Callable[[], Any]] = {
     "members": _model,
     "module": _network,
     "photo": _photo,
+    "source": _photo,
     "photos": lambda: [_photo()],
     "image": _photo,
     "images": _photo,
@@ -239,3 +244,174 @@ def _called(what: Any, wrong: inspect.Parameter, value: Any) -> None:
         else:
             kwargs[each.name] = given
     what(*args, **kwargs)
+
+
+def test_the_table_knows_what_each_public_function_must_be_given() -> None:
+    required = {
+        each.name
+        for what in _public().values()
+        for each in _signature(what).parameters.values()
+        if each.default is each.empty and each.name != "settings"
+    }
+    assert required <= _RIGHT.keys()
+
+
+def _same_photo(tmp_path: Path) -> dict[str, Any]:
+    """One photo of whole numbers in every form."""
+    samples = np.random.default_rng(0).integers(0, 256, (40, 52, 3), np.uint8)
+    Pillow.fromarray(samples).save(tmp_path / "photo.png")
+    planes = torch.from_numpy(samples).permute(2, 0, 1)
+    return {
+        "a text": str(tmp_path / "photo.png"),
+        "a path": tmp_path / "photo.png",
+        "a Picture": ent.read(tmp_path / "photo.png"),
+        "a Pillow image": Pillow.fromarray(samples),
+        "an array": samples,
+        "an array of floats": samples.astype(np.float32) / 255,
+        "a tensor of a batch": planes[None] / 255,
+        "a tensor of whole numbers": planes,
+        "a tensor of one picture": planes.float() / 255,
+    }
+
+
+def test_a_picture_is_the_same_in_every_form(tmp_path: Path) -> None:
+    forms = _same_photo(tmp_path)
+    expected = ent.read(tmp_path / "photo.png").image
+    for form, given in forms.items():
+        assert picture_of(given).image.equal(expected), form
+        assert image_of(given).equal(expected), form
+        assert ent.Pixels(given)().equal(expected), form
+
+
+@pytest.mark.parametrize("form", ["a text", "a Pillow image", "an array"])
+def test_every_function_takes_every_form_of_a_picture(form: str, tmp_path: Path) -> None:
+    given = _same_photo(tmp_path)[form]
+    image = ent.read(tmp_path / "photo.png").image
+    model = _model()
+    how: dict[str, Any] = {"steps": 1, "device": "cpu"}
+
+    def dreams(photo: Any, guide: Any) -> torch.Tensor:
+        return ent.dream(model, photo, layer="0", guide=guide, octaves=1, **how).image
+
+    assert dreams(given, given).equal(dreams(image, image))
+    several = [
+        [each.image for each in ent.dream_photos(model, [photo], layer="0", octaves=1, **how)]
+        for photo in (given, image)
+    ]
+    assert several[0][0].equal(several[1][0])
+    for found, expected in (
+        (ent.gradient(model, of="0", at=given), ent.gradient(model, of="0", at=image)),
+        (
+            ent.tiled_gradient(model, of="energy('0')", at=given, tile=32)[0],
+            ent.tiled_gradient(model, of="energy('0')", at=image, tile=32)[0],
+        ),
+        (
+            model.activations(given, ["0"])[ent.Layer("0")],
+            model.activations(image, ["0"])[ent.Layer("0")],
+        ),
+        (
+            ent.caricature_of(model, given, layer="0", size=32, **how).image,
+            ent.caricature_of(model, image, layer="0", size=32, **how).image,
+        ),
+    ):
+        assert found.equal(expected)
+    assert ent.write(tmp_path / "copy.png", given).exists()
+    assert ent.read(tmp_path / "copy.png").image.equal(image)
+
+
+def test_a_transparent_picture_is_written_with_its_transparency(tmp_path: Path) -> None:
+    samples = np.zeros((2, 3, 4), np.uint8)
+    samples[0, 0, 3] = 255
+    alpha = ent.read(ent.write(tmp_path / "a.png", samples)).alpha
+    assert alpha is not None
+    assert alpha.flatten().tolist() == [1, 0, 0, 0, 0, 0]
+
+
+def test_a_module_is_wrapped_with_a_note_and_a_text_is_loaded() -> None:
+    result = ent.visualize(_network(), "0:1", size=32, steps=0, device=torch.device("cpu"))
+    assert any("is guessed: ImageNet's mean and deviation" in note for note in result.notes)
+    assert result.job.model == "python"
+    assert model_of("squeezenet1_1").source == "squeezenet1_1"
+    assert model_of(model_of("squeezenet1_1")).notes == ()
+
+
+def test_devices_are_names_or_those_of_torch_or_lists_of_either() -> None:
+    cpu = torch.device("cpu")
+    assert devices(cpu) == devices(["cpu"]) == devices("cpu") == (cpu,)
+    assert devices([cpu, "cpu"]) == devices("cpu,cpu") == (cpu, cpu)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
+    settings = DreamSettings(octaves=np.int64(3), strength=np.float32(0.5), noise=[np.int8(9), 8])
+    assert (settings.octaves, settings.strength, settings.noise) == (3, 0.5, (9, 8))
+    assert [type(each) for each in (settings.octaves, settings.strength)] == [int, float]
+
+
+def test_an_expression_is_an_objective_wherever_one_is_meant() -> None:
+    steps = ent.ascend(_network(), "0:1", ent.Pixels(_photo()), steps=1)
+    assert next(iter(steps)).scores.shape == (1,)
+
+
+class _Still:
+    """No rule: it can't make a step."""
+
+    def __init__(self, parameters: Any) -> None:
+        self.parameters = parameters
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "told"),
+    [
+        (lambda parameters: None, "must make what has a step(closure), .* but makes None"),
+        (_Still, "must make what has a step"),
+        (lambda: None, "must make steps from the canvas's parameters"),
+        (torch.optim.SGD, None),
+        ("adam", "optimizer is 'adam'; it must be a rule"),
+        (0.05, "optimizer is 0.05; it must be a rule"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_an_optimizer_without_step_is_refused_before_the_first(
+    optimizer: Any, told: str | None
+) -> None:
+    call = partial(ent.ascend, _model(), ent.energy("0"), ent.Pixels(_photo()), optimizer=optimizer)
+    if told is None:
+        assert len(list(call(steps=2))) == 2
+        return
+    with pytest.raises(BadSetting, match=told.replace("(", r"\(").replace(")", r"\)")):
+        call(steps=1)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        (torch.zeros(2, 2), "image: a picture is a tensor of"),
+        (torch.zeros(1, 5, 4, 4), "5 channels"),
+        (torch.zeros(1, 3, 0, 4), "none of them 0"),
+        (np.zeros((4, 4, 3), np.int32), "int32 has no known range"),
+        (torch.full((3, 4, 4), 2.0), "from 2 to 2"),
+    ],
+)
+def test_a_picture_of_another_shape_or_type_is_refused(image: Any, told: str) -> None:
+    with pytest.raises(EntopticError, match=told):
+        ent.gradient(_model(), of="0", at=image_of(image))
+
+
+def test_what_was_given_is_told_on_one_line() -> None:
+    assert shown(torch.zeros(200, 3)) == "a tensor of shape (200, 3)"
+    assert shown(np.zeros(3)) == "an array of shape (3,)"
+    assert len(shown([1] * 1000)) == 80
+
+
+@pytest.mark.parametrize("value", [True, "3", None, 2.5, 4, -1, [1]])
+def test_a_number_in_a_range_is_nothing_else(value: Any) -> None:
+    @taking(count=whole(0, 3), share=number(above=0, below=1))
+    def taker(count: Any = 1, share: Any = 0.5) -> tuple[Any, Any]:
+        return count, share
+
+    assert taker(np.int32(2), np.float64(0.25)) == (2, 0.25)
+    with pytest.raises(BadSetting, match=r"count is .*; it must be a whole number from 0 to 3"):
+        taker(value)
+    with pytest.raises(BadSetting, match=r"share is .*; it must be above 0 and below 1"):
+        taker(share=value)

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
         channel_interpolate as channel_interpolate,
         channel_weights as channel_weights,
         channels as channels,
+        cosine as cosine,
         direction as direction,
         diversity as diversity,
         energy as energy,
@@ -118,6 +119,9 @@ if TYPE_CHECKING:
         interpolate as interpolate,
         invert as invert,
         visualize as visualize,
+    )
+    from entoptic.recipes.redo import (
+        redo as redo,
     )
     from entoptic.recipes.saliency import (
         gradient_picture as gradient_picture,
@@ -229,6 +233,7 @@ _HOMES = {
         "channel_interpolate",
         "channel_weights",
         "channels",
+        "cosine",
         "direction",
         "diversity",
         "energy",
@@ -275,6 +280,7 @@ _HOMES = {
         "invert",
         "visualize",
     ),
+    "recipes.redo": ("redo",),
     "recipes.saliency": ("gradient_picture",),
     "recipes.spectra": (
         "Spectrum",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -21,18 +21,16 @@ from entoptic.arguments import (
 )
 from entoptic.canvas import Canvas
 from entoptic.canvas.base import a_canvas
-from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient
-from entoptic.layers import CANVAS, Layer, LayerInfo
+from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient, NoPath, one_line
+from entoptic.layers import CANVAS, INPUT, Layer, LayerInfo
 from entoptic.models import GradientRule, Model, ModelLike, model_of, prepare
-from entoptic.objectives import Activations, Objective, Reference, objective_of
+from entoptic.modes import in_usual_modes
+from entoptic.objectives import Activations, Objective, PerImage, Reference, objective_of
 from entoptic.pictures import Picture, read
 from entoptic.resample import fit_long_side, resize
 from entoptic.steprules import Optimizer, Rule, adam
 from entoptic.transforms import Transform
 from entoptic.types import Alpha, Planes, Scores
-
-# Larger guides say no more, and the match of all places with all places grows with their number.
-_LARGEST_GUIDE = 480
 
 # A climb whose gradient has been zero for so many steps in a row from its start won't move.
 PATIENCE = 8
@@ -58,6 +56,7 @@ class Step:
     alpha: Callable[[], Alpha] | None = None
 
 
+@in_usual_modes
 @taking(
     canvas=a_canvas,
     transforms=several(function, "transforms, such as Jitter(8)"),
@@ -106,16 +105,18 @@ def ascend(
             rule, names.
         PictureTooSmall: the network can't work on a picture of the canvas's size.
         NonFiniteGradient, DeadGradient: while climbing; with the layer and what to try.
+        NoPath: the score doesn't depend on the picture, which only the first step can tell.
         BadSetting: a negative number of steps, no such precision, a canvas without parameters, or
             an optimizer that makes something without `step`.
     """
-    model = model_of(model)
+    model, objective = model_of(model), objective_of(objective)
+    _leave_inference(canvas)
     with torch.no_grad():
         image = canvas()
     parameters = [each for each in canvas.parameters() if each.requires_grad]
     if not parameters:
         raise BadSetting(f"the canvas {type(canvas).__name__} has no parameters to change")
-    bound = bind(objective_of(objective), model, (image.shape[-2], image.shape[-1]))
+    bound = bind(objective, model, (image.shape[-2], image.shape[-1]))
     rules = [each.bound(model) for each in rules]
     prepared = prepare(model, bound.layers(), image.device, precision=precision)
     guides = guide_activations(bound, model, image)
@@ -142,7 +143,7 @@ def ascend(
         scores = [bound(each) for each in seen]
         return scores[0] if len(scores) == 1 else torch.stack(scores).mean(0)
 
-    watch = _Watch(parameters, lambda: _diagnosis(bound, activations, guides, canvas))
+    watch = _Watch(parameters, objective, lambda: _diagnosis(bound, activations, guides, canvas))
     return _steps(canvas, parameters, score, rule, watch, steps)
 
 
@@ -163,6 +164,17 @@ def _made(optimizer: Rule, parameters: list[nn.Parameter]) -> Optimizer:
             f"must make what has a step(closure), such as adam(0.05), but makes {shown(rule)}",
         )
     return rule
+
+
+def _leave_inference(canvas: Canvas) -> None:
+    """What a canvas was made of in inference mode becomes such that it can have a gradient."""
+    for each in (*canvas.parameters(), *canvas.buffers()):
+        if each.is_inference():
+            made = each.detach().clone()
+            kept = (
+                nn.Parameter(made, each.requires_grad) if isinstance(each, nn.Parameter) else made
+            )
+            torch.utils.swap_tensors(each, kept)  # type: ignore[no-untyped-call]
 
 
 def joined(acts: Mapping[Layer, Tensor], guides: Activations) -> Activations:
@@ -271,6 +283,8 @@ def bind(
     Raises:
         UnknownLayer, ChannelOutOfRange, UnknownLabel, PictureTooSmall: with what to do.
     """
+    named = {model.resolve(layer) for layer in objective.layers()}
+    size = model.shown(named, size)
     bound = objective.bound(_Sized(model, size, read_guide))
     layers = bound.layers()
     if not layers:
@@ -280,6 +294,7 @@ def bind(
     return bound
 
 
+@in_usual_modes
 def _steps(
     canvas: Canvas,
     parameters: Sequence[nn.Parameter],
@@ -297,7 +312,7 @@ def _steps(
         with torch.enable_grad():
             scores = score(index)
             total = scores.sum()
-            watch.check(total)
+            watch.check(scores)
             # Gradient rules want the score's own gradient; optimizers go down.
             found = torch.autograd.grad(total, parameters, allow_unused=True)
         for each, room, gradient in zip(parameters, rooms, found, strict=True):
@@ -307,6 +322,7 @@ def _steps(
         # Left on the device: most rules don't look at it, and need not wait.
         return -total.detach()
 
+    @in_usual_modes
     def image() -> Planes:
         with torch.no_grad():
             picture: Planes = canvas()
@@ -349,24 +365,39 @@ class _Watch:
     Looking waits for the device, so it looks in the steps 1, 2, 4, 8, ... and in the last, before
     the canvas is moved.
     Nothing is missed between: a gradient that isn't finite spoils the picture, and with it every
-    gradient from then on.
+    gradient from then on; and of scores the device remembers whether one wasn't finite.
     """
 
-    def __init__(self, parameters: Sequence[nn.Parameter], diagnosis: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        parameters: Sequence[nn.Parameter],
+        objective: Objective,
+        diagnosis: Callable[[], str],
+    ) -> None:
         self.parameters = parameters
+        self.objective = objective
         self.diagnosis = diagnosis
         self.moved: Tensor | None = None
+        self.spoilt: Tensor | None = None
 
-    def check(self, total: Tensor) -> None:
-        """Raise where the score can't have a gradient."""
-        if not total.requires_grad:
-            raise DeadGradient(f"the score doesn't depend on the picture; {self.diagnosis()}")
+    def check(self, scores: Scores) -> None:
+        """Raise where scores can't have a gradient, and remember those that aren't finite."""
+        if not scores.requires_grad:
+            raise no_path(self.objective)
+        spoilt = ~scores.detach().isfinite()
+        self.spoilt = spoilt if self.spoilt is None else self.spoilt | spoilt
 
     def look(self, index: int, *, last: bool) -> None:
         """Raise what has gone wrong, in the steps in which it looks."""
         done = index + 1
         if done & index and not last:
             return
+        assert self.spoilt is not None
+        if self.spoilt.any():
+            raise NonFiniteGradient(
+                f"the score{_of_image(self.spoilt)} isn't finite {_by(done)}; {self.diagnosis()}; "
+                "try another layer, a smaller step, or another picture"
+            )
         gradients = [each.grad.flatten(1) for each in self.parameters if each.grad is not None]
         # The parameters, too: a rectifier may take for 0 what isn't a number.
         if not all(bool(each.isfinite().all()) for each in (*gradients, *self.parameters)):
@@ -378,16 +409,36 @@ class _Watch:
         self.moved = moves if self.moved is None else self.moved | moves
         if (done >= PATIENCE or last) and not self.moved.all():
             raise DeadGradient(
-                f"the gradient{_still(self.moved)} is zero everywhere, so the picture can't "
+                f"the gradient{_of_image(~self.moved)} is zero everywhere, so the picture can't "
                 f"change; {self.diagnosis()}; try another start (--seed), a layer before a ReLU, "
                 "energy of the layer instead of one unit, or in Python rules=[redirected_relu()]"
             )
 
 
-def _still(moved: Tensor) -> str:
-    if len(moved) == 1:
+def _of_image(concerned: Tensor) -> str:
+    """Which of a batch is concerned, the first of them."""
+    if len(concerned) == 1:
         return ""
-    return f" of image {int((~moved).nonzero()[0])} of the batch"
+    return f" of image {int(concerned.nonzero()[0])} of the batch"
+
+
+def _by(done: int) -> str:
+    """When something happened that is seen now: since the step in which it was looked at before."""
+    before = 1 << (done - 1).bit_length() - 1 if done > 1 else 0
+    return (
+        f"in step {done}" if done == before + 1 else f"in one of the steps {before + 1} to {done}"
+    )
+
+
+def no_path(of: Objective | Layer, wrt: Layer | str = INPUT) -> NoPath:
+    """The error where no gradient leads from one thing back to another."""
+    if isinstance(of, PerImage) and len(of.objectives) == 1:
+        (of,) = of.objectives
+    what = one_line(repr(of)) if isinstance(of, Objective) else repr(str(of))
+    return NoPath(
+        f"no gradient leads from {what} back to {str(wrt)!r}: the one doesn't depend on the other, "
+        "or only by way of torch.no_grad, detach or rounding; take something between or before"
+    )
 
 
 @torch.no_grad()
@@ -424,20 +475,21 @@ def reference_activations(
 ) -> Mapping[Layer | Reference, Tensor]:
     """The same, of some references; `like` has the size that fitted ones get."""
     found: dict[Layer | Reference, Tensor] = {}
-    by_guide: dict[tuple[str | Picture, bool], set[Layer]] = {}
+    alike: dict[Reference, set[Layer]] = {}
     for reference in references:
-        by_guide.setdefault((reference.guide, reference.fitted), set()).add(reference.layer)
-    for (guide, fitted), layers in by_guide.items():
+        alike.setdefault(replace(reference, layer=INPUT), set()).add(reference.layer)
+    for reference, layers in alike.items():
+        guide, fitted, longest = reference.guide, reference.fitted, reference.longest
         assert isinstance(guide, Picture)  # names have been read by binding
         image = guide.image.to(like)
         size = image.shape[-2], image.shape[-1]
         if fitted:
             size = like.shape[-2], like.shape[-1]
-        elif max(size) > _LARGEST_GUIDE:
-            size = fit_long_side(*size, _LARGEST_GUIDE)
+        elif longest is not None and max(size) > longest:
+            size = fit_long_side(*size, longest)
         image = resize(image, *size).clamp(0, 1)
         for layer in layers:
             model.info(layer, size)
         acts = model.arranged(prepare(model, layers, like.device)(image), size)
-        found |= {Reference(guide, layer, fitted): value for layer, value in acts.items()}
+        found |= {replace(reference, layer=layer): value for layer, value in acts.items()}
     return found

@@ -25,6 +25,10 @@ class UnknownLabel(EntopticError, LookupError):
     """A class name or number that the network doesn't know."""
 
 
+class NotAllowed(EntopticError, PermissionError):
+    """Something that a picture's job asks for, and that only the user may ask for."""
+
+
 class UnknownModel(EntopticError, LookupError):
     """A model specification that no source understands."""
 
@@ -51,6 +55,10 @@ class PictureNotFound(EntopticError, FileNotFoundError):
 
 class WrongPictureSize(EntopticError, ValueError):
     """A picture of a size that the network can't take."""
+
+
+class BadNetwork(EntopticError, ValueError):
+    """A network that can't be run on pictures, whatever their size, or can't be copied."""
 
 
 class PictureTooSmall(WrongPictureSize):
@@ -86,7 +94,7 @@ class MissingExtra(EntopticError, ImportError):
 
 
 class NonFiniteGradient(EntopticError, ArithmeticError):
-    """A gradient with NaN or infinity in it; the text names the layer."""
+    """A score, or a gradient, with NaN or infinity in it; the text names the layer."""
 
 
 class DeadGradient(EntopticError, ArithmeticError):

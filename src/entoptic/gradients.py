@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 
 from entoptic.arguments import instance, refused, several, taking
-from entoptic.ascent import bind, check_channels, guide_activations, joined
-from entoptic.errors import BadSetting, NoPath
+from entoptic.ascent import bind, check_channels, guide_activations, joined, no_path
+from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from entoptic.models import GradientRule, Model, ModelLike, model_of, prepare
+from entoptic.models.backward import gradient_of
+from entoptic.models.memory import check_memory, step_bytes
+from entoptic.modes import in_usual_modes
 from entoptic.objectives import Objective, objective_like, parse
 from entoptic.pictures import PictureLike, image_of
 from entoptic.types import Planes
@@ -23,6 +26,7 @@ _LARGEST_JACOBIAN = 1 << 27
 _RULES = several(instance(GradientRule, "a rule, such as guided()"), "rules, such as guided()")
 
 
+@in_usual_modes
 @taking(cotangent=instance(Tensor, "a tensor that fits what it weighs"), rules=_RULES)
 def gradient(
     model: ModelLike,
@@ -49,12 +53,12 @@ def gradient(
             none the gradient is the exact one.
 
     Returns:
-        Shaped like `wrt`'s value. Images of a batch don't mix, unless the network mixes them.
+        Shaped like `wrt`'s value. Images of a batch don't mix, whatever the network does.
 
     Raises:
         UnknownLayer, BadExpression, PictureTooSmall: before any work.
         BadSetting: the cotangent doesn't fit.
-        NoPath: `of` doesn't depend on `wrt`.
+        NoPath: `of` doesn't depend on `wrt`, or torch can't differentiate what the network does.
 
     Source: Simonyan et al., "Deep Inside Convolutional Networks", 2013.
 
@@ -66,12 +70,13 @@ def gradient(
     model = model_of(model)
     value, start = _values(model, of, wrt, image_of(at, "at"), rules)
     weights = _fitting(cotangent, value)
-    (found,) = torch.autograd.grad(value, start, weights, allow_unused=True)
+    found = gradient_of([value], start, [weights], called=repr(str(of)))
     if found is None:
-        raise _no_path(of, wrt)
+        raise no_path(_target(model, of), wrt)
     return found.detach()
 
 
+@in_usual_modes
 def jacobian(
     model: ModelLike, *, of: Objective | Layer | str, wrt: Layer | str = "input", at: PictureLike
 ) -> Tensor:
@@ -105,17 +110,18 @@ def jacobian(
             "take a smaller layer, or gradient with a cotangent"
         )
     result = start.new_empty((batch, rows, columns))
-    flat = value.reshape(batch, rows)
+    with torch.enable_grad():
+        flat = value.reshape(batch, rows)
     # A network's images don't mix, and go all at once. An objective may compare them.
     mixed = isinstance(_target(model, of), Objective)
     apart = [slice(i, i + 1) for i in range(batch)] if mixed else [slice(batch)]
     for row in range(rows):
         for images in apart:
-            (found,) = torch.autograd.grad(
-                flat[images, row].sum(), start, allow_unused=True, retain_graph=True
-            )
+            with torch.enable_grad():
+                entry = flat[images, row].sum()
+            (found,) = torch.autograd.grad(entry, start, allow_unused=True, retain_graph=True)
             if found is None:
-                raise _no_path(of, wrt)
+                raise no_path(_target(model, of), wrt)
             result[images, row] = found[images].reshape(-1, columns)
     return result.reshape(*value.shape, *start.shape[1:]).detach()
 
@@ -142,6 +148,7 @@ def _values(
         evaluate = lambda acts: acts[target]  # noqa: E731
     for layer in {source, *layers}:
         model.info(layer, size)
+    check_memory(len(at) * step_bytes(model, layers | {source}, size), size, at.device)
     rules = [each.bound(model) for each in rules if each.holds(0)]
     image = at.detach().clone().requires_grad_()
     with torch.enable_grad():
@@ -149,7 +156,7 @@ def _values(
         value = evaluate(acts)
     start = acts[source]
     if not (start.requires_grad and value.requires_grad):
-        raise _no_path(of, wrt)
+        raise no_path(target, wrt)
     return value, start
 
 
@@ -175,9 +182,3 @@ def _fitting(cotangent: Tensor | None, value: Tensor) -> Tensor:
             f"the cotangent is {tuple(cotangent.shape)}; it must fit the value of "
             f"{tuple(value.shape)} that it weighs"
         ) from None
-
-
-def _no_path(of: Objective | Layer | str, wrt: Layer | str) -> NoPath:
-    return NoPath(
-        f"{str(of)!r} doesn't depend on {str(wrt)!r}; differentiate by something before it"
-    )

@@ -72,11 +72,25 @@ class Job:
             raw = json.loads(text)
         except (ValueError, RecursionError):
             raise NoJob("the job in the picture is damaged; it can't be made again") from None
+        if not _is_flat(raw, _DEEPEST):
+            raise NoJob("the job in the picture is damaged: it has lists in lists in lists")
         if not isinstance(raw, dict) or type(raw.get("entoptic")) is not int:
             raise NoJob("the picture carries something that isn't a job of entoptic")
         if raw["entoptic"] > FORMAT:
             raise NoJob("the picture was made by a newer entoptic; update it to make it again")
         return cls(**{name: _checked(name, raw.get(name)) for name in _SHAPES})
+
+
+# A job has settings, which may be lists, of numbers or names.
+_DEEPEST = 4
+
+
+def _is_flat(raw: Any, levels: int) -> bool:
+    """Whether lists and objects are nested no deeper than so, so that all may be shown and read."""
+    if not isinstance(raw, list | dict):
+        return True
+    inside = raw.values() if isinstance(raw, dict) else raw
+    return levels > 0 and all(_is_flat(each, levels - 1) for each in inside)
 
 
 def _source(raw: Any) -> Source:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from entoptic.errors import EntopticError, did_you_mean
+from entoptic.errors import EntopticError, did_you_mean, one_line
 
 T = TypeVar("T")
 
@@ -34,6 +34,8 @@ class Registry(Generic[T]):
         self._things[name] = thing
 
     def __getitem__(self, name: str) -> T:
+        if not isinstance(name, str):
+            raise self.error(f"a {self.noun} is called {one_line(repr(name))}; give one name")
         try:
             return self._things[name]
         except KeyError:
@@ -41,7 +43,7 @@ class Registry(Generic[T]):
             raise self.error(f"no {self.noun} named {name!r}{hint}") from None
 
     def __contains__(self, name: str) -> bool:
-        return name in self._things
+        return isinstance(name, str) and name in self._things
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._things)

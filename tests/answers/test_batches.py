@@ -213,9 +213,16 @@ def test_fewer_pictures_than_a_batch_has_are_halved_from_what_they_are() -> None
 
 
 def test_other_errors_stay_what_they_are() -> None:
-    model = small(1, lambda: RuntimeError("the network is broken"))
+    model = small(2, lambda: RuntimeError("the network is broken"))
     with pytest.raises(RuntimeError, match="the network is broken"):
-        plan_visualize(model, ["output:0-1"], batch=2, size=24, steps=1).run()
+        plan_visualize(model, ["output:0-2"], batch=3, size=24, steps=1).run()
+
+
+def test_a_network_that_takes_no_two_pictures_is_shown_them_one_by_one() -> None:
+    model = small(1, lambda: ValueError("one picture only"))
+    made = plan_visualize(model, ["output:0-1"], batch=2, size=24, steps=1).run()
+    alone = plan_visualize(small(9), ["output:0-1"], batch=2, size=24, steps=1).run()
+    torch.testing.assert_close(made.image, alone.image)
 
 
 def test_where_one_picture_is_too_many_it_is_said_what_to_do() -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 import entoptic as ent
 from entoptic.errors import BadSetting, PictureNotFound
+from entoptic.objectives import vocabulary
 from entoptic.recipes import plan_dream, plan_redo, together_by_size
 from entoptic.steprules import NORMS, normalised
 
@@ -123,3 +124,26 @@ def test_the_size_of_a_gradient_is_its_own_in_any_company(norm: str) -> None:
     together = normalised(gradients, norm)  # type: ignore[arg-type]
     for alone, among in zip(gradients.split(1), together.split(1), strict=True):
         assert torch.equal(normalised(alone, norm), among)  # type: ignore[arg-type]
+
+
+def test_a_users_objective_that_may_compare_images_has_each_photo_alone(
+    squeezenet: ent.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vocabulary, "_things", dict(vocabulary._things))  # forgotten afterwards
+
+    @ent.objective
+    def brighter_than_the_others(acts, layer: ent.Layer):  # type: ignore[no-untyped-def]
+        means = acts[layer].flatten(1).mean(1)
+        return means - means.mean()
+
+    @ent.objective(compares_images=False)
+    def bright(acts, layer: ent.Layer):  # type: ignore[no-untyped-def]
+        return acts[layer].flatten(1).mean(1)
+
+    def groups(objective: ent.Objective) -> list[tuple[int, ...]]:
+        plans = [plan_dream(squeezenet, noise(n), objective=objective, **SHORT) for n in range(2)]
+        return together_by_size(plans, "auto")
+
+    assert groups(brighter_than_the_others("fire5")) == [(0,), (1,)]
+    assert groups(bright("fire5")) == [(0, 1)]
+    assert groups(ent.energy("fire5") + abs(ent.alignment("fire5"))) == [(0,), (1,)]

@@ -49,6 +49,7 @@ OBJECTIVES = {
     "channels": ent.channels("2", (3, 0)),
     "channel_weights": ent.channel_weights("2", (0.5, -2, 0, 1)),
     "direction": ent.direction("0", (1, -0.5, 0.2, 0.4, 1), 2.5),
+    "cosine": ent.cosine("0", (1, -0.5, 0.2, 0.4, 1)),
     "direction by the dot product": ent.direction("6", (1, -0.5, 0.2)),
     "neuron": ent.neuron("0", 4, 2, 9),
     "neuron_weights": ent.neuron_weights("2", (0.5, -2, 0, 1), 1, 3),

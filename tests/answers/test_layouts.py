@@ -133,6 +133,7 @@ WHITENING = torch.randn((CHANNELS, CHANNELS), generator=torch.Generator().manual
         lambda layer: ent.logit(2, layer),
         lambda layer: ent.log_odds(2, layer),
         lambda layer: ent.logits((2, 0), layer),
+        lambda layer: ent.cosine(layer, DIRECTION),
         lambda layer: ent.angled_direction(layer, DIRECTION, WHITENING),
         lambda layer: ent.cell(layer, 1, 2),
         lambda layer: ent.neuron_weights(layer, DIRECTION, 1, 2),

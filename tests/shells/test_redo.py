@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -27,9 +28,18 @@ def dreamt(folder: Path) -> Path:
 
 
 def test_redo_makes_the_same_bytes(dreamt: Path) -> None:
-    done = entoptic("redo", "sky-dream.png", folder=dreamt)
+    done = entoptic("redo", "sky-dream.png", "--quiet", folder=dreamt)
     assert (done.code, done.out, done.err) == (0, "sky-dream-redo.png\n", "")
     assert (dreamt / "sky-dream-redo.png").read_bytes() == (dreamt / "sky-dream.png").read_bytes()
+
+
+def test_a_job_is_told_before_it_runs(dreamt: Path) -> None:
+    done = entoptic("redo", "sky-dream.png", "--steps", "3", "--layer", "fire3", folder=dreamt)
+    assert done.err == (
+        "Job: dream with squeezenet1_1: energy('fire3')\n"
+        "Reads: sky.png\n"
+        "Makes: 36x48 (height x width) in 3 steps on cpu, 0.00518 megapixels in all\n"
+    )
 
 
 def test_a_redone_picture_can_be_redone(dreamt: Path) -> None:
@@ -58,7 +68,7 @@ def test_a_redone_picture_can_be_redone(dreamt: Path) -> None:
     ],
 )
 def test_a_change_gives_what_dreaming_so_would_have_given(dreamt: Path, changes: list[str]) -> None:
-    done = entoptic("redo", "sky-dream.png", *changes, "-o", "changed.png", folder=dreamt)
+    done = entoptic("redo", "sky-dream.png", *changes, "-q", "-o", "changed.png", folder=dreamt)
     assert (done.code, done.err) == (0, "")
     photo = "sea.png" if "--photo" in changes else "sky.png"
     options = [each for each in changes if each not in ("--photo", photo)]
@@ -119,6 +129,83 @@ def test_a_photo_that_has_moved_is_asked_for(dreamt: Path) -> None:
     assert (dreamt / "sky-dream-redo.png").read_bytes() == (dreamt / "sky-dream.png").read_bytes()
 
 
+def test_a_photo_is_found_in_a_folder_that_the_user_names(dreamt: Path) -> None:
+    (dreamt / "far" / "photos").mkdir(parents=True)
+    shutil.move(dreamt / "sky.png", dreamt / "far" / "photos" / "sky.png")
+    assert entoptic("redo", "sky-dream.png", "--look-in", "far", folder=dreamt).code == 1
+    done = entoptic("redo", "sky-dream.png", "--look-in", "far/photos", folder=dreamt)
+    assert done.code == 0
+    assert (dreamt / "sky-dream-redo.png").read_bytes() == (dreamt / "sky-dream.png").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["../secrets/sky.png", "{folder}/secrets/sky.png"])
+def test_a_photo_elsewhere_is_not_opened_though_the_job_says_where(dreamt: Path, name: str) -> None:
+    here = dreamt / "here"
+    for folder in ("here", "secrets"):
+        (dreamt / folder).mkdir()
+    shutil.move(dreamt / "sky.png", dreamt / "secrets" / "sky.png")
+    shutil.move(dreamt / "sky-dream.png", here / "sky-dream.png")
+    named = name.format(folder=dreamt)
+    with_job(here / "sky-dream.png", lambda job: job["photo"].update(name=named))
+    done = entoptic("redo", "sky-dream.png", folder=here)
+    assert done.code == 1
+    assert "isn't here; say where it is with --photo FILE" in done.err
+    assert entoptic("redo", "sky-dream.png", "--photo", named, folder=here).code == 0
+
+
+EVIL = "import pathlib\n\npathlib.Path('broken-into').touch()\n"
+
+UNTRUSTED = {
+    "python:evil:network": "runs code",
+    "onnx:net.onnx": "is in a file",
+    "export:sky-dream.png": "a picture that is its own network is not to be trusted",
+    "squeezenet1_1?weights=net.pth": "has the option 'weights', which may be a file",
+    "torchvision:resnet18?weights=net.pth": "has the option 'weights', which may be a file",
+    "ensemble:a=squeezenet1_1,b=python:evil:network": "b: the network 'python:evil:network' runs",
+    "python": "give it in Python: entoptic.redo(PICTURE, model=...)",
+}
+
+
+@pytest.mark.parametrize("model", UNTRUSTED)
+def test_a_job_loads_no_code_and_no_file(dreamt: Path, model: str) -> None:
+    (dreamt / "evil.py").write_text(EVIL)
+    with_job(dreamt / "sky-dream.png", lambda job: job.update(model=model))
+    done = entoptic("redo", "sky-dream.png", folder=dreamt)
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert UNTRUSTED[model] in done.err
+    assert not (dreamt / "broken-into").exists()
+
+
+def test_a_network_in_a_file_is_loaded_where_the_user_types_it_again(dreamt: Path) -> None:
+    """What the refusal says to type makes the same picture."""
+    (dreamt / "nets.py").write_text(
+        "import entoptic as ent\n\ndef mine():\n    return ent.load()\n"
+    )
+    options = [*QUICK, "--model", "python:nets:mine", "--layer", "fire3", "-o", "mine.png"]
+    assert entoptic("dream", "sky.png", *options, folder=dreamt).code == 0
+    told = entoptic("redo", "mine.png", folder=dreamt).err
+    command = shlex.split(told.partition("type: entoptic ")[2])
+    assert command == ["redo", "mine.png", "--model", "python:nets:mine"]
+    assert entoptic(*command, folder=dreamt).code == 0
+    assert (dreamt / "mine-redo.png").read_bytes() == (dreamt / "mine.png").read_bytes()
+
+
+def test_a_command_that_a_stranger_wrote_is_quoted(dreamt: Path) -> None:
+    with_job(dreamt / "sky-dream.png", lambda job: job.update(model="onnx:a; rm -r ~ '\" $(id)"))
+    told = entoptic("redo", "sky-dream.png", folder=dreamt).err
+    assert shlex.split(told.partition("type: ")[2])[-1] == "onnx:a; rm -r ~ '\" $(id)"
+    with_job(dreamt / "sky-dream.png", lambda job: job.update(model="onnx:a;'" + 200 * "rm '"))
+    told = entoptic("redo", "sky-dream.png", folder=dreamt).err
+    assert "type: " not in told
+    assert "name the network yourself, with --model" in told
+
+
+def test_even_the_user_does_not_take_the_picture_for_a_network(dreamt: Path) -> None:
+    done = entoptic("redo", "sky-dream.png", "--model", "onnx:sky-dream.png", folder=dreamt)
+    assert done.code == 1
+    assert "the network 'onnx:sky-dream.png' is the picture 'sky-dream.png' itself" in done.err
+
+
 def test_a_photo_that_has_changed_is_noticed(dreamt: Path) -> None:
     shutil.copy(dreamt / "sea.png", dreamt / "sky.png")
     done = entoptic("redo", "sky-dream.png", folder=dreamt)
@@ -130,7 +217,7 @@ def test_a_photo_that_has_changed_is_noticed(dreamt: Path) -> None:
 def test_a_guide_is_found_from_another_folder(folder: Path) -> None:
     entoptic("dream", "sky.png", "--guide", "sea.png", *QUICK, folder=folder)
     (folder / "elsewhere").mkdir()
-    done = entoptic("redo", "../sky-dream.png", folder=folder / "elsewhere")
+    done = entoptic("redo", "../sky-dream.png", "-q", folder=folder / "elsewhere")
     assert (done.code, done.err) == (0, "")
     assert (folder / "sky-dream-redo.png").read_bytes() == (folder / "sky-dream.png").read_bytes()
 

@@ -52,7 +52,7 @@ def test_transparency_is_in_the_picture_and_in_its_frames(tmp_path: Path) -> Non
         (["squeezenet1_1", "fire5"], "isn't understood|is no number and no objective"),
         (["squeezenet1_1", "fire55:1"], "no layer named 'fire55'.*did you mean 'fire5'"),
         (["squeezenet1_1", "fire5:999"], "channel 999 of 'fire5' does not exist"),
-        (["squeezenet1_1", "fire5:9-3"], "write LAYER:FIRST-LAST"),
+        (["squeezenet1_1", "fire5:9-3"], "channels wants different channel numbers .* got '9-3'"),
         (["squeezenet1_1", ""], "the objective is empty"),
         (["squeezenet2", "fire5:1"], "no model named 'squeezenet2'"),
         (["squeezenet1_1", "fire5:1", "--canvas", "oil"], "no canvas named 'oil'"),
@@ -85,3 +85,26 @@ def test_redo_of_a_sheet_refuses_a_photo(tmp_path: Path) -> None:
     result = entoptic("redo", "a.png", "--photo", "a.png", folder=tmp_path)
     assert result.code == 2
     assert "shows units, not a photo; leave out --photo" in result.err
+
+
+@pytest.mark.parametrize(
+    ("unit", "name"),
+    [
+        ("-fire5:3", "fire5-3"),
+        ("-2 * fire5:3 + class:goldfish", "2-fire5-3-class-goldfish"),
+        ("class:tabby - class:Siamese cat", "class-tabby-class-Siamese-cat"),
+        ("class:*shark*", "class-shark"),
+        ("neuron('pool10', 3)", "neuron-pool10-3"),
+    ],
+)
+def test_an_expression_may_begin_with_a_minus_and_hold_classes(
+    tmp_path: Path, unit: str, name: str
+) -> None:
+    result = entoptic("visualize", "squeezenet1_1", unit, *TINY, folder=tmp_path)
+    assert (result.code, result.out) == (0, f"{name}-visualize.png\n")
+
+
+def test_a_minus_before_something_else_is_still_an_option(tmp_path: Path) -> None:
+    result = entoptic("visualize", "squeezenet1_1", "fire5:3", "-x:3(", *TINY, folder=tmp_path)
+    assert result.code == 2
+    assert "No such option '-x'" in result.err

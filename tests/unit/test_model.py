@@ -185,9 +185,9 @@ def labelled() -> ent.Model:
         ("Carassius auratus", 1),
         ("goldfish", 1),
         ("n01443537", 1),
-        # Two classes are called crane: the bird has the name, the machine its synset.
-        ("crane", 134),
         ("n03126707", 517),
+        # A whole label goes before a synonym.
+        ("maillot", 638),
         # "tiger cat" is a class of its own, though "tabby, tabby cat" stands before it.
         ("tiger cat", 282),
         ("tabby cat", 281),
@@ -204,6 +204,11 @@ def test_a_class_is_found_by_number_label_synonym_or_synset(
     [
         ("goldfsh", "no class named 'goldfsh' in ours; did you mean 'goldfish'?"),
         ("", "no class named '' in ours"),
+        (
+            "crane",
+            "2 classes of ours are called 'crane': 134 (crane n02012849), 517 (crane n03126707); "
+            "name one by its number",
+        ),
         (1000, "class 1000 does not exist; ours has 1000 classes (0..999)"),
         (-1, "class -1 does not exist; ours has 1000 classes (0..999)"),
     ],

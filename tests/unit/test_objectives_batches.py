@@ -98,6 +98,6 @@ def test_each_channel_is_checked_against_its_own_layer() -> None:
 
 @pytest.mark.parametrize("ratio", [0, -1, float("nan"), "2"])
 def test_what_is_no_ratio_is_refused(ratio: object) -> None:
-    told = "alignment wants a number above 0 for 'decay_ratio', got "
+    told = "alignment wants a number above 0, at most 1000000, for 'decay_ratio', got "
     with pytest.raises(BadExpression, match=told):
         ent.alignment("a", ratio)

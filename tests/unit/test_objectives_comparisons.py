@@ -13,6 +13,7 @@ from entoptic.ascent import bind, guide_activations
 from entoptic.errors import BadExpression, BadSetting
 from entoptic.layers import INPUT, Layer
 from entoptic.objectives import Reference
+from entoptic.recipes.photos import notes_on_guides
 
 A = Layer("a")
 GUIDE = ent.Picture.of(torch.rand((1, 3, 2, 3), generator=torch.Generator().manual_seed(2)))
@@ -123,5 +124,20 @@ def test_a_guide_and_a_power_are_read_as_everywhere() -> None:
     assert objective.references() == {Reference("cat.jpg", Layer("fire5"), fitted=True)}
     with pytest.raises(BadExpression, match="inversion wants the file name of a picture for"):
         ent.inversion("a", 3)
-    with pytest.raises(BadExpression, match=r"caricature wants a power \(0 or more\)"):
+    with pytest.raises(BadExpression, match=r"caricature wants a power \(0 to 1000000\)"):
         ent.caricature("a", GUIDE, -1)
+
+
+def test_only_a_guide_that_is_matched_place_by_place_is_shrunk_and_that_is_said() -> None:
+    large = ent.Picture.of(torch.rand((1, 3, 6, 500), generator=torch.Generator().manual_seed(5)))
+    network = model()
+    style = bind(ent.style("0", large), network, (6, 500))
+    seen = guide_activations(style, network, large.image)
+    assert float(style({**network.activations(large.image, ["0"]), **seen})) == pytest.approx(0)
+    assert notes_on_guides(style) == ()
+    match = bind(ent.match("0", large), network, (6, 500))
+    (shrunk,) = guide_activations(match, network, large.image).values()
+    assert shrunk.shape[-1] == 480
+    assert notes_on_guides(match) == (
+        "the guide 'that was given' is matched at 480 pixels of its 500",
+    )

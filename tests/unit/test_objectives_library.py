@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import entoptic as ent
-from entoptic.layers import INPUT, LOGITS, Layer
+from entoptic.layers import INPUT, LOGITS, Layer, LayerInfo
 from entoptic.objectives import Objective, Reference, vocabulary
 
 A, FLAT = Layer("a"), Layer("flat")
@@ -20,8 +20,8 @@ ACTS = {
     FLAT: torch.tensor([[1.0, -3.0], [2.0, 0.5]]),
     LOGITS: torch.tensor([[1.0, 7.0, 2.0], [0.0, -1.0, 4.0]]),
     INPUT: torch.full((2, 3, 2, 3), 0.75),
-    Reference(GUIDE, A): torch.tensor([[1.0, -2.0], [0.0, 1.0]]).reshape(1, 2, 1, 2),
-    Reference(GUIDE, FLAT): torch.tensor([[2.0, 1.0]]),
+    Reference(GUIDE, A, longest=480): torch.tensor([[1.0, -2.0], [0.0, 1.0]]).reshape(1, 2, 1, 2),
+    Reference(GUIDE, FLAT, longest=480): torch.tensor([[2.0, 1.0]]),
 }
 
 
@@ -45,6 +45,8 @@ SCORES = {
     "log odds": (ent.log_odds(1), [7 - math.log(math.e + math.e**2), -1 - math.log(1 + math.e**4)]),
     "log odds of maps": (ent.log_odds(0, "a"), [2.5 - 8.5, 14.5 - 20.5]),
     "logits": (ent.logits((2, 1)), [4.5, 1.5]),
+    "neuron of features": (ent.neuron("flat", 1), [-3, 0.5]),
+    "cell of features": (ent.cell("flat"), [5, 2.125]),
     "logits of maps": (ent.logits((0, 1), "a"), [5.5, 17.5]),
     "cell in the middle": (ent.cell("a"), [(4**2 + 10**2) / 2, (16**2 + 22**2) / 2]),
     "cell at a place": (ent.cell("a", 0, 2), [(2**2 + 8**2) / 2, (14**2 + 20**2) / 2]),
@@ -99,3 +101,26 @@ def test_every_word_names_its_arguments_and_gives_an_example(name: str) -> None:
     text = vocabulary[name].__doc__ or ""
     assert "Args:" in text
     assert ">>> " in text
+
+
+def test_the_log_odds_of_several_classes_are_those_of_any() -> None:
+    class Named:
+        def resolve(self, layer: Layer) -> Layer:
+            return layer
+
+        def label(self, name: int | str, layer: Layer | None = None) -> int:
+            raise AssertionError
+
+        def guide(self, name: str) -> ent.Picture:
+            raise AssertionError
+
+        def matching(self, pattern: str, layer: Layer | None = None) -> tuple[int, ...]:
+            assert pattern == "*shark*"
+            return (0, 2)
+
+        def info(self, layer: Layer) -> LayerInfo:
+            return LayerInfo("Linear", (1, 3), 3, None, None, 0)
+
+    found = ent.log_odds("*shark*").bound(Named())(ACTS)
+    sharks = [math.log(math.e + math.e**2) - 7, math.log(1 + math.e**4) + 1]
+    torch.testing.assert_close(found, torch.tensor(sharks))

@@ -100,5 +100,5 @@ def test_fine_grain_counts_more_than_coarse() -> None:
 
 @pytest.mark.parametrize("sigma", [0, -1, float("inf"), None])
 def test_what_is_no_blur_is_refused(sigma: object) -> None:
-    with pytest.raises(BadExpression, match="blurriness wants a number above 0 for 'sigma', got "):
+    with pytest.raises(BadExpression, match="blurriness wants a width above 0 for 'sigma', got "):
         ent.blurriness("input", sigma)

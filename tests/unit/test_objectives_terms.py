@@ -117,7 +117,7 @@ def test_binding_reads_guides(model: ent.Model, tmp_path: Path) -> None:
     (reference,) = bind(ent.match("0", file), model, (9, 13)).references()
     assert isinstance(reference.guide, ent.Picture)
     torch.testing.assert_close(reference.guide.image, torch.full((1, 3, 4, 5), 0.2))
-    assert reference == Reference(reference.guide, ent.Layer("0"))
+    assert reference == Reference(reference.guide, ent.Layer("0"), longest=480)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ OUTSIDE = [
         "the layer has 8 rows (0..7)"),
     (ent.neuron("0", 0, 0, 12), ChannelOutOfRange, "column 12 of '0' does not exist; "
         "the layer has 12 columns (0..11)"),
-    (ent.neuron("2", 0), ChannelOutOfRange, "'2' has no rows; its output is (1, 3)"),
+    (ent.neuron("2", 0, 1), ChannelOutOfRange, "row 1 of '2' does not exist; the layer has 1 rows"),
     (ent.total_variation("2"), ChannelOutOfRange, "'2' has no rows; its output is (1, 3)"),
     (ent.channel("input", 3), ChannelOutOfRange, "channel 3 of 'input' does not exist; "
         "the layer has 3 channels (0..2)"),

@@ -121,7 +121,7 @@ def test_what_is_no_vector_is_refused(vector: object) -> None:
 
 @pytest.mark.parametrize("power", [-1, float("inf"), "2", None])
 def test_what_is_no_power_is_refused(power: object) -> None:
-    told = r"neuron_direction wants a power \(0 or more\) for 'cosine_power', got "
+    told = r"neuron_direction wants a power \(0 to 1000000\) for 'cosine_power', got "
     with pytest.raises(BadExpression, match=told):
         ent.neuron_direction("a", UNIT, None, None, power)
 

@@ -100,12 +100,15 @@ def test_the_users_network_is_left_exactly_as_it_was(network: Residual) -> None:
     assert not any(m._forward_pre_hooks for m in network.modules())
 
 
-def test_a_frozen_copy_shares_the_memory_of_all_weights_and_statistics(network: Residual) -> None:
+def test_a_frozen_copy_shares_the_memory_of_all_weights_and_of_nothing_else(
+    network: Residual,
+) -> None:
     twin = frozen_copy(network)
-    ours, theirs = twin.state_dict(), network.state_dict()
-    assert {k: v.data_ptr() for k, v in ours.items()} == {
-        k: v.data_ptr() for k, v in theirs.items()
-    }
+    for ours, theirs in zip(twin.parameters(), network.parameters(), strict=True):
+        assert ours.data_ptr() == theirs.data_ptr()
+    for ours, theirs in zip(twin.buffers(), network.buffers(), strict=True):
+        assert ours.data_ptr() != theirs.data_ptr()
+        torch.testing.assert_close(ours, theirs)
     assert not any(weight.requires_grad for weight in twin.parameters())
     assert not any(module.training for module in twin.modules())
     assert network.conv.weight.requires_grad
@@ -176,13 +179,13 @@ def test_threads_that_ask_at_the_same_time_get_the_same_network_made_once(
     both = threading.Barrier(2)
     met = []
 
-    def copied(module: nn.Module) -> nn.Module:
+    def copied(module: nn.Module, *where: torch.device, **how: bool) -> nn.Module:
         try:
             both.wait(0.2)
             met.append(module)
         except threading.BrokenBarrierError:
             pass  # no other thread is making one
-        return frozen_copy(module)
+        return frozen_copy(module, *where, **how)
 
     monkeypatch.setattr(sys.modules[prepare.__module__], "frozen_copy", copied)
     model = ent.Model.wrap(network, preprocess=PLAIN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from entoptic.errors import (
     BadSetting,
     EntopticError,
     NoJob,
+    NotAllowed,
     PictureNotFound,
     UnknownModel,
 )
@@ -155,7 +157,7 @@ STRANGE = [
     ({"recipe": "paint"}, NoJob, "was made by 'paint', which this entoptic doesn't know"),
     ({"model": "nothing"}, UnknownModel, "no model named 'nothing'"),
     ({"objective": "exit()"}, BadExpression, "no objective named 'exit'"),
-    ({"objective": "energy('a').term"}, BadExpression, "isn't understood in an objective"),
+    ({"objective": "energy('a').term"}, BadExpression, "isn't understood there"),
     ({"device": "meta"}, BadSetting, "no device is called 'meta'; there are auto"),
     ({"device": "abacus"}, BadSetting, "no device is called 'abacus'"),
     ({"seed": -1}, BadSetting, "seed is -1; it must be a whole number from 0"),
@@ -185,3 +187,92 @@ def test_a_job_of_a_stranger_does_no_harm(
     with pytest.raises(error, match=told) as caught:
         plan_redo(with_job(picture, **changes))
     assert "\n" not in str(caught.value)
+
+
+# Files and networks that a job names.
+
+
+def test_a_file_is_not_decoded_before_its_bytes_are_right(
+    picture: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[Path] = []
+    monkeypatch.setattr(ent.pictures, "read", lambda path: decoded.append(path))
+    noise(photo, 2)
+    with pytest.raises(PictureNotFound, match="has changed since"):
+        plan_redo(picture)
+    assert decoded == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_pipes_devices_and_folders_are_passed_by(picture: Path, photo: Path) -> None:
+    photo.unlink()
+    os.mkfifo(photo)  # to read it would wait for ever
+    told = "the photo '.*photo.png' .* isn't here"
+    with pytest.raises(PictureNotFound, match=told):
+        plan_redo(picture)
+    photo.unlink()
+    photo.symlink_to("/dev/zero")
+    with pytest.raises(PictureNotFound, match=told):
+        plan_redo(picture)
+
+
+def test_what_lies_in_the_root_is_not_inside_a_folder(
+    picture: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever works in the root hasn't said that a job may open any file there is."""
+    far = tmp_path / "far"
+    far.mkdir()
+    photo.rename(far / "photo.png")
+    named = with_job(picture, photo=replace(job_of(picture).photo, name=str(far / "photo.png")))
+    (tmp_path / "pictures").mkdir()
+    named = named.rename(tmp_path / "pictures" / "named.png")
+    monkeypatch.chdir("/")
+    with pytest.raises(PictureNotFound, match="isn't here"):
+        plan_redo(named)
+    monkeypatch.chdir(far)
+    assert plan_redo(named).job.photo.sha256 == job_of(picture).photo.sha256
+
+
+def test_a_guide_is_found_where_the_user_says(
+    model: ent.Model, photo: Path, tmp_path: Path
+) -> None:
+    guide = noise(tmp_path / "guide.png", 3)
+    result = ent.dream(model, photo, layer="fire3", guide=guide, **QUICK)
+    path = result.save(tmp_path / "guided.png")
+    (tmp_path / "far").mkdir()
+    guide.rename(tmp_path / "far" / "guide.png")
+    with pytest.raises(PictureNotFound, match=r"the guide .* isn't here"):
+        plan_redo(path)
+    again = ent.redo(path, look_in=[tmp_path / "far"])
+    assert torch.equal(again.image, result.image)
+
+
+def test_a_network_given_in_python_is_given_again(model: ent.Model, photo: Path) -> None:
+    mine = ent.Model.wrap(model.module, preprocess=model.preprocess)
+    path = ent.dream(mine, photo, layer="fire3", **QUICK).save(photo.with_name("mine.png"))
+    with pytest.raises(NotAllowed, match=r"give it in Python: entoptic.redo\(PICTURE, model="):
+        ent.redo(path)
+    assert ent.redo(path, model=mine).save(photo.with_name("b.png")).read_bytes() == (
+        path.read_bytes()
+    )
+
+
+def test_a_comparison_with_a_network_in_a_file_is_allowed_by_its_names(
+    model: ent.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nets2.py").write_text(
+        "import entoptic as ent\n\ndef one():\n    return ent.load()\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    models = [model, ent.load("python:nets2:one")]
+    made = ent.compare(models, "fire5:3", size=48, steps=1, device="cpu")
+    path = made.save(tmp_path / "both.png")
+    with pytest.raises(NotAllowed, match=r"--model squeezenet1_1,python:nets2:one$"):
+        plan_redo(path)
+    again = ent.redo(path, model="squeezenet1_1,python:nets2:one")
+    assert torch.equal(again.image, made.image)
+
+
+def test_memory_is_the_users_to_give_and_not_a_jobs(picture: Path) -> None:
+    settings = {**job_of(picture).settings, "memory": 10**18}
+    assert plan_redo(with_job(picture, settings=settings)).settings.memory is None

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entoptic.cli import options, streams
-from entoptic.cli.arguments import height_and_width
+from entoptic.cli.arguments import height_and_width, one_line
 from entoptic.cli.making import check, make, make_together
 from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
+from entoptic.cli.printing import echo
 from entoptic.cli.progress import Share, work
 from entoptic.errors import BadSetting
 
 if TYPE_CHECKING:
-    from entoptic.recipes import DreamPlan
+    from entoptic.recipes import DreamPlan, Plan
 
 
 @click.command(
@@ -165,6 +166,14 @@ Examples:
 )
 @options.option(
     "What to dream of",
+    "--look-in",
+    type=click.Path(),
+    multiple=True,
+    metavar="FOLDER",
+    help="Where files that the job names may lie too; can be given several times.",
+)
+@options.option(
+    "What to dream of",
     "--finish",
     is_flag=True,
     help="Make a picture that was stopped to its end, as if it had never been stopped; from the "
@@ -174,14 +183,19 @@ Examples:
 @options.how
 @options.climb_only
 @options.result
-def redo_command(picture: str, photo: str | None, finish: bool, **given: Any) -> int:
+def redo_command(
+    picture: str, photo: str | None, look_in: tuple[str, ...], finish: bool, **given: Any
+) -> int:
     """Make a picture of entoptic again, as it was or with changes.
 
     Every picture that entoptic writes carries what made it: the photo's name, the network, and all
     options. What you don't change stays as it was; with no change the result is the same picture,
     byte for byte on the same machine. It is PICTURE-redo.png beside PICTURE.
 
-    The photo must still be where it was, or beside PICTURE; else say where it is with --photo.
+    The photo must be beside PICTURE or in the folder that you are in; else say where it is with
+    --photo, or where to look with --look-in. A network in a file must be named again, with --model:
+    a picture may come from anyone, and by itself it loads no files and downloads nothing. What it
+    is about to do is said before it is done.
     """
     if not picture:
         raise BadSetting("the name of the picture is empty; name a file")
@@ -199,5 +213,22 @@ def redo_command(picture: str, photo: str | None, finish: bool, **given: Any) ->
     start = None if photo is None else streams.photo_of(photo)
     with made(delivery.folder):
         with streams.received(picture) as path:
-            plan = plan_redo(path, photo=start, finish=finish, **changes)
+            plan = plan_redo(path, photo=start, look_in=look_in, finish=finish, **changes)
+        if not delivery.quiet:
+            _tell(plan)
         return make(plan, output, delivery, inputs)
+
+
+def _tell(plan: Plan) -> None:
+    """Say what a job is about to do."""
+    height, width = plan.shape
+    on = plan.job.device
+    steps = f"{plan.count} step{'s' * (plan.count != 1)}"
+    read = ", ".join(map(str, plan.inputs)) or "no file"
+    for line in (
+        f"Job: {plan.job.recipe} with {plan.job.model}: {plan.job.objective}",
+        f"Reads: {read}",
+        f"Makes: {height}x{width} (height x width) in {steps} on {on}, "
+        f"{work(plan) / 1e6:.3g} megapixels in all",
+    ):
+        echo(one_line(line), err=True)

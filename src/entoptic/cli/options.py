@@ -38,6 +38,8 @@ class Grouped(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read what was typed; see `click.Command.parse_args`."""
+        # An expression may begin with a minus; behind a space it is no option.
+        args = [f" {each}" if _is_negated(each) else each for each in args]
         _, _, given = self.make_parser(ctx).parse_args(args=list(args))
         for each in given:
             once = isinstance(each, click.Option) and not (each.multiple or each.is_eager)
@@ -69,6 +71,24 @@ class Grouped(click.Command):
         if standard is None and not parameter.is_flag and isinstance(default, str | int | float):
             standard = str(default)
         return "" if standard is None else f" [default: {standard}]"
+
+
+def _is_negated(text: str) -> bool:
+    """Whether an argument that looks like options is an expression.
+
+    >>> [_is_negated(each) for each in ("-fire7:3", "-2 * fire7:3", "-o", "--steps", "-mcaffe:a")]
+    [True, True, False, False, False]
+    """
+    if not text.startswith("-") or text.startswith("--") or not {":", "("} & {*text}:
+        return False
+    from entoptic.errors import BadExpression
+    from entoptic.objectives import parse
+
+    try:
+        parse(text)
+    except BadExpression:
+        return False
+    return True
 
 
 def option(heading: str, *names: str, **attributes: Any) -> Decorator:
@@ -287,7 +307,7 @@ climb_only = together(
         "--spectrum",
         type=click.Path(),
         metavar="FILE",
-        help="For the canvas maco: waves as large as in photographs; see `entoptic spectrum`.",
+        help="For the canvas maco: waves as in your photographs; see `entoptic spectrum`.",
     ),
 )
 

@@ -14,6 +14,9 @@ from entoptic.errors import BadSetting
 # Of those that torch knows, the ones that compute; `meta`, for one, doesn't.
 _KINDS = ("cpu", "cuda", "mps", "xpu")
 
+# Places that work is spread over: each takes threads and memory of its own.
+_MOST = 64
+
 
 def device(name: str = "auto") -> torch.device:
     """A device by name.
@@ -62,6 +65,8 @@ def devices(names: DeviceLike = "auto") -> tuple[torch.device, ...]:
     (device(type='cpu'), device(type='cpu'))
     """
     names = _names(names)
+    if names.count(",") >= _MOST:
+        raise BadSetting(f"{names.count(',') + 1} devices; name {_MOST} at most")
     several = torch.cuda.device_count()
     if names == "auto" and several > 1:
         return tuple(torch.device("cuda", number) for number in range(several))

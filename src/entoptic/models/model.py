@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import fnmatch
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from entoptic.arguments import instance, pair, several, side, taking, text
 from entoptic.errors import (
+    BadNetwork,
     NoPath,
     PictureTooSmall,
     UnknownLabel,
@@ -22,14 +24,46 @@ from entoptic.errors import (
 )
 from entoptic.layers import CANVAS, INPUT, LOGITS, Layer, LayerInfo, Reach, layer_name
 from entoptic.models import probe
+from entoptic.models.frozen import check_module, parts
 from entoptic.models.layout import arranged
 from entoptic.models.preprocess import Preprocess
+from entoptic.models.tables import Tables
+from entoptic.modes import in_usual_modes
 from entoptic.pictures import PictureLike, image_of
 
 OUTPUT = "output"
 """Address of the network itself: its final output."""
 
 _PICTURES = (INPUT.name, CANVAS.name)
+_SHOWN_AS_THEY_ARE = frozenset({INPUT, CANVAS})
+
+# Sizes on which a network is tried that can't work on one, to tell whether that is due to the size.
+_LARGER = ((256, 320), (512, 640))
+_LONGEST_TRIAL = 640
+
+Forward: TypeAlias = Callable[[nn.Module, Tensor], Any]
+"""How a network is run on pictures: a function of the network and (batch, channels, rows, columns).
+"""
+
+
+class Fed(nn.Module):
+    """A network with the way in which it is run on pictures."""
+
+    def __init__(self, network: nn.Module, way: Forward) -> None:
+        super().__init__()
+        self.network = network
+        self.way = way
+
+    def forward(self, image: Tensor) -> Any:
+        return self.way(self.network, image)
+
+
+def _paths(module: nn.Module) -> list[str]:
+    """Paths of a network's parts, but for itself; one that stands in several places comes once."""
+    first: dict[int, str] = {}
+    for path, each in parts(module):
+        first.setdefault(id(each), path)
+    return [path for path in first.values() if path]
 
 
 _TEXTS = several(instance(str, "a text"), "texts")
@@ -88,22 +122,52 @@ class Model:
         preprocess: Preprocess | None = None,
         labels: Collection[str] | None = None,
         source: str = "python",
+        forward: Forward | None = None,
     ) -> Model:
         """Make a Model of a module of your own; the module isn't changed.
 
+        What runs is always a copy, in evaluation mode, which shares the weights and nothing else.
+
+        Args:
+            module: any `nn.Module`; those of `torch.compile` and `DataParallel` are looked into.
+            preprocess: how it wants its pictures.
+            labels: names of its classes in order.
+            source: a name, for messages.
+            forward: how it is run on pictures, where that isn't `network(image)`: a function of
+                the copy and of what the preprocessing makes, (batch, channels, height, width). It
+                serves networks of several inputs, of inputs by name or in a dict, of sequences.
+
+        Raises:
+            BadNetwork: it isn't a module that entoptic can look into.
+
         >>> Model.wrap(nn.Conv2d(3, 5, 3)).layers(size=(8, 9))[Layer("output")].shape
         (1, 5, 6, 7)
+        >>> film = Model.wrap(
+        ...     nn.Sequential(nn.Conv3d(3, 5, 3)),
+        ...     forward=lambda network, image: network(image[:, :, None].expand(-1, -1, 4, -1, -1)),
+        ... )
+        >>> film.layers(size=(8, 9))[Layer("0")].shape
+        (1, 5, 2, 6, 7)
         """
-        return cls(
+        from entoptic.models.fitting import fitted
+
+        check_module(module)
+        addresses = None
+        if forward is not None:
+            addresses = {path: f"network.{path}" for path in _paths(module)}
+            module = Fed(module, forward)
+        made = cls(
             module,
             preprocess or Preprocess(),
             source,
             tuple(labels) if labels is not None else None,
+            addresses=addresses,
         )
+        return fitted(made, size_is_known=preprocess is not None)
 
     def modules_by_address(self, module: nn.Module | None = None) -> dict[str, nn.Module]:
         """The submodules by address, of this model's module or of a copy of it."""
-        by_path = dict((module or self.module).named_modules(remove_duplicate=False))
+        by_path = dict(parts(self.module if module is None else module))
         return {name: by_path[path] for name, path in self.paths.items()}
 
     @functools.cached_property
@@ -111,9 +175,26 @@ class Model:
         """Paths of the submodules by address; the network itself is `output`, and comes first."""
         named = self.addresses
         if named is None:
-            named = {path: path for path, _ in self.module.named_modules() if path}
+            named = {path: path for path in _paths(self.module)}
         # `input` and `canvas` are the picture, also where a network has a layer of that name.
         return {OUTPUT: ""} | {name: path for name, path in named.items() if name not in _PICTURES}
+
+    @functools.cached_property
+    def _aliases(self) -> Mapping[str, str]:
+        """Further addresses of layers that stand in several places, and those that are listed."""
+        named = {id(module): name for name, module in self.modules_by_address().items()}
+        paths = {path: name for name, path in self.paths.items()}
+        start = "network." if isinstance(self.module, Fed) else ""
+        return {
+            path.removeprefix(start): named[id(module)]
+            for path, module in parts(self.module)
+            if path not in paths and id(module) in named
+        }
+
+    @functools.cached_property
+    def tables(self) -> Tables:
+        """The layer tables of a network, not of an ensemble, by the size of pictures."""
+        return Tables(self.module, self.paths, self.preprocess, self._tables)
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
@@ -171,28 +252,80 @@ class Model:
         if self.members:
             name, inner = self.member(layer)
             return self.members[name].info(inner, size)
-        table = self._probed(size)
-        if layer in table.rows:
-            return table.rows[layer]
-        if table.failure:
-            raise self._misfit(size, table.failure)
+        row = self.tables.row(layer, size)
+        if row is not None:
+            return row
+        failure = self.tables.at(self.tables.shown({layer}, size)).failure
+        if failure:
+            raise self._misfit(size, failure, layer)
         raise UnknownLayer(
             f"{self.source} has {layer.name!r}, but doesn't run it as {str(layer)!r}; "
             "`entoptic layers` lists what runs"
         )
 
-    def _misfit(self, size: tuple[int, int], reason: str) -> WrongPictureSize:
-        """Why the network can't work on a picture of (height, width)."""
+    def _misfit(
+        self, size: tuple[int, int], reason: str, layer: Layer | None = None
+    ) -> WrongPictureSize | BadNetwork:
+        """Why the network can't work on a picture of (height, width), up to a layer."""
         asked, own = (f"{height}x{width}" for height, width in (size, self.preprocess.size))
-        if self.preprocess.fixed_size and asked != own:
+        if self.preprocess.fixed_size:
             return WrongPictureSize(
-                f"{self.source} takes only pictures of {own} (height x width), not {asked}; crop "
-                f"the photo, or load the network for that size, if it can be: ?size={asked}"
+                f"{self.source} can't work on pictures of {own} (height x width), which it is said "
+                f"to take: {reason}; give the size that it was made for (?size=HxW)"
             )
-        return PictureTooSmall(
-            f"the network can't work on a picture of {asked} (height x width): {reason}; "
-            "try a larger one (--size)"
-        )
+        tried = {*self._tables, self.preprocess.size, *_LARGER} - {size}
+        fit = [each for each in sorted(tried) if self._works(each, layer)]
+        what = f"the network can't work on a picture of {asked} (height x width)"
+        if not fit:
+            short = min(size[0], _LONGEST_TRIAL), min(size[1], _LONGEST_TRIAL)
+            fed = self.preprocess.grown(short)
+            reason = self.tables.fed(fed, computed=True).failure or reason
+            others = " or ".join(f"{height}x{width}" for height, width in sorted(tried))
+            return BadNetwork(
+                f"{what}, nor on {others}: {reason}; it was fed one tensor of "
+                f"{self.preprocess.channels} channels (batch, channels, height, width): where it "
+                "wants something else, say how it is run by Model.wrap(..., forward=...)"
+            )
+        if any(min(each) > max(size) for each in fit if each != self.preprocess.size):
+            return PictureTooSmall(f"{what}: {reason}; try a larger one (--size)")
+        height, width = self.preprocess.size if self.preprocess.size in fit else fit[0]
+        return WrongPictureSize(f"{what}: {reason}; it works on one of {height}x{width}")
+
+    def _works(self, size: tuple[int, int], layer: Layer | None) -> bool:
+        table = self.tables.at(size)
+        return layer in table.rows or table.failure is None
+
+    def shown(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[int, int]:
+        """The size at which the network is shown pictures of (height, width), to reach layers.
+
+        Only networks of one size are shown others than they are, and only for layers that they
+        don't reach otherwise. Of an ensemble, each network sees to it by itself.
+        """
+        return size if self.members else self.tables.shown(set(layers) - _SHOWN_AS_THEY_ARE, size)
+
+    def fit_notes(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[str, ...]:
+        """What the user should know of how pictures of (height, width) are made to fit."""
+        if self.members:
+            inner: dict[str, set[Layer]] = {}
+            for layer in set(layers) - _SHOWN_AS_THEY_ARE:
+                name, address = self.member(layer)
+                inner.setdefault(name, set()).add(address)
+            return tuple(
+                f"{name}: {note}"
+                for name, wanted in inner.items()
+                for note in self.members[name].fit_notes(wanted, size)
+            )
+        how = self.preprocess
+        shown = self.shown(layers, size)
+        if shown != size:
+            own = f"{shown[0]}x{shown[1]}"
+            return (f"the network takes only pictures of {own}: it is shown this one at that size",)
+        if how.grown(size) != size:
+            return (
+                f"the network takes only pictures whose sides are multiples of {how.multiple}: "
+                "this one grows to them by repeating its edge",
+            )
+        return ()
 
     def arranged(self, acts: Mapping[Layer, Tensor], size: tuple[int, int]) -> dict[Layer, Tensor]:
         """Activations as objectives see them, whatever order of axes the network uses inside.
@@ -205,6 +338,7 @@ class Model:
             (batch, channels, rows, columns) where a layer has rows and columns, without tokens that
             belong to no place; else (batch, channels, tokens) or (batch, channels).
         """
+        size = self.shown(acts.keys(), size)
         return {
             layer: value if layer in (INPUT, CANVAS) else arranged(value, self.info(layer, size))
             for layer, value in acts.items()
@@ -223,17 +357,17 @@ class Model:
                 for layer, info in each.table(size).items()
             }
         size = size or self.preprocess.size
-        table = self._probed(size)
-        if table.failure:
-            raise self._misfit(size, table.failure)
-        return table.rows
+        failure = self.tables.at(self.tables.shown({Layer(OUTPUT)}, size)).failure
+        if failure:
+            raise self._misfit(size, failure)
+        return self.tables.rows(size)
 
     def reached(self, size: tuple[int, int]) -> Mapping[Layer, LayerInfo]:
         """What runs on a picture of (height, width), also where the network can't work to its end.
 
         See `table`.
         """
-        return self._probed(size).rows
+        return self.tables.rows(size)
 
     def upto(self, layer: Layer | str) -> Model:
         """The network from the picture to a layer, as a model; see `slicing.upto`."""
@@ -255,15 +389,6 @@ class Model:
             return self.members[name].between(start, end)
         return between(self, first, last)
 
-    def _probed(self, size: tuple[int, int]) -> probe.Table:
-        if size not in self._tables:
-            self._tables[size] = probe.table(
-                self.module,
-                self.modules_by_address,
-                (self.preprocess.channels, *self.preprocess.grown(size)),
-            )
-        return self._tables[size]
-
     def resolve(self, layer: Layer | str) -> Layer:
         """The layer that an address stands for.
 
@@ -280,11 +405,12 @@ class Model:
         if layer == LOGITS and LOGITS.name not in self.names:
             return Layer(self.logits)
         if layer.name not in self.names:
-            hint = did_you_mean(layer.name, self.names)
-            raise UnknownLayer(
-                f"no layer named {layer.name!r} in {self.source}"
-                f"{hint or '; `entoptic layers` lists the names'}"
-            )
+            if layer.name in self._aliases:
+                return replace(layer, name=self._aliases[layer.name])
+            hint = did_you_mean(layer.name, self.names) or "; `entoptic layers` lists the names"
+            if any(isinstance(each, torch.jit.ScriptModule) for _, each in parts(self.module)):
+                hint += "; what torch.jit made is one layer: wrap what it was made of to see inside"
+            raise UnknownLayer(f"no layer named {layer.name!r} in {self.source}{hint}")
         return layer
 
     def member(self, layer: Layer | str) -> tuple[str, Layer]:
@@ -330,13 +456,22 @@ class Model:
                 f"class {name} does not exist; {self.source} has {len(self.labels)} classes "
                 f"(0..{len(self.labels) - 1})"
             )
-        numbers = self._numbers
-        number = numbers.get(name.casefold())
-        if number is None:
+        found = self._numbers.get(name.casefold())
+        if found is None:
             raise UnknownLabel(
-                f"no class named {name!r} in {self.source}{did_you_mean(name, numbers)}"
+                f"no class named {name!r} in {self.source}{did_you_mean(name, self._numbers)}"
             )
-        return number
+        if len(found) > 1:
+            raise UnknownLabel(
+                f"{len(found)} classes of {self.source} are called {name!r}: "
+                f"{', '.join(map(self._told, found))}; name one by its number"
+            )
+        return found[0]
+
+    def _told(self, number: int) -> str:
+        """A class as messages show it."""
+        synset = f" {self.synsets[number]}" if self.synsets else ""
+        return f"{number} ({(self.labels or ())[number]}{synset})"
 
     @taking(pattern=text, layer=layer_name)
     def matching(self, pattern: str, layer: Layer | str | None = None) -> tuple[int, ...]:
@@ -354,7 +489,8 @@ class Model:
             return self.members[member].matching(pattern, inner)
         found = {
             number
-            for name, number in self._numbers.items()
+            for name, numbers in self._numbers.items()
+            for number in numbers
             if fnmatch.fnmatchcase(name, pattern.casefold())
         }
         if not found:
@@ -362,19 +498,22 @@ class Model:
         return tuple(sorted(found))
 
     @functools.cached_property
-    def _numbers(self) -> Mapping[str, int]:
-        """Label, synonym or synset to class number; the first class keeps a name that two share."""
-        numbers: dict[str, int] = {}
-        labels = self.labels or ()
-        for number, label in enumerate(labels):
-            numbers.setdefault(label.casefold(), number)
-        for number, label in enumerate(labels):
-            for synonym in label.split(","):
-                numbers.setdefault(synonym.strip().casefold(), number)
-        for number, synset in enumerate(self.synsets or ()):
-            numbers.setdefault(synset.casefold(), number)
-        return numbers
+    def _numbers(self) -> Mapping[str, tuple[int, ...]]:
+        """Label, synonym or synset to numbers of classes; a whole label goes before a synonym."""
+        labels = [label.casefold() for label in self.labels or ()]
+        named: dict[str, tuple[int, ...]] = {}
+        for pairs in (
+            [(label, number) for number, label in enumerate(labels)],
+            [(each.strip(), n) for n, label in enumerate(labels) for each in label.split(",")],
+            [(synset.casefold(), number) for number, synset in enumerate(self.synsets or ())],
+        ):
+            found: dict[str, tuple[int, ...]] = {}
+            for name, number in pairs:
+                found[name] = (*found.get(name, ()), number)
+            named = found | named
+        return named
 
+    @in_usual_modes
     @torch.no_grad()
     @taking(layers=several(layer_name, "names of layers"))
     def activations(
@@ -394,7 +533,8 @@ class Model:
         from entoptic.models.prepare import prepare
 
         image = image_of(image)
-        wanted = {self.resolve(layer) for layer in layers}
-        for layer in wanted:
+        wanted = {Layer.parse(layer): self.resolve(layer) for layer in layers}
+        for layer in wanted.values():
             self.info(layer, (image.shape[-2], image.shape[-1]))
-        return prepare(self, wanted, image.device)(image)
+        found = prepare(self, wanted.values(), image.device)(image)
+        return found | {asked: found[layer] for asked, layer in wanted.items()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+import copy
+import dataclasses
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -47,13 +49,14 @@ class Taps:
             return None
         tensor = first_tensor(value)
         if tensor is None:
-            raise UnknownLayer(
-                f"{str(layer)!r} gives {type(value).__name__}, not a tensor; "
-                "choose a layer inside it"
+            gives = (
+                f"gives {type(value).__name__}" if layer.port == "output" else "is fed something"
             )
-        replaced = _with_copy(value, tensor)
-        # What can't be replaced where it lies may be overwritten, so that a copy is what is kept.
-        self.seen[layer] = tensor if replaced is not value else tensor.clone()
+            raise UnknownLayer(
+                f"{str(layer)!r} {gives}, not a tensor; choose a layer inside it, or another one"
+            )
+        replaced = with_copy(value, tensor)
+        self.seen[layer] = tensor
         if len(self.seen) == len(self.wanted):
             raise _Stop(self)
         return replaced
@@ -108,37 +111,65 @@ def run(
 
 
 def first_tensor(value: Any) -> Tensor | None:
-    """The tensor itself, or the first one in a tuple, list or dict; None where there is none."""
+    """The tensor itself, or the first one in what a layer gives; None where there is none.
+
+    That may be a tuple, list or dict of any kind, a dataclass or any other object with attributes.
+    """
     if isinstance(value, Tensor):
         return value
+    held = _held(value).values()
+    return next((found for each in held if (found := first_tensor(each)) is not None), None)
+
+
+def _held(value: Any) -> Mapping[Any, Any]:
+    """What a layer's output consists of, by index, key or name."""
     if isinstance(value, Mapping):
-        value = tuple(value.values())
+        return value
     if isinstance(value, tuple | list):
-        return next((found for each in value if (found := first_tensor(each)) is not None), None)
-    return None
+        return dict(enumerate(value))
+    if isinstance(value, nn.Module | type) or callable(value):
+        return {}
+    if dataclasses.is_dataclass(value):
+        return {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+    return getattr(value, "__dict__", {})
 
 
-def _with_copy(value: Any, tensor: Tensor) -> Any:
-    """A value in which a tensor of it is replaced by a copy."""
+def with_copy(value: Any, tensor: Tensor) -> Any:
+    """A value in which a tensor of it is replaced by a copy; nothing is changed in the value."""
     if value is tensor:
         return tensor.clone()
-    if type(value) in (tuple, list):
-        return type(value)(_with_copy(each, tensor) for each in value)
-    if type(value) in (dict, OrderedDict):
-        return type(value)((key, _with_copy(each, tensor)) for key, each in value.items())
-    return value
+    held = _held(value)
+    key = next((key for key, each in held.items() if first_tensor(each) is tensor), None)
+    if key is None:
+        return value
+    replaced = with_copy(held[key], tensor)
+    if isinstance(value, tuple):
+        items = [replaced if index == key else each for index, each in held.items()]
+        return value._make(items) if hasattr(value, "_make") else type(value)(items)
+    twin = copy.copy(value)
+    if isinstance(value, Mapping | list):
+        twin[key] = replaced
+    else:
+        object.__setattr__(twin, key, replaced)  # of frozen dataclasses, too
+    return twin
 
 
 def _hooks(name: str, module: nn.Module, taps: Taps) -> list[RemovableHandle]:
     """Count the module's calls, and offer input and output of each to the taps."""
 
-    def before(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        taken = taps.take(Layer(name, "input", taps.calls[name]), args[0] if args else None)
-        return None if taken is None else (taken, *args[1:])
+    def before(
+        _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        given: tuple[tuple[Any, ...], dict[str, Any]] | None
+        given = taps.take(Layer(name, "input", taps.calls[name]), (args, kwargs))
+        return given
 
     def after(_: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
         call = taps.calls[name]
         taps.calls[name] += 1
         return taps.take(Layer(name, "output", call), output)
 
-    return [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
+    return [
+        module.register_forward_pre_hook(before, with_kwargs=True),
+        module.register_forward_hook(after),
+    ]

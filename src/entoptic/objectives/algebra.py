@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias, final, runtime_checkable
+from typing import Any, Protocol, TypeAlias, final, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -19,7 +19,10 @@ from entoptic.pictures import Picture
 from entoptic.types import Scores
 
 # What recurses through an objective stays well within Python's own limit.
-_DEEPEST = 150
+_DEEPEST = 100
+
+# As many as the largest sheet has pictures, with sixteen terms each.
+_MOST_TERMS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,13 @@ class Reference:
         guide: file name of the other picture, or the picture.
         layer: the layer that sees it.
         fitted: it is stretched to the size of the picture first, so that places correspond.
+        longest: its long side where it is larger, in pixels; None leaves it as large as it is.
     """
 
     guide: str | Picture
     layer: Layer
     fitted: bool = False
+    longest: int | None = None
 
 
 Activations: TypeAlias = Mapping[Layer | Reference, Tensor]
@@ -69,7 +74,10 @@ class Objective(ABC):
     """
 
     depth: int = 0
-    """How deep objectives are nested in it."""
+    """How deep objectives are nested in it; a row such as a + b - c has one level."""
+
+    terms: int = 1
+    """How many there are in it, numbers included."""
 
     @abstractmethod
     def layers(self) -> frozenset[Layer]:
@@ -116,8 +124,26 @@ class Objective(ABC):
     def __rtruediv__(self, other: float) -> Objective:
         return _combined("/", other, self)
 
+    def __pow__(self, exponent: float) -> Objective:
+        return _combined("**", self, _exponent(exponent))
+
+    def __abs__(self) -> Objective:
+        return Absolute(self)
+
     def __neg__(self) -> Objective:
         return _combined("*", -1.0, self)
+
+    def parts(self) -> tuple[Objective, ...]:
+        """The objectives that it is made of, one level down."""
+        return ()
+
+    def within(self) -> Iterator[Objective]:
+        """Itself and all objectives in it, at whatever depth."""
+        waiting: list[Objective] = [self]
+        while waiting:
+            each = waiting.pop()
+            yield each
+            waiting += each.parts()
 
 
 @final
@@ -160,13 +186,20 @@ _OPERATORS: Mapping[str, Callable[[Tensor | float, Tensor | float], Tensor]] = {
     "-": operator.sub,
     "*": operator.mul,
     "/": operator.truediv,
+    "**": operator.pow,
 }
+
+# Operations of one precedence: what is joined by them from the left is a row, however long.
+_ROWS = {"+": "+-", "-": "+-", "*": "*/", "/": "*/", "**": ""}
+
+Joined: TypeAlias = tuple[str, Objective]
+"""An operation, and what it joins to what comes before."""
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Combined(Objective):
-    """Two objectives joined by `+`, `-`, `*` or `/`.
+    """Two objectives joined by `+`, `-`, `*`, `/` or `**`.
 
     Raises:
         BadExpression: it would be too deep.
@@ -176,29 +209,101 @@ class Combined(Objective):
     left: Objective
     right: Objective
     depth: int = field(init=False, repr=False, compare=False)
+    terms: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "depth", _deeper((self.left, self.right)))
+        along = isinstance(self.left, Combined) and self.left.operation in _ROWS[self.operation]
+        depth = max(self.left.depth, _deeper((self.right,))) if along else None
+        depth = _deeper((self.left, self.right)) if depth is None else depth
+        object.__setattr__(self, "depth", depth)
+        object.__setattr__(self, "terms", _more((self.left, self.right)))
+
+    def row(self) -> tuple[Objective, tuple[Joined, ...]]:
+        """What the row begins with, and what is joined to it one after the other."""
+        joined, first = [(self.operation, self.right)], self.left
+        while isinstance(first, Combined) and first.operation in _ROWS[self.operation]:
+            joined.append((first.operation, first.right))
+            first = first.left
+        return first, tuple(reversed(joined))
+
+    def parts(self) -> tuple[Objective, ...]:
+        first, joined = self.row()
+        return (first, *(each for _, each in joined))
 
     def layers(self) -> frozenset[Layer]:
-        return self.left.layers() | self.right.layers()
+        return frozenset().union(*(each.layers() for each in self.parts()))
 
     def references(self) -> frozenset[Reference]:
-        return self.left.references() | self.right.references()
+        return frozenset().union(*(each.references() for each in self.parts()))
 
     def bound(self, network: Network) -> Objective:
-        return Combined(self.operation, self.left.bound(network), self.right.bound(network))
+        first, joined = self.row()
+        return _from_left(
+            first.bound(network), [(sign, each.bound(network)) for sign, each in joined]
+        )
 
     def __call__(self, acts: Activations) -> Scores:
         # A number beside a tensor broadcasts; it needs no tensor of its own.
-        left, right = (
-            part.value if isinstance(part, Const) else part(acts)
-            for part in (self.left, self.right)
+        first, *others = (
+            part.value if isinstance(part, Const) else part(acts) for part in self.parts()
         )
-        return _OPERATORS[self.operation](left, right)
+        value: Tensor | float = first
+        for (sign, _), other in zip(self.row()[1], others, strict=True):
+            value = _OPERATORS[sign](value, other)
+        assert isinstance(value, Tensor)
+        return value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Combined) and self.row() == other.row()
+
+    def __hash__(self) -> int:
+        return hash(self.row())
+
+    def __reduce__(self) -> tuple[Callable[..., Objective], tuple[Any, ...]]:
+        return _from_left, self.row()
 
     def __repr__(self) -> str:
-        return f"({self.left!r} {self.operation} {self.right!r})"
+        first, joined = self.row()
+        return f"({first!r}{''.join(f' {sign} {each!r}' for sign, each in joined)})"
+
+
+def _from_left(first: Objective, joined: Iterable[Joined]) -> Objective:
+    """A row made anew."""
+    for sign, each in joined:
+        first = Combined(sign, first, each)
+    return first
+
+
+@final
+@dataclass(frozen=True)
+class Absolute(Objective):
+    """The absolute value of an objective: `abs(a)`."""
+
+    of: Objective
+    depth: int = field(init=False, repr=False, compare=False)
+    terms: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "depth", _deeper((self.of,)))
+        object.__setattr__(self, "terms", _more((self.of,)))
+
+    def parts(self) -> tuple[Objective, ...]:
+        return (self.of,)
+
+    def layers(self) -> frozenset[Layer]:
+        return self.of.layers()
+
+    def references(self) -> frozenset[Reference]:
+        return self.of.references()
+
+    def bound(self, network: Network) -> Objective:
+        return Absolute(self.of.bound(network))
+
+    def __call__(self, acts: Activations) -> Scores:
+        return self.of(acts).abs()
+
+    def __repr__(self) -> str:
+        return f"abs({self.of!r})"
 
 
 @final
@@ -208,9 +313,14 @@ class PerImage(Objective):
 
     objectives: tuple[Objective, ...]
     depth: int = field(init=False, repr=False, compare=False)
+    terms: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "depth", _deeper(self.objectives) + 1)  # it has two brackets
+        object.__setattr__(self, "terms", _more(self.objectives))
+
+    def parts(self) -> tuple[Objective, ...]:
+        return self.objectives
 
     def layers(self) -> frozenset[Layer]:
         return frozenset().union(*(each.layers() for each in self.objectives))
@@ -269,10 +379,16 @@ def _deeper(objectives: tuple[Objective, ...]) -> int:
     depth = 1 + max((each.depth for each in objectives), default=0)
     if depth > _DEEPEST:
         raise BadExpression(
-            f"an objective of more than {_DEEPEST} parts in a row; "
-            "group them in brackets: (a + b) + (c + d)"
+            f"an objective whose parts are nested deeper than {_DEEPEST}; use fewer brackets"
         )
     return depth
+
+
+def _more(objectives: tuple[Objective, ...]) -> int:
+    terms = sum(each.terms for each in objectives)
+    if terms > _MOST_TERMS:
+        raise BadExpression(f"an objective of more than {_MOST_TERMS} terms; leave some out")
+    return terms
 
 
 def _images(acts: Activations, count: int) -> list[Activations]:
@@ -291,8 +407,25 @@ def _combined(operation: str, left: Objective | float, right: Objective | float)
         raise BadExpression(f"{one_line(repr(sides[0]))} is divided by zero")
     if all(isinstance(side, Const) for side in sides):
         values = [side.value for side in sides if isinstance(side, Const)]
-        return Const(float(_OPERATORS[operation](*values)))
+        try:
+            return Const(float(_OPERATORS[operation](*values)))
+        except (OverflowError, ZeroDivisionError, TypeError):
+            told = f" {operation} ".join(map(repr, sides))
+            raise BadExpression(f"{told} in an objective is no finite number") from None
     return Combined(operation, *sides)
+
+
+def _exponent(value: float) -> Const:
+    """A power that a score is raised to.
+
+    Raises:
+        BadExpression: it isn't a number.
+    """
+    if isinstance(value, Objective) and not isinstance(value, Const):
+        raise BadExpression(
+            f"{one_line(repr(value))} as an exponent; raise to a number, as in a ** 2"
+        )
+    return value if isinstance(value, Const) else _constant(value)
 
 
 def _constant(value: float) -> Const:

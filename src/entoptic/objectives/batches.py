@@ -10,7 +10,7 @@ from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from entoptic.objectives.algebra import Activations
 from entoptic.objectives.kinds import Channel, Positive
-from entoptic.objectives.reductions import gram, over_all, over_places
+from entoptic.objectives.reductions import check_pairs, gram, over_all, over_places
 from entoptic.objectives.terms import objective
 from entoptic.types import Scores
 
@@ -18,7 +18,7 @@ from entoptic.types import Scores
 _FARTHEST = 4
 
 
-@objective
+@objective(compares_images=True)
 def channel_interpolate(
     acts: Activations, layer1: Layer, channel1: Channel, layer2: Layer, channel2: Channel
 ) -> Scores:
@@ -52,7 +52,7 @@ def channel_interpolate(
     return (1 - weights) * first + weights * second
 
 
-@objective
+@objective(compares_images=True)
 def alignment(acts: Activations, layer: Layer, decay_ratio: Positive = 2.0) -> Scores:
     """How alike the images of a batch are to those before and after them; keeps a sequence steady.
 
@@ -85,7 +85,7 @@ def alignment(acts: Activations, layer: Layer, decay_ratio: Positive = 2.0) -> S
     return scores
 
 
-@objective
+@objective(compares_images=True)
 def diversity(acts: Activations, layer: Layer) -> Scores:
     """How unlike the textures of each image are to those of the others in its batch.
 
@@ -109,6 +109,7 @@ def diversity(acts: Activations, layer: Layer) -> Scores:
     """
     values = acts[layer]
     others = _several("diversity", values) - 1
+    check_pairs("diversity", layer, "channels", len(values) * values.shape[1] ** 2)
     grams = functional.normalize(gram(values).flatten(1))
     cosines = grams @ grams.T
     return 1 - (cosines.sum(1) - cosines.diagonal()) / others

@@ -9,14 +9,21 @@ from torch.nn import functional
 from entoptic.errors import BadSetting
 from entoptic.layers import INPUT, Layer
 from entoptic.objectives.algebra import Activations, Reference
-from entoptic.objectives.kinds import Guide, Overlay, Power
-from entoptic.objectives.reductions import dot_cosine, gram, in_a_row, over_all, over_places
+from entoptic.objectives.kinds import LONGEST_MATCHED, Guide, Matched, Overlay, Power
+from entoptic.objectives.reductions import (
+    check_pairs,
+    dot_cosine,
+    gram,
+    in_a_row,
+    over_all,
+    over_places,
+)
 from entoptic.objectives.terms import objective
 from entoptic.types import Scores
 
 
 @objective(over_places="mean")
-def match(acts: Activations, layer: Layer, guide: Guide) -> Scores:
+def match(acts: Activations, layer: Layer, guide: Matched) -> Scores:
     """How well each place of the picture matches its best place of another picture, the guide.
 
     For each place of the picture the largest dot product with any place of the guide is taken; the
@@ -25,7 +32,8 @@ def match(acts: Activations, layer: Layer, guide: Guide) -> Scores:
 
     Args:
         layer: a layer with channels and places.
-        guide: file name of the other picture, or a `Picture`.
+        guide: file name of the other picture, or a `Picture`; one whose long side is above 480
+            pixels is shrunk to that.
 
     Returns:
         One score per image, in the layer's units squared.
@@ -35,12 +43,14 @@ def match(acts: Activations, layer: Layer, guide: Guide) -> Scores:
     >>> match("inception_3b/output", "flowers.jpg")
     match('inception_3b/output', 'flowers.jpg')
     """
-    ours, theirs = in_a_row(acts[layer]), in_a_row(acts[Reference(guide, layer)])
+    guided = acts[Reference(guide, layer, longest=LONGEST_MATCHED)]
+    ours, theirs = in_a_row(acts[layer]), in_a_row(guided)
+    check_pairs("match", layer, "places", ours.shape[2] * theirs.shape[2] * len(ours))
     products = torch.einsum("bcp,cq->bpq", ours, theirs[0])
     return products.amax(2).mean(1)
 
 
-@objective
+@objective(compares_images=False)
 def caricature(
     acts: Activations, layer: Layer, guide: Overlay, cosine_power: Power = 1.0
 ) -> Scores:
@@ -71,7 +81,7 @@ def caricature(
     return over_places(dot_cosine(ours, theirs, cosine_power))
 
 
-@objective
+@objective(compares_images=False)
 def inversion(acts: Activations, layer: Layer, guide: Overlay) -> Scores:
     """How near a layer is to what it makes of another picture: what does the layer keep of it?
 
@@ -97,7 +107,7 @@ def inversion(acts: Activations, layer: Layer, guide: Overlay) -> Scores:
     return -_relative_distance(*_at_same_places(acts, layer, guide))
 
 
-@objective
+@objective(compares_images=False)
 def style(acts: Activations, layer: Layer, guide: Guide) -> Scores:
     """How near a layer's textures are to those of another picture, wherever they are.
 
@@ -118,10 +128,12 @@ def style(acts: Activations, layer: Layer, guide: Guide) -> Scores:
     >>> style("fire2", "waves.jpg") + style("fire5", "waves.jpg")
     (style('fire2', 'waves.jpg') + style('fire5', 'waves.jpg'))
     """
-    return -_relative_distance(gram(acts[layer]), gram(acts[Reference(guide, layer)]))
+    ours, theirs = acts[layer], acts[Reference(guide, layer)]
+    check_pairs("style", layer, "channels", len(ours) * ours.shape[1] ** 2)
+    return -_relative_distance(gram(ours), gram(theirs))
 
 
-@objective
+@objective(compares_images=False)
 def input_diff(acts: Activations, guide: Overlay, layer: Layer = INPUT) -> Scores:
     """How different the picture is from another one; subtract it to stay near, add it to get away.
 

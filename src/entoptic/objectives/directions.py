@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from torch.nn import functional
+
 from entoptic.layers import Layer
 from entoptic.objectives.algebra import Activations
-from entoptic.objectives.kinds import Block, Column, Map, Matrix, Power, Row, Vector
+from entoptic.objectives.kinds import Block, Column, Map, Matrix, Positions, Power, Row, Vector
 from entoptic.objectives.reductions import (
     as_block,
     at_place,
@@ -46,10 +48,36 @@ def direction(acts: Activations, layer: Layer, vector: Vector, cosine_power: Pow
     return over_places(dot_cosine(values, for_channels(vector, values), cosine_power))
 
 
-@objective
+@objective(over_places="mean")
+def cosine(acts: Activations, layer: Layer, vector: Vector) -> Scores:
+    """Cosine of the angle between a layer and a direction among its channels, at all places.
+
+    The mean over places of cos(a, v), where a is what the layer holds at a place and v the
+    direction: only the angle counts, however little the layer holds.
+
+    Args:
+        layer: any layer with channels.
+        vector: as many numbers as the layer has channels.
+
+    Returns:
+        One score per image, from -1 to 1; 0 at a place that holds nothing.
+
+    Raises:
+        UnknownLayer, ChannelOutOfRange: before the first step, by `ascend`.
+
+    Source: lucid's `direction_cossim`, 2019.
+
+    >>> cosine("fire2", [0.6, -0.8])
+    cosine('fire2', (0.6, -0.8))
+    """
+    values = acts[layer]
+    return over_places(functional.cosine_similarity(values, for_channels(vector, values), dim=1))
+
+
+@objective(compares_images=False)
 def neuron_direction(
     acts: Activations,
-    layer: Map,
+    layer: Positions,
     vector: Vector,
     row: Row = None,
     column: Column = None,
@@ -61,7 +89,7 @@ def neuron_direction(
     cosine_power.
 
     Args:
-        layer: a layer with rows and columns: maps, or the tokens of a picture's patches.
+        layer: maps, the tokens of a picture's patches, or features, which are one position.
         vector: as many numbers as the layer has channels.
         row: counted from 0; the middle (height // 2) by default.
         column: counted from 0; the middle (width // 2) by default.
@@ -82,7 +110,7 @@ def neuron_direction(
     return dot_cosine(values, for_channels(vector, values), cosine_power)
 
 
-@objective
+@objective(compares_images=False)
 def tensor_direction(
     acts: Activations, layer: Map, tensor: Block, cosine_power: Power = 0.0
 ) -> Scores:
@@ -149,10 +177,10 @@ def angled_direction(
     return over_places(dot_cosine(values, whitened(vector, whitening, values), cosine_power))
 
 
-@objective
+@objective(compares_images=False)
 def angled_neuron_direction(
     acts: Activations,
-    layer: Map,
+    layer: Positions,
     vector: Vector,
     whitening: Matrix,
     row: Row = None,
@@ -164,8 +192,15 @@ def angled_neuron_direction(
     The formula is that of `angled_direction`, for one place alone: (a . w) max(0.1, cos(a, w)) **
     cosine_power, with w = S v.
 
+    captum's `AngledNeuronDirection`, after the notebooks of the source, is another one. Its w is
+    v S, the same where S is symmetric, as that of `angled_direction` is. Its product m is the mean
+    over the C channels (and over the batch), and what stands for the cosine is m / |a|, which is
+    |w| / C times the cosine: where the floor of 0.1 is reached depends on the length of w there,
+    and not here. Where neither reaches it, captum gives (|w| / C) ** cosine_power / C times our
+    score; with a power of 0 its C products, whose sum is ours.
+
     Args:
-        layer: a layer with rows and columns: maps, or the tokens of a picture's patches.
+        layer: maps, the tokens of a picture's patches, or features, which are one position.
         vector: v, as many numbers as the layer has channels.
         whitening: S, as many rows of as many numbers; see `angled_direction`.
         row: counted from 0; the middle (height // 2) by default.
@@ -178,7 +213,7 @@ def angled_neuron_direction(
     Raises:
         UnknownLayer, ChannelOutOfRange: before the first step, by `ascend`.
 
-    Source: Carter et al., "Activation Atlas", Distill, 2019; captum's `AngledNeuronDirection`.
+    Source: Carter et al., "Activation Atlas", Distill, 2019.
 
     >>> angled_neuron_direction("a", [1, 0], [[2, -1], [-1, 1]], row=3)
     angled_neuron_direction('a', (1.0, 0.0), ((2.0, -1.0), (-1.0, 1.0)), 3, None, 4.0)

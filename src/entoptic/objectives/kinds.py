@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -21,11 +22,19 @@ from entoptic.pictures import Picture, picture_of
 Map: TypeAlias = Annotated[Layer, "map"]
 """Annotates a layer that must have rows and columns."""
 
+Positions: TypeAlias = Annotated[Layer, "positions"]
+"""Annotates a layer with rows and columns, or one of features alone, which is one position."""
+
+LAYERS = (Layer, Map, Positions)
+
 Channel: TypeAlias = Annotated[int, "channel"]
 """Annotates a parameter that is a channel of the term's layer, counted from 0."""
 
 Channels: TypeAlias = Annotated[tuple[int, ...], "channels"]
 """Annotates several channels of the term's layer, counted from 0; a list will do, or "3-9,12"."""
+
+Blur: TypeAlias = Annotated[float, "blur"]
+"""Annotates the width of a blur in places of the term's layer: above 0, at most the layer's."""
 
 Row: TypeAlias = Annotated[int | None, "row"]
 """Annotates a row of the term's layer, counted from 0; None is the middle."""
@@ -36,6 +45,10 @@ Column: TypeAlias = Annotated[int | None, "column"]
 Label: TypeAlias = Annotated[int | str, "label"]
 """Annotates a class of the network: number, label or synset. Bound to its number."""
 
+LabelOrPattern: TypeAlias = Annotated[int | str | tuple[int, ...], "label or pattern"]
+"""Annotates a class as `Label` does, or by a text with * or ? all that match. Bound to a number, or
+to a tuple of numbers."""
+
 Labels: TypeAlias = Annotated[tuple[int | str, ...], "labels"]
 """Annotates several classes of the network; a text with * or ? is all that match. Bound to their
 numbers."""
@@ -43,8 +56,17 @@ numbers."""
 Guide: TypeAlias = Annotated[str | Picture, "guide"]
 """Annotates another picture, by file name or in any other form, see `picture_of`."""
 
+Matched: TypeAlias = Annotated[str | Picture, "matched"]
+"""Annotates a guide all of whose places are compared with all of the picture's: one whose long side
+is above `LONGEST_MATCHED` pixels is shrunk to that."""
+
+LONGEST_MATCHED = 480
+"""Larger ones say little more, and the comparisons grow with the number of their places."""
+
 Overlay: TypeAlias = Annotated[str | Picture, "overlay"]
 """Annotates a guide that is stretched to the size of the picture, so that places correspond."""
+
+GUIDES = (Guide, Matched, Overlay)
 
 Vector: TypeAlias = Annotated[tuple[float, ...], "vector"]
 """Annotates a number for each channel of the term's layer; lists, arrays and tensors will do."""
@@ -64,8 +86,15 @@ Power: TypeAlias = Annotated[float, "power"]
 
 _RANGE = re.compile(r"\s*([0-9]{1,9})\s*(?:-\s*([0-9]{1,9})\s*)?")
 
-# No layer has more channels; a range without end would fill the memory.
-_LONGEST_RANGE = 1 << 20
+# No layer has more channels.
+_MOST_CHANNELS = 1 << 20
+
+# More channels than this stay ranges until a network says how many it has: a few words of a text
+# mustn't fill the memory.
+_MOST_LISTED = 1 << 12
+
+# What a number may be that a score is multiplied by, divided by, or raised to.
+_LARGEST = 1e6
 
 
 def read_argument(term: str, name: str, kind: Any, value: Any) -> Any:
@@ -99,23 +128,34 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
         UnknownLayer, UnknownLabel, ChannelOutOfRange: with what to do.
         PictureNotFound, BadPicture: a guide can't be read.
     """
-    if kind in (Guide, Overlay) and isinstance(value, str):
+    if kind in GUIDES and isinstance(value, str):
         return network.guide(value)
     place = None if layer is None else network.resolve(layer)
-    if kind in (Layer, Map):
+    if kind in LAYERS:
         value = network.resolve(value)
     if kind == Label:
         value = network.label(value, place)
     if kind == Labels:
         value = _numbers_of(value, network, place)
-    if kind == Map:
-        _check_inside(Row, 0, value, network)
+    if kind == Channels and isinstance(value, str):
+        ranges = _ranges(value)
+        if place is not None:
+            _check_inside(Channel, max(each[-1] for each in ranges), place, network)
+        value = tuple(number for each in ranges for number in each)
+    if kind == LabelOrPattern:
+        found = value if isinstance(value, tuple) else _numbers_of((value,), network, place)
+        value = found if is_pattern(value) or isinstance(value, tuple) else found[0]
+    if kind in (Map, Positions):
+        _check_inside(kind, 0, value, network)
     elif kind in (Channel, Row, Column) and place is not None:
         _check_inside(kind, value or 0, place, network)
-    elif kind in (Channels, Labels) and place is not None:
-        _check_inside(Channel, max(value), place, network)
+    elif kind in (Channels, Labels, LabelOrPattern) and place is not None:
+        last = max(value) if isinstance(value, tuple) else value
+        _check_inside(Channel, last, place, network)
     elif kind == Label and place is not None:
         _check_inside(Channel, value, place, network)
+    elif kind == Blur and place is not None:
+        _check_blur(value, place, network)
     elif kind in (Vector, Matrix, Block) and place is not None:
         _check_length(value, place, network)
         if kind == Matrix:
@@ -126,9 +166,13 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
 def _check_inside(kind: Any, value: int, layer: Layer, network: Network) -> None:
     info = network.info(layer)
     rows, columns = info.places or (None, None)
+    if kind != Map and info.places is None and len(info.shape) == 2:
+        rows = columns = 1  # of features alone, as for lucid
     noun, count = {
         "channel": ("channel", info.channels),
         "row": ("row", rows),
+        "map": ("row", rows),
+        "positions": ("row", rows),
         "column": ("column", columns),
     }[kind.__metadata__[0]]
     if count is None:
@@ -140,13 +184,28 @@ def _check_inside(kind: Any, value: int, layer: Layer, network: Network) -> None
         )
 
 
+def _check_blur(sigma: float, layer: Layer, network: Network) -> None:
+    """What is wider than a layer leaves nothing of it, and takes memory all the same."""
+    widest = max(network.info(layer).places or (1,))
+    if sigma > widest:
+        raise ChannelOutOfRange(
+            f"a blur of {sigma:g} places of {str(layer)!r}, which has {widest} in a row; "
+            f"take {widest} at most"
+        )
+
+
+def is_pattern(label: Any) -> bool:
+    """Whether a label stands for all that match it."""
+    return isinstance(label, str) and ("*" in label or "?" in label)
+
+
 def _numbers_of(
     labels: tuple[int | str, ...], network: Network, place: Layer | None
 ) -> tuple[int, ...]:
     """Numbers of classes, each once, in the order given."""
     numbers: dict[int, None] = {}
     for each in labels:
-        several = isinstance(each, str) and ("*" in each or "?" in each)
+        several = is_pattern(each)
         found = network.matching(str(each), place) if several else (network.label(each, place),)
         numbers |= dict.fromkeys(found)
     return tuple(numbers)
@@ -180,21 +239,36 @@ def _counted(value: Any) -> int:
     return whole if whole >= 0 else _refuse()
 
 
-def _group(value: Any) -> tuple[int, ...]:
-    listed = _ranges(value) if isinstance(value, str) else _parts(value)
-    whole = tuple(_counted(each) for each in listed)
-    return whole if whole and len(set(whole)) == len(whole) else _refuse()
+def _group(value: Any) -> tuple[int, ...] | str:
+    """Different numbers; very many of them as the text of their ranges."""
+    ranges = _ranges(value) if isinstance(value, str) else _runs(map(_counted, _parts(value)))
+    ordered = sorted(ranges, key=lambda each: each[0])
+    apart = all(one[-1] < other[0] for one, other in itertools.pairwise(ordered))
+    count = sum(map(len, ranges))
+    if not (0 < count <= _MOST_CHANNELS and apart):
+        _refuse()
+    if count > _MOST_LISTED:
+        return ",".join(f"{each[0]}-{each[-1]}" for each in ranges)
+    return tuple(number for each in ranges for number in each)
 
 
-def _ranges(text: str) -> list[int]:
+def _ranges(text: str) -> list[range]:
     """The numbers that a text such as "3-9,12" stands for."""
-    found: list[int] = []
+    found = []
     for part in text.split(","):
         ends = _RANGE.fullmatch(part) or _refuse()
-        first, last = int(ends[1]), int(ends[2] or ends[1])
-        if not 0 <= last - first < _LONGEST_RANGE:
-            _refuse()
-        found += range(first, last + 1)
+        found.append(range(int(ends[1]), int(ends[2] or ends[1]) + 1) or _refuse())
+    return found
+
+
+def _runs(numbers: Iterable[int]) -> list[range]:
+    """Numbers as ranges of those that follow each other."""
+    found: list[range] = []
+    for each in numbers:
+        if found and found[-1].stop == each:
+            found[-1] = range(found[-1].start, each + 1)
+        else:
+            found.append(range(each, each + 1))
     return found
 
 
@@ -216,12 +290,12 @@ def _number(value: Any) -> float:
 
 def _positive(value: Any) -> float:
     number = _number(value)
-    return number if number > 0 else _refuse()
+    return number if 0 < number <= _LARGEST else _refuse()
 
 
 def _power(value: Any) -> float:
     number = _number(value)
-    return number if number >= 0 else _refuse()
+    return number if 0 <= number <= _LARGEST else _refuse()
 
 
 def _vector(value: Any) -> tuple[float, ...]:
@@ -284,19 +358,23 @@ def _refuse() -> Any:
 _KINDS: dict[Any, tuple[str, Callable[[Any], Any]]] = {
     Layer: ("the name of a layer", _layer),
     Map: ("the name of a layer", _layer),
+    Positions: ("the name of a layer", _layer),
     Channel: ("a channel number (0, 1, ...)", _counted),
     Channels: ("different channel numbers (0, 1, ...)", _group),
     Row: ("a row (0, 1, ...) or None", _place),
     Column: ("a column (0, 1, ...) or None", _place),
     Label: ("a class, by number or name,", _label),
+    LabelOrPattern: ("a class, by number or name,", _label),
     Labels: ("different classes, by number or name,", _labels),
     Guide: ("the file name of a picture", _guide),
+    Matched: ("the file name of a picture", _guide),
     Overlay: ("the file name of a picture", _guide),
     Vector: ("numbers, one for each channel,", _vector),
     Matrix: ("rows of numbers, as many as channels,", _matrix),
     Block: ("numbers for each channel, row and column,", _block),
-    Positive: ("a number above 0", _positive),
-    Power: ("a power (0 or more)", _power),
+    Blur: ("a width above 0", _positive),
+    Positive: (f"a number above 0, at most {_LARGEST:.0f},", _positive),
+    Power: (f"a power (0 to {_LARGEST:.0f})", _power),
     int: ("a whole number", _whole),
     float: ("a number", _number),
     str: ("a text", _text),

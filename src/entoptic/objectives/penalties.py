@@ -10,7 +10,7 @@ from torch import Tensor
 from entoptic.errors import BadSetting
 from entoptic.layers import CANVAS, INPUT, Layer
 from entoptic.objectives.algebra import Activations
-from entoptic.objectives.kinds import Map, Positive
+from entoptic.objectives.kinds import Blur, Map, Positive
 from entoptic.objectives.reductions import over_all, over_places
 from entoptic.objectives.terms import objective
 from entoptic.resample import gaussian_blur
@@ -20,7 +20,7 @@ from entoptic.types import Scores
 _BORDER_WEIGHT = 0.8
 
 
-@objective
+@objective(compares_images=False)
 def total_variation(acts: Activations, layer: Map = INPUT) -> Scores:
     """Mean absolute difference of neighbours, down plus across; subtract it for smoothness.
 
@@ -42,8 +42,8 @@ def total_variation(acts: Activations, layer: Map = INPUT) -> Scores:
     return (down + across) / values[0].numel()
 
 
-@objective
-def blurriness(acts: Activations, layer: Map = INPUT, sigma: Positive = 1.0) -> Scores:
+@objective(compares_images=False)
+def blurriness(acts: Activations, layer: Map = INPUT, sigma: Blur = 1.0) -> Scores:
     """How little a blur would change; add it for smoothness.
 
     Minus the mean squared difference of a layer from its own Gaussian blur: 0 where all is plain.
@@ -51,7 +51,7 @@ def blurriness(acts: Activations, layer: Map = INPUT, sigma: Positive = 1.0) -> 
 
     Args:
         layer: a layer with rows and columns; the picture itself by default.
-        sigma: standard deviation of the blur, in places of the layer.
+        sigma: standard deviation of the blur, in places of the layer; no more than it has.
 
     Returns:
         One score per image, in the layer's units squared.
@@ -66,7 +66,7 @@ def blurriness(acts: Activations, layer: Map = INPUT, sigma: Positive = 1.0) -> 
     return -over_all((values - gaussian_blur(values, sigma)).square(), Tensor.mean)
 
 
-@objective
+@objective(compares_images=False)
 def boundary_complexity(
     acts: Activations, layer: Map = INPUT, width: Positive = 20.0, constant: float = 0.5
 ) -> Scores:
@@ -96,7 +96,7 @@ def boundary_complexity(
     return over_places(unrest[:, :, _border(values.shape[2:], width, values.device)])
 
 
-@objective
+@objective(compares_images=False)
 def opacity(acts: Activations, layer: Layer = CANVAS) -> Scores:
     """Mean alpha of a canvas with transparency: how much of the picture is painted at all.
 
@@ -122,8 +122,8 @@ def opacity(acts: Activations, layer: Layer = CANVAS) -> Scores:
     return over_places(_alpha("opacity", acts, layer))
 
 
-@objective
-def alpha_blurriness(acts: Activations, layer: Map = CANVAS, sigma: Positive = 1.0) -> Scores:
+@objective(compares_images=False)
+def alpha_blurriness(acts: Activations, layer: Map = CANVAS, sigma: Blur = 1.0) -> Scores:
     """How little a blur would change the alpha of a canvas; add it for soft, large shapes.
 
     Minus the mean squared difference of alpha from its own Gaussian blur, as `blurriness`.
@@ -168,7 +168,7 @@ def l1(acts: Activations, layer: Layer = INPUT, constant: float = 0.5) -> Scores
     return over_all((acts[layer] - constant).abs(), Tensor.sum)
 
 
-@objective
+@objective(compares_images=False)
 def l2(acts: Activations, layer: Layer = INPUT, constant: float = 0.5) -> Scores:
     """Euclidean distance of a layer from a constant; subtract it to stay near.
 
@@ -189,7 +189,7 @@ def l2(acts: Activations, layer: Layer = INPUT, constant: float = 0.5) -> Scores
     return (over_all((acts[layer] - constant).square(), Tensor.sum) + 1e-12).sqrt()
 
 
-@objective
+@objective(compares_images=False)
 def linf(acts: Activations, layer: Layer = INPUT, constant: float = 0.5) -> Scores:
     """Largest absolute difference of a layer from a constant; subtract it so that none stands out.
 

@@ -10,11 +10,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from entoptic.errors import BadSetting
+from entoptic.layers import Layer
 from entoptic.objectives.kinds import Block, Matrix, Vector
 from entoptic.types import Scores
 
 # A direction that is as good as missed still pulls; lucid's floor of the cosine.
 _LEAST_COSINE = 0.1
+
+
+# What is compared each with each, before its memory is taken: 2 GiB, and as much for the gradient.
+_MOST_PAIRS = 1 << 29
 
 
 def over_all(values: Tensor, reduction: Callable[..., Any]) -> Scores:
@@ -35,6 +41,8 @@ def in_a_row(values: Tensor) -> Tensor:
 
 def at_place(values: Tensor, row: int | None, column: int | None) -> Tensor:
     """(batch, channels) at one place, by default the middle (height // 2, width // 2)."""
+    if values.ndim == 2:  # a layer without rows and columns
+        return values
     height, width = values.shape[2:]
     row = height // 2 if row is None else row
     column = width // 2 if column is None else column
@@ -80,6 +88,19 @@ def gram(values: Tensor) -> Tensor:
     """(batch, channels, channels): mean product of each channel with each, over places."""
     places = in_a_row(values)
     return torch.einsum("bcp,bdp->bcd", places, places) / places.shape[2]
+
+
+def check_pairs(word: str, layer: Layer, what: str, count: int) -> None:
+    """Refuse a comparison of each with each that memory has no room for.
+
+    Raises:
+        BadSetting: of so many pairs.
+    """
+    if count > _MOST_PAIRS:
+        raise BadSetting(
+            f"{word} compares the {what} of {str(layer)!r} in {count:.3g} pairs, more than the "
+            f"limit of {_MOST_PAIRS:.3g}; take another layer, or a smaller picture"
+        )
 
 
 def _middle(values: Tensor, height: int, width: int) -> Tensor:

@@ -12,7 +12,15 @@ from entoptic.arguments import function, one_of, taking
 from entoptic.errors import BadExpression
 from entoptic.layers import Layer
 from entoptic.objectives.algebra import Activations, Network, Objective, Reference
-from entoptic.objectives.kinds import Guide, Map, Overlay, bind_argument, read_argument
+from entoptic.objectives.kinds import (
+    GUIDES,
+    LAYERS,
+    LONGEST_MATCHED,
+    Matched,
+    Overlay,
+    bind_argument,
+    read_argument,
+)
 from entoptic.pictures import Picture
 from entoptic.registry import Registry
 from entoptic.types import Scores
@@ -30,6 +38,7 @@ class Term:
     kinds: dict[str, Any]
     signature: inspect.Signature
     over_places: OverPlaces | None
+    compares_images: bool | None
 
 
 vocabulary: Registry[Callable[..., Leaf]] = Registry("objective", BadExpression)
@@ -46,22 +55,27 @@ class Leaf(Objective):
     term: Term = field(repr=False, compare=False)
 
     def layers(self) -> frozenset[Layer]:
-        return frozenset(value for _, kind, value in self._items() if kind in (Layer, Map))
+        return frozenset(value for _, kind, value in self._items() if kind in LAYERS)
 
     def references(self) -> frozenset[Reference]:
         return frozenset(
-            Reference(value, layer, fitted=kind == Overlay)
+            Reference(
+                value,
+                layer,
+                fitted=kind == Overlay,
+                longest=LONGEST_MATCHED if kind == Matched else None,
+            )
             for _, kind, value in self._items()
-            if kind in (Guide, Overlay)
+            if kind in GUIDES
             for layer in self.layers()
         )
 
     def bound(self, network: Network) -> Objective:
-        layer = next((value for _, kind, value in self._items() if kind in (Layer, Map)), None)
+        layer = next((value for _, kind, value in self._items() if kind in LAYERS), None)
         checked = []
         for _, kind, value in self._items():
             # A channel is one of the layer before it; a label may come before its only layer.
-            layer = value if kind in (Layer, Map) else layer
+            layer = value if kind in LAYERS else layer
             checked.append(bind_argument(kind, value, layer, network))
         return Leaf(self.name, tuple(checked), self.term)
 
@@ -89,24 +103,31 @@ class Leaf(Objective):
 def objective(function: Callable[..., Scores]) -> Callable[..., Leaf]: ...
 @overload
 def objective(
-    *, over_places: OverPlaces
+    *, over_places: OverPlaces | None = None, compares_images: bool | None = None
 ) -> Callable[[Callable[..., Scores]], Callable[..., Leaf]]: ...
 @taking(function=function, over_places=one_of(*get_args(OverPlaces)))
 def objective(
-    function: Callable[..., Scores] | None = None, *, over_places: OverPlaces | None = None
+    function: Callable[..., Scores] | None = None,
+    *,
+    over_places: OverPlaces | None = None,
+    compares_images: bool | None = None,
 ) -> Any:
     """Register a function of activations as an objective.
 
     The function is given the activations, then its own arguments, and returns one score per image.
     Its annotations say what is checked before the first step: `Layer`, `Channel`, `Channels`,
-    `Row`, `Column`, `Map`, `Label`, `Labels`, `Guide`, `Overlay`, `Vector`, `Matrix`, `Block`,
-    `Positive`, `Power`, `int`, `float`, `str`. A channel, a place or a vector is of the layer named
-    before it. A parameter that may be left out has a default.
+    `Row`, `Column`, `Map`, `Positions`, `Label`, `Labels`, `LabelOrPattern`, `Guide`, `Matched`,
+    `Overlay`, `Vector`, `Matrix`, `Block`, `Blur`, `Positive`, `Power`, `int`, `float`, `str`.
+    A channel, a place, a blur or a vector is of the layer named before it. A parameter that may be
+    left out has a default.
 
     Args:
         over_places: whether the score is the mean, or the sum, over places of what the function
             finds at each place by itself; then a large picture is scored tile by tile. What isn't
             either is scored on the whole layer.
+        compares_images: whether an image's score depends on the other images of its batch. Where
+            this isn't said, several photos are dreamt one by one; where it is False, together,
+            which is faster. A score `over_places` never does.
 
     Returns:
         A function of those arguments that makes the objective.
@@ -123,13 +144,17 @@ def objective(
     ... def squares(acts: Activations, layer: Layer) -> Scores:
     ...     return acts[layer].square().flatten(1).sum(1)
     """
+    if over_places is not None and compares_images is None:
+        compares_images = False
     if function is None:
-        return functools.partial(_registered, over_places=over_places)
-    return _registered(function, over_places)
+        return functools.partial(
+            _registered, over_places=over_places, compares_images=compares_images
+        )
+    return _registered(function, over_places, compares_images)
 
 
 def _registered(
-    function: Callable[..., Scores], over_places: OverPlaces | None
+    function: Callable[..., Scores], over_places: OverPlaces | None, compares_images: bool | None
 ) -> Callable[..., Leaf]:
     hints = get_type_hints(function, include_extras=True)
     _, *parameters = inspect.signature(function).parameters.values()
@@ -138,7 +163,7 @@ def _registered(
             raise ValueError(f"{function.__name__}'s {each.name!r} can't be given by position")
     signature = inspect.Signature(parameters)
     kinds = {each.name: hints.get(each.name, Any) for each in parameters}
-    term = Term(function.__name__, function, kinds, signature, over_places)
+    term = Term(function.__name__, function, kinds, signature, over_places, compares_images)
 
     @functools.wraps(function)
     def make(*args: Any, **kwargs: Any) -> Leaf:

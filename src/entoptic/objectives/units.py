@@ -7,7 +7,17 @@ from torch import Tensor
 
 from entoptic.layers import LOGITS, Layer
 from entoptic.objectives.algebra import Activations
-from entoptic.objectives.kinds import Channel, Channels, Column, Label, Labels, Map, Row, Vector
+from entoptic.objectives.kinds import (
+    Channel,
+    Channels,
+    Column,
+    Label,
+    LabelOrPattern,
+    Labels,
+    Positions,
+    Row,
+    Vector,
+)
 from entoptic.objectives.reductions import (
     at_place,
     for_channels,
@@ -89,14 +99,14 @@ def channel_weights(acts: Activations, layer: Layer, weights: Vector) -> Scores:
     return over_all(values * for_channels(weights, values), Tensor.mean)
 
 
-@objective
+@objective(compares_images=False)
 def neuron(
-    acts: Activations, layer: Map, index: Channel, row: Row = None, column: Column = None
+    acts: Activations, layer: Positions, index: Channel, row: Row = None, column: Column = None
 ) -> Scores:
     """Activation of one channel at one place.
 
     Args:
-        layer: a layer with rows and columns: maps, or the tokens of a picture's patches.
+        layer: maps, the tokens of a picture's patches, or features, which are one position.
         index: channel number, counted from 0.
         row: counted from 0; the middle (height // 2) by default.
         column: counted from 0; the middle (width // 2) by default.
@@ -115,14 +125,14 @@ def neuron(
     return at_place(acts[layer], row, column)[:, index]
 
 
-@objective
+@objective(compares_images=False)
 def neuron_weights(
-    acts: Activations, layer: Map, weights: Vector, row: Row = None, column: Column = None
+    acts: Activations, layer: Positions, weights: Vector, row: Row = None, column: Column = None
 ) -> Scores:
     """Weighted mean of a layer's channels at one place.
 
     Args:
-        layer: a layer with rows and columns: maps, or the tokens of a picture's patches.
+        layer: maps, the tokens of a picture's patches, or features, which are one position.
         weights: as many numbers as the layer has channels; what is to shrink is negative.
         row: counted from 0; the middle (height // 2) by default.
         column: counted from 0; the middle (width // 2) by default.
@@ -142,12 +152,12 @@ def neuron_weights(
     return over_all(values * for_channels(weights, values), Tensor.mean)
 
 
-@objective
-def cell(acts: Activations, layer: Map, row: Row = None, column: Column = None) -> Scores:
+@objective(compares_images=False)
+def cell(acts: Activations, layer: Positions, row: Row = None, column: Column = None) -> Scores:
     """Mean square of all channels at one place: all that a layer has to say there.
 
     Args:
-        layer: a layer with rows and columns: maps, or the tokens of a picture's patches.
+        layer: maps, the tokens of a picture's patches, or features, which are one position.
         row: counted from 0; the middle (height // 2) by default.
         column: counted from 0; the middle (width // 2) by default.
 
@@ -190,16 +200,17 @@ def logit(acts: Activations, label: Label, layer: Layer = LOGITS) -> Scores:
     return over_places(acts[layer][:, int(label)])
 
 
-@objective
-def log_odds(acts: Activations, label: Label, layer: Layer = LOGITS) -> Scores:
-    """Score of one class against all others: the class, and nothing that is like it.
+@objective(compares_images=False)
+def log_odds(acts: Activations, label: LabelOrPattern, layer: Layer = LOGITS) -> Scores:
+    """Score of a class against all others: the class, and nothing that is like it.
 
     The log of p / (1 - p), where p is the probability that a softmax gives the class: its logit
     minus the log of the sum of the exponentials of all other logits. While `logit` also grows with
     whatever excites several classes at once, this doesn't.
 
     Args:
-        label: number of the class, its label ("goldfish"), or its synset ("n01443537").
+        label: number of the class, its label ("goldfish"), or its synset ("n01443537"); a text with
+            * or ? for all classes that match, of which any will do.
         layer: where the class scores are before any softmax; the network knows. Of an ensemble,
             `NAME/logits` says which network's.
 
@@ -216,9 +227,14 @@ def log_odds(acts: Activations, label: Label, layer: Layer = LOGITS) -> Scores:
     log_odds('goldfish', 'logits')
     """
     # Once bound, a label is a number.
-    scores, number = in_a_row(acts[layer]).mean(2), int(label)
-    others = torch.cat([scores[:, :number], scores[:, number + 1 :]], 1)
-    return scores[:, number] - others.logsumexp(1)
+    scores = in_a_row(acts[layer]).mean(2)
+    if isinstance(label, tuple):
+        others = torch.ones(scores.shape[1], dtype=torch.bool, device=scores.device)
+        others[list(label)] = False
+        return scores[:, ~others].logsumexp(1) - scores[:, others].logsumexp(1)
+    number = int(label)
+    rest = torch.cat([scores[:, :number], scores[:, number + 1 :]], 1)
+    return scores[:, number] - rest.logsumexp(1)
 
 
 @objective(over_places="mean")

@@ -10,9 +10,10 @@ from entoptic.arguments import MOST_WEIGHT, flag, number, seed as a_seed, taking
 from entoptic.errors import BadSetting
 from entoptic.jobs import Result
 from entoptic.layers import Layer, layer_name
-from entoptic.models import DeviceLike, ModelLike, model_of
+from entoptic.models import DeviceLike, ModelLike, devices, model_of
 from entoptic.objectives import Objective, inversion, per_image
 from entoptic.pictures import Picture, PictureLike
+from entoptic.recipes.memory import check_picture
 from entoptic.recipes.methods import climb_settings
 from entoptic.recipes.photos import photo_of
 from entoptic.recipes.scales import scale_of
@@ -111,11 +112,11 @@ def plan_accentuate(
     if not 0 < len(wanted) <= MOST_UNITS:
         raise BadSetting(f"{len(wanted)} units to accentuate; name 1 to {MOST_UNITS}")
     kept = layer or _KEPT.get(model.source) or middle_layer(model)
-    model.resolve(kept)
+    layers = {model.resolve(kept)}
     for each in wanted:
-        for seen in each.layers():
-            model.resolve(seen)
+        layers |= {model.resolve(seen) for seen in each.layers()}
     shown = photo_of(photo, how.size)
+    check_picture(model, layers, (shown.height, shown.width), devices(on)[0])
 
     def alike(unit: Objective) -> Objective:
         return unit / scale_of(unit, model, shown.image, on=on, read_guide=read_guide)

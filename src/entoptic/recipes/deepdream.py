@@ -30,12 +30,20 @@ from entoptic.models import (
 from entoptic.objectives import Objective
 from entoptic.pictures import Picture, PictureLike
 from entoptic.recipes.large import Large
-from entoptic.recipes.photos import check_pixels, guides_of, photo_of, resized, scaled, source_of
+from entoptic.recipes.photos import (
+    check_pixels,
+    guides_of,
+    notes_on_guides,
+    photo_of,
+    resized,
+    scaled,
+    source_of,
+)
 from entoptic.recipes.plan import Plan, made_with
 from entoptic.recipes.tuned import chosen, tuned
 from entoptic.resample import octave_sizes, resize
 from entoptic.steprules import NORMS, Norm, climb
-from entoptic.tiling import Stored, parse_memory, tile_side
+from entoptic.tiling import Stored, check_dream, parse_memory, tile_side
 from entoptic.transforms import Jitter
 from entoptic.types import Alpha, Image
 
@@ -302,8 +310,10 @@ def plan_dream(
     else:
         used = used_precision(model, bound.layers(), where, how.precision)
         how = replace(how, precision=used)
-    if how.together is not None:
-        check_pixels(how.together[0] * height, width)
+    count = 1 if how.together is None else how.together[0]
+    if count > 1:
+        check_pixels(count * height, width)
+    check_dream(model, bound, (height, width), where, large.side if large else None, count)
     # The size of tiles is kept, since the memory that is free may be another next time.
     kept = asdict(how) | {"memory": None, "tile": large.side if large else how.tile}
     if how.together is None:
@@ -319,7 +329,8 @@ def plan_dream(
         device=",".join(str(each) for each in (places if large else places[:1])),
         made_with=made_with(),
     )
-    notes = (*model.notes, *start.notes, *left_out, *said)
+    fit = () if large else model.fit_notes(bound.layers(), (height, width))
+    notes = (*model.notes, *start.notes, *notes_on_guides(bound), *left_out, *said, *fit)
     return DreamPlan(model, bound, where, job, notes, start, how, sizes, large, stored)
 
 
@@ -343,15 +354,20 @@ def _large(
     """How to dream what is too large to be shown as a whole, and what to say of it."""
     if how.tile == "off" or not sizes:
         return None, ()
+    own = model.shown(objective.layers(), sizes[-1])
     if isinstance(how.tile, int):
         side: int | None = how.tile
+    elif own != sizes[-1]:
+        side = max(own)  # in tiles nothing is lost of what the network would see too small
     else:
         memory = how.memory if isinstance(how.memory, int) else None
         side = tile_side(model, objective, sizes[-1], places, memory, spare=spare)
     if side is None:
         return None, ()
     large = Large(model, objective, places, side)
-    return (None, ()) if large.is_whole(sizes[-1]) else (large, large.checked(sizes))
+    if large.is_whole(sizes[-1]):
+        return None, ()
+    return large, large.checked(sizes)
 
 
 def _spare(photo: PictureLike | None, start: Picture) -> int:
@@ -392,9 +408,7 @@ def _octaves(
     if not small:
         return kept, ()
     few, are = ("1 octave", "is") if len(small) == 1 else (f"{len(small)} octaves", "are")
-    fixed = model.preprocess.fixed_size
-    why = "of another size than the network's" if fixed else "too small for the network"
-    return kept, (f"{few} {why} {are} left out ({_listed(small)})",)
+    return kept, (f"{few} too small for the network {are} left out ({_listed(small)})",)
 
 
 def _listed(sizes: Sequence[tuple[int, int]]) -> str:

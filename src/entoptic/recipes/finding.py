@@ -1,9 +1,16 @@
-"""Files that a job needs, found again: where they were, or beside the result."""
+"""Files that a job needs, found again by their bytes, beside the result or where the user says.
+
+A job may come from anyone. What it says of a file is where to look inside folders that are the
+user's choice, and what the bytes must be; nothing else is opened, and nothing is decoded before its
+bytes are found to be right.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -12,7 +19,11 @@ from entoptic import pictures
 from entoptic.errors import BadSetting, PictureNotFound
 from entoptic.jobs import Job, Source
 from entoptic.pictures import Picture, PictureLike, picture_of
+from entoptic.pictures.large import MAX_MAPPED_PIXELS
 from entoptic.recipes.spectra import Spectrum, read_spectrum
+
+# As many as the largest TIFF file that is read has, uncompressed at 16 bits with alpha.
+_MOST_BYTES = 8 * MAX_MAPPED_PIXELS
 
 _File = TypeVar("_File", Picture, Spectrum)
 
@@ -24,10 +35,12 @@ class Finder:
     Args:
         picture: the result.
         job: what it carries.
+        folders: where files may lie, the most likely first.
     """
 
     picture: Path
     job: Job
+    folders: tuple[Path, ...]
 
     def photo(self, given: PictureLike | None) -> Picture:
         """The picture to begin with, or another one that is given."""
@@ -54,16 +67,55 @@ class Finder:
                 f"{str(self.picture)!r} was made from a {what} given in Python; "
                 f"say where it is with --{what} FILE"
             )
-        beside = self.picture.parent
-        places = [Path(source.name), beside / source.name, beside / Path(source.name).name]
-        found = [place for place in places if os.path.isfile(place)]  # noqa: PTH113 (never raises)
-        for place in found:
-            file = read(place)
-            if file.sha256 == source.sha256:
-                return file
+        changed = None
+        for place in self._places(source.name):
+            digest = _digest(place)
+            if digest is not None and digest == source.sha256:
+                file = read(place)
+                if file.sha256 == digest:  # it may have changed meanwhile
+                    return file
+            changed = changed or (place if digest is not None else None)
         wrong = (
-            f"{str(found[0])!r} has changed since {str(self.picture)!r} was made from it"
-            if found
+            f"{str(changed)!r} has changed since {str(self.picture)!r} was made from it"
+            if changed
             else f"{source.name!r} that {str(self.picture)!r} was made from isn't here"
         )
         raise PictureNotFound(f"the {what} {wrong}; say where it is with --{what} FILE")
+
+    def _places(self, name: str) -> Iterator[Path]:
+        """Where a file may be: as it is called and by its bare name, inside of each folder."""
+        called = Path(name)
+        for folder in self.folders:
+            whole = Path(os.path.normpath(folder.absolute()))
+            there = Path(os.path.normpath(whole / called))
+            # A name such as ../x, or one that begins at the root, may lead elsewhere; and what is
+            # inside of the root may be anything.
+            if there.is_relative_to(whole) and whole != whole.parent:
+                yield folder / called
+            yield folder / called.name
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two paths are of the same file, as far as there is one."""
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):  # names may be too long, or have a zero in them
+        return False
+
+
+def _digest(path: Path) -> str | None:
+    """The sha256 of a file's bytes; None where there is no regular file of a size that is read."""
+    try:
+        # Looked at before it is opened: opening a pipe would wait for its other end.
+        if not stat.S_ISREG(path.stat().st_mode):
+            return None
+        with path.open("rb") as stream:
+            found = os.fstat(stream.fileno())
+            if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
+                return None
+            digest = hashlib.sha256()
+            while block := stream.read(1 << 20):
+                digest.update(block)
+            return digest.hexdigest()
+    except (OSError, ValueError):
+        return None

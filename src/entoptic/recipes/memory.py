@@ -14,8 +14,8 @@ import torch
 from entoptic.errors import NotEnoughMemory
 from entoptic.layers import Layer
 from entoptic.models import Model
-from entoptic.models.memory import return_freed_memory
-from entoptic.tiling.budget import bytes_to_use, step_bytes
+from entoptic.models.memory import check_memory, out_of_memory, return_freed_memory, step_bytes
+from entoptic.tiling.budget import bytes_to_use
 from entoptic.transforms import RandomCrops, Transform
 
 # More at a time are seen late and gain little. On a CPU core SqueezeNet 1.1 made, up to fire7 at
@@ -29,14 +29,6 @@ _MOST_ELSEWHERE = 32
 # Copies of a picture that the step itself holds: the canvas's parameters, their gradients and two
 # moments, the picture, its gradient, and what the transforms make of it.
 _COPIES = 8
-
-# What torch says where it has no error of its own for it: its allocators, and cuBLAS.
-_SAYINGS = (
-    "out of memory",
-    "not enough memory",
-    "can't allocate memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-)
 
 Result = TypeVar("Result")
 Work = TypeVar("Work", bound="CanBeLighter")
@@ -68,21 +60,38 @@ def roomy_batch(
         places: the devices, one of them as often as so many climb on it at a time.
         most: how many there may be at all.
     """
-    each = 12.0 * _COPIES * math.prod(size) + _network_bytes(model, layers, size, transforms)
+    each = picture_bytes(model, layers, size, transforms)
     rooms = [_room(place) / sharing / each for place, sharing in Counter(places).items()]
     useful = min(_MOST.get(place.type, _MOST_ELSEWHERE) for place in places)
     return max(1, min(most, useful, int(min(rooms))))
 
 
-def _network_bytes(
-    model: Model, layers: Collection[Layer], size: tuple[int, int], transforms: Sequence[Transform]
+def picture_bytes(
+    model: Model,
+    layers: Collection[Layer],
+    size: tuple[int, int],
+    transforms: Sequence[Transform] = (),
 ) -> float:
-    """What the network takes in a step of one picture, of which crops make several."""
+    """What a step of one picture takes, of which crops make several for the network."""
+    own = 12.0 * _COPIES * math.prod(size)
     crops = 1
     for each in transforms:
         if isinstance(each, RandomCrops):
             crops, size = crops * each.count, each.size or size
-    return crops * step_bytes(model, layers, size)
+    return own + crops * step_bytes(model, layers, size)
+
+
+def check_picture(
+    model: Model, layers: Collection[Layer], size: tuple[int, int], place: torch.device
+) -> None:
+    """Refuse a size at which one picture alone is too much.
+
+    Raises:
+        NotEnoughMemory: with the size that fits.
+        UnknownLayer: the network hasn't one of the layers.
+    """
+    resolved = {model.resolve(each) for each in layers}
+    check_memory(picture_bytes(model, resolved, size), size, place)
 
 
 def _room(place: torch.device) -> float:
@@ -90,13 +99,6 @@ def _room(place: torch.device) -> float:
     if place.type == "cuda":
         torch.cuda.empty_cache()  # what an earlier climb has left isn't counted as free
     return bytes_to_use(place, None)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that memory has run out."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and any(each in str(error) for each in _SAYINGS)
-    )
 
 
 @contextmanager

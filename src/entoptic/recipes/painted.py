@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from entoptic.objectives import Combined, Leaf, Objective, PerImage, opacity
+from entoptic.objectives import Leaf, Objective, PerImage, opacity
 
 
 def painted(objective: Objective) -> Objective:
@@ -29,11 +29,7 @@ def words(objective: Objective) -> frozenset[str]:
     >>> sorted(words(per_image([channel("fire7", 3) * (1 - opacity())])))
     ['channel', 'opacity']
     """
-    if isinstance(objective, PerImage):
-        return frozenset().union(*map(words, objective.objectives))
-    if isinstance(objective, Combined):
-        return words(objective.left) | words(objective.right)
-    return frozenset({objective.name} if isinstance(objective, Leaf) else ())
+    return frozenset(each.name for each in objective.within() if isinstance(each, Leaf))
 
 
 def transparency_words(objective: Objective) -> list[str]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from entoptic import pictures
 from entoptic.errors import BadSetting
 from entoptic.jobs import Source
+from entoptic.models.memory import check_memory
 from entoptic.objectives import Objective
 from entoptic.pictures import Picture, PictureLike, picture_of
 from entoptic.recipes.spectra import Spectrum
 from entoptic.resample import fit_long_side, resize
+
+# Of a picture that is resized, or that is laid out of several.
+_COPIES = 4
 
 
 def photo_of(given: PictureLike, long_side: int | None) -> Picture:
@@ -41,17 +46,34 @@ def resized(image: Tensor, height: int, width: int) -> Tensor:
 
 
 def check_pixels(height: int, width: int) -> None:
-    """What can't be read again isn't made."""
+    """Refuse a picture that couldn't be read again, or that memory has no room for.
+
+    Raises:
+        BadSetting, NotEnoughMemory: with what is possible.
+    """
     if height * width > pictures.MAX_PIXELS:
         raise BadSetting(
             f"{height}x{width} (height x width) is {height * width / 1e6:.0f} megapixels, more "
             f"than the limit of {pictures.MAX_PIXELS / 1e6:.0f}; choose a smaller size"
         )
+    check_memory(12.0 * _COPIES * height * width, (height, width), torch.device("cpu"), "")
 
 
 def source_of(file: Picture | Spectrum) -> Source:
     """What a job remembers of a picture, or of another file."""
     return Source(str(file.path) if file.path is not None else None, file.sha256)
+
+
+def notes_on_guides(bound: Objective) -> tuple[str, ...]:
+    """What is said of guides that are shrunk before the network sees them."""
+    shrunk = {
+        f"the guide {str(guide.path) if guide.path else 'that was given'!r} is matched at "
+        f"{reference.longest} pixels of its {max(guide.height, guide.width)}"
+        for reference in bound.references()
+        if isinstance(guide := reference.guide, Picture) and reference.longest is not None
+        if max(guide.height, guide.width) > reference.longest
+    }
+    return tuple(sorted(shrunk))
 
 
 def guides_of(bound: Objective) -> list[Picture]:

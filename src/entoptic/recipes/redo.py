@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from entoptic import pictures
-from entoptic.errors import BadSetting, NoJob
-from entoptic.jobs import Job
-from entoptic.models import load
+from entoptic.arguments import flag, path, refused, several, taking
+from entoptic.errors import BadSetting, NoJob, NotAllowed
+from entoptic.jobs import Job, Result
+from entoptic.models import Model, load
 from entoptic.objectives import parse
 from entoptic.pictures import PictureLike
 from entoptic.recipes.accentuation import plan_accentuate
 from entoptic.recipes.activation_grid import GridSettings, plan_grid
 from entoptic.recipes.comparison import plan_compare
 from entoptic.recipes.deepdream import DreamSettings, plan_dream
-from entoptic.recipes.finding import Finder
+from entoptic.recipes.finding import Finder, is_same
 from entoptic.recipes.layer_views import plan_caricature, plan_invert
 from entoptic.recipes.methods import ClimbSettings, changed
 from entoptic.recipes.neuron_groups import GroupSettings, plan_groups
@@ -33,18 +36,60 @@ _Own = TypeVar("_Own", bound=GridSettings | GroupSettings)
 _FINISHED = "made from the first step: a picture's whole numbers don't hold how a climb goes on"
 
 
-def plan_redo(
-    picture: PathLike, *, photo: PictureLike | None = None, finish: bool = False, **changes: Any
-) -> Plan:
-    """Check and lay out the job of a picture again.
+def redo(
+    picture: PathLike,
+    *,
+    photo: PictureLike | None = None,
+    model: str | Model | None = None,
+    look_in: Sequence[PathLike] = (),
+    finish: bool = False,
+    **changes: Any,
+) -> Result:
+    """Make a picture again from the job that it carries, as it was or with changes.
+
+    The picture may come from anyone. Its job is data: it loads embedded networks, and timm's and
+    torchvision's whose weights are on this machine; a model file or a function of yours is loaded
+    only where `model` names it again. Files that it names are read only beside the picture, in the
+    working directory and in `look_in`, and only if their bytes are what they were.
 
     Args:
         picture: a file that entoptic wrote.
-        photo: where the photo is now, if it isn't where it was; or another photo.
+        photo: where the photo is now, if it isn't found; or another photo.
+        model: the network that the job names, by which you allow it; or another one.
+        look_in: more folders to look for the files in that the job names.
         finish: whether a picture that was stopped is made to its end, the same bytes as if it had
             never been stopped: from its beginning, since its file doesn't hold how a climb goes on.
             Otherwise it is stopped again after as many steps, unless `steps` are given.
-        changes: anything that `plan_dream` takes; for units, `plan_visualize`.
+        changes: any other argument of the recipe that made the picture.
+
+    Returns:
+        The picture with its job; without changes the same bytes on the same machine.
+
+    Raises:
+        EntopticError: see `plan_redo`, which also shows a job without carrying it out.
+
+    >>> import entoptic as ent, tempfile
+    >>> first = ent.dream(ent.load(), noise=(60, 80), octaves=1, steps=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     again = redo(first.save(f"{folder}/a.png"))
+    >>> bool((again.image == first.image).all())
+    True
+    """
+    return plan_redo(
+        picture, photo=photo, model=model, look_in=look_in, finish=finish, **changes
+    ).run()
+
+
+@taking(picture=path, look_in=several(path, "folders"), finish=flag)
+def plan_redo(
+    picture: PathLike,
+    *,
+    photo: PictureLike | None = None,
+    look_in: Sequence[PathLike] = (),
+    finish: bool = False,
+    **changes: Any,
+) -> Plan:
+    """Check and lay out the job of a picture again; arguments as for `redo`.
 
     Returns:
         The plan; without changes it makes the same bytes on the same machine, and its result is
@@ -52,7 +97,8 @@ def plan_redo(
 
     Raises:
         NoJob: the picture carries none.
-        PictureNotFound: the photo isn't where it was, or isn't what it was.
+        NotAllowed: the job names a network that only you may name.
+        PictureNotFound: the photo isn't found, or isn't what it was.
         BadSetting: the photo was never in a file; a change that can't be; or there is nothing to
             finish.
     """
@@ -70,7 +116,8 @@ def plan_redo(
     whole = finish or "steps" in given
     if given.get("steps") == job.settings.get("steps"):
         given.pop("steps", None)  # no change
-    plan = _AGAIN[job.recipe](_finder(Path(picture), job, given), photo, given)
+    find = _finder(Path(picture), job, given, [Path(each) for each in look_in])
+    plan = _AGAIN[job.recipe](find, photo, given)
     new = _kept(plan.job, job)
     return replace(
         plan,
@@ -80,9 +127,9 @@ def plan_redo(
     )
 
 
-def _finder(picture: Path, job: Job, changes: Mapping[str, Any]) -> Finder:
+def _finder(picture: Path, job: Job, changes: Mapping[str, Any], look_in: Sequence[Path]) -> Finder:
     """For the files of a job; its settings name the spectrum, if it is needed, where it is now."""
-    find = Finder(picture, job)
+    find = Finder(picture, job, (picture.parent, Path(), *look_in))
     name = changed(job.settings, changes).get("spectrum")
     if not isinstance(name, str) or "spectrum" in changes:
         return find
@@ -90,12 +137,68 @@ def _finder(picture: Path, job: Job, changes: Mapping[str, Any]) -> Finder:
     return replace(find, job=replace(job, settings=settings))
 
 
+def _networks(
+    find: Finder, changes: dict[str, Any], names: Sequence[str] | None = None
+) -> list[Model]:
+    """The networks of a job, or the one that the user names instead.
+
+    Args:
+        find: knows the job.
+        changes: of which `model` is taken out; where it names what the job names, it is no change
+            but a permission.
+        names: of the networks, where there may be several.
+
+    Raises:
+        NotAllowed: the job names what only the user may name.
+    """
+    names = [find.job.model] if names is None else names
+    typed = changes.pop("model", None)
+    if not isinstance(typed, Model | str | None):
+        raise refused("model", typed, "must be a Model, or a name for entoptic.load")
+    if isinstance(typed, Model):
+        return [typed]
+    if typed is not None:
+        allowed = names if typed == ",".join(names) else [typed]
+        if any(_names(find.picture, each) for each in allowed):
+            raise NotAllowed(f"the network {typed!r} is the picture {str(find.picture)!r} itself")
+        return [load(each) for each in allowed]
+    try:
+        return [load(each, stored=True) for each in names]
+    except NotAllowed as error:
+        raise NotAllowed(
+            f"a picture's job alone doesn't load this: {error}; {_permission(find.picture, names)}"
+        ) from None
+
+
+def _names(picture: Path, network: str) -> bool:
+    """Whether a network's specification names the picture as one of its files."""
+    parts = [Path(each) for each in re.split("[:+?&=,]", network) if each]
+    return any(is_same(each, picture) for each in parts)
+
+
+def _permission(picture: Path, names: Sequence[str]) -> str:
+    """What to do to allow networks: what to type, if that is safe to type as it stands."""
+    if "python" in names:  # as `Model.wrap` calls what it is given
+        return "give it in Python: entoptic.redo(PICTURE, model=...)"
+    if any(_names(picture, each) for each in names):
+        return "a picture that is its own network is not to be trusted"
+    command = shlex.join(["entoptic", "redo", str(picture), "--model", ",".join(names)])
+    if not command.isprintable() or len(command) > _LONGEST_COMMAND:
+        return "if you trust it, name the network yourself, with --model"
+    return f"if you trust it, type: {command}"
+
+
+# What is longer a message leaves out the middle of, quotation marks too.
+_LONGEST_COMMAND = 300
+
+
 def _dream(find: Finder, photo: PictureLike | None, changes: dict[str, Any]) -> Plan:
     job = find.job
     settings = _settings(job, DreamSettings)
-    if changes:
+    settings["memory"] = None  # of the machine and its user
+    (model,) = _networks(find, changes)
+    if changes or model.source != job.model:
         settings["together"] = None  # which is there for the same bytes only
-    model = load(changes.pop("model", job.model))
     if "memory" in changes and "tile" not in changes:
         changes["tile"] = "auto"  # tiles that fit there
     settings |= {key: changes.pop(key) for key in list(changes) if key in settings}
@@ -120,7 +223,7 @@ def _visualize(find: Finder, photo: PictureLike | None, changes: dict[str, Any])
     job = find.job
     if photo is not None:
         raise BadSetting(f"{str(find.picture)!r} shows units, not a photo; leave out --photo")
-    model = load(changes.pop("model", job.model))
+    (model,) = _networks(find, changes)
     options: dict[str, Any] = {"seed": job.seed, "on": job.device}
     options |= {key: changes.pop(key) for key in list(changes) if key in options}
     if "objective" not in changes:
@@ -150,12 +253,14 @@ def _compare(find: Finder, photo: PictureLike | None, changes: dict[str, Any]) -
         names = settings.pop(many, None)
         if not (isinstance(names, list) and all(isinstance(each, str) for each in names)):
             raise NoJob(f"the job in the picture is damaged: {many} are no list of names")
-        named[many] = [changes.pop(one)] if one in changes else names
+        named[many] = [changes.pop(one)] if one in changes and many != "models" else names
     if strange := sorted(settings.keys() - ClimbSettings.__dataclass_fields__.keys()):
         raise NoJob(f"the job in the picture is damaged: a compare has no setting {strange[0]!r}")
-    models = [load(name) for name in named.pop("models")]
+    models = _networks(find, changes, named.pop("models"))
+    options: dict[str, Any] = {"seed": job.seed, "on": job.device}
+    if "objective" not in changes:
+        options["read_guide"] = find.guide
     units = [changes.pop("objective", job.objective)]
-    options: dict[str, Any] = {"seed": job.seed, "on": job.device, "read_guide": find.guide}
     return plan_compare(models, units, **options | settings | named | changes)
 
 
@@ -180,13 +285,13 @@ def _of_a_photo(
         for own in (True, False)
     ]
     own, climb = _settings(parts[0], kind), _settings(parts[1], ClimbSettings)
-    if "model" in changes:
+    (model,) = _networks(find, changes)
+    if model.source != job.model:
         # Another network has other layers.
         own["layer"] = None
     own |= {key: changes.pop(key) for key in list(changes) if key in known}
     options: dict[str, Any] = {"seed": job.seed, "on": job.device}
     options |= {key: changes.pop(key) for key in list(changes) if key in options}
-    model = load(changes.pop("model", job.model))
     return kind(**own), {"model": model} | options | changed(climb, changes)
 
 
@@ -211,6 +316,8 @@ class _Climb:
         job = find.job
         if photo is not None and not self.photo:
             raise BadSetting(f"{str(find.picture)!r} shows units, not a photo; leave out --photo")
+        # What the user writes names the user's own files.
+        read_guide = pictures.read if "objective" in changes else find.guide
         if self.of is not None and "objective" in changes:
             named = changes.pop("objective")
             changes[self.of] = [named] if self.of == "units" else named
@@ -219,11 +326,11 @@ class _Climb:
             raise NoJob("the job in the picture is damaged: it names no unit")
         rest = {name: value for name, value in job.settings.items() if name not in own}
         how = _settings(replace(job, settings=rest), ClimbSettings)
-        model = load(changes.pop("model", job.model))
+        (model,) = _networks(find, changes)
         options: dict[str, Any] = {"seed": job.seed, "on": job.device} | own
         options |= {key: changes.pop(key) for key in list(changes) if key in {*self.own, *options}}
         start = [find.photo(photo)] if self.photo else []
-        return self.plan(model, *start, **options, read_guide=find.guide, **changed(how, changes))
+        return self.plan(model, *start, **options, read_guide=read_guide, **changed(how, changes))
 
 
 _TOGETHER = ("pictures", "strength", "layer")

@@ -13,6 +13,7 @@ from entoptic.layers import Layer
 from entoptic.models import Model
 from entoptic.objectives import parse
 from entoptic.pictures import Picture
+from entoptic.recipes.memory import check_picture
 from entoptic.recipes.tuned import tuned
 
 # So many times the channels' mean square is added to their covariance, since a photo has fewer
@@ -59,6 +60,7 @@ def activations_at(model: Model, photo: Picture, layer: Layer, where: torch.devi
             f"{str(layer)!r} knows no places of a photo; name a layer with rows and columns "
             "(`entoptic layers` lists them)"
         )
+    check_picture(model, [layer], size, where)
     acts = model.activations(photo.image.to(where), [layer])
     values = model.arranged(acts, size)[layer][0].float().cpu()
     if not (values.isfinite().all() and values.any()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,13 +27,14 @@ from entoptic.models import (
     share_of_cores,
     used_precision,
 )
+from entoptic.models.memory import check_memory
 from entoptic.models.rules import redirected_relu
 from entoptic.objectives import Objective, PerImage
 from entoptic.pictures import Picture
-from entoptic.recipes.memory import enough_memory, roomy_batch
+from entoptic.recipes.memory import enough_memory, picture_bytes, roomy_batch, within_memory
 from entoptic.recipes.methods import CanvasKind, ClimbSettings, canvases
 from entoptic.recipes.painted import painted, transparency_words
-from entoptic.recipes.photos import check_pixels, guides_of, source_of
+from entoptic.recipes.photos import check_pixels, guides_of, notes_on_guides, source_of
 from entoptic.recipes.plan import Plan, made_with
 from entoptic.recipes.spectra import Spectrum, read_spectrum
 from entoptic.sheets import sheet, sheet_size
@@ -173,10 +175,26 @@ class SheetPlan(Plan):
         job = replace(self.job, settings={**self.job.settings, "batch": batch}, device=used)
         return replace(plan, job=job)
 
+    def checked(self) -> SheetPlan:
+        """The plan itself, if memory has room for what climbs at a time.
+
+        Raises:
+            NotEnoughMemory: with what fits.
+        """
+        transforms = _transforms(self.settings, self.model)
+        each = picture_bytes(self.model, self.objective.layers(), self.size, transforms)
+        most = max(count for _, count in self.batches)
+        for place, sharing in Counter(self._used).items():
+            check_memory(sharing * most * each, self.size, place)
+        return self
+
     def lighter(self) -> SheetPlan | None:
         half = max(count for _, count in self.batches) // 2
         if half == 0 or not isinstance(self.objective, PerImage):
-            return None
+            alone = tuple(dict.fromkeys(self._used))
+            if len(alone) == len(self._used):
+                return None
+            return replace(self, places=alone).with_batch(self.batch)
         # One note, however often they are halved.
         notes = tuple(each for each in self.notes if each != _halved(self.batch))
         return replace(self.with_batch(half), notes=(*notes, _halved(half)))
@@ -467,7 +485,9 @@ def plan_sheet(
     )
     files = [*sources] if photo is None else [photo, *sources]
     read = tuple(each.path for each in files if each.path is not None)
-    notes = model.notes if photo is None else (*model.notes, *photo.notes)
+    said = () if photo is None else photo.notes
+    fit = model.fit_notes(bound.layers(), size)
+    notes = (*model.notes, *said, *notes_on_guides(bound), *fit)
     start = photo.image if photo is not None and begins else None
     plan = SheetPlan(
         model,
@@ -487,7 +507,7 @@ def plan_sheet(
         spectrum=natural,
     ).with_batch(batch)
     check_pixels(*plan.shape)
-    return plan
+    return within_memory(plan, SheetPlan.checked)
 
 
 def _check_shown(model: Model) -> None:

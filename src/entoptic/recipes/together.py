@@ -18,7 +18,8 @@ from entoptic.errors import DeadGradient, NonFiniteGradient
 from entoptic.jobs import Result
 from entoptic.layers import Layer
 from entoptic.models import DeviceLike, ModelLike, model_of
-from entoptic.objectives import Objective
+from entoptic.modes import in_usual_modes
+from entoptic.objectives import Leaf, Objective, PerImage
 from entoptic.pictures import PictureLike
 from entoptic.recipes.deepdream import MOST_TOGETHER, DreamPlan, parted, plan_dream
 from entoptic.recipes.memory import enough_memory
@@ -30,10 +31,6 @@ _USUAL = 8
 # On a processor larger photos are dreamt one by one: one of 300x400 takes 0.8 of its time among
 # eight, one of 384x512 0.9, and a step at 512x512 takes longer than alone.
 _PROCESSOR_PIXELS = 1 << 17
-
-# Words that mean another thing where a batch has several images, or that want one of a length. A
-# layer of such a name does no harm: its photos are dreamt one by one.
-_ABOUT_A_BATCH = ("per_image", "channel_interpolate", "alignment", "diversity")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +62,14 @@ class PhotosTogether:
             return ([step] for step in self.alone[0].steps())
         return self._together()
 
+    @in_usual_modes
     def _together(self) -> Iterator[Sequence[Step]]:
         with enough_memory("memory has no room for so many photos at a time; take a smaller batch"):
             photos = torch.cat([each.photo.image for each in self.alone])
             for step in self.alone[0].whole_steps(photos):
                 yield parted(step)
 
+    @in_usual_modes
     def run(self) -> list[Result]:
         """Work to the end."""
         last: Sequence[Step] = ()
@@ -181,14 +180,11 @@ def check_batch(batch: int | str) -> None:
 
 def _most(plan: DreamPlan, batch: int | str) -> int:
     """How many photos of a dream's size climb together at most."""
-    words = repr(plan.objective)
-    if plan.large is not None or any(each in words for each in _ABOUT_A_BATCH):
+    if plan.large is not None or _is_about_a_batch(plan.objective):
         return 1
     pixels = math.prod(plan.shape)
     allowed = max(1, pictures.MAX_PIXELS // pixels)
-    if isinstance(batch, int):
-        return min(batch, allowed)
-    if plan.device.type == "cpu" and pixels > _PROCESSOR_PIXELS:
+    if batch == "auto" and plan.device.type == "cpu" and pixels > _PROCESSOR_PIXELS:
         return 1
     memory = plan.settings.memory
     room = pictures_at_once(
@@ -198,7 +194,16 @@ def _most(plan: DreamPlan, batch: int | str) -> int:
         plan.device,
         memory if isinstance(memory, int) else None,
     )
-    return min(_USUAL, room, allowed)
+    return min(batch if isinstance(batch, int) else _USUAL, room, allowed)
+
+
+def _is_about_a_batch(objective: Objective) -> bool:
+    """Whether an image's score depends on the others of its batch, or may do so."""
+    return any(
+        isinstance(each, PerImage)
+        or (isinstance(each, Leaf) and each.term.compares_images is not False)
+        for each in objective.within()
+    )
 
 
 def _in_order(

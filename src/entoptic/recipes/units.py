@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from entoptic.arguments import refused, several
 from entoptic.errors import BadExpression, BadSetting
 from entoptic.layers import LOGITS, Layer, layer_name
 from entoptic.objectives import Leaf, Objective, PerImage, channel, parse
-
-_RANGE = re.compile(r"\s*(?P<layer>.+):(?P<first>[0-9]{1,9})-(?P<last>[0-9]{1,9})\s*")
+from entoptic.objectives.parser import is_short
 
 MOST_UNITS = 4096
 """A sheet of more pictures than this is no sheet."""
 
 
 def read_units(unit: str | Objective) -> list[Objective]:
-    """The objectives that a unit stands for; a range stands for several.
+    """The objectives that a unit stands for; channels such as LAYER:3-5,9 stand for several.
 
     >>> read_units("fire7:3-5")
     [channel('fire7', 3), channel('fire7', 4), channel('fire7', 5)]
@@ -28,16 +26,13 @@ def read_units(unit: str | Objective) -> list[Objective]:
         return [unit]
     if not isinstance(unit, str):
         raise refused("a unit", unit, "must be a text such as fire7:3, or an objective")
-    found = _RANGE.fullmatch(unit)
-    if found is None:
-        return read_units(parse(unit))
-    first, last = int(found["first"]), int(found["last"])
-    if not first <= last < first + MOST_UNITS:
-        raise BadExpression(
-            f"the range {unit!r} goes from {first} to {last}; write LAYER:FIRST-LAST, "
-            f"of {MOST_UNITS} channels at most"
-        )
-    return [channel(found["layer"], number) for number in range(first, last + 1)]
+    read = parse(unit)
+    if not isinstance(read, Leaf) or read.name != "channels" or not is_short(unit):
+        return read_units(read)
+    layer, numbers = read.arguments
+    if len(numbers) > MOST_UNITS:
+        raise BadExpression(f"{unit!r} stands for {len(numbers)} units; {MOST_UNITS} is the most")
+    return [channel(layer, number) for number in numbers]
 
 
 def one_unit(unit: str | Objective) -> Objective:

@@ -9,9 +9,10 @@ from entoptic.arguments import MOST_WEIGHT, number, seed as a_seed, taking, whol
 from entoptic.errors import BadSetting
 from entoptic.jobs import Result
 from entoptic.layers import Layer, layer_name
-from entoptic.models import DeviceLike, Model, ModelLike, model_of
+from entoptic.models import DeviceLike, Model, ModelLike, devices, model_of
 from entoptic.objectives import Objective, alignment, diversity, mean, per_image
 from entoptic.pictures import Picture, read
+from entoptic.recipes.memory import check_picture
 from entoptic.recipes.methods import climb_settings
 from entoptic.recipes.scales import natural_noise, scale_of
 from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
@@ -110,6 +111,7 @@ def plan_interpolate(
     count = _BETWEEN if pictures is None else pictures
     weight = _ALIGNED if strength is None else strength
     aligned = layer or _ALIGNED_AT.get(model.source) or middle_layer(model)
+    _check_size([*wanted, mean(aligned)], model, how.size, on)
     first, second = (_alike(each, model, how.size, on, read_guide) for each in wanted)
     energy = scale_of(mean(aligned), model, natural_noise(how.size), on=on, read_guide=read_guide)
     shares = [place / (count - 1) for place in range(count)]
@@ -132,6 +134,12 @@ def plan_interpolate(
         on=on,
         read_guide=read_guide,
     )
+
+
+def _check_size(units: Sequence[Objective], model: Model, side: int, on: DeviceLike) -> None:
+    """Find out before anything is made of a size whether memory has room for it."""
+    layers = frozenset[Layer]().union(*(each.layers() for each in units))
+    check_picture(model, layers, (side, side), devices(on)[0])
 
 
 def _alike(
@@ -217,6 +225,7 @@ def plan_diversity(
     wanted = one_unit(unit)
     count = _DIFFERENT if pictures is None else pictures
     weight = _DIVERSE if strength is None else strength
+    _check_size([wanted], model, how.size, on)
     varied = layer or _own_layer(wanted, model, how.size)
     alike = _alike(wanted, model, how.size, on, read_guide)
     return plan_sheet(

@@ -1,6 +1,6 @@
 """Pictures of any size in bounded memory: tiles whose gradients are those of the whole."""
 
-from entoptic.tiling.budget import parse_memory, pictures_at_once, tile_side
+from entoptic.tiling.budget import check_dream, parse_memory, pictures_at_once, tile_side
 from entoptic.tiling.climb import climb_tiles
 from entoptic.tiling.feathered import FeatheredTiles
 from entoptic.tiling.gradient import ExactTiles, exact_tiles, global_layer, tiled_gradient
@@ -10,6 +10,7 @@ __all__ = [
     "ExactTiles",
     "FeatheredTiles",
     "Stored",
+    "check_dream",
     "climb_tiles",
     "combine",
     "combined",

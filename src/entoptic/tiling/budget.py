@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from numbers import Integral
 from pathlib import Path
 
@@ -14,8 +14,8 @@ import torch
 
 from entoptic.arguments import refused
 from entoptic.errors import BadSetting
-from entoptic.layers import Layer
 from entoptic.models import Model
+from entoptic.models.memory import check_memory, free_memory, step_bytes
 from entoptic.objectives import Objective
 from entoptic.tiling.shares import Shares
 
@@ -24,10 +24,6 @@ _UNITS |= {f"{unit}I": 2 ** (10 * power) for power, unit in enumerate("KMGT", 1)
 _MEMORY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([KMGT]?I?)B?")
 _LEAST = 1 << 20
 
-# What a step keeps for the gradient and works with, beside the outputs of all layers: measured with
-# SqueezeNet, VGG-16, GoogLeNet and ResNet-50, it takes up to 1.25 times those outputs, and up to
-# 1.55 times where tiles differ in size.
-_BESIDES = 1.7
 # Copies of the picture that a dream in one piece holds at once: photo, base, canvas, gradient, what
 # is added, and those that operations make meanwhile.
 _COPIES = 8
@@ -38,8 +34,6 @@ _WHOLE = 4
 _FREE_SHARE = 0.5
 # Bands of stored pictures, and what Python and torch take while they run.
 _BANDS = 400 << 20
-# Where neither the system nor the user says how much memory there is.
-_ASSUMED = 4 << 30
 
 
 def parse_memory(given: int | str) -> int:
@@ -59,21 +53,6 @@ def parse_memory(given: int | str) -> int:
     if isinstance(given, bool) or not isinstance(given, Integral) or given < _LEAST:
         raise refused("memory", given, "must be at least 1MiB, as 4GiB or 500MB")
     return int(given)
-
-
-def step_bytes(model: Model, layers: Iterable[Layer], size: tuple[int, int]) -> float:
-    """An estimate of what the gradient of a picture of (height, width) takes at its peak."""
-    wanted = set(layers)
-    innermost = {
-        name for name, module in model.modules_by_address().items() if not any(module.children())
-    }
-    total, seen = 12.0 * math.prod(size), 0.0
-    for layer, info in model.reached(size).items():
-        if layer.port == "output" and layer.name in innermost:
-            total += 4 * math.prod(info.shape)
-        if layer in wanted:
-            seen = total  # nothing after the deepest of them runs
-    return _BESIDES * seen
 
 
 def tile_side(
@@ -124,6 +103,35 @@ def tile_side(
     return max(1, math.isqrt(int(room / per_pixel)))
 
 
+def check_dream(
+    model: Model,
+    objective: Objective,
+    size: tuple[int, int],
+    device: torch.device,
+    side: int | None,
+    count: int = 1,
+) -> None:
+    """Refuse a dream whose steps memory can't hold.
+
+    Args:
+        model: the network.
+        objective: what is scored.
+        size: (height, width) of the picture.
+        device: where to compute.
+        side: of the tiles; None where the whole is shown.
+        count: of pictures at a time.
+
+    Raises:
+        NotEnoughMemory: with what fits.
+    """
+    shown = size if side is None else (min(side, size[0]), min(side, size[1]))
+    copies = _COPIES if device.type == "cpu" else _COPIES_THERE
+    needed = step_bytes(model, objective.layers(), shown) + 12 * copies * math.prod(shown)
+    if side is not None:
+        needed += _whole_bytes(model, objective, size)
+    check_memory(count * needed, size, device, ", or let tiles be made (--tile auto)")
+
+
 def pictures_at_once(
     model: Model,
     objective: Objective,
@@ -154,27 +162,9 @@ def _whole_bytes(model: Model, objective: Objective, size: tuple[int, int]) -> f
 def bytes_to_use(device: torch.device, memory: int | None) -> float:
     """Bytes that may be taken from now on."""
     if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
+        free = free_memory(device)
         return free * _FREE_SHARE if memory is None else min(free, memory)
-    return _available() * _FREE_SHARE if memory is None else memory - _used()
-
-
-def _available() -> int:
-    """Memory that programs could still take."""
-    try:
-        text = Path("/proc/meminfo").read_text()
-        free = [int(re.findall(r"MemAvailable:\s*(\d+) kB", text)[0]) * 1024]
-    except (OSError, IndexError):
-        free = [_ASSUMED]
-        if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-            free = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2]
-    group = Path("/sys/fs/cgroup")
-    try:
-        most = int((group / "memory.max").read_text())
-        free.append(most - int((group / "memory.current").read_text()))
-    except (OSError, ValueError):  # no such group, or no limit ("max")
-        pass
-    return max(0, min(free))
+    return free_memory(device) * _FREE_SHARE if memory is None else memory - _used()
 
 
 def _used() -> int:

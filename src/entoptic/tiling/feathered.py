@@ -10,7 +10,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from entoptic.ascent import bind, joined, reference_activations
+from entoptic.ascent import bind, joined, no_path, reference_activations
 from entoptic.errors import BadSetting
 from entoptic.models import Model
 from entoptic.objectives import Objective
@@ -35,7 +35,7 @@ class FeatheredTiles:
         model: the network.
         objective: bound to it.
         size: (height, width) of the picture.
-        side: of the tiles, in pixels.
+        side: of the tiles, in pixels; or their (height, width).
         devices: where to compute, several tiles at a time on several.
 
     Raises:
@@ -48,11 +48,12 @@ class FeatheredTiles:
         model: Model,
         objective: Objective,
         size: tuple[int, int],
-        side: int,
+        side: int | tuple[int, int],
         devices: Sequence[torch.device],
     ) -> None:
         self.size = size
-        self.shape = min(side, size[0]), min(side, size[1])
+        height, width = (side, side) if isinstance(side, int) else side
+        self.shape = min(height, size[0]), min(width, size[1])
         if any(each.fitted for each in objective.references()):
             raise BadSetting(
                 f"{objective!r} compares places of the whole picture, and the network can't be "
@@ -103,6 +104,8 @@ class FeatheredTiles:
             part.requires_grad_()
             acts = site.activations(part, self.objective.layers())
             score = self.objective(joined(acts, site.guides))
+            if not score.requires_grad:
+                raise no_path(self.objective)
             (found,) = torch.autograd.grad(score.sum(), part)
         return score.detach() * window.mean(), (found * window).to(picture.tensor.device)
 

@@ -66,12 +66,11 @@ class Shares:
 def _terms(factor: float, objective: Objective) -> Iterator[tuple[float, Objective]]:
     """The terms of a sum, and by what each is multiplied."""
     match objective:
-        case Combined("+", left, right):
-            yield from _terms(factor, left)
-            yield from _terms(factor, right)
-        case Combined("-", left, right):
-            yield from _terms(factor, left)
-            yield from _terms(-factor, right)
+        case Combined("+" | "-"):
+            first, joined = objective.row()
+            yield from _terms(factor, first)
+            for sign, each in joined:
+                yield from _terms(factor if sign == "+" else -factor, each)
         case Combined("*", Const(value), other) | Combined("*", other, Const(value)):
             yield from _terms(factor * value, other)
         case Combined("/", left, Const(value)):

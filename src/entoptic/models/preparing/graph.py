@@ -24,6 +24,7 @@ from entoptic.models.preparing.pooling import LeanMaxPool, is_plain_pool
 from entoptic.models.preparing.response_norm import FastResponseNorm
 from entoptic.models.preparing.stem import Stem
 from entoptic.models.preprocess import Preprocess
+from entoptic.models.taps import first_tensor, with_copy
 from entoptic.models.tracing import Tracer, Untraceable
 
 # Layers that do nothing in a network that isn't trained.
@@ -69,6 +70,7 @@ def rewritten(
     """
     wanted = [_node(tracer, layer, path) for layer, path in targets.items()]
     kept = _needed(graph, wanted)
+    tracer.refuse_regions(kept)
     _refuse_side_effects(graph, kept, tracer.root)
     part = fx.Graph()
     copies: dict[fx.Node, Any] = {}
@@ -346,7 +348,7 @@ class _Rewriting:
             if all(isinstance(self._layer(user), _PURE) for user in users):
                 continue
             with self.graph.inserting_after(node):
-                clone = self.graph.call_method("clone", (node,))
+                clone = self.graph.call_function(_clone, (node,))
             for user in users:
                 user.replace_input_with(node, clone)
 
@@ -417,6 +419,12 @@ def _has_numbers(layer: nn.Module | None) -> bool:
 def _dtype(layer: nn.Module) -> torch.dtype | None:
     """Of a layer's weights; None where it has none."""
     return next((each.dtype for each in layer.parameters()), None)
+
+
+def _clone(value: Any) -> Any:
+    """A copy of what is captured, alone or the first tensor of what a layer gives."""
+    tensor = first_tensor(value)
+    return value if tensor is None else with_copy(value, tensor)
 
 
 def _as(value: Any, dtype: torch.dtype) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from entoptic.arguments import taking, text
-from entoptic.errors import UnknownModel, did_you_mean
+from entoptic.arguments import flag, taking, text
+from entoptic.errors import NotAllowed, UnknownModel, did_you_mean, one_line
 from entoptic.models.model import Model
 from entoptic.models.sources import (
     embedded,
@@ -27,25 +27,35 @@ sources: Registry[Source] = Registry("model", UnknownModel)
 """The sources of entoptic itself, by the first word of a specification; packages bring more."""
 
 
-def _register(form: str, summary: str, load: Callable[[Spec], Model]) -> None:
-    sources.add(form.partition(":")[0], Source(load, form, summary))
+def _register(
+    form: str, summary: str, load: Callable[[Spec], Model], *, by_name: bool = False
+) -> None:
+    sources.add(form.partition(":")[0], Source(load, form, summary, by_name))
 
 
 _register(
     "squeezenet1_1",
     "SqueezeNet 1.1 on ImageNet, embedded: small, fast, the default",
     embedded.squeezenet1_1,
+    by_name=True,
 )
 _register(
     "efficientnet_lite0",
     "EfficientNet-Lite0 on ImageNet, embedded: ornaments, creatures, towns",
     embedded.efficientnet_lite0,
+    by_name=True,
 )
-_register("timm:NAME", "one of timm's networks, such as timm:resnet50.a1_in1k", timm.timm)
+_register(
+    "timm:NAME",
+    "one of timm's networks, such as timm:resnet50.a1_in1k",
+    timm.timm,
+    by_name=True,
+)
 _register(
     "torchvision:NAME",
     "one of torchvision's networks, such as torchvision:googlenet",
     torchvision.torchvision,
+    by_name=True,
 )
 _register(export.FORM, "a file of torch.export", export.export)
 _register(python.FORM, "what your own function returns; this runs code", python.python)
@@ -53,19 +63,28 @@ _register(graphs.ONNX_FORM, "a file of ONNX", graphs.load_graph)
 _register(graphs.CAFFE_FORM, "files of Caffe, such as the first DeepDream's", graphs.load_graph)
 _register(graphs.MXNET_FORM, "files of MXNet", graphs.load_graph)
 _register(graphs.TENSORFLOW_FORM, "a frozen graph of TensorFlow 1", graphs.load_graph)
-_register(ensemble.FORM, "several networks as one; layers are NAME/LAYER", ensemble.ensemble)
+_register(
+    ensemble.FORM,
+    "several networks as one; layers are NAME/LAYER",
+    ensemble.ensemble,
+    by_name=True,  # each of its networks is looked at by itself
+)
 
 
-@taking(spec=text)
-def load(spec: str = DEFAULT) -> Model:
+@taking(spec=text, stored=flag)
+def load(spec: str = DEFAULT, *, stored: bool = False) -> Model:
     """Load a network.
 
     Args:
         spec: `squeezenet1_1` (the default), `efficientnet_lite0`, or another source's form, as
             `entoptic models` lists them; `?mean=...&std=...&scale=...&order=...&size=...` override
             the preprocessing.
+        stored: whether a picture's job names it, and not the user. Then it is loaded only if it is
+            embedded, or a hub's whose weights are on this machine: a job reads no model file, runs
+            no code and downloads nothing.
 
     Raises:
+        NotAllowed: a job may not name it.
         UnknownModel: no source understands it; with the nearest.
         BadWeights, BadModelFile: its files are damaged.
         MissingExtra: the source needs packages that aren't installed.
@@ -73,7 +92,9 @@ def load(spec: str = DEFAULT) -> Model:
     >>> load().source
     'squeezenet1_1'
     """
-    parsed = Spec.parse(spec)
+    parsed = Spec.parse(spec, stored=stored)
+    if stored:
+        _check_stored(parsed)
     model = find(parsed.source).load(parsed)
     if not isinstance(model, Model):
         raise UnknownModel(
@@ -81,6 +102,22 @@ def load(spec: str = DEFAULT) -> Model:
             "authors"
         )
     return parsed.overridden(model)
+
+
+def _check_stored(spec: Spec) -> None:
+    """Refuse what a picture's job may not name by itself.
+
+    Raises:
+        NotAllowed: code, a file, or another package's source.
+    """
+    if spec.source not in sources and spec.source in plugins():
+        raise NotAllowed(
+            f"the network {one_line(spec.text)!r} is another package's, whose code it runs"
+        )
+    if not find(spec.source).by_name:
+        what = "runs code" if spec.source == "python" else "is in a file"
+        raise NotAllowed(f"the network {one_line(spec.text)!r} {what}")
+    spec.check_stored()
 
 
 def find(name: str) -> Source:

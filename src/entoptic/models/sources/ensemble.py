@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 from entoptic.errors import BadSetting, EntopticError
-from entoptic.models.ensembles import ensemble as together
+from entoptic.models.ensembles import SOURCE, ensemble as together
 from entoptic.models.model import Model
 from entoptic.models.sources.spec import Spec
 
 FORM = "ensemble:NAME=MODEL,NAME=MODEL,..."
+
+# Each takes memory and time of its own.
+_MOST = 32
 
 # A comma inside of a specification stands between numbers, and no name follows it.
 _BETWEEN = re.compile(r",(?=[^,=?&:]*=)")
@@ -22,20 +25,25 @@ def ensemble(spec: Spec) -> Model:
         spec: `ensemble:NAME=MODEL,...`; a MODEL may have options of its own.
 
     Raises:
-        BadSetting: no network, a name that isn't one, or one twice.
+        BadSetting: no network or too many, a name that isn't one, one twice, or an ensemble in it.
         EntopticError: what `load` raises of a network, with its name.
     """
     from entoptic.models.sources import load  # which knows this source too
 
     members: dict[str, Model] = {}
-    for part in _BETWEEN.split(spec.rest) if spec.rest else ():
+    parts = _BETWEEN.split(spec.rest) if spec.rest else []
+    if len(parts) > _MOST:
+        raise BadSetting(f"an ensemble of {len(parts)} networks; it has {_MOST} at most")
+    for part in parts:
         name, mark, source = part.partition("=")
         if not (mark and name and source):
             raise BadSetting(f"can't read {part!r} in {spec.text!r}; write {FORM}")
         if name in members:
             raise BadSetting(f"two networks of {spec.text!r} are called {name!r}; rename one")
+        if source.startswith(f"{SOURCE}:"):
+            raise BadSetting(f"{name!r} is an ensemble itself; put its networks beside the others")
         try:
-            members[name] = load(source)
+            members[name] = load(source, stored=spec.stored)
         except EntopticError as error:
             raise type(error)(f"{name}: {error}") from None
     return together(**members)

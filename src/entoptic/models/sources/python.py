@@ -14,7 +14,6 @@ from torch import nn
 
 from entoptic.errors import UnknownModel
 from entoptic.models.model import Model
-from entoptic.models.preprocess import Preprocess
 from entoptic.models.sources.spec import Spec
 
 FORM = "python:MODULE:FUNCTION"
@@ -40,7 +39,7 @@ def python(spec: Spec) -> Model:
     if isinstance(made, Model):
         return replace(made, source=spec.text, _tables={})
     if isinstance(made, nn.Module):
-        return Model(made, Preprocess(), spec.text)
+        return Model.wrap(made, source=spec.text)
     raise UnknownModel(
         f"{function} of {name} returns {type(made).__name__}; it must return a torch.nn.Module or "
         "an entoptic Model"

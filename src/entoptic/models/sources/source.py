@@ -22,11 +22,15 @@ class Source:
         load: makes a Model of a specification.
         form: how a specification of this source is written.
         summary: one line for `entoptic models`.
+        by_name: whether a specification names nothing but a network, neither a file nor code, so
+            that a picture's job may name it too. Of other packages' sources none is taken at its
+            word, since asking it would run that package's code.
     """
 
     load: Callable[[Spec], Model]
     form: str
     summary: str
+    by_name: bool = False
 
 
 def plugins() -> tuple[str, ...]:

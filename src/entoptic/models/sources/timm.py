@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import torch
 from torch import nn
 
-from entoptic.errors import BadWeights, MissingExtra, UnknownModel, did_you_mean
+from entoptic.errors import BadWeights, MissingExtra, NotAllowed, UnknownModel, did_you_mean
+from entoptic.models.fitting import fitted
 from entoptic.models.model import Model
 from entoptic.models.preprocess import Preprocess
-from entoptic.models.sources.sizes import fitted
-from entoptic.models.sources.spec import Spec
+from entoptic.models.sources.spec import Spec, not_here
 from entoptic.models.sources.statedict import mismatch, read_state_dict
 
 # How timm's transformers are told to take pictures of any size; the first that is understood holds.
@@ -20,6 +23,10 @@ _ANY_SIZE: tuple[dict[str, bool], ...] = (
     {"dynamic_img_size": True},
     {"strict_img_size": False},
 )
+
+
+# What the files of weights on timm's hub are called, those first that it prefers.
+_PUBLISHED = ("model.safetensors", "pytorch_model.bin")
 
 
 def timm(spec: Spec) -> Model:
@@ -31,6 +38,7 @@ def timm(spec: Spec) -> Model:
     Raises:
         MissingExtra: timm isn't installed.
         UnknownModel: timm has no such network; with the nearest.
+        NotAllowed: a job names it, and its weights aren't on this machine.
         BadWeights: the weights can't be had, or don't fit.
     """
     spec.only(("weights",))
@@ -78,6 +86,9 @@ def _build(spec: Spec, cfg: dict[str, Any]) -> nn.Module:
 
 def _settings(spec: Spec, cfg: dict[str, Any]) -> dict[str, Any]:
     """What timm is asked for."""
+    if spec.stored and not spec.random:
+        # Of a file that is here timm asks the hub nothing.
+        return {"pretrained": True, "pretrained_cfg_overlay": {"file": str(_downloaded(spec, cfg))}}
     if spec.weights is None:
         return {"pretrained": not spec.random}
     weights = read_state_dict(spec.weights)
@@ -88,6 +99,25 @@ def _settings(spec: Spec, cfg: dict[str, Any]) -> dict[str, Any]:
         # Networks that were trained further on other classes keep all but their number.
         overlay["num_classes"] = len(fitted)
     return {"pretrained": True, "pretrained_cfg_overlay": overlay}
+
+
+def _downloaded(spec: Spec, cfg: Mapping[str, Any]) -> Path:
+    """The published weights on this machine, where timm's hub or torch keep what they download.
+
+    Raises:
+        NotAllowed: they aren't there.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    repository, given, url = (cfg.get(key) for key in ("hf_hub_id", "hf_hub_filename", "url"))
+    for name in (given,) if given else _PUBLISHED:
+        found = try_to_load_from_cache(repository, name) if repository else None
+        if isinstance(found, str):
+            return Path(found)
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url or "").path).name
+    if url and path.is_file():
+        return path
+    raise NotAllowed(not_here(spec.text))
 
 
 def _created(spec: Spec, settings: dict[str, Any]) -> nn.Module:

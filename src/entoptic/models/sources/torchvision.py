@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import torch
 from torch import nn
 
-from entoptic.errors import BadWeights, MissingExtra, UnknownModel, did_you_mean
+from entoptic.errors import BadWeights, MissingExtra, NotAllowed, UnknownModel, did_you_mean
+from entoptic.models.fitting import fitted
 from entoptic.models.model import Model
 from entoptic.models.preprocess import Preprocess
-from entoptic.models.sources.sizes import fitted
-from entoptic.models.sources.spec import Spec
+from entoptic.models.sources.spec import Spec, not_here
 from entoptic.models.sources.statedict import load_into
 
 
@@ -24,6 +26,7 @@ def torchvision(spec: Spec) -> Model:
     Raises:
         MissingExtra: torchvision isn't installed.
         UnknownModel: torchvision has no such network of pictures; with the nearest.
+        NotAllowed: a job names it, and its weights aren't on this machine.
         BadWeights: the weights can't be had, or don't fit.
     """
     spec.only(("weights",))
@@ -62,6 +65,8 @@ def _built(spec: Spec, weights: Any) -> nn.Module:
     from torchvision import models
 
     published = spec.weights is None and not spec.random
+    if published and spec.stored and not _downloaded(weights.url):
+        raise NotAllowed(not_here(spec.text))
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -78,6 +83,11 @@ def _built(spec: Spec, weights: Any) -> nn.Module:
     if spec.weights is not None:
         load_into(module, spec.weights)
     return module
+
+
+def _downloaded(url: str) -> bool:
+    """Whether a file is where torch keeps what it has downloaded."""
+    return (Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name).is_file()
 
 
 def _bare(name: str, weights: Any) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def ascend(
     guides = guide_activations(bound, model, image)
     moving = _moving_guides(bound, model, image) if transforms else []
     rng = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
-    rule = _made(optimizer or adam(), parameters)
+    rule = _made(adam() if optimizer is None else optimizer, parameters)
 
     def activations(picture: Planes, step: int = 0) -> dict[Layer, Tensor]:
         acts = prepared(picture, [each for each in rules if each.holds(step)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -49,12 +50,26 @@ def _model() -> ent.Model:
     return ent.Model.wrap(_network())
 
 
+@functools.cache
+def _finished() -> bytes:
+    """A picture with its job."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = ent.dream("squeezenet1_1", noise=(32, 32), octaves=1, steps=1)
+        return made.save(f"{folder}/made.png").read_bytes()
+
+
+def _picture() -> Path:
+    Path("made.png").write_bytes(_finished())
+    return Path("made.png")
+
+
 # A value for each parameter that must be given, and for each that takes what is wrong elsewhere.
 _RIGHT: dict[str, Callable[[], Any]] = {
     "model": _model,
     "models": lambda: [_model(), ent.Model.wrap(_network(), source="another")],
     "members": _model,
     "module": _network,
+    "picture": _picture,
     "photo": _photo,
     "source": _photo,
     "photos": lambda: [_photo()],
@@ -108,8 +123,9 @@ _RIGHT: dict[str, Callable[[], Any]] = {
     "pattern": lambda: "*",
 }
 
-# For recipes: no work at all, should something wrong be taken.
-_SETTINGS = {"steps": 0, "size": 32}
+# Settings of recipes, by what they are called together: no work at all, should something wrong be
+# taken. The settings themselves are tried with their own classes.
+_OPEN: dict[str, dict[str, Any]] = {"settings": {"steps": 0, "size": 32}, "changes": {"steps": 0}}
 
 _WRONG: dict[str, Callable[[], Any]] = {
     "None": lambda: None,
@@ -190,7 +206,7 @@ def _on_a_model(method: str, /, *args: Any, **kwargs: Any) -> Any:
 def _cases() -> Iterator[Any]:
     for name, what in _public().items():
         for parameter in _signature(what).parameters.values():
-            if parameter.name != "settings" and not parameter.name.startswith("_"):
+            if parameter.name not in _OPEN and not parameter.name.startswith("_"):
                 yield pytest.param(what, parameter, id=f"{name}-{parameter.name}")
 
 
@@ -228,8 +244,8 @@ def _called(what: Any, wrong: inspect.Parameter, value: Any) -> None:
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
     for each in parameters:
-        if each.kind is kinds.VAR_KEYWORD and each.name == "settings":
-            kwargs |= _SETTINGS
+        if each.name in _OPEN:
+            kwargs |= _OPEN[each.name]
             continue
         if each.name == wrong.name:
             given = value
@@ -251,7 +267,7 @@ def test_the_table_knows_what_each_public_function_must_be_given() -> None:
         each.name
         for what in _public().values()
         for each in _signature(what).parameters.values()
-        if each.default is each.empty and each.name != "settings"
+        if each.default is each.empty and each.name not in _OPEN
     }
     assert required <= _RIGHT.keys()
 

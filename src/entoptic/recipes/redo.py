@@ -153,7 +153,7 @@ def _networks(
     """
     names = [find.job.model] if names is None else names
     typed = changes.pop("model", None)
-    if not isinstance(typed, Model | str | None):
+    if not isinstance(typed, Model | str | None) or typed == "":
         raise refused("model", typed, "must be a Model, or a name for entoptic.load")
     if isinstance(typed, Model):
         return [typed]

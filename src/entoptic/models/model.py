@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from entoptic.arguments import instance, pair, several, side, taking, text
+from entoptic.arguments import function, instance, pair, several, side, taking, text, whole
 from entoptic.errors import (
     BadNetwork,
     NoPath,
@@ -66,6 +66,11 @@ def _paths(module: nn.Module) -> list[str]:
     return [path for path in first.values() if path]
 
 
+def _class(name: str, value: Any) -> int | str:
+    """A class, by its label or its number."""
+    return text("class", value) if isinstance(value, str) else whole(0)("class", value)
+
+
 _TEXTS = several(instance(str, "a text"), "texts")
 _TABLE = instance(Mapping, "a mapping from names")
 
@@ -114,6 +119,7 @@ class Model:
         preprocess=instance(Preprocess, "a Preprocess"),
         labels=_TEXTS,
         source=text,
+        forward=function,
     )
     def wrap(
         cls,
@@ -430,7 +436,7 @@ class Model:
             f"NAME one of {names}, such as {example!r}"
         )
 
-    @taking(name=instance((int, str), "a class, by number or label"), layer=layer_name)
+    @taking(name=_class, layer=layer_name)
     def label(self, name: int | str, layer: Layer | str | None = None) -> int:
         """Number of a class.
 

@@ -50,7 +50,7 @@ def parse_memory(given: int | str) -> int:
         if found is None or found[2] not in _UNITS:
             raise BadSetting(f"memory {given!r}; write it like 4GiB or 500MB")
         given = int(float(found[1]) * _UNITS[found[2]])
-    if isinstance(given, bool) or not isinstance(given, Integral) or given < _LEAST:
+    if isinstance(given, bool) or not isinstance(given, Integral) or not _LEAST <= given < 1 << 62:
         raise refused("memory", given, "must be at least 1MiB, as 4GiB or 500MB")
     return int(given)
 

@@ -131,7 +131,7 @@ def number(
 ) -> Meaning:
     """A finite number in a range; whole ones and numpy's will do, and True doesn't."""
     limits = (("at least", least), ("above", above), ("at most", most), ("below", below))
-    told = [f"{words} {limit:g}" for words, limit in limits if math.isfinite(limit)]
+    told = [f"{words} {limit:.10g}" for words, limit in limits if math.isfinite(limit)]
     wanted = f"must be {' and '.join(told)}" if told else "must be a number"
     wanted += "" if math.isfinite(most) or math.isfinite(below) else ", and finite"
 

@@ -9,12 +9,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from entoptic.arguments import (
+    function,
+    generator,
+    instance,
+    refused,
+    several,
+    shown,
+    taking,
+    whole,
+)
 from entoptic.canvas import Canvas
+from entoptic.canvas.base import a_canvas
 from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient, NoPath, one_line
 from entoptic.layers import CANVAS, INPUT, Layer, LayerInfo
-from entoptic.models import GradientRule, Model, prepare
+from entoptic.models import GradientRule, Model, ModelLike, model_of, prepare
 from entoptic.modes import in_usual_modes
-from entoptic.objectives import Activations, Objective, PerImage, Reference
+from entoptic.objectives import Activations, Objective, PerImage, Reference, objective_of
 from entoptic.pictures import Picture, read
 from entoptic.resample import fit_long_side, resize
 from entoptic.steprules import Optimizer, Rule, adam
@@ -46,9 +57,16 @@ class Step:
 
 
 @in_usual_modes
+@taking(
+    canvas=a_canvas,
+    transforms=several(function, "transforms, such as Jitter(8)"),
+    rules=several(instance(GradientRule, "a rule, such as guided()"), "rules, such as guided()"),
+    steps=whole(0),
+    seed=generator,
+)
 def ascend(
-    model: Model,
-    objective: Objective,
+    model: ModelLike,
+    objective: Objective | str,
     canvas: Canvas,
     *,
     transforms: Sequence[Transform] = (),
@@ -64,8 +82,8 @@ def ascend(
     runs where the canvas is.
 
     Args:
-        model: the network; it isn't changed.
-        objective: what is to grow.
+        model: the network, or what `model_of` takes for one; it isn't changed.
+        objective: what is to grow, or its expression.
         canvas: what is changed, in place.
         transforms: applied in order to the picture before the network sees it, anew in each step;
             where they make several copies of a batch, the scores are the means over its copies.
@@ -88,10 +106,10 @@ def ascend(
         PictureTooSmall: the network can't work on a picture of the canvas's size.
         NonFiniteGradient, DeadGradient: while climbing; with the layer and what to try.
         NoPath: the score doesn't depend on the picture, which only the first step can tell.
-        BadSetting: a negative number of steps, no such precision, or a canvas without parameters.
+        BadSetting: a negative number of steps, no such precision, a canvas without parameters, or
+            an optimizer that makes something without `step`.
     """
-    if steps < 0:
-        raise BadSetting(f"{steps} steps; there can't be fewer than 0")
+    model, objective = model_of(model), objective_of(objective)
     _leave_inference(canvas)
     with torch.no_grad():
         image = canvas()
@@ -104,7 +122,7 @@ def ascend(
     guides = guide_activations(bound, model, image)
     moving = _moving_guides(bound, model, image) if transforms else []
     rng = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
-    rule = (optimizer or adam())(parameters)
+    rule = _made(adam() if optimizer is None else optimizer, parameters)
 
     def activations(picture: Planes, step: int = 0) -> dict[Layer, Tensor]:
         acts = prepared(picture, [each for each in rules if each.holds(step)])
@@ -115,7 +133,7 @@ def ascend(
         chance = rng.get_state() if moving else None
         for transform in transforms:
             picture = transform(picture, rng)
-        _check_channels(picture, model)
+        check_channels(picture, model)
         copies = _copies(activations(picture, step), planes)
         del picture  # of which the way back needs nothing
         seen = [joined(acts, guides) for acts in copies]
@@ -127,6 +145,25 @@ def ascend(
 
     watch = _Watch(parameters, objective, lambda: _diagnosis(bound, activations, guides, canvas))
     return _steps(canvas, parameters, score, rule, watch, steps)
+
+
+def _made(optimizer: Rule, parameters: list[nn.Parameter]) -> Optimizer:
+    """What makes the steps, of a rule or a class that makes it from parameters."""
+    if not callable(optimizer):
+        raise refused("optimizer", optimizer, "must be a rule, such as adam(0.05)")
+    try:
+        rule = optimizer(parameters)
+    except (TypeError, ValueError) as error:
+        raise refused(
+            "optimizer", optimizer, f"must make steps from the canvas's parameters ({error})"
+        ) from error
+    if not callable(getattr(rule, "step", None)):
+        raise refused(
+            "optimizer",
+            optimizer,
+            f"must make what has a step(closure), such as adam(0.05), but makes {shown(rule)}",
+        )
+    return rule
 
 
 def _leave_inference(canvas: Canvas) -> None:
@@ -162,7 +199,7 @@ def _copies(acts: Mapping[Layer, Tensor], planes: Tensor) -> list[dict[Layer, Te
     return [dict(zip(seen, part, strict=True)) | itself for part in parts]
 
 
-def _check_channels(picture: Tensor, model: Model) -> None:
+def check_channels(picture: Tensor, model: Model) -> None:
     """Refuse what the network can't be fed, and say what is missing."""
     given, wanted = picture.shape[1], model.preprocess.shown
     if given == wanted or given == model.preprocess.channels:

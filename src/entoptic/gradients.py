@@ -7,39 +7,46 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from entoptic.ascent import bind, guide_activations, joined, no_path
+from entoptic.arguments import instance, refused, several, taking
+from entoptic.ascent import bind, check_channels, guide_activations, joined, no_path
 from entoptic.errors import BadSetting
 from entoptic.layers import Layer
-from entoptic.models import GradientRule, Model, prepare
+from entoptic.models import GradientRule, Model, ModelLike, model_of, prepare
 from entoptic.models.backward import gradient_of
 from entoptic.models.memory import check_memory, step_bytes
 from entoptic.modes import in_usual_modes
-from entoptic.objectives import Objective, parse
-from entoptic.types import Image
+from entoptic.objectives import Objective, objective_like, parse
+from entoptic.pictures import PictureLike, image_of
+from entoptic.types import Planes
 
 # A Jacobian has a row of the size of `wrt` for each number of `of`; this is half a gigabyte.
 _LARGEST_JACOBIAN = 1 << 27
 
 
+_RULES = several(instance(GradientRule, "a rule, such as guided()"), "rules, such as guided()")
+
+
 @in_usual_modes
+@taking(cotangent=instance(Tensor, "a tensor that fits what it weighs"), rules=_RULES)
 def gradient(
-    model: Model,
+    model: ModelLike,
     *,
     of: Objective | Layer | str,
     wrt: Layer | str = "input",
-    at: Image,
+    at: PictureLike,
     cotangent: Tensor | None = None,
     rules: Sequence[GradientRule] = (),
 ) -> Tensor:
     """The gradient of an objective or a layer with respect to the picture or a layer before it.
 
     Args:
-        model: the network.
+        model: the network, or what `model_of` takes for one.
         of: an objective or its expression, whose score of each image is differentiated; or a layer
             or its address, whose sum over all its outputs is, weighted by the cotangent.
         wrt: `input`, the picture in sRGB; `output<in>`, what the network itself is fed; or any
             layer, or input of a layer.
-        at: the pictures, (batch, 3, height, width), sRGB in [0, 1].
+        at: the pictures, (batch, 3, height, width), sRGB in [0, 1]; or one in any other form, see
+            `picture_of`.
         cotangent: weights of `of`, shaped like its value (or fit to broadcast to it); ones by
             default.
         rules: how gradients flow back, `guided()` and others, as in the first step of a climb; with
@@ -60,7 +67,8 @@ def gradient(
     >>> ent.gradient(ent.load(), of="pool1", at=photo).shape
     torch.Size([1, 3, 40, 60])
     """
-    value, start = _values(model, of, wrt, at, rules)
+    model = model_of(model)
+    value, start = _values(model, of, wrt, image_of(at, "at"), rules)
     weights = _fitting(cotangent, value)
     found = gradient_of([value], start, [weights], called=repr(str(of)))
     if found is None:
@@ -70,7 +78,7 @@ def gradient(
 
 @in_usual_modes
 def jacobian(
-    model: Model, *, of: Objective | Layer | str, wrt: Layer | str = "input", at: Image
+    model: ModelLike, *, of: Objective | Layer | str, wrt: Layer | str = "input", at: PictureLike
 ) -> Tensor:
     """All derivatives of a small layer, or an objective, with respect to a small layer.
 
@@ -87,6 +95,7 @@ def jacobian(
             of both.
         NoPath and others: as `gradient`.
     """
+    model, at = model_of(model), image_of(at, "at")
     value, start = _values(model, of, wrt, at)
     if not len(value) == len(start) == len(at):
         raise BadSetting(
@@ -121,10 +130,11 @@ def _values(
     model: Model,
     of: Objective | Layer | str,
     wrt: Layer | str,
-    at: Image,
+    at: Planes,
     rules: Sequence[GradientRule] = (),
 ) -> tuple[Tensor, Tensor]:
     """What is differentiated, and what it is differentiated by, in one graph."""
+    check_channels(at, model)
     size = (at.shape[-2], at.shape[-1])
     source = model.resolve(wrt)
     target = _target(model, of)
@@ -153,7 +163,9 @@ def _values(
 def _target(model: Model, of: Objective | Layer | str) -> Objective | Layer:
     """A text is a layer's address where there is one, an expression otherwise."""
     if isinstance(of, Objective):
-        return of
+        return objective_like("of", of)
+    if not isinstance(of, Layer | str):
+        raise refused("of", of, "must be an objective, an expression, or a layer")
     text = str(of)
     if isinstance(of, Layer) or not ("(" in text or ":" in text) or text in model.names:
         return model.resolve(of)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+from entoptic.arguments import one_of, refused, whole
 from entoptic.errors import UnknownLayer
 
 _ADDRESS = re.compile(r"(?P<name>.+?)(?:#(?P<call>[1-9][0-9]{0,8}))?(?P<input><in>)?", re.DOTALL)
@@ -32,6 +33,10 @@ class Layer:
     call: int = 0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise refused("a layer's name", self.name, "must be a text, such as fire7")
+        one_of("output", "input")("port", self.port)
+        whole(0)("call", self.call)
         if not self.name:
             raise UnknownLayer("a layer's name is empty; `entoptic layers` lists the names")
 
@@ -58,11 +63,20 @@ class Layer:
         """
         if isinstance(text, Layer):
             return text
+        if not isinstance(text, str):
+            raise refused("a layer", text, "must be its name, such as fire7")
         found = _ADDRESS.fullmatch(text)
         if found is None:
             raise UnknownLayer("a layer's name is empty; `entoptic layers` lists the names")
         port: Literal["output", "input"] = "input" if found["input"] else "output"
         return cls(found["name"], port, int(found["call"] or 0))
+
+
+def layer_name(name: str, value: Any) -> str:
+    """The address of a layer that a parameter is given, as a text."""
+    if not isinstance(value, str | Layer):
+        raise refused(name, value, "must be the name of a layer, such as fire7")
+    return str(Layer.parse(value))
 
 
 INPUT = Layer("input")

@@ -11,9 +11,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from entoptic.arguments import count, number, planes, side, taking
 from entoptic.errors import BadSetting
 
 
+@taking(image=planes, height=side, width=side)
 def resize(image: Tensor, height: int, width: int) -> Tensor:
     """Resize to a given size by antialiased bicubic interpolation, up or down.
 
@@ -36,7 +38,6 @@ def resize(image: Tensor, height: int, width: int) -> Tensor:
     >>> resize(torch.full((1, 3, 4, 6), 0.5), 2, 3).shape
     torch.Size([1, 3, 2, 3])
     """
-    _check_size(height, width)
     if image.shape[-2:] == (height, width):
         return image
     # PyTorch has no bicubic interpolation of half precision on processors.
@@ -49,6 +50,7 @@ def resize(image: Tensor, height: int, width: int) -> Tensor:
     return resized.to(image.dtype).contiguous(memory_format=kept)
 
 
+@taking(height=side, width=side, octaves=count, scale=number(above=1))
 def octave_sizes(height: int, width: int, octaves: int, scale: float) -> list[tuple[int, int]]:
     """Sizes of a dream's octaves, smallest first, the last at full size.
 
@@ -67,17 +69,13 @@ def octave_sizes(height: int, width: int, octaves: int, scale: float) -> list[tu
     >>> octave_sizes(300, 400, octaves=3, scale=1.4)
     [(153, 204), (214, 286), (300, 400)]
     """
-    _check_size(height, width)
-    if octaves < 1:
-        raise BadSetting(f"octaves is {octaves}; there must be at least 1")
-    if not (math.isfinite(scale) and scale > 1):
-        raise BadSetting(f"an octave's scale is {scale}; it must be above 1, such as 1.4")
     return [
         (_rounded(height * shrink), _rounded(width * shrink))
         for shrink in (scale**-octave for octave in reversed(range(octaves)))
     ]
 
 
+@taking(height=side, width=side, long_side=side)
 def fit_long_side(height: int, width: int, long_side: int) -> tuple[int, int]:
     """The size, in the same proportions, whose longer side is as given; larger or smaller.
 
@@ -90,6 +88,7 @@ def fit_long_side(height: int, width: int, long_side: int) -> tuple[int, int]:
     return _fit(height, width, long_side, max(height, width))
 
 
+@taking(height=side, width=side, short_side=side)
 def fit_short_side(height: int, width: int, short_side: int) -> tuple[int, int]:
     """The size, in the same proportions, whose shorter side is as given; larger or smaller.
 
@@ -102,6 +101,7 @@ def fit_short_side(height: int, width: int, short_side: int) -> tuple[int, int]:
     return _fit(height, width, short_side, min(height, width))
 
 
+@taking(image=planes, height=side, width=side)
 def centre_crop(image: Tensor, height: int, width: int) -> Tensor:
     """The middle of a picture; where it can't be centred, half a pixel up or to the left.
 
@@ -114,7 +114,6 @@ def centre_crop(image: Tensor, height: int, width: int) -> Tensor:
     >>> centre_crop(torch.arange(5.0).expand(1, 3, 2, 5), 1, 2)[0, 0]
     tensor([[1., 2.]])
     """
-    _check_size(height, width)
     rows, columns = image.shape[-2:]
     if height > rows or width > columns:
         raise BadSetting(
@@ -126,19 +125,11 @@ def centre_crop(image: Tensor, height: int, width: int) -> Tensor:
 
 
 def _fit(height: int, width: int, side: int, now: int) -> tuple[int, int]:
-    _check_size(height, width)
-    if side < 1:
-        raise BadSetting(f"a side of {side} pixels is too short; it must have at least 1")
     return _rounded(height * side / now), _rounded(width * side / now)
 
 
 def _rounded(pixels: float) -> int:
     return max(1, math.floor(pixels + 0.5))
-
-
-def _check_size(height: int, width: int) -> None:
-    if height < 1 or width < 1:
-        raise BadSetting(f"a size of {height} x {width} (height x width) is empty; at least 1 x 1")
 
 
 # More than any picture shows; what a blur takes beyond the border grows with it.

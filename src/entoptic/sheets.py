@@ -10,15 +10,24 @@ from PIL import Image as Pillow, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional
 
+from entoptic.arguments import count, instance, number, several, taking, whole
 from entoptic.errors import BadSetting
+from entoptic.pictures import PictureLike, image_of
 from entoptic.types import Image
 
 # Of a label, in pixels: its letters, and the strip below a picture that they stand in.
 _LETTERS, _STRIP = 13, 20
 
 
+@taking(
+    columns=count,
+    gap=whole(0, 10_000),
+    background=number(least=0, most=1),
+    labels=several(instance(str, "a text"), "texts"),
+    titles=several(instance(str, "a text"), "texts"),
+)
 def sheet(
-    images: Image,
+    images: PictureLike,
     columns: int,
     *,
     gap: int = 4,
@@ -29,7 +38,7 @@ def sheet(
     """Lay the pictures of a batch side by side, row by row.
 
     Args:
-        images: (batch, 3, height, width), sRGB in [0, 1].
+        images: (batch, 3, height, width), sRGB in [0, 1]; or a picture in any other form.
         columns: how many stand in a row, if there are so many.
         gap: between pictures, in pixels.
         background: grey of the gaps and of places left over, from 0 (black) to 1 (white).
@@ -46,8 +55,10 @@ def sheet(
     >>> sheet(torch.zeros(5, 3, 10, 20), 3, gap=2).shape
     torch.Size([1, 3, 22, 64])
     """
+    images = image_of(images, "images")
     count = len(images)
-    _check(count, columns, gap, background, labels)
+    if labels and len(labels) != count:
+        raise BadSetting(f"{len(labels)} labels for {count} pictures; give one for each, or none")
     if labels:
         images = torch.cat([images, _strips(labels, images, background)], 2)
     height, width = sheet_size(count, columns, *images.shape[-2:], gap=gap)
@@ -88,17 +99,6 @@ def sheet_size(
     tile = height + (_STRIP if labelled else 0)
     above = _STRIP if titled else 0
     return above + rows * (tile + gap) - gap, columns * (width + gap) - gap
-
-
-def _check(count: int, columns: int, gap: int, background: float, labels: Sequence[str]) -> None:
-    if count < 1 or columns < 1:
-        raise BadSetting(f"a sheet of {count} pictures in {columns} columns; at least 1 of each")
-    if gap < 0:
-        raise BadSetting(f"a gap of {gap} pixels; it can't be negative")
-    if not 0 <= background <= 1:
-        raise BadSetting(f"a background of {background}; it goes from 0 (black) to 1 (white)")
-    if labels and len(labels) != count:
-        raise BadSetting(f"{len(labels)} labels for {count} pictures; give one for each, or none")
 
 
 def _strips(labels: Sequence[str], images: Image, background: float) -> Tensor:

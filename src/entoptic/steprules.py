@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
@@ -11,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkabl
 import torch
 from torch import Tensor
 
-from entoptic.errors import BadSetting
+from entoptic.arguments import number, one_of, taking
 from entoptic.resample import gaussian_blur
 
 Norm: TypeAlias = Literal["mean_abs", "max_abs", "std", "l2", "none"]
@@ -150,6 +149,7 @@ def smoothed(gradient: Tensor, sigma: float) -> Tensor:
     return gradient + gaussian_blur(gradient, sigma) + gaussian_blur(gradient, 2 * sigma)
 
 
+@taking(step=number(above=0), norm=one_of(*NORMS), smoothing=number(least=0))
 def climb(step: float = 1.5 / 255, norm: Norm = "mean_abs", smoothing: float = 0.0) -> Rule:
     """Plain gradient ascent with normalised steps.
 
@@ -167,15 +167,10 @@ def climb(step: float = 1.5 / 255, norm: Norm = "mean_abs", smoothing: float = 0
 
     Source: Mordvintsev, Olah, Tyka, "DeepDreaming with Caffe" notebook, 2015.
     """
-    if norm not in NORMS:
-        raise BadSetting(f"no norm {norm!r}; there are {', '.join(NORMS)}")
-    if not (math.isfinite(step) and step > 0):
-        raise BadSetting(f"a step of {step}; it must be above 0 and finite")
-    if not (math.isfinite(smoothing) and smoothing >= 0):
-        raise BadSetting(f"a smoothing of {smoothing}; it must be finite and not negative")
     return functools.partial(Climb, length=step, norm=norm, smoothing=smoothing)
 
 
+@taking(learning_rate=number(above=0))
 def adam(learning_rate: float = 0.05) -> Rule:
     """Adam, the rule of most feature visualization.
 
@@ -184,6 +179,4 @@ def adam(learning_rate: float = 0.05) -> Rule:
 
     Source: Kingma, Ba, 2014; lucid's default rate.
     """
-    if not (math.isfinite(learning_rate) and learning_rate > 0):
-        raise BadSetting(f"a learning rate of {learning_rate}; it must be above 0 and finite")
     return functools.partial(Adam, learning_rate=learning_rate)

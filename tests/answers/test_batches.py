@@ -158,7 +158,7 @@ def test_a_number_is_taken_as_it_is(squeezenet: ent.Model, monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("batch", "told"),
-    [("many", "batch is 'many'; give a whole number, or auto"), (0, "batch is 0; it must be")],
+    [("many", "batch is 'many'; it is auto, or a number"), (0, "batch is 0; it must be")],
 )
 def test_another_word_or_no_picture_is_refused(
     squeezenet: ent.Model, batch: int | str, told: str

@@ -249,14 +249,14 @@ def test_the_other_embedded_networks_judge_where_nobody_is_named() -> None:
 @pytest.mark.parametrize(
     ("how", "error", "told"),
     [
-        ({"seeds": 0}, BadSetting, "the number of seeds is 0"),
+        ({"seeds": 0}, BadSetting, "seeds is 0"),
         ({"judges": ["nothing"]}, UnknownModel, "no model named 'nothing'"),
         ({"judges": [colours(labels=None)]}, BadSetting, "python can't judge.*no labels"),
         ({"judges": [ent.ensemble(a=colours())]}, BadSetting, "name each of them as a judge"),
         ({"photos": ["not-there.png"]}, PictureNotFound, "not-there.png"),
         ({"photos": ["empty"]}, PictureNotFound, "the folder 'empty' has no pictures"),
         ({"photos": ["false.png"]}, BadPicture, "false.png"),
-        ({"photos": "empty"}, BadSetting, "give a list of files and folders"),
+        ({"photos": "empty"}, BadSetting, "it must be a list of files, folders and pictures"),
         ({"sizes": 3}, BadSetting, "no setting 'sizes'"),
     ],
 )

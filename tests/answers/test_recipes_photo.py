@@ -172,20 +172,30 @@ def test_redo_changes_what_it_is_told_to(squeezenet: ent.Model, file: Path) -> N
     [
         (plan_caricature, {"layer": "fire99"}, UnknownLayer, "no layer named 'fire99'"),
         (plan_caricature, {"layer": ["fire3", "fire3"]}, BadSetting, "twice; give each once"),
-        (plan_caricature, {"layer": [3]}, BadSetting, "layer is 3; give names"),
-        (plan_caricature, {"cosine_power": -1}, BadSetting, "cosine power is -1; it must be from"),
+        (plan_caricature, {"layer": [3]}, BadSetting, "layer is 3; it must be the name of a layer"),
+        (
+            plan_caricature,
+            {"cosine_power": -1},
+            BadSetting,
+            "cosine power is -1; it must be at least 0",
+        ),
         (plan_caricature, {"cosine_power": float("nan")}, BadSetting, "cosine power is nan"),
         (plan_caricature, {"jitter": 3}, BadSetting, "caricature has no setting 'jitter'"),
         (plan_invert, {"smoothness": "x"}, BadSetting, "smoothness is 'x'"),
         (plan_invert, {"size": 0}, BadSetting, "size is 0"),
         (plan_accentuate, {"units": []}, BadSetting, "0 units to accentuate; name 1 to 4096"),
         (plan_accentuate, {"units": 3}, BadSetting, "units are 3; give a list"),
-        (plan_accentuate, {"units": [3]}, BadSetting, "a unit is 3; give a text"),
+        (plan_accentuate, {"units": [3]}, BadSetting, "a unit is 3; it must be a text"),
         (plan_accentuate, {"units": "fire3:900"}, ChannelOutOfRange, "channel 900 of 'fire3'"),
         (plan_accentuate, {"units": "fire3:1", "layer": 3}, BadSetting, "layer is 3"),
         (plan_accentuate, {"units": "fire3:1", "layer": "f"}, UnknownLayer, "no layer named 'f'"),
         (plan_accentuate, {"units": "fire3:1", "strength": -1}, BadSetting, "strength is -1"),
-        (plan_accentuate, {"units": "fire3:1", "transparency": 1}, BadSetting, "it is on or off"),
+        (
+            plan_accentuate,
+            {"units": "fire3:1", "transparency": 1},
+            BadSetting,
+            "it is True or False",
+        ),
         (plan_accentuate, {"units": "fire3:1", "canvas": "cppn"}, BadSetting, "can't begin as a"),
     ],
 )
@@ -199,5 +209,5 @@ def test_what_is_wrong_is_told_before_any_work(
 
 @pytest.mark.usefixtures("unchecked")
 def test_a_photo_that_is_none_is_refused(squeezenet: ent.Model) -> None:
-    with pytest.raises(BadPicture, match="a photo is a Picture, a tensor or a file name, not int"):
+    with pytest.raises(BadPicture, match="photo is 3; it must be a picture: a file's name"):
         plan_invert(squeezenet, 3)

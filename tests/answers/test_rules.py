@@ -489,12 +489,12 @@ def test_dead_classes_of_the_embedded_network_climb_with_the_rule_only() -> None
 
 @pytest.mark.parametrize("power", [0.5, 5, float("nan")])
 def test_a_power_out_of_range_is_refused(power: float) -> None:
-    with pytest.raises(BadSetting, match="it must be from 1 to 4"):
+    with pytest.raises(BadSetting, match="it must be at least 1 and at most 4"):
         ent.smooth_max_pool(power)
 
 
 def test_fewer_than_0_steps_are_refused() -> None:
-    with pytest.raises(BadSetting, match="a rule for -1 steps"):
+    with pytest.raises(BadSetting, match="steps is -1; it must be a whole number"):
         ent.redirected_relu(-1)
 
 

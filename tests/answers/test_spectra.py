@@ -87,7 +87,7 @@ def test_a_file_holds_what_was_measured_and_the_same_bytes_each_time(tmp_path: P
     ("photos", "size", "told"),
     [
         ([], 32, "no photographs; name files or folders"),
-        ("photos", 32, "photos are 'photos'; give a list of files and folders"),
+        ("photos", 32, "photos is 'photos'; it must be a list of files"),
         ([], 8, "size is 8; it must be a whole number from 16 to 4096"),
     ],
 )
@@ -268,7 +268,7 @@ def test_redo_refuses_a_spectrum_that_has_changed_or_is_missing(picture: Path, f
 @pytest.mark.parametrize(
     ("change", "error", "told"),
     [
-        (lambda s: s | {"spectrum": 3}, NoJob, "spectrum is 3; give the name of a file"),
+        (lambda s: s | {"spectrum": 3}, NoJob, "spectrum is 3; it must be the name of a file"),
         (lambda s: s | {"spectrum": "/dev/zero"}, PictureNotFound, "isn't here"),
         (lambda s: s | {"spectrum": "a\0b"}, PictureNotFound, "isn't here"),
         (lambda s: s | {"canvas": "fourier"}, NoJob, "for the canvas maco"),

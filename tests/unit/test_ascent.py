@@ -60,7 +60,12 @@ BEFORE = [
     (ent.energy("9"), {}, UnknownLayer, "no layer named '9'"),
     (ent.energy("0") + ent.channel("0", 3), {}, ChannelOutOfRange, "channel 3 of '0'"),
     (ent.logit("cat"), {}, UnknownLabel, "no labels; give the class 'cat' by number"),
-    (ent.energy("0"), {"steps": -1}, BadSetting, "-1 steps; there can't be fewer than 0"),
+    (
+        ent.energy("0"),
+        {"steps": -1},
+        BadSetting,
+        "steps is -1; it must be a whole number",
+    ),
 ]
 
 

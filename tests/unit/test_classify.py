@@ -73,7 +73,7 @@ def test_maps_are_no_classes() -> None:
 
 
 def test_at_least_one_class_must_be_wanted() -> None:
-    with pytest.raises(BadSetting, match="the first 0 classes; there must be at least 1"):
+    with pytest.raises(BadSetting, match="top is 0; it must be a whole number"):
         identify(model(), coloured(1.0, 1.0, 1.0), top=0)
 
 

@@ -371,7 +371,7 @@ def test_bad_settings_are_told(untouched: Path) -> None:
     with pytest.raises(BadSetting, match="JPEG is written with 8 bits per channel; for 16 write"):
         write(untouched / "a.jpg", some_image(), bits=16)
     for quality in (0, 101):
-        with pytest.raises(BadSetting, match=f"quality is {quality}; it goes from 1 to 100"):
+        with pytest.raises(BadSetting, match=f"quality is {quality}; it must be a whole number"):
             write(untouched / "a.jpg", some_image(), quality=quality)
 
 

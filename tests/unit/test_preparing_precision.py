@@ -114,7 +114,7 @@ def test_energies_of_several_layers_are_their_geometric_mean() -> None:
 
 
 def test_an_unknown_precision_is_refused_before_any_work() -> None:
-    told = "precision 'fp8'; it is one of auto, fp32, bf16, fp16"
+    told = "precision is 'fp8'; it is one of auto, fp32, bf16, fp16"
     with pytest.raises(BadSetting, match=told):
         prepare(ent.load(), FIRE5, CPU, precision="fp8")
     with pytest.raises(BadSetting, match=told):

@@ -45,7 +45,7 @@ def test_the_picture_is_not_changed_and_its_gradient_is_the_factor() -> None:
 
 
 def test_an_unknown_order_of_channels_is_refused() -> None:
-    with pytest.raises(BadSetting, match="channel order 'GBR'; it is 'RGB' or 'BGR'"):
+    with pytest.raises(BadSetting, match="order is 'GBR'; it is one of RGB, BGR"):
         Preprocess(order="GBR")
 
 

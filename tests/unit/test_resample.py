@@ -114,18 +114,18 @@ def test_many_octaves_end_at_one_pixel() -> None:
 
 @pytest.mark.parametrize("scale", [1.0, 0.5, -2.0, math.inf, math.nan])
 def test_a_scale_that_does_not_grow_is_refused(scale: float) -> None:
-    with pytest.raises(BadSetting, match=r"scale is .*; it must be above 1, such as 1\.4"):
+    with pytest.raises(BadSetting, match=r"scale is .*; it must be above 1, and finite"):
         octave_sizes(10, 10, 3, scale)
 
 
 def test_no_octaves_are_refused() -> None:
-    with pytest.raises(BadSetting, match="octaves is 0; there must be at least 1"):
+    with pytest.raises(BadSetting, match="octaves is 0; it must be a whole number from 1"):
         octave_sizes(10, 10, 0, 1.4)
 
 
 @pytest.mark.parametrize(("height", "width"), [(0, 5), (5, 0), (-1, 5)])
 def test_an_empty_size_is_refused(height: int, width: int) -> None:
-    expected = f"a size of {height} x {width} .* is empty; at least 1 x 1"
+    expected = "(height|width) is (0|-1); it must be a whole number from 1"
     with pytest.raises(BadSetting, match=expected):
         resize(torch.rand(1, 3, 4, 4), height, width)
     with pytest.raises(BadSetting, match=expected):
@@ -148,7 +148,7 @@ def test_a_thin_picture_keeps_at_least_one_pixel() -> None:
 
 
 def test_a_side_without_pixels_is_refused() -> None:
-    with pytest.raises(BadSetting, match="a side of 0 pixels is too short"):
+    with pytest.raises(BadSetting, match="short side is 0; it must be a whole number from 1"):
         fit_short_side(10, 20, 0)
 
 

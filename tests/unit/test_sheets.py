@@ -52,17 +52,22 @@ def test_a_label_too_long_is_cut_short_instead_of_running_out() -> None:
 @pytest.mark.parametrize(
     ("count", "columns", "settings", "told"),
     [
-        (0, 1, {}, "a sheet of 0 pictures in 1 columns; at least 1 of each"),
-        (2, 0, {}, "a sheet of 2 pictures in 0 columns"),
-        (2, 1, {"gap": -1}, "a gap of -1 pixels; it can't be negative"),
-        (2, 1, {"background": 1.5}, "a background of 1.5; it goes from 0"),
+        (
+            0,
+            1,
+            {},
+            "images is a tensor of shape .0, 3, 2, 3.; .*, none of them 0",
+        ),
+        (2, 0, {}, "columns is 0; it must be a whole number from 1"),
+        (2, 1, {"gap": -1}, "gap is -1; it must be a whole number from 0"),
+        (2, 1, {"background": 1.5}, "background is 1.5; it must be at least 0 and at most 1"),
         (2, 1, {"labels": ["a"]}, "1 labels for 2 pictures; give one for each, or none"),
     ],
 )
 def test_what_makes_no_sheet_is_said(
     count: int, columns: int, settings: dict[str, object], told: str
 ) -> None:
-    with pytest.raises(BadSetting, match=told):
+    with pytest.raises(ent.EntopticError, match=told):
         ent.sheet(torch.zeros(count, 3, 2, 3), columns, **settings)
 
 

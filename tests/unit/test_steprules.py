@@ -73,15 +73,15 @@ def test_the_closure_is_asked_with_gradients_on() -> None:
 
 @pytest.mark.parametrize("step", [0, -1.0, math.nan, math.inf])
 def test_a_step_that_is_not_above_zero_and_finite_is_refused(step: float) -> None:
-    with pytest.raises(BadSetting, match=f"a step of {step}; it must be above 0 and finite"):
+    with pytest.raises(BadSetting, match=f"step is {step}; it must be above 0, and finite"):
         climb(step)
-    with pytest.raises(BadSetting, match=f"a learning rate of {step}; it must be above 0"):
+    with pytest.raises(BadSetting, match=f"learning rate is {step}; it must be above 0"):
         adam(step)
 
 
 def test_an_unknown_norm_is_answered_with_all(unchecked: None) -> None:
     with pytest.raises(
-        BadSetting, match="no norm 'l3'; there are mean_abs, max_abs, std, l2, none"
+        BadSetting, match="norm is 'l3'; it is one of mean_abs, max_abs, std, l2, none"
     ):
         climb(0.1, "l3")
 

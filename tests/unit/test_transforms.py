@@ -43,5 +43,5 @@ def test_all_shifts_within_the_range_come_and_no_others() -> None:
 
 
 def test_a_negative_shift_is_refused() -> None:
-    with pytest.raises(BadSetting, match=r"jitter is -1 pixels; it can't be negative \(0 is off\)"):
+    with pytest.raises(BadSetting, match=r"pixels is -1; it must be a whole number of at least 0"):
         Jitter(-1)

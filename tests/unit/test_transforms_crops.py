@@ -130,8 +130,8 @@ def test_an_objective_per_image_holds_for_all_copies_of_its_image() -> None:
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({"count": 0}, "0 crops of each image; there must be at least 1"),
-    ({"size": (0, 3)}, r"crops of size \(0, 3\) \(height, width\); at least 1 x 1"),
+    ({"count": 0}, "count is 0; it must be a whole number from 1"),
+    ({"size": (0, 3)}, "size's first number is 0; it must be a whole number from 1"),
     ({"side": (0.0, 0.1)}, "a crop's side of mean 0.0 and deviation 0.1; the mean is above 0"),
     ({"side": (0.5, -0.1)}, "a crop's side of mean 0.5 and deviation -0.1"),
     ({"side": (0.5, 1.5), "uniform": True}, "a crop's side from 0.5 to 1.5; above 0, at most 1"),

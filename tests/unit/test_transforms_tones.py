@@ -174,14 +174,14 @@ def test_every_set_works_on_any_aspect_and_both_precisions(name: str) -> None:
 
 
 BAD: list[tuple[Any, str]] = [
-    (lambda: Blur(-1, 1), "a blur from -1 to 1 pixels; both finite and not negative, low before"),
+    (lambda: Blur(-1, 1), "low is -1; it must be at least 0, and finite"),
     (lambda: Blur(2, 1), "a blur from 2 to 1 pixels"),
-    (lambda: Noise(-0.1), "noise is -0.1; it must be finite and not negative"),
-    (lambda: Noise(math.nan), "noise is nan"),
-    (lambda: ColourShift(-1), "a colour shift is -1; it must be finite and not negative"),
-    (lambda: ColourShift(0, math.inf), "a shift of brightness is inf"),
-    (lambda: ColourShift(contrast=2), "a change of contrast is 2; it must be from 0 to 1"),
-    (lambda: Grayscale(1.5), "the probability of grey is 1.5; it must be from 0 to 1"),
+    (lambda: Noise(-0.1), "sd is -0.1; it must be at least 0, and finite"),
+    (lambda: Noise(math.nan), "sd is nan"),
+    (lambda: ColourShift(-1), "sd is -1; it must be at least 0, and finite"),
+    (lambda: ColourShift(0, math.inf), "brightness is inf"),
+    (lambda: ColourShift(contrast=2), "contrast is 2; it must be at least 0 and at most 1"),
+    (lambda: Grayscale(1.5), "probability is 1.5; it must be at least 0 and at most 1"),
 ]
 
 

@@ -6,10 +6,10 @@ from typing import final
 
 import torch
 
-from entoptic.canvas.base import Canvas
+from entoptic.arguments import number, seed, side, taking
+from entoptic.canvas.base import Canvas, a_canvas
 from entoptic.canvas.fourier import Fourier
 from entoptic.canvas.noise import noise
-from entoptic.errors import BadSetting
 from entoptic.types import Image, Planes
 
 # The power by which alpha's waves fall off: with 1, as in natural pictures, it follows their grain.
@@ -42,10 +42,9 @@ class Transparent(Canvas):
     torch.Size([1, 4, 5, 7])
     """
 
+    @taking(canvas=a_canvas, opacity=number(above=0, below=1), seed=seed)
     def __init__(self, canvas: Canvas, *, opacity: float = 0.5, seed: int = 0) -> None:
         super().__init__()
-        if not 0 < opacity < 1:
-            raise BadSetting(f"opacity is {opacity}; it must be above 0 and below 1, such as 0.5")
         with torch.no_grad():
             shown = canvas()
         level = torch.full_like(shown[:, :1], opacity)
@@ -65,6 +64,7 @@ class Transparent(Canvas):
         return torch.lerp(torch.ones_like(colours), colours, self.alpha())
 
     @torch.no_grad()
+    @taking(height=side, width=side)
     def resized(self, height: int, width: int) -> Transparent:
         made = Transparent(self.canvas.resized(height, width))
         made.alpha = self.alpha.resized(height, width)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from torch import nn
 
+from entoptic.arguments import instance
 from entoptic.types import Image, Planes
 
 
@@ -33,3 +35,8 @@ class Canvas(nn.Module, ABC):
 
     def constrain(self) -> None:
         """Bring the parameters back to where the picture is in range; called after each step."""
+
+
+def a_canvas(name: str, value: Any) -> Canvas:
+    """A canvas, and nothing else."""
+    return instance(Canvas, "a canvas, such as Fourier(224, 224)")(name, value)  # type: ignore[no-any-return]

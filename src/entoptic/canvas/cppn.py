@@ -9,9 +9,9 @@ from typing import TypeAlias, final
 import torch
 from torch import Tensor, nn
 
+from entoptic.arguments import count, flag, seed, side, taking, whole
 from entoptic.canvas.base import Canvas
 from entoptic.canvas.noise import noise
-from entoptic.errors import BadSetting
 from entoptic.types import Image
 
 _Weights: TypeAlias = tuple[Tensor, Tensor, Tensor]
@@ -65,6 +65,15 @@ class CPPN(Canvas):
 
     coordinates: Tensor
 
+    @taking(
+        height=side,
+        width=side,
+        layers=whole(1, 1000),
+        width_units=whole(1, 10_000),
+        batch=count,
+        seed=seed,
+        biased=flag,
+    )
     def __init__(
         self,
         height: int,
@@ -78,14 +87,6 @@ class CPPN(Canvas):
     ) -> None:
         super().__init__()
         self.biased = biased
-        if min(batch, width_units) < 1:
-            raise BadSetting(
-                f"a CPPN of {width_units} units and a batch of {batch} is empty; at least 1 of each"
-            )
-        if min(layers, height, width) < 1:
-            raise BadSetting(
-                f"a CPPN of {layers} layers and {height} x {width} pixels; at least 1 of each"
-            )
         rng = torch.Generator().manual_seed(seed)
         ways = [2, *[2 * width_units] * layers]
         hidden = [_weights((batch, units, width_units), rng) for units in ways[:-1]]
@@ -111,6 +112,7 @@ class CPPN(Canvas):
         return painted.mT.reshape(len(painted), 3, *self.size).sigmoid()
 
     @torch.no_grad()
+    @taking(height=side, width=side)
     def resized(self, height: int, width: int) -> CPPN:
         batch, _, width_units = self.weights[0].shape
         made = CPPN(

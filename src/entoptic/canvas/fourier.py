@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
 from entoptic import fourier
+from entoptic.arguments import count, flag, number, seed, side, taking
 from entoptic.canvas.base import Canvas
 from entoptic.canvas.noise import in_range, noise
 from entoptic.color import from_image, to_image
 from entoptic.errors import BadSetting
+from entoptic.pictures import PictureLike, image_of
 from entoptic.resample import resize
 from entoptic.types import Planes
 
@@ -50,6 +51,16 @@ class Fourier(Canvas):
 
     scale: Tensor
 
+    @taking(
+        height=side,
+        width=side,
+        batch=count,
+        seed=seed,
+        decay=number(least=0),
+        sd=number(least=0),
+        decorrelated=flag,
+        channels=count,
+    )
     def __init__(
         self,
         height: int,
@@ -63,8 +74,6 @@ class Fourier(Canvas):
         channels: int = 3,
     ) -> None:
         super().__init__()
-        if not (math.isfinite(decay) and decay >= 0):
-            raise BadSetting(f"decay is {decay}; it must be finite and not negative, such as 1")
         if decorrelated and channels != 3:
             raise BadSetting(
                 f"only 3 channels are colours, not {channels}; set decorrelated to False"
@@ -79,19 +88,20 @@ class Fourier(Canvas):
         self.coefficients = nn.Parameter(noise((batch, channels, *both.shape), sd=sd, seed=seed))
 
     @classmethod
-    def of(cls, image: Planes, *, decay: float = 1.0, decorrelated: bool = True) -> Fourier:
+    @taking(decay=number(least=0), decorrelated=flag)
+    def of(cls, image: PictureLike, *, decay: float = 1.0, decorrelated: bool = True) -> Fourier:
         """A canvas that begins as a given picture, exact to half of an 8-bit level.
 
         Args:
-            image: (batch, 3, height, width), sRGB in [0, 1]; the canvas is where it is, and as
-                precise.
+            image: (batch, 3, height, width), sRGB in [0, 1], and the canvas is where it is, and as
+                precise; or a picture in any other form, see `picture_of`.
             decay: as of the class.
             decorrelated: as of the class.
 
         Raises:
             BadPicture: the picture has values that aren't finite, or outside [0, 1].
         """
-        values = from_image(in_range(image), decorrelated=decorrelated)
+        values = from_image(in_range(image_of(image)), decorrelated=decorrelated)
         return cls._with(values, decay, decorrelated)
 
     @classmethod
@@ -120,6 +130,7 @@ class Fourier(Canvas):
         return to_image(self.values(), decorrelated=self.decorrelated)
 
     @torch.no_grad()
+    @taking(height=side, width=side)
     def resized(self, height: int, width: int) -> Fourier:
         values = resize(self.values(), height, width)
         return Fourier._with(values, self.decay, self.decorrelated)

@@ -6,7 +6,8 @@ from typing import final
 
 import torch
 
-from entoptic.canvas.base import Canvas
+from entoptic.arguments import side, taking
+from entoptic.canvas.base import Canvas, a_canvas
 from entoptic.color import luma
 from entoptic.types import Image
 
@@ -26,6 +27,7 @@ class Grey(Canvas):
     [0.29899999499320984, 0.29899999499320984]
     """
 
+    @taking(canvas=a_canvas)
     def __init__(self, canvas: Canvas) -> None:
         super().__init__()
         self.canvas = canvas
@@ -34,6 +36,7 @@ class Grey(Canvas):
         return luma(self.canvas()).expand(-1, 3, -1, -1)
 
     @torch.no_grad()
+    @taking(height=side, width=side)
     def resized(self, height: int, width: int) -> Grey:
         return Grey(self.canvas.resized(height, width))
 

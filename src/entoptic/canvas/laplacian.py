@@ -8,9 +8,11 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from entoptic.arguments import count, flag, number, seed, side, taking
 from entoptic.canvas.base import Canvas
 from entoptic.canvas.noise import in_range, noise
 from entoptic.color import from_image, to_image
+from entoptic.pictures import PictureLike, image_of
 from entoptic.resample import resize
 from entoptic.types import Image
 
@@ -39,6 +41,7 @@ class Laplacian(Canvas):
     [(20, 30), (10, 15), (5, 8)]
     """
 
+    @taking(height=side, width=side, batch=count, seed=seed, sd=number(least=0), decorrelated=flag)
     def __init__(
         self,
         height: int,
@@ -55,18 +58,21 @@ class Laplacian(Canvas):
         self._set(noise((batch, 3, *size), sd=sd, seed=rng) for size in _sizes(height, width))
 
     @classmethod
-    def of(cls, image: Image, *, decorrelated: bool = True) -> Laplacian:
+    @taking(decorrelated=flag)
+    def of(cls, image: PictureLike, *, decorrelated: bool = True) -> Laplacian:
         """A canvas that begins as a given picture, exact to half of an 8-bit level.
 
         Args:
-            image: (batch, 3, height, width), sRGB in [0, 1]; the canvas is where it is, and as
-                precise.
+            image: (batch, 3, height, width), sRGB in [0, 1], and the canvas is where it is, and as
+                precise; or a picture in any other form, see `picture_of`.
             decorrelated: as of the class.
 
         Raises:
             BadPicture: the picture has values that aren't finite, or outside [0, 1].
         """
-        return cls._with(from_image(in_range(image), decorrelated=decorrelated), decorrelated)
+        return cls._with(
+            from_image(in_range(image_of(image)), decorrelated=decorrelated), decorrelated
+        )
 
     @classmethod
     def _with(cls, values: Tensor, decorrelated: bool) -> Laplacian:
@@ -90,6 +96,7 @@ class Laplacian(Canvas):
         return to_image(self.values(), decorrelated=self.decorrelated)
 
     @torch.no_grad()
+    @taking(height=side, width=side)
     def resized(self, height: int, width: int) -> Laplacian:
         return Laplacian._with(resize(self.values(), height, width), self.decorrelated)
 

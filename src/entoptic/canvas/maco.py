@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import TypeAlias, final
 
 import torch
 from torch import Tensor, nn
 
 from entoptic import fourier
+from entoptic.arguments import count, instance, number, seed, side, taking
 from entoptic.canvas.base import Canvas
 from entoptic.canvas.noise import in_range, noise
 from entoptic.color import from_image, to_image
 from entoptic.errors import BadSetting
+from entoptic.pictures import PictureLike, image_of
 from entoptic.resample import resize
 from entoptic.types import Image
 
@@ -65,6 +66,15 @@ class MaCo(Canvas):
     mean: Tensor
     contrast: Tensor
 
+    @taking(
+        height=side,
+        width=side,
+        spectrum=instance(Tensor, "a tensor, as from spectrum_of"),
+        batch=count,
+        seed=seed,
+        contrast=number(above=0),
+        spread=number(above=0),
+    )
     def __init__(
         self,
         height: int,
@@ -77,11 +87,6 @@ class MaCo(Canvas):
         spread: float = 1.0,
     ) -> None:
         super().__init__()
-        if batch < 1:
-            raise BadSetting(f"a batch of {batch} pictures is empty; at least 1")
-        for what, value in (("contrast", contrast), ("spread", spread)):
-            if not (math.isfinite(value) and value > 0):
-                raise BadSetting(f"{what} is {value}; it must be finite and above 0, such as 1")
         magnitude = _magnitude(height, width, spectrum)[None]
         phases = noise((batch, *magnitude.shape[1:]), sd=1, seed=seed)
         still, one = torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1)
@@ -90,17 +95,17 @@ class MaCo(Canvas):
         )
 
     @classmethod
-    def of(cls, image: Image) -> MaCo:
+    def of(cls, image: PictureLike) -> MaCo:
         """A canvas that begins as a given picture, with its sizes, phases, mean and contrast.
 
         Args:
-            image: (batch, 3, height, width), sRGB in [0, 1]; the canvas is where it is, and as
-                precise.
+            image: (batch, 3, height, width), sRGB in [0, 1], and the canvas is where it is, and as
+                precise; or a picture in any other form, see `picture_of`.
 
         Raises:
             BadPicture: the picture has values that aren't finite, or outside [0, 1].
         """
-        return cls._with(from_image(in_range(image)))
+        return cls._with(from_image(in_range(image_of(image))))
 
     @classmethod
     def _with(cls, values: Tensor) -> MaCo:
@@ -138,6 +143,7 @@ class MaCo(Canvas):
         return to_image(self.values())
 
     @torch.no_grad()
+    @taking(height=side, width=side)
     def resized(self, height: int, width: int) -> MaCo:
         return MaCo._with(resize(self.values(), height, width))
 
@@ -154,13 +160,13 @@ def _standardized(values: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def spectrum_of(images: Image) -> Tensor:
+def spectrum_of(images: PictureLike) -> Tensor:
     """How large each wave is in photographs, on average: a `spectrum` for `MaCo`.
 
     The photographs fade towards their edges first: those don't meet, and would draw stripes.
 
     Args:
-        images: (batch, 3, height, width), sRGB in [0, 1].
+        images: (batch, 3, height, width), sRGB in [0, 1]; or a picture in any other form.
 
     Returns:
         (3, height, width // 2 + 1), float32: before the sigmoid and in colours without correlation.
@@ -172,7 +178,9 @@ def spectrum_of(images: Image) -> Tensor:
     >>> spectrum_of(torch.full((2, 3, 4, 6), 0.5)).shape
     torch.Size([3, 4, 4])
     """
-    waves = fourier.to_spectrum(fourier.tapered(from_image(in_range(images).float())))
+    waves = fourier.to_spectrum(
+        fourier.tapered(from_image(in_range(image_of(images, "images")).float()))
+    )
     magnitude = waves.abs().mean(0)
     magnitude[:, 0, 0] = 0
     return magnitude

@@ -7,9 +7,11 @@ from typing import final
 import torch
 from torch import Tensor
 
-from entoptic.canvas.base import Canvas
+from entoptic.arguments import planes, side, taking
+from entoptic.canvas.base import Canvas, a_canvas
 from entoptic.canvas.noise import in_range
 from entoptic.errors import BadPicture
+from entoptic.pictures import PictureLike, image_of
 from entoptic.resample import resize
 from entoptic.types import Image
 
@@ -38,18 +40,22 @@ class Masked(Canvas):
     mask: Tensor
     background: Tensor
 
-    def __init__(self, canvas: Canvas, mask: Tensor, background: Image) -> None:
+    @taking(canvas=a_canvas, mask=planes)
+    def __init__(self, canvas: Canvas, mask: Tensor, background: PictureLike) -> None:
         super().__init__()
         with torch.no_grad():
             shown = canvas()
         self.register_buffer("mask", _fitting("mask", mask, 1, shown))
-        self.register_buffer("background", _fitting("background", background, 3, shown))
+        self.register_buffer(
+            "background", _fitting("background", image_of(background, "background"), 3, shown)
+        )
         self.canvas = canvas
 
     def forward(self) -> Image:
         return torch.lerp(self.background, self.canvas(), self.mask)
 
     @torch.no_grad()
+    @taking(height=side, width=side)
     def resized(self, height: int, width: int) -> Masked:
         return Masked(
             self.canvas.resized(height, width),

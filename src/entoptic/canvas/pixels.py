@@ -7,8 +7,10 @@ from typing import final
 import torch
 from torch import nn
 
+from entoptic.arguments import count, seed, side, taking
 from entoptic.canvas.base import Canvas
 from entoptic.errors import BadPicture
+from entoptic.pictures import PictureLike, image_of
 from entoptic.resample import resize
 from entoptic.types import Planes
 
@@ -18,7 +20,8 @@ class Pixels(Canvas):
     """Pixels, kept in [0, 1] by clipping after each step.
 
     Args:
-        image: the picture to begin with, (batch, 3, height, width), sRGB in [0, 1]; it is copied.
+        image: the picture to begin with, (batch, 3, height, width), sRGB in [0, 1], or in any other
+            form, see `picture_of`; it is copied.
             It may have as many other channels as a network is fed that wants no pictures.
 
     Raises:
@@ -28,8 +31,9 @@ class Pixels(Canvas):
     torch.Size([1, 3, 2, 4])
     """
 
-    def __init__(self, image: Planes) -> None:
+    def __init__(self, image: PictureLike) -> None:
         super().__init__()
+        image = image_of(image)
         low, high = torch.aminmax(image.detach())
         if not (low >= 0 and high <= 1):  # also true of NaN
             raise BadPicture(
@@ -38,6 +42,7 @@ class Pixels(Canvas):
         self.pixels = nn.Parameter(image.detach().clone())
 
     @classmethod
+    @taking(height=side, width=side, seed=seed, batch=count)
     def noise(cls, height: int, width: int, *, seed: int, batch: int = 1) -> Pixels:
         """Uniform noise around middle grey, (20 u + 118) / 255 with u in [0, 1).
 
@@ -51,6 +56,7 @@ class Pixels(Canvas):
         return self.pixels
 
     @torch.no_grad()
+    @taking(height=side, width=side)
     def resized(self, height: int, width: int) -> Pixels:
         return Pixels(resize(self.pixels, height, width).clamp_(0, 1))
 

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from entoptic.arguments import count, flag, seed, several, side, taking
 from entoptic.canvas.base import Canvas
 from entoptic.canvas.fourier import Fourier
 from entoptic.color import to_image
-from entoptic.errors import BadSetting
+from entoptic.pictures import PictureLike, image_of
 from entoptic.types import Image
 
 
@@ -44,6 +45,14 @@ class Shared(Canvas):
     torch.Size([3, 3, 24, 32])
     """
 
+    @taking(
+        height=side,
+        width=side,
+        batch=count,
+        shrinks=several(count, "whole numbers of at least 1"),
+        seed=seed,
+        decorrelated=flag,
+    )
     def __init__(
         self,
         height: int,
@@ -55,8 +64,6 @@ class Shared(Canvas):
         decorrelated: bool = True,
     ) -> None:
         super().__init__()
-        if min(shrinks, default=1) < 1:
-            raise BadSetting(f"shrinks are {tuple(shrinks)}; each must be at least 1")
         self.each = Fourier(height, width, batch=batch, seed=seed, decorrelated=decorrelated)
         self.layers = nn.ParameterList(
             nn.Parameter(torch.zeros(batch, 3, -(-height // shrink), -(-width // shrink)))
@@ -64,8 +71,13 @@ class Shared(Canvas):
         )
 
     @classmethod
+    @taking(shrinks=several(count, "whole numbers of at least 1"), decorrelated=flag)
     def of(
-        cls, image: Image, *, shrinks: Sequence[int] = (2, 4, 8, 16), decorrelated: bool = True
+        cls,
+        image: PictureLike,
+        *,
+        shrinks: Sequence[int] = (2, 4, 8, 16),
+        decorrelated: bool = True,
     ) -> Shared:
         """A canvas that begins as given pictures, exact to half of an 8-bit level.
 
@@ -78,6 +90,7 @@ class Shared(Canvas):
         Raises:
             BadPicture: the pictures have values that aren't finite, or outside [0, 1].
         """
+        image = image_of(image)
         batch, _, height, width = image.shape
         made = cls(height, width, batch=batch, shrinks=shrinks).to(image)
         made.each = Fourier.of(image, decorrelated=decorrelated)
@@ -96,6 +109,7 @@ class Shared(Canvas):
         return to_image(self.values(), decorrelated=self.each.decorrelated)
 
     @torch.no_grad()
+    @taking(height=side, width=side)
     def resized(self, height: int, width: int) -> Shared:
         """The same pictures at another size; the shared layers keep theirs."""
         batch = len(self.each.coefficients)

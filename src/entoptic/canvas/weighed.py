@@ -7,7 +7,8 @@ from typing import final
 import torch
 from torch import Tensor
 
-from entoptic.canvas.base import Canvas
+from entoptic.arguments import side, taking
+from entoptic.canvas.base import Canvas, a_canvas
 from entoptic.resample import gaussian_blur
 from entoptic.types import Alpha, Image
 
@@ -35,6 +36,7 @@ class Weighed(Canvas):
 
     sums: Tensor
 
+    @taking(canvas=a_canvas)
     def __init__(self, canvas: Canvas) -> None:
         super().__init__()
         self.canvas = canvas
@@ -58,6 +60,7 @@ class Weighed(Canvas):
         return opaque.where(most > 0, torch.ones_like(opaque))
 
     @torch.no_grad()
+    @taking(height=side, width=side)
     def resized(self, height: int, width: int) -> Weighed:
         return Weighed(self.canvas.resized(height, width))
 

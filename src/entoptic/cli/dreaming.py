@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from entoptic.cli import options
+from entoptic.cli import options, streams
 from entoptic.cli.arguments import height_and_width, one_line
 from entoptic.cli.making import check, make, make_together
 from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
@@ -35,6 +35,7 @@ Examples:
   entoptic dream sky.jpg --objective "logit('goldfish') - 2 * total_variation()"
   entoptic dream sky.jpg --guide flowers.jpg         the shapes of another picture
   entoptic dream --noise 512x768 -o nothing.png      512 pixels high, 768 wide
+  curl -s URL | entoptic dream - -o - > dream.png    from stdin to stdout
 """,
 )
 @click.argument("photos", nargs=-1, type=click.Path(), metavar="[PHOTO]...")
@@ -60,6 +61,8 @@ def dream_command(
     The result is PHOTO-dream.png beside the photo; the photo itself is never overwritten, and
     neither is an earlier result: that of a second dream is PHOTO-dream-2.png.
 
+    A photo called - is read from stdin, and -o - writes a PNG to stdout.
+
     You can leave out every option: what isn't said is set to what looks best with the network. The
     result carries all of it, so that `entoptic redo` can make it again, with changes if you like.
 
@@ -76,6 +79,7 @@ def dream_command(
     side = None if noise is None else height_and_width("--noise", noise)
     starts: list[str | None] = [*photos] or [None]
     inputs = [Path(each) for each in (*photos, settings["guide"]) if each is not None]
+    streams.check_once([*photos, settings["guide"]])
     check_inputs(inputs)
     outputs = destinations(starts, delivery, "dream", inputs)
 
@@ -89,8 +93,13 @@ def dream_command(
     seed = settings["seed"] or 0
     asked = {key: settings[key] for key in settings.keys() - {"model", "device", "seed"}}
 
+    # Read once, and before anything else is: stdin can't be read again.
+    begin = [None if each is None else streams.photo_of(each) for each in starts]
+    if asked["guide"] is not None:
+        asked["guide"] = streams.photo_of(asked["guide"])
+
     def plan(number: int) -> DreamPlan:
-        return plan_dream(model, starts[number], noise=side, seed=seed, on=on, **asked)
+        return plan_dream(model, begin[number], noise=side, seed=seed, on=on, **asked)
 
     with made(delivery.folder):
         if len(starts) == 1:
@@ -192,14 +201,19 @@ def redo_command(
         raise BadSetting("the name of the picture is empty; name a file")
     delivery, changes = Delivery.split(given)
     inputs = [Path(each) for each in (picture, photo, changes["guide"]) if each is not None]
+    streams.check_once([picture, photo, changes["guide"]])
     check_inputs(inputs)
     (output,) = destinations([picture], delivery, "redo", inputs)
 
     from entoptic.recipes import plan_redo
 
     changes["on"] = changes.pop("device")
+    if changes["guide"] is not None:
+        changes["guide"] = streams.photo_of(changes["guide"])
+    start = None if photo is None else streams.photo_of(photo)
     with made(delivery.folder):
-        plan = plan_redo(picture, photo=photo, look_in=look_in, finish=finish, **changes)
+        with streams.received(picture) as path:
+            plan = plan_redo(path, photo=start, look_in=look_in, finish=finish, **changes)
         if not delivery.quiet:
             _tell(plan)
         return make(plan, output, delivery, inputs)

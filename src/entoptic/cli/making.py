@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entoptic.cli import signals
-from entoptic.cli.outputs import Delivery, check_output, free, saved
+from entoptic.cli.outputs import STDOUT, Delivery, check_output, free, saved
 from entoptic.cli.printing import echo
 from entoptic.cli.progress import ALL, Share, progress
 
@@ -134,13 +134,15 @@ def _joined(steps: Sequence[Step]) -> Step:
 
 def _called(outputs: Sequence[Path]) -> str:
     more = f" and {len(outputs) - 1} more" if len(outputs) > 1 else ""
-    return f"{outputs[0].name}{more}"
+    return f"{'stdout' if outputs[0] == STDOUT else outputs[0].name}{more}"
 
 
 def _report(result: Result, output: Path, delivery: Delivery) -> None:
     if not delivery.quiet:
         for note in result.notes:
             echo(f"Note: {note}", err=True)
+    if delivery.streamed:
+        return
     if not delivery.as_json:
         # As bytes: a name needn't be text that the terminal's encoding knows.
         click.echo(os.fsencode(output))

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from entoptic.cli import options
-from entoptic.cli.outputs import check_free, saved
+from entoptic.cli import options, streams
+from entoptic.cli.outputs import STDOUT, check_free, check_stdout, saved
 from entoptic.cli.printing import echo
-from entoptic.errors import BadExpression, UnknownModel
+from entoptic.errors import BadExpression, BadSetting, UnknownModel
 
 _OPTIONS = "Options"
 
@@ -60,7 +60,7 @@ def gradient_command(
     from entoptic.gradients import gradient
     from entoptic.models import load
     from entoptic.models.sources.named_files import files_named
-    from entoptic.pictures import check_writable, read, write
+    from entoptic.pictures import check_writable, picture_of, write
     from entoptic.pictures.writing import check_place, write_file
     from entoptic.recipes.photos import scaled
     from entoptic.recipes.saliency import gradient_picture
@@ -68,9 +68,15 @@ def gradient_command(
     path = Path(output)
     numbers = path.suffix == ".npy"
     files = [Path(photo), *files_named(model), *_guides(of)]
-    (check_place if numbers else check_writable)(path, not_over=files)
-    check_free(path, force, files)
-    picture = scaled(read(photo), size)
+    streams.check_once([photo])
+    if path == STDOUT:
+        if as_json:
+            raise BadSetting("--json and -o - both go to stdout; leave one of them out")
+        check_stdout()
+    else:
+        (check_place if numbers else check_writable)(path, not_over=files)
+        check_free(path, force, files)
+    picture = scaled(picture_of(streams.photo_of(photo)), size)
     found = gradient(load(model), of=of, wrt=wrt, at=picture.image)
 
     def save(path: Path, *, replace: bool) -> None:
@@ -81,6 +87,8 @@ def gradient_command(
             write(path, shown, replace=replace)
 
     path = saved(save, path, force)
+    if path == STDOUT:
+        return
     if as_json:
         largest = float(found.abs().max())
         told = {"output": str(path), "shape": list(found.shape), "max_abs": largest}

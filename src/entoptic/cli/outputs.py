@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from entoptic.cli import signals
+from entoptic.cli import signals, streams
 from entoptic.cli.arguments import quoted
 from entoptic.cli.printing import echo
 from entoptic.errors import AlreadyThere, BadSetting, CannotWrite
+
+STDOUT = Path(streams.DASH)
+"""Where a result goes that is no file: the PNG goes to stdout."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Delivery:
     """How results reach the user.
 
     Args:
-        output: file or folder, as it was typed.
+        output: file or folder, as it was typed; `-` is stdout.
         every: steps between pictures of the dream as it grows.
         bits: of a PNG's channels; None for 8, or those of the picture that is made again.
         force: whether files that are there may be replaced.
@@ -29,7 +34,8 @@ class Delivery:
         quiet: whether progress and notes are left out.
 
     Raises:
-        BadSetting: an output without a name, or less than one step.
+        BadSetting: an output without a name, or less than one step; stdout together with other
+            things that are printed or saved beside it.
     """
 
     output: str | None
@@ -44,6 +50,13 @@ class Delivery:
             raise BadSetting("--output is empty; name a file or a folder")
         if self.every is not None and self.every < 1:
             raise BadSetting(f"--every is {self.every}; it must be at least 1")
+        if not self.streamed:
+            return
+        if self.as_json:
+            raise BadSetting("--json and -o - both go to stdout; leave one of them out")
+        if self.every is not None:
+            raise BadSetting("--every makes files beside the result, and -o - none; name a file")
+        check_stdout()
 
     @classmethod
     def split(cls, options: dict[str, Any]) -> tuple[Delivery, dict[str, Any]]:
@@ -53,6 +66,11 @@ class Delivery:
         if own["bits"] is not None:
             own["bits"] = int(own["bits"])
         return cls(**own), rest
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the picture goes to stdout."""
+        return self.output == streams.DASH
 
     @property
     def folder(self) -> Path | None:
@@ -84,28 +102,52 @@ def destinations(
         if len(starts) > 1:
             raise BadSetting(
                 f"{len(starts)} photos can't go into one file; "
-                f"name a folder: -o {quoted(delivery.output + '/')}"
+                f"name a folder: -o {quoted(_a_folder(delivery))}"
             )
+        if delivery.streamed:
+            return [STDOUT]
         output = Path(delivery.output)
         check_output(output, delivery, inputs)
         check_free(output, delivery.force, inputs)
         return [output]
     taken: list[Path] = []
     for start in starts:
-        name = f"{Path(start).stem if start else 'noise'}-{suffix}.png"
-        path = free((folder or Path(start or name).parent) / name, inputs, taken, delivery.force)
+        name = f"{_stem(start)}-{suffix}.png"
+        beside = Path(name if start in (None, streams.DASH) else str(start)).parent
+        path = free((folder or beside) / name, inputs, taken, delivery.force)
         if folder is None or os.path.lexists(folder):
             check_output(path, delivery, inputs)
         taken.append(path)
     return taken
 
 
+def _a_folder(delivery: Delivery) -> str:
+    return "dreams/" if delivery.streamed else f"{delivery.output}/"
+
+
+def _stem(start: str | None) -> str:
+    if start is None:
+        return "noise"
+    return "stdin" if start == streams.DASH else Path(start).stem
+
+
+def check_stdout() -> None:
+    """Find out before any work that a picture can go to stdout.
+
+    Raises:
+        BadSetting: it is a terminal.
+    """
+    if sys.stdout is not None and sys.stdout.isatty():
+        raise BadSetting("-o - is stdout, which is a terminal; pipe it on, or name a file")
+
+
 def check_inputs(inputs: Collection[Path]) -> None:
-    """See `check_readable`."""
+    """See `check_readable`; stdin is looked at when it is read."""
     from entoptic.pictures import check_readable
 
     for each in inputs:
-        check_readable(each)
+        if str(each) != streams.DASH:
+            check_readable(each)
 
 
 def check_output(
@@ -117,6 +159,8 @@ def check_output(
     """See `check_writable`."""
     from entoptic.pictures import check_writable
 
+    if path == STDOUT:
+        return
     check_writable(path, bits=delivery.bits or 8, size=size, not_over=inputs)
 
 
@@ -131,13 +175,17 @@ def saved(save: Save, path: Path, force: bool, quiet: bool = False) -> Path:
 
     Args:
         save: writes it.
-        path: the name, which was free when the work began.
+        path: the name, which was free when the work began; or stdout.
         force: whether a file that is there may be replaced.
         quiet: whether nothing is said of another name.
 
     Returns:
         The name that it has.
     """
+    if path == STDOUT:
+        with signals.held_back():
+            streams.send(functools.partial(save, replace=True))
+        return path
     found = path
     while True:
         try:

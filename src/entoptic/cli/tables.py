@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from entoptic.cli import options
+from entoptic.cli import options, streams
 from entoptic.cli.arguments import height_and_width
 from entoptic.cli.printing import echo
 from entoptic.errors import BadSetting
@@ -137,10 +137,10 @@ def identify_command(photo: str, model: str, top: int, as_json: bool) -> None:
         raise BadSetting(f"--top is {top}; it must be at least 1")
 
     from entoptic.models import load
-    from entoptic.pictures import read
     from entoptic.recipes import identify
 
-    guesses = identify(load(model), read(photo), top=top)
+    streams.check_once([photo])
+    guesses = identify(load(model), streams.photo_of(photo), top=top)
     if as_json:
         echo(json.dumps([asdict(guess) for guess in guesses]))
     else:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from entoptic.cli import streams
 from entoptic.cli.making import make
 from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
 from entoptic.errors import BadSetting
@@ -32,6 +33,7 @@ def with_photo(
         raise BadSetting("the name of the photo is empty; name a file")
     delivery, settings = Delivery.split(given)
     inputs = [Path(photo)]
+    streams.check_once([photo])
     check_inputs(inputs)
     (output,) = destinations([photo], delivery, recipe, inputs)
 
@@ -43,5 +45,6 @@ def with_photo(
     asked["on"] = asked.pop("device", "auto")
     model = load(asked.pop("model", DEFAULT))
     with made(delivery.folder):
-        plan: Plan = getattr(recipes, f"plan_{recipe}")(model, photo, **own(), **asked)
+        lay_out = getattr(recipes, f"plan_{recipe}")
+        plan: Plan = lay_out(model, streams.photo_of(photo), **own(), **asked)
         return make(plan, output, delivery, inputs)

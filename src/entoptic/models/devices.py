@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeAlias
 
 import torch
 
+from entoptic.arguments import refused
 from entoptic.errors import BadSetting
 
 # Of those that torch knows, the ones that compute; `meta`, for one, doesn't.
@@ -44,13 +46,17 @@ def device(name: str = "auto") -> torch.device:
     return chosen
 
 
-def devices(names: str = "auto") -> tuple[torch.device, ...]:
+DeviceLike: TypeAlias = str | torch.device | Sequence[str | torch.device]
+"""What stands for devices: their names with commas between, one of torch's, or a list of them."""
+
+
+def devices(names: DeviceLike = "auto") -> tuple[torch.device, ...]:
     """The devices among which work that falls into parts is spread.
 
     Args:
-        names: one name or several with commas between, such as `cuda:0,cuda:1`; a device named
-            twice works on two parts at a time. `auto` is all CUDA devices of the machine, or else
-            the fastest device that there is.
+        names: one name or several with commas between, such as `cuda:0,cuda:1`, or a list of
+            them or of torch's devices; a device named twice works on two parts at a time. `auto`
+            is all CUDA devices of the machine, or else the fastest device that there is.
 
     Raises:
         BadSetting: torch has no such device here.
@@ -58,12 +64,21 @@ def devices(names: str = "auto") -> tuple[torch.device, ...]:
     >>> devices("cpu,cpu")
     (device(type='cpu'), device(type='cpu'))
     """
+    names = _names(names)
     if names.count(",") >= _MOST:
         raise BadSetting(f"{names.count(',') + 1} devices; name {_MOST} at most")
     several = torch.cuda.device_count()
     if names == "auto" and several > 1:
         return tuple(torch.device("cuda", number) for number in range(several))
     return tuple(device(name.strip()) for name in names.split(","))
+
+
+def _names(given: DeviceLike) -> str:
+    """Names with commas between."""
+    several = given if isinstance(given, list | tuple) else (given,)
+    if not several or not all(isinstance(each, str | torch.device) for each in several):
+        raise refused("device", given, "must be a name such as cpu, or one of torch's devices")
+    return ",".join(map(str, several))
 
 
 def at_a_time(places: Sequence[torch.device], most: int) -> tuple[torch.device, ...]:

@@ -40,7 +40,7 @@ def path(name: str) -> str:
     return f"of_{name}"
 
 
-def ensemble(**members: Model) -> Model:
+def ensemble(**members: Model | nn.Module | str) -> Model:
     """Several networks as one model, whose layers are `NAME/LAYER`.
 
     One objective may then ask for what all of them see, or for what one sees and another doesn't.
@@ -48,7 +48,7 @@ def ensemble(**members: Model) -> Model:
     those that an objective names are run, each as far as it must be.
 
     Args:
-        members: the networks by name.
+        members: the networks by name, each as `model_of` takes it.
 
     Raises:
         BadSetting: none at all, an ensemble among them, or a name with anything but letters, digits
@@ -63,6 +63,13 @@ def ensemble(**members: Model) -> Model:
     >>> [tuple(each.shape) for each in both.activations(picture, ["a/fire7", "b/logits"]).values()]
     [(1, 384, 3, 5), (1, 1000)]
     """
+    from entoptic.models.given import model_of
+
+    networks = {name: model_of(each, name) for name, each in members.items()}
+    return _ensemble(networks)
+
+
+def _ensemble(members: Mapping[str, Model]) -> Model:
     _check(members)
     return Model(
         Ensemble(members),

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from entoptic.arguments import function, instance, pair, several, side, taking, text, whole
 from entoptic.errors import (
     BadNetwork,
     NoPath,
@@ -21,13 +22,14 @@ from entoptic.errors import (
     WrongPictureSize,
     did_you_mean,
 )
-from entoptic.layers import CANVAS, INPUT, LOGITS, Layer, LayerInfo, Reach
+from entoptic.layers import CANVAS, INPUT, LOGITS, Layer, LayerInfo, Reach, layer_name
 from entoptic.models import probe
 from entoptic.models.frozen import check_module, parts
 from entoptic.models.layout import arranged
 from entoptic.models.preprocess import Preprocess
 from entoptic.models.tables import Tables
 from entoptic.modes import in_usual_modes
+from entoptic.pictures import PictureLike, image_of
 
 OUTPUT = "output"
 """Address of the network itself: its final output."""
@@ -64,6 +66,26 @@ def _paths(module: nn.Module) -> list[str]:
     return [path for path in first.values() if path]
 
 
+def _class(name: str, value: Any) -> int | str:
+    """A class, by its label or its number."""
+    return text("class", value) if isinstance(value, str) else whole(0)("class", value)
+
+
+_TEXTS = several(instance(str, "a text"), "texts")
+_TABLE = instance(Mapping, "a mapping from names")
+
+
+@taking(
+    module=instance(nn.Module, "a module of torch"),
+    preprocess=instance(Preprocess, "a Preprocess"),
+    source=text,
+    labels=_TEXTS,
+    synsets=_TEXTS,
+    addresses=_TABLE,
+    logits=text,
+    notes=_TEXTS,
+    members=_TABLE,
+)
 @dataclass(frozen=True, eq=False)
 class Model:
     """A network ready to be looked into.
@@ -92,6 +114,13 @@ class Model:
     _tables: dict[tuple[int, int], probe.Table] = field(default_factory=dict, repr=False)
 
     @classmethod
+    @taking(
+        module=instance(nn.Module, "a module of torch"),
+        preprocess=instance(Preprocess, "a Preprocess"),
+        labels=_TEXTS,
+        source=text,
+        forward=function,
+    )
     def wrap(
         cls,
         module: nn.Module,
@@ -182,6 +211,7 @@ class Model:
             )
         return (*(name for name in self.paths if name != OUTPUT), OUTPUT)
 
+    @taking(glob=text, size=pair(side, "(height, width)"))
     def layers(
         self, glob: str = "*", *, size: tuple[int, int] | None = None
     ) -> Mapping[Layer, LayerInfo]:
@@ -406,6 +436,7 @@ class Model:
             f"NAME one of {names}, such as {example!r}"
         )
 
+    @taking(name=_class, layer=layer_name)
     def label(self, name: int | str, layer: Layer | str | None = None) -> int:
         """Number of a class.
 
@@ -448,6 +479,7 @@ class Model:
         synset = f" {self.synsets[number]}" if self.synsets else ""
         return f"{number} ({(self.labels or ())[number]}{synset})"
 
+    @taking(pattern=text, layer=layer_name)
     def matching(self, pattern: str, layer: Layer | str | None = None) -> tuple[int, ...]:
         """Numbers of the classes whose label, or one of its synonyms, matches.
 
@@ -489,11 +521,15 @@ class Model:
 
     @in_usual_modes
     @torch.no_grad()
-    def activations(self, image: Tensor, layers: Collection[Layer | str]) -> Mapping[Layer, Tensor]:
+    @taking(layers=several(layer_name, "names of layers"))
+    def activations(
+        self, image: PictureLike, layers: Collection[Layer | str]
+    ) -> Mapping[Layer, Tensor]:
         """What some layers give for an image; the network runs only as far as it must.
 
         Args:
-            image: (batch, 3, height, width), sRGB in [0, 1]; or what a part of a network is fed.
+            image: (batch, 3, height, width), sRGB in [0, 1], or a picture in any other form; or
+                what a part of a network is fed.
             layers: addresses.
 
         Raises:
@@ -502,6 +538,7 @@ class Model:
         """
         from entoptic.models.prepare import prepare
 
+        image = image_of(image)
         wanted = {Layer.parse(layer): self.resolve(layer) for layer in layers}
         for layer in wanted.values():
             self.info(layer, (image.shape[-2], image.shape[-1]))

@@ -9,10 +9,24 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from entoptic.arguments import count, flag, number, one_of, pair, several, taking
 from entoptic.color import luma
 from entoptic.errors import BadSetting
 
+_NUMBERS = several(number(), "numbers")
+_SIZE = pair(count, "(height, width)")
 
+
+@taking(
+    size=_SIZE,
+    mean=_NUMBERS,
+    std=_NUMBERS,
+    scale=number(),
+    order=one_of("RGB", "BGR"),
+    fixed_size=flag,
+    multiple=count,
+    channels=count,
+)
 @dataclass(frozen=True)
 class Preprocess:
     """From sRGB in [0, 1] to a network's own input: `(image * scale - mean) / std`, per channel.
@@ -41,10 +55,6 @@ class Preprocess:
     channels: int = 3
 
     def __post_init__(self) -> None:
-        if min(self.size) < 1:
-            raise BadSetting(f"a network's size is {self.size}; it wants (height, width)")
-        if self.order not in ("RGB", "BGR"):
-            raise BadSetting(f"channel order {self.order!r}; it is 'RGB' or 'BGR'")
         if not self.mean and not self.std:
             return
         if {len(self.mean), len(self.std)} != {self.channels} or 0 in self.std:

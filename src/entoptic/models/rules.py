@@ -19,15 +19,19 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.overrides import TorchFunctionMode
 
+from entoptic.arguments import number, taking, whole
 from entoptic.errors import BadSetting
-from entoptic.layers import Layer
+from entoptic.layers import Layer, layer_name
 from entoptic.models.model import Model
 
 # How long lucid redirects, while its step is at most 16, counted from 0: images that aren't dead by
 # then have found their way.
 _LUCID_STEPS = 17
 
+_STEPS = whole(0)
 
+
+@taking(steps=_STEPS)
 @dataclass(frozen=True)
 class GradientRule(ABC):
     """A change of how gradients flow back; see `redirected_relu`, `guided` and the others.
@@ -43,10 +47,6 @@ class GradientRule(ABC):
 
     Convolutions and their batch-norms aren't calls there, nor are there modules with addresses.
     """
-
-    def __post_init__(self) -> None:
-        if self.steps is not None and self.steps < 0:
-            raise BadSetting(f"a rule for {self.steps} steps; there can't be fewer than 0")
 
     def holds(self, step: int) -> bool:
         """Whether the rule holds in a step, counted from 0."""
@@ -309,6 +309,7 @@ def _whole(positive: Tensor) -> Tensor:
     return positive.view(torch.int16) if positive.element_size() == 2 else positive
 
 
+@taking(steps=_STEPS)
 def redirected_relu(steps: int | None = _LUCID_STEPS) -> GradientRule:
     """Dead activations are revived: where nothing flows back, what pushes towards life does.
 
@@ -366,6 +367,7 @@ class Guided(FunctionRule):
         return positive
 
 
+@taking(steps=_STEPS)
 def guided(steps: int | None = None) -> GradientRule:
     """Guided back-propagation: only what both is active and makes the score grow flows back.
 
@@ -428,6 +430,7 @@ class SmoothMaxPool(FunctionRule):
         return spread
 
 
+@taking(power=number(least=1, most=_LARGEST_POWER), steps=_STEPS)
 def smooth_max_pool(power: float = 2.0, steps: int | None = None) -> GradientRule:
     """The gradient of max-pooling is spread over its window, as if it were a generalised mean.
 
@@ -449,8 +452,6 @@ def smooth_max_pool(power: float = 2.0, steps: int | None = None) -> GradientRul
     >>> ent.gradient(ent.load(), of="pool1", at=photo, rules=[ent.smooth_max_pool()]).shape
     torch.Size([1, 3, 40, 60])
     """
-    if not 1 <= power <= _LARGEST_POWER:
-        raise BadSetting(f"a power of {power} for smooth_max_pool; it must be from 1 to 4")
     return SmoothMaxPool(steps, power)
 
 
@@ -519,6 +520,7 @@ class NormalisedLayers(GradientRule):
             yield
 
 
+@taking(layers=layer_name, steps=_STEPS)
 def normalised_layers(*layers: Layer | str, steps: int | None = None) -> GradientRule:
     """The gradient at the output of some layers is scaled to length 1 (L2), image by image.
 

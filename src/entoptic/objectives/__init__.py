@@ -8,6 +8,7 @@ from entoptic.objectives.algebra import (
     Objective,
     PerImage,
     Reference,
+    objective_like,
     per_image,
 )
 from entoptic.objectives.batches import (
@@ -49,9 +50,7 @@ from entoptic.objectives.kinds import (
     Row,
     Vector,
 )
-from entoptic.objectives.parser import (
-    parse,
-)
+from entoptic.objectives.parser import objective_of, parse
 from entoptic.objectives.penalties import (
     alpha_blurriness,
     blurriness,
@@ -141,6 +140,8 @@ __all__ = [
     "neuron_direction",
     "neuron_weights",
     "objective",
+    "objective_like",
+    "objective_of",
     "opacity",
     "parse",
     "per_image",

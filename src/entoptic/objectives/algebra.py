@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeAlias, final, runtime_checkable
 import torch
 from torch import Tensor
 
+from entoptic.arguments import shown
 from entoptic.errors import BadExpression, BadSetting, one_line
 from entoptic.layers import Layer, LayerInfo
 from entoptic.pictures import Picture
@@ -344,6 +345,13 @@ class PerImage(Objective):
         return f"per_image([{', '.join(map(repr, self.objectives))}])"
 
 
+def objective_like(name: str, value: object) -> Objective:
+    """An objective, and nothing else; an expression isn't read here, see `objective_of`."""
+    if not isinstance(value, Objective):
+        raise BadExpression(f"{name} is {shown(value)}; it must be an objective, or an expression")
+    return value
+
+
 def per_image(objectives: Iterable[Objective]) -> PerImage:
     """An objective for each image of a batch, in order: a sweep over channels is one climb.
 
@@ -357,10 +365,12 @@ def per_image(objectives: Iterable[Objective]) -> PerImage:
     >>> per_image([channel("fire7", i) for i in (3, 5)])
     per_image([channel('fire7', 3), channel('fire7', 5)])
     """
+    if isinstance(objectives, str) or not isinstance(objectives, Iterable):
+        raise BadExpression(f"per_image wants a list of objectives, got {shown(objectives)}")
     several = tuple(objectives)
     wrong = [each for each in several if isinstance(each, Const) or not isinstance(each, Objective)]
     if wrong or not several:
-        given = one_line(repr(wrong[0])) if wrong else "an empty list"
+        given = shown(wrong[0]) if wrong else "an empty list"
         raise BadExpression(f"per_image wants a list of objectives, got {given}")
     return PerImage(several)
 

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from entoptic.errors import BadExpression, ChannelOutOfRange, EntopticError, one_line
+from entoptic.arguments import shown
+from entoptic.errors import BadExpression, ChannelOutOfRange, EntopticError
 from entoptic.layers import Layer
 from entoptic.objectives.algebra import Network
-from entoptic.pictures import Picture
+from entoptic.pictures import Picture, picture_of
 
 Map: TypeAlias = Annotated[Layer, "map"]
 """Annotates a layer that must have rows and columns."""
@@ -53,7 +54,7 @@ Labels: TypeAlias = Annotated[tuple[int | str, ...], "labels"]
 numbers."""
 
 Guide: TypeAlias = Annotated[str | Picture, "guide"]
-"""Annotates another picture, by file name or as a `Picture`."""
+"""Annotates another picture, by file name or in any other form, see `picture_of`."""
 
 Matched: TypeAlias = Annotated[str | Picture, "matched"]
 """Annotates a guide all of whose places are compared with all of the picture's: one whose long side
@@ -110,7 +111,7 @@ def read_argument(term: str, name: str, kind: Any, value: Any) -> Any:
     except EntopticError:
         raise
     except (TypeError, ValueError, OverflowError, RuntimeError):  # the last is torch's
-        given = one_line(repr(value))
+        given = shown(value)
         raise BadExpression(f"{term} wants {wanted} for {name!r}, got {given}") from None
 
 
@@ -240,7 +241,7 @@ def _counted(value: Any) -> int:
 
 def _group(value: Any) -> tuple[int, ...] | str:
     """Different numbers; very many of them as the text of their ranges."""
-    ranges = _ranges(value) if isinstance(value, str) else _runs(map(_counted, value))
+    ranges = _ranges(value) if isinstance(value, str) else _runs(map(_counted, _parts(value)))
     ordered = sorted(ranges, key=lambda each: each[0])
     apart = all(one[-1] < other[0] for one, other in itertools.pairwise(ordered))
     count = sum(map(len, ranges))
@@ -272,7 +273,7 @@ def _runs(numbers: Iterable[int]) -> list[range]:
 
 
 def _labels(value: Any) -> tuple[int | str, ...]:
-    listed = [value] if isinstance(value, str) else value
+    listed = [value] if isinstance(value, str) else _parts(value)
     several = tuple(_label(each) for each in listed)
     return several if several and len(set(several)) == len(several) else _refuse()
 
@@ -313,8 +314,8 @@ def _block(value: Any) -> tuple[tuple[tuple[float, ...], ...], ...]:
 
 
 def _parts(value: Any) -> Iterable[Any]:
-    """The rows of a matrix, the maps of a block."""
-    return _refuse() if isinstance(value, str) else list(value)
+    """The values of a list, the rows of a matrix, the maps of a block."""
+    return _refuse() if isinstance(value, str | bytes | dict) else list(value)
 
 
 def _listed(value: Any) -> Iterable[Any]:
@@ -322,7 +323,7 @@ def _listed(value: Any) -> Iterable[Any]:
         exact = value.dtype in (torch.float64, torch.int64)
         value = value.detach().cpu().to(torch.float64 if exact else torch.float32).numpy()
     if not isinstance(value, np.ndarray):
-        return list(value)
+        return list(_parts(value))
     if value.ndim != 1:
         _refuse()
     if value.dtype in (np.float16, np.float32):
@@ -345,11 +346,9 @@ def _layer(value: Any) -> Layer:
 
 
 def _guide(value: Any) -> str | Picture:
-    return (
-        value
-        if isinstance(value, Picture)
-        else _text(str(value) if isinstance(value, Path) else value)
-    )
+    if isinstance(value, str | Path):
+        return _text(str(value))
+    return picture_of(value, "guide")
 
 
 def _refuse() -> Any:

@@ -21,8 +21,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from entoptic.arguments import instance, taking
 from entoptic.errors import BadExpression, did_you_mean, one_line
-from entoptic.objectives.algebra import Const, Objective, per_image
+from entoptic.objectives.algebra import Const, Objective, objective_like, per_image
 from entoptic.objectives.terms import vocabulary
 from entoptic.objectives.units import channel, channels, log_odds
 
@@ -60,6 +61,7 @@ _CLASS, _CLASS_INSIDE = (
 )
 
 
+@taking(text=instance(str, "a text"))
 def parse(text: str) -> Objective:
     """Read an objective from text.
 
@@ -419,3 +421,15 @@ class _Reader:
             f"{why}; "
             "write for example \"channel('fire7', 3) - 0.5 * total_variation()\""
         )
+
+
+def objective_of(given: Objective | str, name: str = "objective") -> Objective:
+    """The objective that is meant; an expression is read.
+
+    Raises:
+        BadExpression: it is neither, or can't be read.
+
+    >>> objective_of("fire7:3")
+    channel('fire7', 3)
+    """
+    return parse(given) if isinstance(given, str) else objective_like(name, given)

@@ -6,8 +6,9 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, final, get_type_hints, overload
+from typing import Any, Literal, TypeAlias, final, get_args, get_type_hints, overload
 
+from entoptic.arguments import flag, function, one_of, taking
 from entoptic.errors import BadExpression
 from entoptic.layers import Layer
 from entoptic.objectives.algebra import Activations, Network, Objective, Reference
@@ -104,6 +105,7 @@ def objective(function: Callable[..., Scores]) -> Callable[..., Leaf]: ...
 def objective(
     *, over_places: OverPlaces | None = None, compares_images: bool | None = None
 ) -> Callable[[Callable[..., Scores]], Callable[..., Leaf]]: ...
+@taking(function=function, over_places=one_of(*get_args(OverPlaces)), compares_images=flag)
 def objective(
     function: Callable[..., Scores] | None = None,
     *,

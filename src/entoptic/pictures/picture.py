@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor
 
+from entoptic.arguments import shown
 from entoptic.errors import BadPicture
 from entoptic.pictures import png
 from entoptic.pictures.decoding import Planes, decode
@@ -78,6 +79,10 @@ class Picture:
             return cls(_from_tensor(source))
         if isinstance(source, np.ndarray):
             return cls.of_planes(_from_array(source))
+        if not isinstance(source, Pillow.Image):
+            raise BadPicture(
+                f"a picture is {shown(source)}; it must be a tensor of {_SHAPES}, or a Pillow image"
+            )
         try:
             return cls.of_planes(decode(source.copy()))
         except DAMAGE as error:

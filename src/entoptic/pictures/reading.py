@@ -9,7 +9,8 @@ from typing import Literal
 
 from PIL import Image as Pillow
 
-from entoptic.errors import BadPicture, BadSetting
+from entoptic.arguments import number, pair, path, taking, whole
+from entoptic.errors import BadPicture
 from entoptic.pictures import png, tiff
 from entoptic.pictures.decoding import Planes, decode, decode_tiff
 from entoptic.pictures.files import (
@@ -27,6 +28,7 @@ from entoptic.pictures.picture import Picture
 from entoptic.types import PathLike
 
 
+@taking(path=path, max_pixels=whole(1), span=pair(number(), "(black, white)"))
 def read(
     path: PathLike, *, max_pixels: int | None = None, span: tuple[float, float] | None = None
 ) -> Picture:
@@ -69,8 +71,6 @@ def read(
         if large is not None:
             return large
         max_pixels = MAX_PIXELS
-    if max_pixels < 1:
-        raise BadSetting(f"max_pixels is {max_pixels}; it must be at least 1")
     file = load(path)
     planes = _of_tiff(file, max_pixels, span) if file.kind == "TIFF" else None
     if planes is None:

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor
 
+from entoptic.arguments import flag, one_of, path, planes, taking, text, whole
 from entoptic.errors import AlreadyThere, BadSetting, CannotWrite, EntopticError, did_you_mean
 from entoptic.pictures import png
 from entoptic.pictures.embedding import MAX_JPEG_XMP, checked_job, xmp_packet
 from entoptic.pictures.files import shown
+from entoptic.pictures.given import PictureLike, picture_of
 from entoptic.pictures.large import MAX_PIXELS, write_large
 from entoptic.pictures.picture import to_samples
 from entoptic.pictures.profiles import srgb_profile
@@ -109,9 +111,17 @@ def check_place(path: PathLike, not_over: Collection[Path] = ()) -> None:
         raise CannotWrite(f"{shown(path)} is write-protected; choose another name")
 
 
+@taking(
+    path=path,
+    alpha=planes,
+    job=text,
+    bits=one_of(8, 16),
+    quality=whole(1, 100),
+    replace=flag,
+)
 def write(
     path: PathLike,
-    image: Tensor,
+    image: PictureLike,
     *,
     alpha: Tensor | None = None,
     job: str | None = None,
@@ -126,7 +136,8 @@ def write(
 
     Args:
         path: the file; an existing one is replaced, a link's target too.
-        image: (1, 3, height, width), sRGB in [0, 1].
+        image: (1, 3, height, width), sRGB in [0, 1]; or a picture in any other form, with its own
+            transparency.
         alpha: (1, 1, height, width). JPEG can't store it: there the picture is laid on white.
         job: text that `read_job` finds again; best JSON.
         bits: per channel; 16 in PNG only.
@@ -144,8 +155,9 @@ def write(
     """
     kind = _kind(path)
     check_writable(path, bits=bits)
-    if not 1 <= quality <= 100:
-        raise BadSetting(f"quality is {quality}; it goes from 1 to 100")
+    if not isinstance(image, Tensor):
+        picture = picture_of(image, "image")
+        image, alpha = picture.image, picture.alpha if alpha is None else alpha
     text = None if job is None else checked_job(job)
     xmp = b"" if text is None else xmp_packet(text)
     if kind == "TIFF" and image.shape[-2:].numel() > MAX_PIXELS:

@@ -6,20 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from entoptic import pictures
+from entoptic.arguments import MOST_WEIGHT, flag, number, seed as a_seed, taking
 from entoptic.errors import BadSetting
 from entoptic.jobs import Result
-from entoptic.models import Model, devices
+from entoptic.layers import Layer, layer_name
+from entoptic.models import DeviceLike, ModelLike, devices, model_of
 from entoptic.objectives import Objective, inversion, per_image
-from entoptic.pictures import Picture
+from entoptic.pictures import Picture, PictureLike
 from entoptic.recipes.memory import check_picture
 from entoptic.recipes.methods import climb_settings
-from entoptic.recipes.numbers import least
 from entoptic.recipes.photos import photo_of
 from entoptic.recipes.scales import scale_of
 from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
 from entoptic.recipes.tuned import middle_layer
-from entoptic.recipes.units import MOST_UNITS, label_of, read_layer, read_units
-from entoptic.types import Image, PathLike
+from entoptic.recipes.units import MOST_UNITS, label_of, read_units
 
 # Chosen by eye: what these layers see of the photo stays.
 _KEPT = {"squeezenet1_1": "fire3", "efficientnet_lite0": "blocks.1"}
@@ -32,14 +32,14 @@ _OWN = {"method": "gentle", "steps": 100}
 
 
 def accentuate(
-    model: Model,
-    photo: Picture | Image | PathLike,
+    model: ModelLike,
+    photo: PictureLike,
     *units: str | Objective,
     strength: float | None = None,
-    layer: str | None = None,
+    layer: Layer | str | None = None,
     transparency: bool | None = None,
     seed: int = 0,
-    device: str = "auto",
+    device: DeviceLike = "auto",
     **settings: Any,
 ) -> Result:
     """What of a photo a unit responds to, brought out in the photo itself; or a sheet of units.
@@ -48,9 +48,8 @@ def accentuate(
     what another layer loses of the photo, `inversion`, is weighed against it.
 
     Args:
-        model: from `load`, or `Model.wrap`.
-        photo: a picture from `read`, a tensor (1, 3, height, width) of sRGB in [0, 1], or a file
-            name; its long side becomes the setting `size`.
+        model: from `load` or `Model.wrap`; or what `load` takes, or a module of torch.
+        photo: a picture in any form, as `dream` takes it; its long side becomes the setting `size`.
         units: `layer:channel`, ranges `layer:3-9`, objectives, or expressions of them.
         strength: how much the photo is kept.
         layer: in whose eyes it is kept; by default an early one.
@@ -86,32 +85,33 @@ def accentuate(
     ).run()
 
 
+@taking(
+    strength=number(least=0, most=MOST_WEIGHT), layer=layer_name, transparency=flag, seed=a_seed
+)
 def plan_accentuate(
-    model: Model,
-    photo: Picture | Image | PathLike,
+    model: ModelLike,
+    photo: PictureLike,
     units: str | Objective | Sequence[str | Objective],
     *,
     strength: float | None = None,
-    layer: str | None = None,
+    layer: Layer | str | None = None,
     transparency: bool | None = None,
     seed: int = 0,
-    on: str = "auto",
+    on: DeviceLike = "auto",
     read_guide: Callable[[str], Picture] = pictures.read,
     **settings: Any,
 ) -> SheetPlan:
     """Check an accentuation and lay it out; arguments as for `accentuate`."""
+    model = model_of(model)
     how = climb_settings("accentuate", settings, _OWN)
     weight = _STRENGTHS.get(model.source, _STRENGTH) if strength is None else strength
-    least("strength", weight, 0)
-    if not isinstance(transparency, bool | None):
-        raise BadSetting(f"transparency is {transparency!r}; it is on or off")
     several = [units] if isinstance(units, str | Objective) else units
     if not isinstance(several, list | tuple):
         raise BadSetting(f"units are {several!r}; give a list of them")
     wanted = [each for unit in several for each in read_units(unit)]
     if not 0 < len(wanted) <= MOST_UNITS:
         raise BadSetting(f"{len(wanted)} units to accentuate; name 1 to {MOST_UNITS}")
-    kept = read_layer(layer) or _KEPT.get(model.source) or middle_layer(model)
+    kept = layer or _KEPT.get(model.source) or middle_layer(model)
     layers = {model.resolve(kept)}
     for each in wanted:
         layers |= {model.resolve(seen) for seen in each.layers()}

@@ -9,19 +9,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from entoptic.arguments import flag, seed as a_seed, taking, whole
 from entoptic.errors import BadSetting
 from entoptic.jobs import Result
-from entoptic.models import Model, devices
+from entoptic.layers import Layer, layer_name
+from entoptic.models import DeviceLike, ModelLike, devices, model_of
 from entoptic.objectives import direction, per_image
-from entoptic.pictures import Picture
+from entoptic.pictures import PictureLike
 from entoptic.recipes.methods import climb_settings
-from entoptic.recipes.numbers import whole
 from entoptic.recipes.photos import photo_of
 from entoptic.recipes.seen import activations_at, layer_with_places, seen_size, whitened
 from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
 from entoptic.recipes.units import MOST_UNITS
 from entoptic.resample import fit_long_side
-from entoptic.types import Image, PathLike
 
 # Pictures as small as these still hold an eye or a texture, and a hundred of them a photo.
 # After more steps they only gain contrast.
@@ -34,6 +34,7 @@ _LAYERS = {"squeezenet1_1": "fire8", "efficientnet_lite0": "blocks.3"}
 _COSINE_POWER = 1.0
 
 
+@taking(layer=layer_name, cells=whole(1, 1000), weighted=flag, plain=flag)
 @dataclass(frozen=True)
 class GridSettings:
     """Which places of a photo are shown, and how.
@@ -49,30 +50,22 @@ class GridSettings:
         BadSetting: a value out of its range.
     """
 
-    layer: str | None = None
+    layer: Layer | str | None = None
     cells: int = 8
     weighted: bool = False
     plain: bool = False
 
-    def __post_init__(self) -> None:
-        whole("cells", self.cells, 1, 1000)
-        if not isinstance(self.layer, str | None):
-            raise BadSetting(f"layer is {self.layer!r}; give one name")
-        for name in ("weighted", "plain"):
-            if not isinstance(getattr(self, name), bool):
-                raise BadSetting(f"{name} is {getattr(self, name)!r}; it is True or False")
-
 
 def grid(
-    model: Model,
-    photo: Picture | Image | PathLike,
+    model: ModelLike,
+    photo: PictureLike,
     *,
-    layer: str | None = None,
+    layer: Layer | str | None = None,
     cells: int = 8,
     weighted: bool = False,
     plain: bool = False,
     seed: int = 0,
-    device: str = "auto",
+    device: DeviceLike = "auto",
     **settings: Any,
 ) -> Result:
     """What a network sees at each place of a photo: a mosaic of small pictures.
@@ -81,8 +74,8 @@ def grid(
     place is what goes furthest in that direction.
 
     Args:
-        model: from `load`, or `Model.wrap`.
-        photo: a picture from `read`, a tensor (1, 3, height, width), or a file name.
+        model: from `load` or `Model.wrap`; or what `load` takes, or a module of torch.
+        photo: a picture in any form, as `dream` takes it.
         layer: whose activations; by default the one that says most of this network.
         cells: pictures along the photo's long side, at most as many as the layer has places.
         weighted: let a picture fade to grey where the layer holds little.
@@ -108,16 +101,18 @@ def grid(
     return plan_grid(model, photo, own, seed=seed, on=device, **settings).run()
 
 
+@taking(seed=a_seed)
 def plan_grid(
-    model: Model,
-    photo: Picture | Image | PathLike,
+    model: ModelLike,
+    photo: PictureLike,
     shown: GridSettings | None = None,
     *,
     seed: int = 0,
-    on: str = "auto",
+    on: DeviceLike = "auto",
     **settings: Any,
 ) -> SheetPlan:
     """Check a grid and lay it out; arguments as for `grid`."""
+    model = model_of(model)
     shown = shown or GridSettings()
     how = climb_settings("grid", settings, GRID_CLIMB)
     where = devices(on)[0]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from entoptic.arguments import count, taking
 from entoptic.errors import BadSetting
 from entoptic.layers import LOGITS
-from entoptic.models import Model
-from entoptic.pictures import Picture
+from entoptic.models import ModelLike, model_of
+from entoptic.pictures import PictureLike, image_of
 from entoptic.resample import centre_crop, resize
-from entoptic.types import Image
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,19 @@ _SHOWN = 0.875
 
 
 @torch.no_grad()
-def identify(model: Model, photo: Picture | Image, *, top: int = 5) -> tuple[Guess, ...]:
+@taking(top=count)
+def identify(model: ModelLike, photo: PictureLike, *, top: int = 5) -> tuple[Guess, ...]:
     """The most probable classes of a photo's middle square.
 
     Args:
         model: a classifier.
-        photo: a picture, or an image (1, 3, height, width), sRGB in [0, 1].
+        photo: a picture in any form, see `picture_of`.
         top: how many classes.
 
     Raises:
         BadSetting: the network has no classes, or `top` isn't above 0.
     """
-    if top < 1:
-        raise BadSetting(f"the first {top} classes; there must be at least 1")
-    image = photo.image if isinstance(photo, Picture) else photo
+    model, image = model_of(model), image_of(photo, "photo")
     layer = model.resolve(LOGITS)
     logits = model.activations(_middle(image, *model.preprocess.size), [layer])[layer]
     if logits.ndim < 2 or (logits.ndim > 2 and logits[0, 0].numel() != 1):

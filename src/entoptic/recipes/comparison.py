@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from entoptic import pictures
+from entoptic.arguments import seed as a_seed, several, taking, text
 from entoptic.ascent import Step
 from entoptic.errors import BadSetting, EntopticError
 from entoptic.jobs import Result
-from entoptic.models import Model
+from entoptic.models import DeviceLike, Model, ModelLike, models_of
 from entoptic.objectives import Objective, per_image
 from entoptic.pictures import Picture
 from entoptic.recipes.methods import climb_settings
@@ -116,13 +117,13 @@ def _on_white(step: Step) -> Image:
 
 
 def compare(
-    models: Model | Sequence[Model],
+    models: ModelLike | Sequence[ModelLike],
     *units: str | Objective,
     methods: Sequence[str] = (),
     canvases: Sequence[str] = (),
     transforms: Sequence[str] = (),
     seed: int = 0,
-    device: str = "auto",
+    device: DeviceLike = "auto",
     **settings: Any,
 ) -> Result:
     """The same units in several networks, or by several methods, side by side.
@@ -150,9 +151,9 @@ def compare(
     >>> ent.compare(ent.load(), "fire5:3", **by).image.shape
     torch.Size([1, 3, 88, 100])
     """
-    several = [models] if isinstance(models, Model) else models
+    given = [models] if isinstance(models, Model | nn.Module | str) else models
     return plan_compare(
-        several,
+        given,
         units,
         methods=methods,
         canvases=canvases,
@@ -163,20 +164,25 @@ def compare(
     ).run()
 
 
+_NAMES = several(text, "names")
+
+
+@taking(methods=_NAMES, canvases=_NAMES, transforms=_NAMES, seed=a_seed)
 def plan_compare(
-    models: Sequence[Model],
+    models: Sequence[ModelLike],
     units: Sequence[str | Objective],
     *,
     methods: Sequence[str] = (),
     canvases: Sequence[str] = (),
     transforms: Sequence[str] = (),
     seed: int = 0,
-    on: str = "auto",
+    on: DeviceLike = "auto",
     read_guide: Callable[[str], Picture] = pictures.read,
     **settings: Any,
 ) -> ComparePlan:
     """Check a comparison and lay it out; arguments as for `compare`."""
-    sources = [model.source for model in models]
+    networks = models_of(models, "models")
+    sources = [model.source for model in networks]
     named = {"models": sources, "methods": methods, "canvases": canvases, "transforms": transforms}
     compared = _compared(named)
     titles = named[compared]
@@ -189,7 +195,7 @@ def plan_compare(
     columns = []
     for number in range(len(titles)):
         given = {name: _of_column(each, number) for name, each in by_name.items()}
-        model = _of_column(models, number)
+        model = _of_column(networks, number)
         assert model is not None  # as `_compared` has seen to
         best = {"method": best_method(model)}
         how = climb_settings("compare", _without(settings, by_name) | given, best)

@@ -12,15 +12,24 @@ import torch
 from torch import Tensor
 
 from entoptic import pictures
+from entoptic.arguments import either, number, one_of, pair, seed as a_seed, taking, whole
 from entoptic.ascent import Step, ascend, bind
 from entoptic.canvas import Pixels
 from entoptic.errors import BadSetting, ChannelOutOfRange, WrongPictureSize
 from entoptic.jobs import Job, Result
-from entoptic.models import Model, checked_precision, devices, used_precision
+from entoptic.layers import Layer
+from entoptic.models import (
+    DeviceLike,
+    Model,
+    ModelLike,
+    checked_precision,
+    devices,
+    model_of,
+    used_precision,
+)
 from entoptic.objectives import Objective
-from entoptic.pictures import Picture
+from entoptic.pictures import Picture, PictureLike
 from entoptic.recipes.large import Large
-from entoptic.recipes.numbers import real, whole
 from entoptic.recipes.photos import (
     check_pixels,
     guides_of,
@@ -36,7 +45,7 @@ from entoptic.resample import octave_sizes, resize
 from entoptic.steprules import NORMS, Norm, climb
 from entoptic.tiling import Stored, check_dream, parse_memory, tile_side
 from entoptic.transforms import Jitter
-from entoptic.types import Alpha, Image, PathLike
+from entoptic.types import Alpha, Image
 
 # More sizes in a row nobody reads.
 _MOST_LISTED = 4
@@ -46,6 +55,23 @@ MOST_TOGETHER = 1024
 a stranger has written."""
 
 
+_TILE = either("auto", "off", otherwise=whole(1, 100_000))
+
+
+@taking(
+    octaves=whole(1, 100),
+    octave_scale=number(above=1, most=100),
+    steps=whole(0, 1_000_000),
+    step_size=number(above=0, most=1000),
+    norm=one_of(*NORMS),
+    smoothing=number(least=0, most=100),
+    jitter=whole(0, 100_000),
+    strength=number(above=0, most=1000),
+    size=whole(1, 100_000),
+    noise=pair(whole(1, 30_000), "(height, width)"),
+    tile=_TILE,
+    together=pair(whole(0, MOST_TOGETHER), "(how many, which)"),
+)
 @dataclass(frozen=True)
 class DreamSettings:
     """How a dream proceeds; the defaults are the original's.
@@ -95,36 +121,10 @@ class DreamSettings:
 
     def __post_init__(self) -> None:
         checked_precision(self.precision)
-        whole("octaves", self.octaves, 1, 100)
-        whole("steps", self.steps, 0, 1_000_000)
-        whole("jitter", self.jitter, 0, 100_000)
-        real("octave scale", self.octave_scale, above=1, most=100)
-        real("step size", self.step_size, above=0, most=1000)
-        real("strength", self.strength, above=0, most=1000)
-        if self.smoothing != 0:
-            real("smoothing", self.smoothing, above=0, most=100)
-        if self.norm not in NORMS:
-            raise BadSetting(f"no norm {self.norm!r}; there are {', '.join(NORMS)}")
-        if self.size is not None:
-            whole("size", self.size, 1, 100_000)
-        if self.noise is not None:
-            if not (isinstance(self.noise, list | tuple) and len(self.noise) == 2):
-                raise BadSetting(f"noise {self.noise!r}; it wants (height, width)")
-            for side in self.noise:
-                whole("noise's side", side, 1, 30_000)
-            object.__setattr__(self, "noise", tuple(self.noise))
-        if self.tile not in ("auto", "off"):
-            if not isinstance(self.tile, int):
-                raise BadSetting(f"tile {self.tile!r}; it is auto, off, or a number of pixels")
-            whole("tile", self.tile, 1, 100_000)
         if self.memory is not None:
             object.__setattr__(self, "memory", parse_memory(self.memory))
-        if self.together is not None:
-            if not (isinstance(self.together, list | tuple) and len(self.together) == 2):
-                raise BadSetting(f"together {self.together!r}; it wants (how many, which)")
-            whole("number of photos together", self.together[0], 1, MOST_TOGETHER)
-            whole("place among them", self.together[1], 0, self.together[0] - 1)
-            object.__setattr__(self, "together", tuple(self.together))
+        if self.together is not None and not self.together[1] < self.together[0]:
+            raise BadSetting(f"together is {self.together}; it wants (how many, which)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,22 +226,23 @@ class DreamPlan(Plan):
 
 
 def dream(
-    model: Model,
-    photo: Picture | Image | PathLike | None = None,
+    model: ModelLike,
+    photo: PictureLike | None = None,
     *,
     objective: Objective | str | None = None,
-    layer: str | None = None,
-    guide: PathLike | None = None,
+    layer: Layer | str | None = None,
+    guide: PictureLike | None = None,
     seed: int = 0,
-    device: str = "auto",
+    device: DeviceLike = "auto",
     **settings: Any,
 ) -> Result:
     """Dream a photo.
 
     Args:
-        model: from `load`, or `Model.wrap`.
-        photo: a picture from `read`, a tensor (1, 3, height, width) of sRGB in [0, 1], or a file
-            name; None begins from noise, whose size `noise` says.
+        model: from `load` or `Model.wrap`; or what `load` takes, or a module of torch.
+        photo: a file's name, a picture from `read`, a tensor (1, 3, height, width) of sRGB in
+            [0, 1], an array (height, width, 3), or a Pillow image, see `Picture.of`; None begins
+            from noise, whose size `noise` says.
         objective: what is to grow; by default what looks best with this network.
         layer: instead, a layer whose energy is to grow.
         guide: another picture, whose features are to appear.
@@ -272,15 +273,16 @@ def dream(
     return plan.run()
 
 
+@taking(seed=a_seed)
 def plan_dream(
-    model: Model,
-    photo: Picture | Image | PathLike | None = None,
+    model: ModelLike,
+    photo: PictureLike | None = None,
     *,
     objective: Objective | str | None = None,
-    layer: str | None = None,
-    guide: PathLike | None = None,
+    layer: Layer | str | None = None,
+    guide: PictureLike | None = None,
     seed: int = 0,
-    on: str = "auto",
+    on: DeviceLike = "auto",
     read_guide: Callable[[str], Picture] = pictures.read,
     **settings: Any,
 ) -> DreamPlan:
@@ -288,9 +290,9 @@ def plan_dream(
 
     Guides are read by `read_guide`, which may look for them elsewhere.
     """
+    model = model_of(model)
     how = _settings(model, settings)
-    whole("seed", seed, 0, 2**63 - 1)
-    wanted = chosen(model, objective, layer, str(guide) if guide is not None else None)
+    wanted = chosen(model, objective, layer, guide)
     places = devices(on)
     where = places[0]
     for each in wanted.layers():
@@ -368,7 +370,7 @@ def _large(
     return large, large.checked(sizes)
 
 
-def _spare(photo: Picture | Image | PathLike | None, start: Picture) -> int:
+def _spare(photo: PictureLike | None, start: Picture) -> int:
     """Bytes that the start gives back as soon as it lies in a file.
 
     None at all where the caller keeps it, or where it was read into a file already.
@@ -378,7 +380,7 @@ def _spare(photo: Picture | Image | PathLike | None, start: Picture) -> int:
     return start.image.nbytes if ours and not in_file else 0
 
 
-def _start(photo: Picture | Image | PathLike | None, how: DreamSettings, seed: int) -> Picture:
+def _start(photo: PictureLike | None, how: DreamSettings, seed: int) -> Picture:
     """The picture to begin with, at its final size."""
     if (photo is None) == (how.noise is None):
         raise BadSetting("a dream begins with a photo, or with noise of a size; give one of them")

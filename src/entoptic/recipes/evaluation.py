@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from entoptic.arguments import as_given, seed as a_seed, several, taking, whole
 from entoptic.ascent import bind, guide_activations, joined
 from entoptic.errors import BadSetting, WrongPictureSize
 from entoptic.jobs import Result
-from entoptic.models import Model, load, prepare
+from entoptic.models import DeviceLike, Model, ModelLike, model_of, models_of, prepare
 from entoptic.objectives import Objective, PerImage, diversity, parse
-from entoptic.pictures import Picture, read
+from entoptic.pictures import Picture, PictureLike, picture_of, read
 from entoptic.recipes.judging import (
     ClassName,
     Verdict,
@@ -32,14 +33,13 @@ from entoptic.recipes.judging import (
     verdict,
 )
 from entoptic.recipes.memory import within_memory
-from entoptic.recipes.numbers import whole
 from entoptic.recipes.painted import transparency_words
 from entoptic.recipes.photographs import crops, photo_files
 from entoptic.recipes.sheet_plan import SheetPlan
 from entoptic.recipes.tuned import tuned
 from entoptic.recipes.units import label_of, read_units
 from entoptic.recipes.visualization import plan_visualize
-from entoptic.types import Image, PathLike
+from entoptic.types import Image
 
 JUDGES = ("squeezenet1_1", "efficientnet_lite0")
 """Who judges classes where nobody is named: the embedded networks, but for the one at hand."""
@@ -280,19 +280,19 @@ class EvaluatePlan:
 
 
 def evaluate(
-    model: Model,
+    model: ModelLike,
     *units: str | Objective,
-    judges: Sequence[Model | str] | None = None,
-    photos: Sequence[PathLike | Picture] = (),
+    judges: Sequence[ModelLike] | None = None,
+    photos: Sequence[PictureLike] = (),
     seeds: int = 1,
     seed: int = 0,
-    device: str = "auto",
+    device: DeviceLike = "auto",
     **settings: Any,
 ) -> Evaluation:
     """Make the pictures of units as `visualize` does, and say in numbers what they are worth.
 
     Args:
-        model: from `load`, or `Model.wrap`.
+        model: from `load` or `Model.wrap`; or what `load` takes, or a module of torch.
         units: as for `visualize`.
         judges: classifiers, or their specifications, that say whether they see the class of a
             `logit`; by default the other embedded networks.
@@ -315,19 +315,24 @@ def evaluate(
     ).run()
 
 
+@taking(
+    photos=several(as_given, "files, folders and pictures"),
+    seeds=whole(1, 1000),
+    seed=a_seed,
+)
 def plan_evaluate(
-    model: Model,
+    model: ModelLike,
     units: Sequence[str | Objective],
     *,
-    judges: Sequence[Model | str] | None = None,
-    photos: Sequence[PathLike | Picture] = (),
+    judges: Sequence[ModelLike] | None = None,
+    photos: Sequence[PictureLike] = (),
     seeds: int = 1,
     seed: int = 0,
-    on: str = "auto",
+    on: DeviceLike = "auto",
     **settings: Any,
 ) -> EvaluatePlan:
     """Check an evaluation and lay it out; arguments as for `evaluate`."""
-    whole("the number of seeds", seeds, 1, 1000)
+    model = model_of(model)
     plans = tuple(
         plan_visualize(model, units, seed=seed + number, on=on, **settings)
         for number in range(seeds)
@@ -353,21 +358,20 @@ def plan_evaluate(
     return EvaluatePlan(plans, names, classes, asked, files, unlike, tuple(notes))
 
 
-def _judges(model: Model, named: Sequence[Model | str] | None, needed: bool) -> tuple[Model, ...]:
+def _judges(model: Model, named: Sequence[ModelLike] | None, needed: bool) -> tuple[Model, ...]:
     if named is None:
         own = {each.source.partition("?")[0] for each in (model, *model.members.values())}
         named = [each for each in JUDGES if each not in own] if needed else []
-    judges = tuple(load(each) if isinstance(each, str) else each for each in named)
+    judges = models_of(named, "judges")
     for judge in judges:
         check_judge(judge)
     return judges
 
 
-def _photographs(photos: Sequence[PathLike | Picture]) -> tuple[Picture | Path, ...]:
-    if isinstance(photos, str):
-        raise BadSetting(f"photos are {photos!r}; give a list of files and folders")
-    pictures = [each for each in photos if isinstance(each, Picture)]
-    return (*photo_files(each for each in photos if not isinstance(each, Picture)), *pictures)
+def _photographs(photos: Sequence[PictureLike]) -> tuple[Picture | Path, ...]:
+    files = photo_files(each for each in photos if isinstance(each, str | Path))
+    others = [each for each in photos if not isinstance(each, str | Path)]
+    return (*files, *(picture_of(each, "photos") for each in others))
 
 
 def _untold(

@@ -18,10 +18,9 @@ from typing import TypeVar
 from entoptic import pictures
 from entoptic.errors import BadSetting, PictureNotFound
 from entoptic.jobs import Job, Source
-from entoptic.pictures import Picture
+from entoptic.pictures import Picture, PictureLike, picture_of
 from entoptic.pictures.large import MAX_MAPPED_PIXELS
 from entoptic.recipes.spectra import Spectrum, read_spectrum
-from entoptic.types import PathLike
 
 # As many as the largest TIFF file that is read has, uncompressed at 16 bits with alpha.
 _MOST_BYTES = 8 * MAX_MAPPED_PIXELS
@@ -43,10 +42,10 @@ class Finder:
     job: Job
     folders: tuple[Path, ...]
 
-    def photo(self, given: PathLike | None) -> Picture:
+    def photo(self, given: PictureLike | None) -> Picture:
         """The picture to begin with, or another one that is given."""
         if given is not None:
-            return pictures.read(given)
+            return picture_of(given)
         return self._same("photo", self.job.photo or Source(None, None), pictures.read)
 
     def guide(self, name: str) -> Picture:

@@ -6,18 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from entoptic import pictures
+from entoptic.arguments import MOST_WEIGHT, number, seed as a_seed, taking
 from entoptic.jobs import Result
 from entoptic.layers import Layer
-from entoptic.models import Model
+from entoptic.models import DeviceLike, Model, ModelLike, model_of
 from entoptic.objectives import Objective, caricature, inversion, per_image, total_variation
-from entoptic.pictures import Picture
+from entoptic.pictures import Picture, PictureLike
 from entoptic.recipes.methods import climb_settings
-from entoptic.recipes.numbers import least
 from entoptic.recipes.photos import photo_of
 from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
 from entoptic.recipes.tuned import middle_layer
 from entoptic.recipes.units import read_names
-from entoptic.types import Image, PathLike
 
 # Chosen by eye: late enough for shapes, early enough that they stay where the photo has them.
 _CARICATURED = {"squeezenet1_1": "fire6", "efficientnet_lite0": "blocks.3"}
@@ -28,13 +27,13 @@ _SMOOTHNESS = 0.5
 
 
 def caricature_of(
-    model: Model,
-    photo: Picture | Image | PathLike,
+    model: ModelLike,
+    photo: PictureLike,
     *,
-    layer: str | Sequence[str] | None = None,
+    layer: Layer | str | Sequence[Layer | str] | None = None,
     cosine_power: float | None = None,
     seed: int = 0,
-    device: str = "auto",
+    device: DeviceLike = "auto",
     **settings: Any,
 ) -> Result:
     """What a layer sees in a photo, drawn anew from noise and exaggerated; or a sheet of layers.
@@ -42,9 +41,8 @@ def caricature_of(
     The objective that is climbed has the shorter name `caricature`.
 
     Args:
-        model: from `load`, or `Model.wrap`.
-        photo: a picture from `read`, a tensor (1, 3, height, width) of sRGB in [0, 1], or a file
-            name; its long side becomes the setting `size`.
+        model: from `load` or `Model.wrap`; or what `load` takes, or a module of torch.
+        photo: a picture in any form, as `dream` takes it; its long side becomes the setting `size`.
         layer: one layer makes a picture, several a sheet from early to late with the photo first;
             by default one that looks best.
         cosine_power: of the objective; 1 by default, more is nearer to the photo and less wild.
@@ -69,37 +67,39 @@ def caricature_of(
     ).run()
 
 
+@taking(cosine_power=number(least=0, most=MOST_WEIGHT), seed=a_seed)
 def plan_caricature(
-    model: Model,
-    photo: Picture | Image | PathLike,
+    model: ModelLike,
+    photo: PictureLike,
     *,
-    layer: str | Sequence[str] | None = None,
+    layer: Layer | str | Sequence[Layer | str] | None = None,
     cosine_power: float | None = None,
     seed: int = 0,
-    on: str = "auto",
+    on: DeviceLike = "auto",
     read_guide: Callable[[str], Picture] = pictures.read,
     **settings: Any,
 ) -> SheetPlan:
     """Check caricatures and lay them out; arguments as for `caricature_of`."""
+    model = model_of(model)
     power = 1.0 if cosine_power is None else cosine_power
-    least("cosine power", power, 0)
 
     def wanted(layer: Layer, photo: Picture) -> Objective:
         return caricature(layer, photo, power)
 
     own = {"cosine_power": power}
-    chosen = layer or _CARICATURED.get(model.source) or middle_layer(model)
-    return _plan("caricature", model, photo, chosen, wanted, own, seed, on, settings)
+    if layer is None:
+        layer = _CARICATURED.get(model.source) or middle_layer(model)
+    return _plan("caricature", model, photo, layer, wanted, own, seed, on, settings)
 
 
 def invert(
-    model: Model,
-    photo: Picture | Image | PathLike,
+    model: ModelLike,
+    photo: PictureLike,
     *,
-    layer: str | Sequence[str] | None = None,
+    layer: Layer | str | Sequence[Layer | str] | None = None,
     smoothness: float | None = None,
     seed: int = 0,
-    device: str = "auto",
+    device: DeviceLike = "auto",
     **settings: Any,
 ) -> Result:
     """A picture, found from noise, in which a layer sees what it sees in a photo.
@@ -107,9 +107,8 @@ def invert(
     It shows what the layer keeps of the photo: what is lost comes out as chance has it.
 
     Args:
-        model: from `load`, or `Model.wrap`.
-        photo: a picture from `read`, a tensor (1, 3, height, width) of sRGB in [0, 1], or a file
-            name; its long side becomes the setting `size`.
+        model: from `load` or `Model.wrap`; or what `load` takes, or a module of torch.
+        photo: a picture in any form, as `dream` takes it; its long side becomes the setting `size`.
         layer: one layer makes a picture, several a sheet from early to late with the photo first;
             by default one in the middle.
         smoothness: how much roughness, `total_variation`, counts against the picture.
@@ -134,38 +133,40 @@ def invert(
     ).run()
 
 
+@taking(smoothness=number(least=0, most=MOST_WEIGHT), seed=a_seed)
 def plan_invert(
-    model: Model,
-    photo: Picture | Image | PathLike,
+    model: ModelLike,
+    photo: PictureLike,
     *,
-    layer: str | Sequence[str] | None = None,
+    layer: Layer | str | Sequence[Layer | str] | None = None,
     smoothness: float | None = None,
     seed: int = 0,
-    on: str = "auto",
+    on: DeviceLike = "auto",
     read_guide: Callable[[str], Picture] = pictures.read,
     **settings: Any,
 ) -> SheetPlan:
     """Check inversions and lay them out; arguments as for `invert`."""
+    model = model_of(model)
     weight = _SMOOTHNESS if smoothness is None else smoothness
-    least("smoothness", weight, 0)
 
     def wanted(layer: Layer, photo: Picture) -> Objective:
         return inversion(layer, photo) - weight * total_variation()
 
     own = {"smoothness": weight}
-    chosen = layer or _INVERTED.get(model.source) or middle_layer(model)
-    return _plan("invert", model, photo, chosen, wanted, own, seed, on, settings)
+    if layer is None:
+        layer = _INVERTED.get(model.source) or middle_layer(model)
+    return _plan("invert", model, photo, layer, wanted, own, seed, on, settings)
 
 
 def _plan(
     recipe: str,
     model: Model,
-    photo: Picture | Image | PathLike,
-    layers: str | Sequence[str],
+    photo: PictureLike,
+    layers: Layer | str | Sequence[Layer | str],
     wanted: Callable[[Layer, Picture], Objective],
     own: Mapping[str, Any],
     seed: int,
-    on: str,
+    on: DeviceLike,
     settings: Mapping[str, Any],
 ) -> SheetPlan:
     """Pictures of layers that look at the same photo, early to late."""

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
+from entoptic.arguments import either, number, path, taking, text, whole
 from entoptic.canvas import CPPN, Canvas, Fourier, Laplacian, MaCo, Pixels, Shared
 from entoptic.errors import BadSetting
 from entoptic.models import checked_precision
-from entoptic.recipes.numbers import real, whole
 from entoptic.registry import Registry
 from entoptic.steprules import Rule, adam
 from entoptic.transforms import presets
@@ -98,6 +98,16 @@ for _named, _method in (
     methods.add(_named, _method)
 
 
+@taking(
+    size=whole(1, 10_000),
+    steps=whole(0, 1_000_000),
+    method=text,
+    canvas=text,
+    transforms=text,
+    learning_rate=number(above=0, most=1000),
+    batch=either(AUTO, otherwise=whole(1, 10_000)),
+    spectrum=path,
+)
 @dataclass(frozen=True)
 class ClimbSettings:
     """How pictures of units climb.
@@ -133,21 +143,10 @@ class ClimbSettings:
 
     def __post_init__(self) -> None:
         checked_precision(self.precision)
-        whole("size", self.size, 1, 10_000)
-        whole("steps", self.steps, 0, 1_000_000)
-        if isinstance(self.batch, str) and self.batch != AUTO:
-            raise BadSetting(f"batch is {self.batch!r}; give a whole number, or {AUTO}")
-        if self.batch != AUTO:
-            whole("batch", self.batch, 1, 10_000)
-        for name in ("method", "canvas", "transforms"):
-            given = getattr(self, name)
-            if not isinstance(given, str | None):
-                raise BadSetting(f"{name} is {given!r}; give one name")
         method = methods[self.method]
         for name in ("canvas", "transforms", "learning_rate"):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, getattr(method, name))
-        real("learning rate", self.learning_rate, above=0, most=1000)
         canvases[self.kind]
         presets[self.preset]
         self._check_spectrum()
@@ -155,8 +154,6 @@ class ClimbSettings:
     def _check_spectrum(self) -> None:
         if self.spectrum is None:
             return
-        if not isinstance(self.spectrum, str | Path):
-            raise BadSetting(f"spectrum is {self.spectrum!r}; give the name of a file")
         if not canvases[self.kind].natural:
             raise BadSetting(
                 f"a spectrum is for the canvas maco, and this climb's is {self.kind}; take the "

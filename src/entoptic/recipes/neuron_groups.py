@@ -9,20 +9,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from entoptic.arguments import seed as a_seed, taking, whole
 from entoptic.errors import BadSetting
 from entoptic.factorize import Factors, factorize
 from entoptic.jobs import Result
-from entoptic.models import Model, devices
+from entoptic.layers import Layer, layer_name
+from entoptic.models import DeviceLike, ModelLike, devices, model_of
 from entoptic.objectives import direction, per_image
-from entoptic.pictures import Picture
+from entoptic.pictures import PictureLike
 from entoptic.recipes.methods import climb_settings
-from entoptic.recipes.numbers import whole
 from entoptic.recipes.photos import check_pixels, photo_of, resized, scaled
 from entoptic.recipes.seen import activations_at, layer_with_places, seen_size, whitened
 from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
 from entoptic.resample import fit_long_side
 from entoptic.sheets import sheet_size
-from entoptic.types import Image, PathLike
+from entoptic.types import Image
 
 # By eye: where groups are parts of things, and nothing is below 0.
 _LAYERS = {"squeezenet1_1": "fire8", "efficientnet_lite0": "blocks.4.1.act2"}
@@ -43,6 +44,7 @@ _ROUNDING = 1e-6
 _BRIGHTNESS = (0.2126, 0.7152, 0.0722)
 
 
+@taking(layer=layer_name, groups=whole(1, 100))
 @dataclass(frozen=True)
 class GroupSettings:
     """Which groups are looked for.
@@ -55,23 +57,18 @@ class GroupSettings:
         BadSetting: a value out of its range.
     """
 
-    layer: str | None = None
+    layer: Layer | str | None = None
     groups: int = 6
-
-    def __post_init__(self) -> None:
-        whole("groups", self.groups, 1, 100)
-        if not isinstance(self.layer, str | None):
-            raise BadSetting(f"layer is {self.layer!r}; give one name")
 
 
 def groups(
-    model: Model,
-    photo: Picture | Image | PathLike,
+    model: ModelLike,
+    photo: PictureLike,
     *,
-    layer: str | None = None,
+    layer: Layer | str | None = None,
     groups: int = 6,
     seed: int = 0,
-    device: str = "auto",
+    device: DeviceLike = "auto",
     **settings: Any,
 ) -> Result:
     """The few things that a network tells apart in a photo: where they are, and their pictures.
@@ -81,8 +78,8 @@ def groups(
     the groups are whitened, as in a grid: what all have in common counts less.
 
     Args:
-        model: from `load`, or `Model.wrap`.
-        photo: a picture from `read`, a tensor (1, 3, height, width), or a file name.
+        model: from `load` or `Model.wrap`; or what `load` takes, or a module of torch.
+        photo: a picture in any form, as `dream` takes it.
         layer: whose activations; by default the one that says most of this network.
         groups: how many.
         seed: of all chance.
@@ -107,16 +104,18 @@ def groups(
     return plan_groups(model, photo, own, seed=seed, on=device, **settings).run()
 
 
+@taking(seed=a_seed)
 def plan_groups(
-    model: Model,
-    photo: Picture | Image | PathLike,
+    model: ModelLike,
+    photo: PictureLike,
     shown: GroupSettings | None = None,
     *,
     seed: int = 0,
-    on: str = "auto",
+    on: DeviceLike = "auto",
     **settings: Any,
 ) -> SheetPlan:
     """Check groups and lay them out; arguments as for `groups`."""
+    model = model_of(model)
     shown = shown or GroupSettings()
     how = climb_settings("groups", settings, _CLIMB)
     layer = layer_with_places(model, shown.layer, _LAYERS)

@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from entoptic import pictures
-from entoptic.errors import BadPicture, BadSetting
+from entoptic.errors import BadSetting
 from entoptic.jobs import Source
 from entoptic.models.memory import check_memory
 from entoptic.objectives import Objective
-from entoptic.pictures import Picture
+from entoptic.pictures import Picture, PictureLike, picture_of
 from entoptic.recipes.spectra import Spectrum
 from entoptic.resample import fit_long_side, resize
-from entoptic.types import Image, PathLike
 
 # Of a picture that is resized, or that is laid out of several.
 _COPIES = 4
 
 
-def photo_of(given: Picture | Image | PathLike, long_side: int | None) -> Picture:
+def photo_of(given: PictureLike, long_side: int | None) -> Picture:
     """A photo in whatever form it was given, at a long side; None keeps its own.
 
     Raises:
         BadPicture: it is nothing of these.
     """
-    if isinstance(given, str | Path):
-        return scaled(pictures.read(given), long_side)
-    if isinstance(given, Picture):
-        return scaled(given, long_side)
-    if isinstance(given, Tensor):
-        return scaled(Picture.of(given), long_side)
-    raise BadPicture(f"a photo is a Picture, a tensor or a file name, not {type(given).__name__}")
+    return scaled(picture_of(given), long_side)
 
 
 def scaled(photo: Picture, long_side: int | None) -> Picture:

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from entoptic import pictures
+from entoptic.arguments import flag, path, refused, several, taking
 from entoptic.errors import BadSetting, NoJob, NotAllowed
 from entoptic.jobs import Job, Result
 from entoptic.models import Model, load
 from entoptic.objectives import parse
+from entoptic.pictures import PictureLike
 from entoptic.recipes.accentuation import plan_accentuate
 from entoptic.recipes.activation_grid import GridSettings, plan_grid
 from entoptic.recipes.comparison import plan_compare
@@ -37,7 +39,7 @@ _FINISHED = "made from the first step: a picture's whole numbers don't hold how 
 def redo(
     picture: PathLike,
     *,
-    photo: PathLike | None = None,
+    photo: PictureLike | None = None,
     model: str | Model | None = None,
     look_in: Sequence[PathLike] = (),
     finish: bool = False,
@@ -78,10 +80,11 @@ def redo(
     ).run()
 
 
+@taking(picture=path, look_in=several(path, "folders"), finish=flag)
 def plan_redo(
     picture: PathLike,
     *,
-    photo: PathLike | None = None,
+    photo: PictureLike | None = None,
     look_in: Sequence[PathLike] = (),
     finish: bool = False,
     **changes: Any,
@@ -150,6 +153,8 @@ def _networks(
     """
     names = [find.job.model] if names is None else names
     typed = changes.pop("model", None)
+    if not isinstance(typed, Model | str | None) or typed == "":
+        raise refused("model", typed, "must be a Model, or a name for entoptic.load")
     if isinstance(typed, Model):
         return [typed]
     if typed is not None:
@@ -187,7 +192,7 @@ def _permission(picture: Path, names: Sequence[str]) -> str:
 _LONGEST_COMMAND = 300
 
 
-def _dream(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+def _dream(find: Finder, photo: PictureLike | None, changes: dict[str, Any]) -> Plan:
     job = find.job
     settings = _settings(job, DreamSettings)
     settings["memory"] = None  # of the machine and its user
@@ -214,7 +219,7 @@ def _dream(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Pla
     return plan_dream(model, start, **options, **settings)
 
 
-def _visualize(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+def _visualize(find: Finder, photo: PictureLike | None, changes: dict[str, Any]) -> Plan:
     job = find.job
     if photo is not None:
         raise BadSetting(f"{str(find.picture)!r} shows units, not a photo; leave out --photo")
@@ -238,7 +243,7 @@ _SEVERAL = {
 }
 
 
-def _compare(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+def _compare(find: Finder, photo: PictureLike | None, changes: dict[str, Any]) -> Plan:
     job = find.job
     if photo is not None:
         raise BadSetting(f"{str(find.picture)!r} shows units, not a photo; leave out --photo")
@@ -259,12 +264,12 @@ def _compare(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> P
     return plan_compare(models, units, **options | settings | named | changes)
 
 
-def _grid(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+def _grid(find: Finder, photo: PictureLike | None, changes: dict[str, Any]) -> Plan:
     shown, rest = _of_a_photo(find, changes, GridSettings)
     return plan_grid(photo=find.photo(photo), shown=shown, **rest)
 
 
-def _groups(find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+def _groups(find: Finder, photo: PictureLike | None, changes: dict[str, Any]) -> Plan:
     shown, rest = _of_a_photo(find, changes, GroupSettings)
     return plan_groups(photo=find.photo(photo), shown=shown, **rest)
 
@@ -306,7 +311,7 @@ class _Climb:
     of: str | None = None
     photo: bool = False
 
-    def again(self, find: Finder, photo: PathLike | None, changes: dict[str, Any]) -> Plan:
+    def again(self, find: Finder, photo: PictureLike | None, changes: dict[str, Any]) -> Plan:
         """The recipe laid out again."""
         job = find.job
         if photo is not None and not self.photo:
@@ -330,7 +335,7 @@ class _Climb:
 
 _TOGETHER = ("pictures", "strength", "layer")
 
-_AGAIN: Mapping[str, Callable[[Finder, PathLike | None, dict[str, Any]], Plan]] = {
+_AGAIN: Mapping[str, Callable[[Finder, PictureLike | None, dict[str, Any]], Plan]] = {
     "dream": _dream,
     "visualize": _visualize,
     "compare": _compare,

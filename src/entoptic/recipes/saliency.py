@@ -6,6 +6,7 @@ import math
 
 from torch import Tensor
 
+from entoptic.arguments import planes, side, taking
 from entoptic.errors import DeadGradient
 from entoptic.resample import resize
 from entoptic.types import Image
@@ -14,6 +15,7 @@ from entoptic.types import Image
 _SHOWN = 0.995
 
 
+@taking(gradient=planes, height=side, width=side)
 def gradient_picture(gradient: Tensor, height: int, width: int) -> Image:
     """A gradient, made visible.
 

@@ -9,7 +9,7 @@ import torch
 
 from entoptic.ascent import bind
 from entoptic.canvas import MaCo
-from entoptic.models import Model, devices, prepare
+from entoptic.models import DeviceLike, Model, devices, prepare
 from entoptic.modes import in_usual_modes
 from entoptic.objectives import Objective
 from entoptic.pictures import Picture
@@ -23,7 +23,7 @@ def scale_of(
     model: Model,
     image: Image,
     *,
-    on: str,
+    on: DeviceLike,
     read_guide: Callable[[str], Picture],
 ) -> float:
     """Root mean square of an objective's layers for a picture; their mean, 1 where all are zero.

@@ -22,7 +22,7 @@ from entoptic.recipes.tuned import tuned
 _RIDGE = 4.0
 
 
-def layer_with_places(model: Model, name: str | None, best: Mapping[str, str]) -> Layer:
+def layer_with_places(model: Model, name: Layer | str | None, best: Mapping[str, str]) -> Layer:
     """A layer by name, by default the network's best.
 
     A network that we don't know has the one that it dreams of.

@@ -19,6 +19,7 @@ from entoptic.canvas import Canvas, Grey, Transparent, Weighed
 from entoptic.errors import BadSetting
 from entoptic.jobs import Job
 from entoptic.models import (
+    DeviceLike,
     Model,
     at_a_time,
     devices,
@@ -32,7 +33,6 @@ from entoptic.objectives import Objective, PerImage
 from entoptic.pictures import Picture
 from entoptic.recipes.memory import enough_memory, picture_bytes, roomy_batch, within_memory
 from entoptic.recipes.methods import CanvasKind, ClimbSettings, canvases
-from entoptic.recipes.numbers import whole
 from entoptic.recipes.painted import painted, transparency_words
 from entoptic.recipes.photos import check_pixels, guides_of, notes_on_guides, source_of
 from entoptic.recipes.plan import Plan, made_with
@@ -421,7 +421,7 @@ def plan_sheet(
     opening: Objective | None = None,
     extras: Mapping[str, Any] | None = None,
     seed: int = 0,
-    on: str = "auto",
+    on: DeviceLike = "auto",
     read_guide: Callable[[str], Picture] = pictures.read,
 ) -> SheetPlan:
     """Check pictures of a recipe and lay them out.
@@ -447,7 +447,6 @@ def plan_sheet(
     Raises:
         EntopticError: whatever is wrong, before any work.
     """
-    whole("seed", seed, 0, 2**62)
     size = size or (how.size, how.size)
     named = devices(on)
     places = at_a_time(named, _AT_A_TIME) if on == "auto" else named

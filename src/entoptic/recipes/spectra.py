@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from entoptic.arguments import as_given, function, path, several, taking, whole
 from entoptic.canvas import spectrum_of
 from entoptic.canvas.maco import check_spectrum
 from entoptic.errors import BadSetting, BadSpectrum, CannotWrite
-from entoptic.pictures import Picture, read
+from entoptic.pictures import Picture, PictureLike, picture_of, read
 from entoptic.pictures.writing import write_file
-from entoptic.recipes.numbers import whole
 from entoptic.recipes.photographs import crops, photo_files
 from entoptic.types import PathLike
 
@@ -98,8 +98,13 @@ class Spectrum:
         return Path(path)
 
 
+@taking(
+    photos=several(as_given, "files, folders and pictures"),
+    size=whole(16, _LONGEST),
+    tell=function,
+)
 def spectrum(
-    photos: Sequence[PathLike | Picture],
+    photos: Sequence[PictureLike],
     *,
     size: int = 224,
     tell: Callable[[str], None] = lambda _: None,
@@ -124,11 +129,8 @@ def spectrum(
     >>> spectrum([Picture.of(torch.rand(3, 40, 60))], size=32).magnitude.shape
     torch.Size([3, 32, 17])
     """
-    whole("size", size, 16, _LONGEST)
-    if isinstance(photos, str | Path):
-        raise BadSetting(f"photos are {str(photos)!r}; give a list of files and folders")
-    given = [each for each in photos if isinstance(each, Picture)]
-    files = photo_files(each for each in photos if not isinstance(each, Picture))
+    files = photo_files(each for each in photos if isinstance(each, str | Path))
+    given = [picture_of(each, "photos") for each in photos if not isinstance(each, str | Path)]
     count = len(files) + len(given)
     if not count:
         raise BadSetting("no photographs; name files or folders")
@@ -165,6 +167,7 @@ def check_spectrum_file(path: PathLike) -> None:
         raise CannotWrite(f"there is no folder {str(place.parent)!r} to write to; make it first")
 
 
+@taking(path=path)
 def read_spectrum(path: PathLike) -> Spectrum:
     """Read what `Spectrum.save` wrote, or an array of NumPy; the file may come from anyone.
 

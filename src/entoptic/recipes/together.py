@@ -12,18 +12,18 @@ import torch
 from torch import Tensor
 
 from entoptic import pictures
+from entoptic.arguments import as_given, either, several, whole
 from entoptic.ascent import Step
-from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient
+from entoptic.errors import DeadGradient, NonFiniteGradient
 from entoptic.jobs import Result
-from entoptic.models import Model
+from entoptic.layers import Layer
+from entoptic.models import DeviceLike, ModelLike, model_of
 from entoptic.modes import in_usual_modes
 from entoptic.objectives import Leaf, Objective, PerImage
-from entoptic.pictures import Picture
+from entoptic.pictures import PictureLike
 from entoptic.recipes.deepdream import MOST_TOGETHER, DreamPlan, parted, plan_dream
 from entoptic.recipes.memory import enough_memory
-from entoptic.recipes.numbers import whole
 from entoptic.tiling import pictures_at_once
-from entoptic.types import PathLike
 
 # How many photos of a size climb together where nobody says: with eight each takes 0.8 to 1.0 of
 # the time that it takes with four, see docs/performance.md.
@@ -83,14 +83,14 @@ class PhotosTogether:
 
 
 def dream_photos(
-    model: Model,
-    photos: Iterable[Picture | Tensor | PathLike],  # of several sizes, which Image couldn't be
+    model: ModelLike,
+    photos: Iterable[PictureLike],
     *,
     objective: Objective | str | None = None,
-    layer: str | None = None,
-    guide: PathLike | None = None,
+    layer: Layer | str | None = None,
+    guide: PictureLike | None = None,
     seed: int = 0,
-    device: str = "auto",
+    device: DeviceLike = "auto",
     batch: int | str = "auto",
     **settings: Any,
 ) -> Iterator[Result]:
@@ -102,7 +102,7 @@ def dream_photos(
     makes the same bytes of it alone.
 
     Args:
-        model: from `load`, or `Model.wrap`.
+        model: from `load` or `Model.wrap`; or what `load` takes, or a module of torch.
         photos: each as `dream` takes it.
         objective: what is to grow; by default what looks best with this network.
         layer: instead, a layer whose energy is to grow.
@@ -126,7 +126,8 @@ def dream_photos(
     >>> [each.image.shape for each in dream_photos(ent.load(), photos, octaves=1, steps=1)]
     [torch.Size([1, 3, 40, 60]), torch.Size([1, 3, 40, 60])]
     """
-    given = tuple(photos)
+    model = model_of(model)
+    given = several(as_given, "pictures")("photos", photos)
     wanted: dict[str, Any] = {
         "objective": objective,
         "layer": layer,
@@ -174,11 +175,7 @@ def check_batch(batch: int | str) -> None:
     Raises:
         BadSetting: what it may be.
     """
-    if isinstance(batch, str):
-        if batch != "auto":
-            raise BadSetting(f"batch {batch!r}; it is auto, or a number of photos")
-    else:
-        whole("batch", batch, 1, MOST_TOGETHER)
+    either("auto", otherwise=whole(1, MOST_TOGETHER))("batch", batch)
 
 
 def _most(plan: DreamPlan, batch: int | str) -> int:

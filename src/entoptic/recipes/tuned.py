@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from entoptic.errors import BadSetting
-from entoptic.layers import Layer
+from entoptic.layers import Layer, layer_name
 from entoptic.models import Model
-from entoptic.objectives import Objective, energy, match, parse
+from entoptic.objectives import Objective, energy, match, objective_of, parse
+from entoptic.pictures import PictureLike
 
 
 @dataclass(frozen=True)
@@ -146,8 +147,8 @@ def _depth(layer: Layer, model: Model) -> int:
 def chosen(
     model: Model,
     objective: Objective | str | None,
-    layer: str | None,
-    guide: str | None,
+    layer: Layer | str | None,
+    guide: PictureLike | None,
 ) -> Objective:
     """The objective that a user has asked for, in whichever way.
 
@@ -160,10 +161,12 @@ def chosen(
         BadSetting: more than one way at once.
         BadExpression: the expression can't be read.
     """
+    if layer is not None:
+        layer = layer_name("layer", layer)
     if objective is not None and (layer is not None or guide is not None):
         raise BadSetting("an objective says all by itself; leave out the layer and the guide")
     if objective is not None:
-        return parse(objective) if isinstance(objective, str) else objective
+        return objective_of(objective)
     if guide is not None:
         return match(layer or middle_layer(model), guide)
     return energy(layer) if layer is not None else parse(tuned(model).objective)

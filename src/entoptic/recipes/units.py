@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from entoptic.arguments import refused, several
 from entoptic.errors import BadExpression, BadSetting
-from entoptic.layers import LOGITS
+from entoptic.layers import LOGITS, Layer, layer_name
 from entoptic.objectives import Leaf, Objective, PerImage, channel, parse
 from entoptic.objectives.parser import is_short
 
@@ -24,7 +25,7 @@ def read_units(unit: str | Objective) -> list[Objective]:
     if isinstance(unit, Objective):
         return [unit]
     if not isinstance(unit, str):
-        raise BadSetting(f"a unit is {unit!r}; give a text such as fire7:3, or an objective")
+        raise refused("a unit", unit, "must be a text such as fire7:3, or an objective")
     read = parse(unit)
     if not isinstance(read, Leaf) or read.name != "channels" or not is_short(unit):
         return read_units(read)
@@ -46,31 +47,19 @@ def one_unit(unit: str | Objective) -> Objective:
     return found[0]
 
 
-def read_names(what: str, given: str | Sequence[str]) -> list[str]:
+def read_names(what: str, given: Layer | str | Sequence[Layer | str]) -> list[str]:
     """One name, or several different ones.
 
     Raises:
         BadSetting: what is given isn't that.
     """
-    names = [given] if isinstance(given, str) else given
-    if not isinstance(names, list | tuple) or not names:
-        raise BadSetting(f"{what} is {given!r}; give a name, or a list of names")
-    if wrong := [each for each in names if not isinstance(each, str)]:
-        raise BadSetting(f"{what} is {wrong[0]!r}; give names")
+    listed = [given] if isinstance(given, str | Layer) else given
+    names = several(layer_name, "names of layers")(what, listed)
+    if not names:
+        raise BadSetting(f"{what} is an empty list; give a name, or a list of names")
     if len({*names}) < len(names):
         raise BadSetting(f"{what} names one of {', '.join(names)} twice; give each once")
     return list(names)
-
-
-def read_layer(given: str | None) -> str | None:
-    """The name of a layer, None where none is given.
-
-    Raises:
-        BadSetting: it isn't a name.
-    """
-    if not isinstance(given, str | None):
-        raise BadSetting(f"layer is {given!r}; give one name")
-    return given
 
 
 def label_of(objective: Objective) -> str:

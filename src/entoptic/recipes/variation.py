@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from entoptic.arguments import MOST_WEIGHT, number, seed as a_seed, taking, whole
 from entoptic.errors import BadSetting
 from entoptic.jobs import Result
-from entoptic.layers import Layer
-from entoptic.models import Model, devices
+from entoptic.layers import Layer, layer_name
+from entoptic.models import DeviceLike, Model, ModelLike, devices, model_of
 from entoptic.objectives import Objective, alignment, diversity, mean, per_image
 from entoptic.pictures import Picture, read
 from entoptic.recipes.memory import check_picture
 from entoptic.recipes.methods import climb_settings
-from entoptic.recipes.numbers import least, whole
 from entoptic.recipes.scales import natural_noise, scale_of
 from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
 from entoptic.recipes.tuned import middle_layer
-from entoptic.recipes.units import one_unit, read_layer
+from entoptic.recipes.units import one_unit
 
 # More than this, which climb all together, is no row that anyone looks at.
 _MOST = 64
@@ -29,15 +29,15 @@ _ALIGNED_AT = {"squeezenet1_1": "fire5", "efficientnet_lite0": "blocks.3"}
 
 
 def interpolate(
-    model: Model,
+    model: ModelLike,
     first: str | Objective,
     second: str | Objective,
     *,
     pictures: int | None = None,
     strength: float | None = None,
-    layer: str | None = None,
+    layer: Layer | str | None = None,
     seed: int = 0,
-    device: str = "auto",
+    device: DeviceLike = "auto",
     **settings: Any,
 ) -> Result:
     """A row of pictures from what one unit wants to what another wants.
@@ -47,7 +47,7 @@ def interpolate(
     see the same in neighbours (`alignment`).
 
     Args:
-        model: from `load`, or `Model.wrap`.
+        model: from `load` or `Model.wrap`; or what `load` takes, or a module of torch.
         first: `layer:channel`, an objective, or an expression of one.
         second: likewise.
         pictures: how many; 5 by default.
@@ -81,28 +81,36 @@ def interpolate(
     ).run()
 
 
+_ASKED = {
+    "pictures": whole(2, _MOST),
+    "strength": number(least=0, most=MOST_WEIGHT),
+    "layer": layer_name,
+    "seed": a_seed,
+}
+
+
+@taking(**_ASKED)
 def plan_interpolate(
-    model: Model,
+    model: ModelLike,
     units: Sequence[str | Objective],
     *,
     pictures: int | None = None,
     strength: float | None = None,
-    layer: str | None = None,
+    layer: Layer | str | None = None,
     seed: int = 0,
-    on: str = "auto",
+    on: DeviceLike = "auto",
     read_guide: Callable[[str], Picture] = read,
     **settings: Any,
 ) -> SheetPlan:
     """Check a row from one unit to another and lay it out; arguments as for `interpolate`."""
+    model = model_of(model)
     how = climb_settings("interpolate", settings, {"method": "gentle", "canvas": "shared"})
     if not isinstance(units, list | tuple) or len(units) != 2:
         raise BadSetting("a row goes from one unit to another; name two")
     wanted = [one_unit(each) for each in units]
     count = _BETWEEN if pictures is None else pictures
-    whole("pictures", count, 2, _MOST)
     weight = _ALIGNED if strength is None else strength
-    least("strength", weight, 0)
-    aligned = read_layer(layer) or _ALIGNED_AT.get(model.source) or middle_layer(model)
+    aligned = layer or _ALIGNED_AT.get(model.source) or middle_layer(model)
     _check_size([*wanted, mean(aligned)], model, how.size, on)
     first, second = (_alike(each, model, how.size, on, read_guide) for each in wanted)
     energy = scale_of(mean(aligned), model, natural_noise(how.size), on=on, read_guide=read_guide)
@@ -128,14 +136,14 @@ def plan_interpolate(
     )
 
 
-def _check_size(units: Sequence[Objective], model: Model, side: int, on: str) -> None:
+def _check_size(units: Sequence[Objective], model: Model, side: int, on: DeviceLike) -> None:
     """Find out before anything is made of a size whether memory has room for it."""
     layers = frozenset[Layer]().union(*(each.layers() for each in units))
     check_picture(model, layers, (side, side), devices(on)[0])
 
 
 def _alike(
-    unit: Objective, model: Model, side: int, on: str, read_guide: Callable[[str], Picture]
+    unit: Objective, model: Model, side: int, on: DeviceLike, read_guide: Callable[[str], Picture]
 ) -> Objective:
     """A unit in multiples of what its layers have for noise, so that all units weigh alike."""
     return unit / scale_of(unit, model, natural_noise(side), on=on, read_guide=read_guide)
@@ -149,14 +157,14 @@ def _between(first: Objective, second: Objective, share: float) -> Objective:
 
 
 def diversity_of(
-    model: Model,
+    model: ModelLike,
     unit: str | Objective,
     *,
     pictures: int | None = None,
     strength: float | None = None,
-    layer: str | None = None,
+    layer: Layer | str | None = None,
     seed: int = 0,
-    device: str = "auto",
+    device: DeviceLike = "auto",
     **settings: Any,
 ) -> Result:
     """Several pictures that a unit wants, as different from each other as they may be.
@@ -165,7 +173,7 @@ def diversity_of(
     objective that keeps them different has the shorter name `diversity`.
 
     Args:
-        model: from `load`, or `Model.wrap`.
+        model: from `load` or `Model.wrap`; or what `load` takes, or a module of torch.
         unit: `layer:channel`, an objective, or an expression of one.
         pictures: how many; 6 by default.
         strength: how much their difference counts; 0 leaves it to chance.
@@ -198,27 +206,27 @@ def diversity_of(
     ).run()
 
 
+@taking(**_ASKED)
 def plan_diversity(
-    model: Model,
+    model: ModelLike,
     unit: str | Objective,
     *,
     pictures: int | None = None,
     strength: float | None = None,
-    layer: str | None = None,
+    layer: Layer | str | None = None,
     seed: int = 0,
-    on: str = "auto",
+    on: DeviceLike = "auto",
     read_guide: Callable[[str], Picture] = read,
     **settings: Any,
 ) -> SheetPlan:
     """Check different pictures of a unit and lay them out; arguments as for `diversity_of`."""
+    model = model_of(model)
     how = climb_settings("diversity", settings, {"method": "gentle"})
     wanted = one_unit(unit)
     count = _DIFFERENT if pictures is None else pictures
-    whole("pictures", count, 2, _MOST)
     weight = _DIVERSE if strength is None else strength
-    least("strength", weight, 0)
     _check_size([wanted], model, how.size, on)
-    varied = read_layer(layer) or _own_layer(wanted, model, how.size)
+    varied = layer or _own_layer(wanted, model, how.size)
     alike = _alike(wanted, model, how.size, on, read_guide)
     return plan_sheet(
         "diversity",

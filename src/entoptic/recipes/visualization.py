@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from entoptic import pictures
+from entoptic.arguments import seed as a_seed, taking
 from entoptic.errors import BadSetting
 from entoptic.jobs import Result
-from entoptic.models import Model
+from entoptic.models import DeviceLike, ModelLike, model_of
 from entoptic.objectives import Objective, per_image
 from entoptic.pictures import Picture
 from entoptic.recipes.methods import climb_settings
@@ -18,12 +19,16 @@ from entoptic.recipes.units import MOST_UNITS, label_of, read_units
 
 
 def visualize(
-    model: Model, *units: str | Objective, seed: int = 0, device: str = "auto", **settings: Any
+    model: ModelLike,
+    *units: str | Objective,
+    seed: int = 0,
+    device: DeviceLike = "auto",
+    **settings: Any,
 ) -> Result:
     """The picture that a unit wants most, or a sheet of many units' pictures.
 
     Args:
-        model: from `load`, or `Model.wrap`.
+        model: from `load` or `Model.wrap`; or what `load` takes, or a module of torch.
         units: `layer:channel`, ranges `layer:3-9`, objectives, or expressions of them.
         seed: of all chance.
         device: `auto`, `cpu`, `cuda`, ...; several with commas between share the pictures.
@@ -44,16 +49,18 @@ def visualize(
     return plan_visualize(model, units, seed=seed, on=device, **settings).run()
 
 
+@taking(seed=a_seed)
 def plan_visualize(
-    model: Model,
+    model: ModelLike,
     units: Sequence[str | Objective],
     *,
     seed: int = 0,
-    on: str = "auto",
+    on: DeviceLike = "auto",
     read_guide: Callable[[str], Picture] = pictures.read,
     **settings: Any,
 ) -> SheetPlan:
     """Check a visualization and lay it out; arguments as for `visualize`."""
+    model = model_of(model)
     how = climb_settings("visualize", settings, {"method": best_method(model)})
     wanted = [each for unit in units for each in read_units(unit)]
     if not wanted:

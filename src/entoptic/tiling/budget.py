@@ -7,10 +7,12 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 
 import torch
 
+from entoptic.arguments import refused
 from entoptic.errors import BadSetting
 from entoptic.models import Model
 from entoptic.models.memory import check_memory, free_memory, step_bytes
@@ -48,9 +50,9 @@ def parse_memory(given: int | str) -> int:
         if found is None or found[2] not in _UNITS:
             raise BadSetting(f"memory {given!r}; write it like 4GiB or 500MB")
         given = int(float(found[1]) * _UNITS[found[2]])
-    if isinstance(given, bool) or not isinstance(given, int) or given < _LEAST:
-        raise BadSetting(f"memory of {given!r} bytes; give at least 1MiB, as 4GiB or 500MB")
-    return given
+    if isinstance(given, bool) or not isinstance(given, Integral) or not _LEAST <= given < 1 << 62:
+        raise refused("memory", given, "must be at least 1MiB, as 4GiB or 500MB")
+    return int(given)
 
 
 def tile_side(

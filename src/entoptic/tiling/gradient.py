@@ -8,24 +8,26 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from entoptic.ascent import bind, joined, no_path, reference_activations
+from entoptic.arguments import taking, whole
+from entoptic.ascent import bind, check_channels, joined, no_path, reference_activations
 from entoptic.errors import BadSetting
 from entoptic.layers import Layer
-from entoptic.models import Model
+from entoptic.models import Model, ModelLike, model_of
 from entoptic.modes import in_usual_modes
-from entoptic.objectives import Objective, Reference, parse
-from entoptic.pictures import Picture
+from entoptic.objectives import Objective, Reference, objective_of
+from entoptic.pictures import Picture, PictureLike, image_of
 from entoptic.resample import resize
 from entoptic.tiling.cuts import Along, Tile, cut, tiles
 from entoptic.tiling.shares import Shares
 from entoptic.tiling.sheet import Sheet
 from entoptic.tiling.spread import Site, sites, spread
-from entoptic.types import Image, Scores
+from entoptic.types import Scores
 
 
 @in_usual_modes
+@taking(tile=whole(1, 100_000))
 def tiled_gradient(
-    model: Model, *, of: Objective | str, at: Image, tile: int
+    model: ModelLike, *, of: Objective | str, at: PictureLike, tile: int
 ) -> tuple[Tensor, Scores]:
     """The gradient of an objective with respect to a picture, in the memory that one tile takes.
 
@@ -36,7 +38,7 @@ def tiled_gradient(
     Args:
         model: the network.
         of: the objective, or its expression.
-        at: the pictures, (batch, 3, height, width), sRGB in [0, 1].
+        at: the pictures, (batch, 3, height, width), sRGB in [0, 1]; or one in any other form.
         tile: how many pixels in height and in width the network is shown at once, at most.
 
     Returns:
@@ -54,8 +56,10 @@ def tiled_gradient(
     >>> bool((found - whole).abs().max() < 1e-5 * whole.abs().max())
     True
     """
+    model, at = model_of(model), image_of(at, "at")
+    check_channels(at, model)
     size = (at.shape[-2], at.shape[-1])
-    bound = bind(parse(of) if isinstance(of, str) else of, model, size)
+    bound = bind(objective_of(of, "of"), model, size)
     tiled = ExactTiles(model, bound, size, tile, [at.device], at.dtype, exact=True)
     gradient = torch.zeros_like(at, memory_format=torch.contiguous_format)
     scores = tiled.climb(Sheet(at.detach()), Sheet(gradient))

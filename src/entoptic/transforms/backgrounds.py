@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from entoptic import fourier
+from entoptic.arguments import number, taking
 from entoptic.color import to_image
 from entoptic.errors import BadSetting
-from entoptic.transforms.base import check_amount, moved, uniform
+from entoptic.transforms.base import moved, uniform
 from entoptic.types import Image, Planes
 
 
+@taking(contrast=number(least=0))
 @dataclass(frozen=True)
 class OverBackground:
     """Lay a picture with transparency on a random background; must be the first of the transforms.
@@ -37,9 +39,6 @@ class OverBackground:
     """
 
     contrast: float = 1.5
-
-    def __post_init__(self) -> None:
-        check_amount("a background's contrast", self.contrast)
 
     def __call__(self, image: Planes, rng: torch.Generator) -> Image:
         if image.shape[1] != 4:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import Tensor
 
+from entoptic.arguments import Meaning, refused
 from entoptic.errors import BadSetting
 from entoptic.types import Planes
 
@@ -27,25 +28,26 @@ class Transform(Protocol):
         """The changed image, on the same device."""
 
 
-def checked_range(what: str, span: Range) -> tuple[float, float]:
-    """The low and the high end of a range.
+def span(each: Meaning, most: float = math.inf) -> Meaning:
+    """A range: a number a, 0 or more, for -a..a; or a pair (low, high).
 
-    Raises:
-        BadSetting: an end isn't finite, a lone number is negative, or low is above high.
+    Args:
+        each: what the ends must be.
+        most: how far from 0 they may be.
     """
-    low, high = span if isinstance(span, tuple) else (-span, span)
-    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
-        raise BadSetting(
-            f"{what} is {span}; it must be a finite number, 0 or more, or a pair (low, high)"
-        )
-    return low, high
+    limit = "" if most == math.inf else f", all below {most:g} in size"
 
+    def meant(name: str, value: Any) -> Any:
+        ends = value if isinstance(value, list | tuple) else (0, value)
+        try:
+            low, high = (each(name, end) for end in ends)
+        except (BadSetting, ValueError):  # the latter for other lengths than 2
+            low, high = 1, 0
+        if not low <= high or max(abs(low), abs(high)) >= most:
+            raise refused(name, value, f"must be a number, 0 or more, or a pair (low, high){limit}")
+        return (low, high) if isinstance(value, list | tuple) else high
 
-def check_amount(what: str, amount: float, most: float = math.inf) -> None:
-    """Refuse what isn't finite, is negative, or is above `most`."""
-    if not (math.isfinite(amount) and 0 <= amount <= most):
-        limit = "finite and not negative" if most == math.inf else f"from 0 to {most:g}"
-        raise BadSetting(f"{what} is {amount}; it must be {limit}")
+    return meant
 
 
 def uniform(span: Range, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:

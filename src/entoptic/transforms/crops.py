@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from entoptic.arguments import count, flag, number, pair, side, taking
 from entoptic.errors import BadSetting
 from entoptic.transforms.base import moved, normal, uniform
 from entoptic.types import Planes
@@ -17,6 +18,12 @@ from entoptic.types import Planes
 _SMALLEST = 0.05
 
 
+@taking(
+    count=count,
+    side=pair(number(), "(mean, deviation), or (low, high)"),
+    uniform=flag,
+    size=pair(side, "(height, width)"),
+)
 @dataclass(frozen=True)
 class RandomCrops:
     """Every image becomes `count` crops of it, of random sizes at random places, all inside it.
@@ -47,17 +54,13 @@ class RandomCrops:
     size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        if self.count < 1:
-            raise BadSetting(f"{self.count} crops of each image; there must be at least 1")
-        if self.size is not None and min(self.size) < 1:
-            raise BadSetting(f"crops of size {self.size} (height, width); at least 1 x 1")
         first, second = self.side
         if self.uniform and not 0 < first <= second <= 1:
             raise BadSetting(f"a crop's side from {first} to {second}; above 0, at most 1")
-        if not self.uniform and not (0 < first <= 1 and 0 <= second < math.inf):
+        if not self.uniform and not (0 < first <= 1 and second >= 0):
             raise BadSetting(
                 f"a crop's side of mean {first} and deviation {second}; "
-                "the mean is above 0 and at most 1, the deviation finite and not negative"
+                "the mean is above 0 and at most 1, the deviation not negative"
             )
 
     def __call__(self, image: Planes, rng: torch.Generator) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,14 +12,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from entoptic.arguments import flag, number, one_of, pair, taking, whole
 from entoptic.errors import BadSetting
-from entoptic.transforms.base import Range, check_amount, checked_range, chosen, uniform
+from entoptic.transforms.base import Range, chosen, span, uniform
 from entoptic.transforms.sampling import Border, sampled
 from entoptic.types import Planes
 
 BORDERS: tuple[str, ...] = get_args(Border)
 
+_PART = number(least=0, most=1)
+_SHIFT = whole(-1_000_000, 1_000_000)
+_WARPED = {"border": one_of(*BORDERS), "value": _PART, "shared": flag}
 
+
+@taking(pixels=whole(0), mode=one_of(*BORDERS), value=_PART)
 @dataclass(frozen=True)
 class Pad:
     """Grow the picture on all four sides.
@@ -44,10 +49,6 @@ class Pad:
     mode: Border = "reflect"
     value: float = 0.5
 
-    def __post_init__(self) -> None:
-        check_amount("a pad's width", self.pixels)
-        _check_border(self.mode, self.value)
-
     def __call__(self, image: Planes, rng: torch.Generator) -> Tensor:
         height, width = image.shape[-2:]
         if self.mode == "reflect" and self.pixels >= min(height, width):
@@ -61,6 +62,7 @@ class Pad:
         return functional.pad(image, sides, mode=self.mode)
 
 
+@taking(horizontal=_PART, vertical=_PART)
 @dataclass(frozen=True)
 class Flip:
     """Mirror images of the batch, each with a draw of its own.
@@ -78,10 +80,6 @@ class Flip:
 
     horizontal: float = 0.5
     vertical: float = 0.0
-
-    def __post_init__(self) -> None:
-        check_amount("a flip's probability", self.horizontal, most=1)
-        check_amount("a flip's probability", self.vertical, most=1)
 
     def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
         for axis, probability in ((3, self.horizontal), (2, self.vertical)):
@@ -120,11 +118,9 @@ class Warp(ABC):
         matrices = self.matrices(1 if self.shared else len(image), rng)
         return _warped(image, matrices, self.border, self.value)
 
-    def _check(self) -> None:
-        _check_border(self.border, self.value)
-
 
 @final
+@taking(low=number(above=0), high=number(above=0), **_WARPED)
 @dataclass(frozen=True)
 class Scale(Warp):
     """Zoom about the middle, by a factor drawn uniformly from low..high; above 1 things grow.
@@ -140,17 +136,15 @@ class Scale(Warp):
     high: float
 
     def __post_init__(self) -> None:
-        self._check()
-        if not 0 < self.low <= self.high < math.inf:
-            raise BadSetting(
-                f"a scale from {self.low} to {self.high}; it must be above 0, low before high"
-            )
+        if self.low > self.high:
+            raise BadSetting(f"a scale from {self.low} to {self.high}; low before high")
 
     def matrices(self, count: int, rng: torch.Generator) -> Tensor:
         return _scaled(uniform((self.low, self.high), (count,), rng))
 
 
 @final
+@taking(angle_deg=span(number()), **_WARPED)
 @dataclass(frozen=True)
 class Rotate(Warp):
     """Turn about the middle, counter-clockwise for angles above 0.
@@ -167,15 +161,12 @@ class Rotate(Warp):
 
     angle_deg: Range
 
-    def __post_init__(self) -> None:
-        self._check()
-        checked_range("an angle in degrees", self.angle_deg)
-
     def matrices(self, count: int, rng: torch.Generator) -> Tensor:
         return _turned(uniform(self.angle_deg, (count,), rng))
 
 
 @final
+@taking(angle_deg=span(number(), most=90), **_WARPED)
 @dataclass(frozen=True)
 class Shear(Warp):
     """Lean to a side: rows shift against each other, so that uprights lean by an angle.
@@ -192,12 +183,6 @@ class Shear(Warp):
 
     angle_deg: Range
 
-    def __post_init__(self) -> None:
-        self._check()
-        low, high = checked_range("a shear in degrees", self.angle_deg)
-        if max(-low, high) >= 90:
-            raise BadSetting(f"a shear of {self.angle_deg} degrees; it must stay below 90")
-
     def matrices(self, count: int, rng: torch.Generator) -> Tensor:
         found = _still(count)
         found[:, 0, 1] = uniform(self.angle_deg, (count,), rng).deg2rad().tan()
@@ -205,6 +190,7 @@ class Shear(Warp):
 
 
 @final
+@taking(pixels=span(_SHIFT), **_WARPED)
 @dataclass(frozen=True)
 class Translate(Warp):
     """Shift by whole pixels; unlike `Jitter`, nothing wraps around, and each image moves by itself.
@@ -223,10 +209,6 @@ class Translate(Warp):
 
     pixels: int | tuple[int, int]
 
-    def __post_init__(self) -> None:
-        self._check()
-        checked_range("a shift in pixels", self.pixels)
-
     def matrices(self, count: int, rng: torch.Generator) -> Tensor:
         low, high = self.pixels if isinstance(self.pixels, tuple) else (-self.pixels, self.pixels)
         found = _still(count)
@@ -235,6 +217,14 @@ class Translate(Warp):
 
 
 @final
+@taking(
+    scale=pair(number(above=0), "(low, high)"),
+    angle_deg=span(number()),
+    shear_deg=span(number(), most=90),
+    shift=span(_SHIFT),
+    margin=whole(0),
+    **_WARPED,
+)
 @dataclass(frozen=True)
 class Affine(Warp):
     """Scale, shear, turn and shift, in this order, by one resampling instead of four.
@@ -260,11 +250,7 @@ class Affine(Warp):
     shift: int | tuple[int, int] = 0
     margin: int = 0
 
-    def __post_init__(self) -> None:
-        self._check()
-        check_amount("a margin", self.margin)
-        self.parts()  # checks the rest
-
+    @functools.cached_property
     def parts(self) -> list[Warp]:
         """The same one after the other: the transforms that are fused, without those at rest."""
         parts: tuple[tuple[Warp, bool], ...] = (
@@ -280,7 +266,7 @@ class Affine(Warp):
         ]
 
     def matrices(self, count: int, rng: torch.Generator) -> Tensor:
-        drawn = [part.matrices(count, rng) for part in self.parts()]
+        drawn = [part.matrices(count, rng) for part in self.parts]
         # Places go from the last picture back to the first: the first transform's matrix last.
         return functools.reduce(torch.matmul, drawn, _still(count))
 
@@ -289,7 +275,12 @@ class Affine(Warp):
         return _warped(image, matrices, self.border, self.value, self.margin)
 
 
+# What lucid's two crops, of 8 and of 4 pixels, shift a picture by.
+_CROPS = Translate(4), Translate(2)
+
+
 @final
+@taking(margin=whole(0), **_WARPED)
 @dataclass(frozen=True)
 class LucidMoves(Warp):
     """Lucid's standard transforms by one resampling: crop, scale, turn, crop; see `LUCID`.
@@ -301,16 +292,12 @@ class LucidMoves(Warp):
     border: Border = "constant"
     margin: int = 6
 
-    def __post_init__(self) -> None:
-        self._check()
-        check_amount("a margin", self.margin)
-
     def matrices(self, count: int, rng: torch.Generator) -> Tensor:
         # A crop that takes d pixels away, at a place drawn evenly, shifts by up to d / 2.
-        first = Translate(4).matrices(count, rng)
+        first = _CROPS[0].matrices(count, rng)
         scaled = _scaled(_drawn([1 + (number - 5) / 50 for number in range(11)], count, rng))
         turned = _turned(_drawn([*range(-10, 11), *5 * [0]], count, rng))
-        last = Translate(2).matrices(count, rng)
+        last = _CROPS[1].matrices(count, rng)
         # Places go from the last picture back to the first: the first transform's matrix last.
         return first @ scaled @ turned @ last
 
@@ -356,9 +343,3 @@ def _warped(
     if border != "constant":
         return sampled(image, matrices * wider, border)
     return sampled(image - value, matrices * wider, border) + value
-
-
-def _check_border(border: str, value: float) -> None:
-    if border not in BORDERS:
-        raise BadSetting(f"no border {border!r}; there are {', '.join(BORDERS)}")
-    check_amount("a border's value", value, most=1)

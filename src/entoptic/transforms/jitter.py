@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
-from entoptic.errors import BadSetting
+from entoptic.arguments import taking, whole
 from entoptic.types import Planes
 
 
+@taking(pixels=whole(0))
 @dataclass(frozen=True)
 class Jitter:
     """Roll the picture by up to `pixels` in both directions, wrapping around.
@@ -29,10 +30,6 @@ class Jitter:
     """
 
     pixels: int
-
-    def __post_init__(self) -> None:
-        if self.pixels < 0:
-            raise BadSetting(f"jitter is {self.pixels} pixels; it can't be negative (0 is off)")
 
     def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
         return image if self.pixels == 0 else image.roll(self.drawn(rng), (2, 3))

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeAlias
 
+from entoptic.arguments import function, pair, several, side, taking
 from entoptic.errors import BadSetting
 from entoptic.registry import Registry
 from entoptic.transforms.base import Transform
@@ -107,6 +108,10 @@ for _name, _preset in (
     presets.add(_name, _preset)
 
 
+@taking(
+    transforms=several(function, "transforms, such as Jitter(8)"),
+    size=pair(side, "(height, width)"),
+)
 def with_crop_size(transforms: Iterable[Transform], size: tuple[int, int]) -> Transforms:
     """The same transforms, of which random crops without a size of their own get one.
 

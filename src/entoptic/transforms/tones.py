@@ -8,15 +8,17 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
+from entoptic.arguments import flag, number, taking
 from entoptic.color import luma
 from entoptic.errors import BadSetting
-from entoptic.transforms.base import check_amount, chosen, moved, normal, uniform
+from entoptic.transforms.base import chosen, moved, normal, uniform
 from entoptic.types import Image, Planes
 
 # In pixels; a Gaussian so narrow changes nothing, and one of width 0 can't be computed.
 _NARROWEST = 0.01
 
 
+@taking(low=number(least=0), high=number(least=0))
 @dataclass(frozen=True)
 class Blur:
     """Blur each image by a Gaussian whose width is drawn uniformly; edges are repeated beyond.
@@ -36,11 +38,8 @@ class Blur:
     high: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.low <= self.high < math.inf:
-            raise BadSetting(
-                f"a blur from {self.low} to {self.high} pixels; both finite and not negative, "
-                "low before high"
-            )
+        if self.low > self.high:
+            raise BadSetting(f"a blur from {self.low} to {self.high} pixels; low before high")
 
     def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
         if self.high == 0:
@@ -60,6 +59,7 @@ class Blur:
         return planes.reshape(image.shape)
 
 
+@taking(sd=number(least=0), uniform=flag, relative=flag, shared=flag)
 @dataclass(frozen=True)
 class Noise:
     """Add noise to every value of every pixel.
@@ -86,9 +86,6 @@ class Noise:
     relative: bool = False
     shared: bool = False
 
-    def __post_init__(self) -> None:
-        check_amount("noise", self.sd)
-
     def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
         if self.sd == 0:
             return image
@@ -109,6 +106,7 @@ class Noise:
         return torch.addcmul(image, noise, contrast.reshape(-1, 1, 1, 1))
 
 
+@taking(sd=number(least=0), brightness=number(least=0), contrast=number(least=0, most=1))
 @dataclass(frozen=True)
 class ColourShift:
     """Shift the colours, the brightness and the contrast of each image as a whole.
@@ -129,11 +127,6 @@ class ColourShift:
     brightness: float = 0.0
     contrast: float = 0.0
 
-    def __post_init__(self) -> None:
-        check_amount("a colour shift", self.sd)
-        check_amount("a shift of brightness", self.brightness)
-        check_amount("a change of contrast", self.contrast, most=1)
-
     def __call__(self, image: Image, rng: torch.Generator) -> Image:
         batch = len(image)
         gain = 1 + uniform(self.contrast, (batch, 1, 1, 1), rng)
@@ -143,6 +136,7 @@ class ColourShift:
         return torch.addcmul(moved(0.5 - 0.5 * gain + shift, image), image, moved(gain, image))
 
 
+@taking(probability=number(least=0, most=1))
 @dataclass(frozen=True)
 class Grayscale:
     """Take the colour out of images of the batch, each with a draw of its own.
@@ -158,9 +152,6 @@ class Grayscale:
     """
 
     probability: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_amount("the probability of grey", self.probability, most=1)
 
     def __call__(self, image: Image, rng: torch.Generator) -> Image:
         grey = chosen(self.probability, len(image), rng).to(image.device, non_blocking=True)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from entoptic.errors import BadSetting
+from entoptic.arguments import one_of
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -37,10 +37,8 @@ def checked(precision: str) -> str:
     Raises:
         BadSetting: with those that there are.
     """
-    if precision != "auto" and precision not in DTYPES:
-        names = ", ".join(("auto", *DTYPES))
-        raise BadSetting(f"precision {precision!r}; it is one of {names}")
-    return precision
+    found: str = one_of("auto", *DTYPES)("precision", precision)
+    return found
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import functools
 import torch
 from torch import Tensor
 
+from entoptic.errors import BadSetting
 from entoptic.types import Planes
 
 # A square root of the covariance of colours in ImageNet, one column for each axis without
@@ -90,11 +91,19 @@ def luma(image: Tensor) -> Tensor:
     Args:
         image: (batch, 3 or 1, height, width), sRGB in [0, 1].
 
+    Raises:
+        BadSetting: it has another number of channels.
+
     >>> luma(torch.tensor([1.0, 0, 0]).reshape(1, 3, 1, 1)).flatten()
     tensor([0.2990])
     """
     if image.shape[1] == 1:
         return image
+    if image.shape[1] != 3:
+        raise BadSetting(
+            f"only 3 channels are colours that have a grey, not {image.shape[1]}; leave out "
+            "Grayscale, or give pictures of 3 channels"
+        )
     red, green, blue = (weight * image[:, i : i + 1] for i, weight in enumerate(_LUMA))
     return red + green + blue
 

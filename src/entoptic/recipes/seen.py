@@ -11,9 +11,8 @@ from torch.nn import functional
 from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from entoptic.models import Model
-from entoptic.objectives import parse
 from entoptic.pictures import Picture
-from entoptic.recipes.tuned import tuned
+from entoptic.recipes.tuned import middle_layer
 
 # So many times the channels' mean square is added to their covariance, since a photo has fewer
 # places than a layer has channels. By eye: at 0.1 neighbours have nothing in common any more;
@@ -32,7 +31,7 @@ def layer_with_places(model: Model, name: str | None, best: Mapping[str, str]) -
     if name is None:
         name = best.get(model.source.partition("?")[0])
     if name is None:
-        name = str(min(parse(tuned(model).objective).layers()))
+        name = middle_layer(model)
     return model.resolve(name)
 
 

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from entoptic.canvas import Canvas
-from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient
+from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient, NoPath, one_line
 from entoptic.layers import CANVAS, INPUT, Layer, LayerInfo
 from entoptic.models import GradientRule, Model, prepare
-from entoptic.objectives import Activations, Objective, Reference
+from entoptic.modes import in_usual_modes
+from entoptic.objectives import Activations, Objective, PerImage, Reference
 from entoptic.pictures import Picture, read
 from entoptic.resample import fit_long_side, resize
 from entoptic.steprules import Optimizer, Rule, adam
@@ -44,6 +45,7 @@ class Step:
     alpha: Callable[[], Alpha] | None = None
 
 
+@in_usual_modes
 def ascend(
     model: Model,
     objective: Objective,
@@ -85,10 +87,12 @@ def ascend(
             rule, names.
         PictureTooSmall: the network can't work on a picture of the canvas's size.
         NonFiniteGradient, DeadGradient: while climbing; with the layer and what to try.
+        NoPath: the score doesn't depend on the picture, which only the first step can tell.
         BadSetting: a negative number of steps, no such precision, or a canvas without parameters.
     """
     if steps < 0:
         raise BadSetting(f"{steps} steps; there can't be fewer than 0")
+    _leave_inference(canvas)
     with torch.no_grad():
         image = canvas()
     parameters = [each for each in canvas.parameters() if each.requires_grad]
@@ -121,8 +125,19 @@ def ascend(
         scores = [bound(each) for each in seen]
         return scores[0] if len(scores) == 1 else torch.stack(scores).mean(0)
 
-    watch = _Watch(parameters, lambda: _diagnosis(bound, activations, guides, canvas))
+    watch = _Watch(parameters, objective, lambda: _diagnosis(bound, activations, guides, canvas))
     return _steps(canvas, parameters, score, rule, watch, steps)
+
+
+def _leave_inference(canvas: Canvas) -> None:
+    """What a canvas was made of in inference mode becomes such that it can have a gradient."""
+    for each in (*canvas.parameters(), *canvas.buffers()):
+        if each.is_inference():
+            made = each.detach().clone()
+            kept = (
+                nn.Parameter(made, each.requires_grad) if isinstance(each, nn.Parameter) else made
+            )
+            torch.utils.swap_tensors(each, kept)  # type: ignore[no-untyped-call]
 
 
 def joined(acts: Mapping[Layer, Tensor], guides: Activations) -> Activations:
@@ -240,6 +255,7 @@ def bind(
     return bound
 
 
+@in_usual_modes
 def _steps(
     canvas: Canvas,
     parameters: Sequence[nn.Parameter],
@@ -257,7 +273,7 @@ def _steps(
         with torch.enable_grad():
             scores = score(index)
             total = scores.sum()
-            watch.check(total)
+            watch.check(scores)
             # Gradient rules want the score's own gradient; optimizers go down.
             found = torch.autograd.grad(total, parameters, allow_unused=True)
         for each, room, gradient in zip(parameters, rooms, found, strict=True):
@@ -267,6 +283,7 @@ def _steps(
         # Left on the device: most rules don't look at it, and need not wait.
         return -total.detach()
 
+    @in_usual_modes
     def image() -> Planes:
         with torch.no_grad():
             picture: Planes = canvas()
@@ -309,24 +326,39 @@ class _Watch:
     Looking waits for the device, so it looks in the steps 1, 2, 4, 8, ... and in the last, before
     the canvas is moved.
     Nothing is missed between: a gradient that isn't finite spoils the picture, and with it every
-    gradient from then on.
+    gradient from then on; and of scores the device remembers whether one wasn't finite.
     """
 
-    def __init__(self, parameters: Sequence[nn.Parameter], diagnosis: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        parameters: Sequence[nn.Parameter],
+        objective: Objective,
+        diagnosis: Callable[[], str],
+    ) -> None:
         self.parameters = parameters
+        self.objective = objective
         self.diagnosis = diagnosis
         self.moved: Tensor | None = None
+        self.spoilt: Tensor | None = None
 
-    def check(self, total: Tensor) -> None:
-        """Raise where the score can't have a gradient."""
-        if not total.requires_grad:
-            raise DeadGradient(f"the score doesn't depend on the picture; {self.diagnosis()}")
+    def check(self, scores: Scores) -> None:
+        """Raise where scores can't have a gradient, and remember those that aren't finite."""
+        if not scores.requires_grad:
+            raise no_path(self.objective)
+        spoilt = ~scores.detach().isfinite()
+        self.spoilt = spoilt if self.spoilt is None else self.spoilt | spoilt
 
     def look(self, index: int, *, last: bool) -> None:
         """Raise what has gone wrong, in the steps in which it looks."""
         done = index + 1
         if done & index and not last:
             return
+        assert self.spoilt is not None
+        if self.spoilt.any():
+            raise NonFiniteGradient(
+                f"the score{_of_image(self.spoilt)} isn't finite {_by(done)}; {self.diagnosis()}; "
+                "try another layer, a smaller step, or another picture"
+            )
         gradients = [each.grad.flatten(1) for each in self.parameters if each.grad is not None]
         # The parameters, too: a rectifier may take for 0 what isn't a number.
         if not all(bool(each.isfinite().all()) for each in (*gradients, *self.parameters)):
@@ -338,16 +370,36 @@ class _Watch:
         self.moved = moves if self.moved is None else self.moved | moves
         if (done >= PATIENCE or last) and not self.moved.all():
             raise DeadGradient(
-                f"the gradient{_still(self.moved)} is zero everywhere, so the picture can't "
+                f"the gradient{_of_image(~self.moved)} is zero everywhere, so the picture can't "
                 f"change; {self.diagnosis()}; try another start (--seed), a layer before a ReLU, "
                 "energy of the layer instead of one unit, or in Python rules=[redirected_relu()]"
             )
 
 
-def _still(moved: Tensor) -> str:
-    if len(moved) == 1:
+def _of_image(concerned: Tensor) -> str:
+    """Which of a batch is concerned, the first of them."""
+    if len(concerned) == 1:
         return ""
-    return f" of image {int((~moved).nonzero()[0])} of the batch"
+    return f" of image {int(concerned.nonzero()[0])} of the batch"
+
+
+def _by(done: int) -> str:
+    """When something happened that is seen now: since the step in which it was looked at before."""
+    before = 1 << (done - 1).bit_length() - 1 if done > 1 else 0
+    return (
+        f"in step {done}" if done == before + 1 else f"in one of the steps {before + 1} to {done}"
+    )
+
+
+def no_path(of: Objective | Layer, wrt: Layer | str = INPUT) -> NoPath:
+    """The error where no gradient leads from one thing back to another."""
+    if isinstance(of, PerImage) and len(of.objectives) == 1:
+        (of,) = of.objectives
+    what = one_line(repr(of)) if isinstance(of, Objective) else repr(str(of))
+    return NoPath(
+        f"no gradient leads from {what} back to {str(wrt)!r}: the one doesn't depend on the other, "
+        "or only by way of torch.no_grad, detach or rounding; take something between or before"
+    )
 
 
 @torch.no_grad()

@@ -90,7 +90,7 @@ class MissingExtra(EntopticError, ImportError):
 
 
 class NonFiniteGradient(EntopticError, ArithmeticError):
-    """A gradient with NaN or infinity in it; the text names the layer."""
+    """A score, or a gradient, with NaN or infinity in it; the text names the layer."""
 
 
 class DeadGradient(EntopticError, ArithmeticError):

@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from entoptic.ascent import bind, guide_activations, joined
-from entoptic.errors import BadSetting, NoPath
+from entoptic.ascent import bind, guide_activations, joined, no_path
+from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from entoptic.models import GradientRule, Model, prepare
+from entoptic.models.backward import gradient_of
+from entoptic.modes import in_usual_modes
 from entoptic.objectives import Objective, parse
 from entoptic.types import Image
 
@@ -18,6 +20,7 @@ from entoptic.types import Image
 _LARGEST_JACOBIAN = 1 << 27
 
 
+@in_usual_modes
 def gradient(
     model: Model,
     *,
@@ -47,7 +50,7 @@ def gradient(
     Raises:
         UnknownLayer, BadExpression, PictureTooSmall: before any work.
         BadSetting: the cotangent doesn't fit.
-        NoPath: `of` doesn't depend on `wrt`.
+        NoPath: `of` doesn't depend on `wrt`, or torch can't differentiate what the network does.
 
     Source: Simonyan et al., "Deep Inside Convolutional Networks", 2013.
 
@@ -58,12 +61,13 @@ def gradient(
     """
     value, start = _values(model, of, wrt, at, rules)
     weights = _fitting(cotangent, value)
-    (found,) = torch.autograd.grad(value, start, weights, allow_unused=True)
+    found = gradient_of([value], start, [weights], called=repr(str(of)))
     if found is None:
-        raise _no_path(of, wrt)
+        raise no_path(_target(model, of), wrt)
     return found.detach()
 
 
+@in_usual_modes
 def jacobian(
     model: Model, *, of: Objective | Layer | str, wrt: Layer | str = "input", at: Image
 ) -> Tensor:
@@ -96,17 +100,18 @@ def jacobian(
             "take a smaller layer, or gradient with a cotangent"
         )
     result = start.new_empty((batch, rows, columns))
-    flat = value.reshape(batch, rows)
+    with torch.enable_grad():
+        flat = value.reshape(batch, rows)
     # A network's images don't mix, and go all at once. An objective may compare them.
     mixed = isinstance(_target(model, of), Objective)
     apart = [slice(i, i + 1) for i in range(batch)] if mixed else [slice(batch)]
     for row in range(rows):
         for images in apart:
-            (found,) = torch.autograd.grad(
-                flat[images, row].sum(), start, allow_unused=True, retain_graph=True
-            )
+            with torch.enable_grad():
+                entry = flat[images, row].sum()
+            (found,) = torch.autograd.grad(entry, start, allow_unused=True, retain_graph=True)
             if found is None:
-                raise _no_path(of, wrt)
+                raise no_path(_target(model, of), wrt)
             result[images, row] = found[images].reshape(-1, columns)
     return result.reshape(*value.shape, *start.shape[1:]).detach()
 
@@ -139,7 +144,7 @@ def _values(
         value = evaluate(acts)
     start = acts[source]
     if not (start.requires_grad and value.requires_grad):
-        raise _no_path(of, wrt)
+        raise no_path(target, wrt)
     return value, start
 
 
@@ -163,9 +168,3 @@ def _fitting(cotangent: Tensor | None, value: Tensor) -> Tensor:
             f"the cotangent is {tuple(cotangent.shape)}; it must fit the value of "
             f"{tuple(value.shape)} that it weighs"
         ) from None
-
-
-def _no_path(of: Objective | Layer | str, wrt: Layer | str) -> NoPath:
-    return NoPath(
-        f"{str(of)!r} doesn't depend on {str(wrt)!r}; differentiate by something before it"
-    )

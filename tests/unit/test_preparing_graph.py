@@ -48,7 +48,7 @@ def prepared(network: nn.Module, *addresses: str, precision: str = "fp32") -> Pr
     layers = [ent.Layer.parse(address) for address in addresses]
     model = ent.Model.wrap(network, preprocess=PLAIN)
     found = prepare(model, layers, CPU, precision=precision)
-    found(IMAGE)
+    found(IMAGE.clone().requires_grad_())  # and so verified
     return found
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from entoptic.errors import BadNetwork
+from entoptic.modes import usual
 
 # Modules that only pass on to another one, by the names of their classes, with the name under which
 # they hold it. Some of them come from packages that needn't be here.
@@ -246,7 +247,8 @@ def _frozen(value: Tensor, device: torch.device | str | None, shared: bool) -> T
             "the network's weights are on 'meta', where tensors have no values; load them first, "
             "such as by to_empty(device='cpu') and load_state_dict"
         )
-    moved = value.detach() if device is None else value.detach().to(device)
+    plain = usual(value.detach())
+    moved = plain if device is None else plain.to(device)
     if isinstance(value, nn.Parameter):
         return nn.Parameter(moved, requires_grad=False)
     return moved if shared or moved.device != value.device else moved.clone()

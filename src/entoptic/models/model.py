@@ -26,6 +26,7 @@ from entoptic.models import probe
 from entoptic.models.frozen import check_module, parts
 from entoptic.models.layout import arranged
 from entoptic.models.preprocess import Preprocess
+from entoptic.modes import in_usual_modes
 
 OUTPUT = "output"
 """Address of the network itself: its final output."""
@@ -319,6 +320,7 @@ class Model:
             return self.members[name].between(start, end)
         return between(self, first, last)
 
+    @in_usual_modes
     def _probed(self, size: tuple[int, int]) -> probe.Table:
         if size not in self._tables:
             self._tables[size] = self._probe(size)
@@ -450,6 +452,7 @@ class Model:
             named = found | named
         return named
 
+    @in_usual_modes
     @torch.no_grad()
     def activations(self, image: Tensor, layers: Collection[Layer | str]) -> Mapping[Layer, Tensor]:
         """What some layers give for an image; the network runs only as far as it must.

@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -17,7 +18,7 @@ from entoptic.errors import EntopticError
 from entoptic.layers import CANVAS, INPUT, Layer
 from entoptic.models import taps
 from entoptic.models.frozen import frozen_copy, state
-from entoptic.models.memory import keep_freed_memory
+from entoptic.models.memory import keep_freed_memory, out_of_memory
 from entoptic.models.model import Model
 from entoptic.models.preparing.batches import keeps_images_apart, together
 from entoptic.models.preparing.graph import rewritten
@@ -30,8 +31,11 @@ from entoptic.models.preparing.precision import (
     fast_dtype,
     keeps_the_look,
 )
+from entoptic.models.preparing.verifying import Reference
+from entoptic.models.probe import FAILURES
 from entoptic.models.rules import GradientRule, applied
 from entoptic.models.tracing import Tracer, Untraceable, traced
+from entoptic.modes import in_usual_modes
 
 # Prepared networks that are kept of one model; a climb needs one, and one more for its guides.
 _KEPT = 4
@@ -39,11 +43,9 @@ _KEPT = 4
 # Side of the pictures on which a precision is tried, where the network takes them.
 _TRIAL_SIDE = 96
 
-# A graph is compared with its network on a picture of at most this side: what could be wrong of a
-# graph doesn't depend on the size, since a forward pass that looks at sizes can't be traced.
+# What is made of a network is compared with it on a picture of at most this side: what could be
+# wrong of it doesn't depend on the size, since a forward pass that looks at sizes can't be traced.
 _CHECKED_SIDE = 320
-# By how much the results may differ, relative to their length. Wrong graphs differ by about 1.
-_ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.1}
 
 
 # Targets that are the picture itself; nothing runs for them.
@@ -59,16 +61,16 @@ class Prepared:
     Args:
         model: whose preprocessing and addresses hold.
         layers: the targets.
-        twins: frozen copies of the model's module, of which it runs one where there is no graph.
-        exact: every sum is taken in the network's own order.
-        dtype: what the graph computes in.
+        copies: of the model's module, of which it runs one where there is no graph.
+        exact: the network is run just as it is.
+        dtype: what is computed in.
     """
 
     def __init__(
         self,
         model: Model,
         layers: frozenset[Layer],
-        twins: _Twins,
+        copies: _Copies,
         *,
         exact: bool,
         dtype: torch.dtype,
@@ -78,11 +80,12 @@ class Prepared:
         self.targets = layers - _PICTURES
         self.exact = exact
         self.dtype = dtype
-        self._twins = twins
+        self._copies = copies
         self._paths = dict(model.paths)
+        self._by_address: dict[nn.Module, Mapping[str, nn.Module]] = {}
         self._apart: bool | None = None
-        self._fused: _Trusted[fx.GraphModule] = _Trusted(self._rewritten, dtype)
-        self.layout = torch.contiguous_format if exact else _fastest(twins.plain)
+        self._fused: _Verified[fx.GraphModule] = _Verified(self._rewritten, dtype)
+        self.layout = torch.contiguous_format if exact else _fastest(copies.plain)
 
     @property
     def precision(self) -> str:
@@ -90,7 +93,7 @@ class Prepared:
         names = {dtype: name for name, dtype in DTYPES.items()}
         if self.graph is not None:
             return names[self._fused.dtype]
-        return names[torch.float32 if self._lowered.network is None else self._lowered.dtype]
+        return names[self._fast.dtype if self._may_change else torch.float32]
 
     @property
     def graph(self) -> fx.GraphModule | None:
@@ -103,25 +106,26 @@ class Prepared:
         return self._open.network
 
     @functools.cached_property
-    def _open(self) -> _Trusted[fx.GraphModule]:
+    def _open(self) -> _Verified[fx.GraphModule]:
         # Made when it is first needed.
-        return _Trusted(self._opened, self._fused.dtype)
+        return _Verified(self._opened, self._fused.dtype)
 
     @functools.cached_property
-    def _lowered(self) -> _Trusted[nn.Module]:
-        """The network itself in lower precision, for where it has no graph."""
-        return _Trusted(self._lower, self.dtype)
+    def _fast(self) -> _Verified[nn.Module]:
+        """What is run instead of the network itself where it has no graph."""
+        return _Verified(self._copies.fast, self.dtype if self._may_change else torch.float32)
 
     @property
     def module(self) -> nn.Module:
         """The copy that is run where the graph isn't."""
-        return self._twins.plain if self.exact else self._twins.fast
+        return (None if self.exact else self._fast.network) or self._copies.plain
 
-    @functools.cached_property
+    @property
     def modules(self) -> Mapping[str, nn.Module]:
         """The parts of that copy by address."""
-        return _by_address(self._paths, self.module)
+        return self._parts(self.module)
 
+    @in_usual_modes
     def __call__(self, image: Tensor, rules: Sequence[GradientRule] = ()) -> dict[Layer, Tensor]:
         """The targets' activations for an image, differentiable in the image.
 
@@ -130,8 +134,30 @@ class Prepared:
         Args:
             rules: bound to the model; they hold for the gradients of these activations.
         """
-        with applied(rules, self.modules if _concern_modules(rules) else {}):
+        self.verify(image, rules)
+        with self.alone(rules), applied(rules, self.modules if _concern_modules(rules) else {}):
             return self.run(image, rules)
+
+    def verify(self, image: Tensor, rules: Sequence[GradientRule]) -> None:
+        """See to it that what is run for an image has been compared with the network itself.
+
+        That is done once, and once more when gradients are asked for for the first time; rules
+        mustn't be applied.
+        """
+        if self.exact or not self.targets:
+            return
+        differentiated = torch.is_grad_enabled() and image.requires_grad
+        reference = functools.cache(functools.partial(self._reference, image, differentiated))
+        if not _concern_modules(rules):
+            which = self._open if rules else self._fused
+            which.verify(differentiated, reference, self._by_graph)
+            if which.network is not None:
+                return
+        self._fast.verify(differentiated, reference, self._by_module)
+
+    def alone(self, rules: Sequence[GradientRule]) -> AbstractContextManager[object]:
+        """No other thread hangs its hooks on this network during a `with`."""
+        return nullcontext() if self._graph_for(rules) else self._copies.turn
 
     def run(self, image: Tensor, rules: Sequence[GradientRule]) -> dict[Layer, Tensor]:
         """The targets' activations, while rules are applied."""
@@ -143,96 +169,32 @@ class Prepared:
         return seen | dict.fromkeys(self.pictures, image)
 
     def _seen(self, image: Tensor, rules: Sequence[GradientRule]) -> dict[Layer, Tensor]:
-        graph = self._graph_for(image, rules)
-        return self._by_graph(graph, image) if graph else self._by_module(image, rules)
+        """The targets' activations, all images at a time."""
+        graph = self._graph_for(rules)
+        return self._by_graph(graph, image) if graph else self._by_module(self.module, image)
 
     def _keeps_images_apart(self, image: Tensor) -> bool:
         """Whether several images can go through the network at once; that is asked once."""
         if self._apart is None:
-            dtype = self._twins.dtype or torch.float32
-            self._apart = keeps_images_apart(
-                self._plainly, self._small(image), functools.partial(_alike, dtype=dtype)
-            )
+            run = functools.partial(self._by_module, self._copies.plain)
+            self._apart = keeps_images_apart(run, self._checked_part(image))
         return self._apart
 
-    def _plainly(self, image: Tensor) -> dict[Layer, Tensor]:
-        parts = _by_address(self._paths, self._twins.plain)
-        return taps.run(self._twins.plain, parts, self._fed(image), self.targets)
+    def _parts(self, module: nn.Module) -> Mapping[str, nn.Module]:
+        """The parts of a copy by address."""
+        if module not in self._by_address:
+            by_path = dict(module.named_modules())
+            self._by_address[module] = {name: by_path[path] for name, path in self._paths.items()}
+        return self._by_address[module]
 
-    def _small(self, image: Tensor) -> Tensor:
-        """One image, no larger than checks need."""
-        if not self.preprocess.fixed_size and _CHECKED_SIDE % self.preprocess.multiple == 0:
-            image = image[..., :_CHECKED_SIDE, :_CHECKED_SIDE]
-        return image[:1].detach().clone()
-
-    def _fed(self, image: Tensor) -> Tensor:
-        """What the network itself is fed."""
-        value = self.preprocess(image).to(self._twins.dtype or image.dtype)
-        return value.contiguous(memory_format=self.layout)
-
-    def _graph_for(self, image: Tensor, rules: Sequence[GradientRule]) -> fx.GraphModule | None:
+    def _graph_for(self, rules: Sequence[GradientRule]) -> fx.GraphModule | None:
         """The graph on which rules hold; None where the network itself must run."""
         if _concern_modules(rules):
             return None
-        which = self._open if rules else self._fused
-        return which.checked(functools.partial(self._is_right, image, self._by_graph))
+        return self.ruled if rules else self.graph
 
     def _opened(self, dtype: torch.dtype) -> fx.GraphModule | None:
         return None if self.graph is None else self._rewritten(dtype, self.graph)
-
-    def _by_module(self, image: Tensor, rules: Sequence[GradientRule]) -> dict[Layer, Tensor]:
-        """The activations by hooks: of the network in lower precision, or as it is."""
-        if not _concern_modules(rules):
-            check = functools.partial(self._is_right, image, self._by_lowered)
-            lowered = self._lowered.checked(check)
-            if lowered is not None:
-                return self._by_lowered(lowered, image)
-        return taps.run(self.module, self.modules, self._fed(image), self.targets)
-
-    def _by_lowered(self, module: nn.Module, image: Tensor) -> dict[Layer, Tensor]:
-        parts = _by_address(self._paths, module)
-        seen = taps.run(module, parts, self._fed(image).to(self._lowered.dtype), self.targets)
-        return {layer: value.float() for layer, value in seen.items()}
-
-    @property
-    def _may_change(self) -> bool:
-        """Whether something else may be run that was made of the network."""
-        return not self.exact and bool(self.targets) and self._twins.dtype == torch.float32
-
-    def _lower(self, dtype: torch.dtype) -> nn.Module | None:
-        lower = self._may_change and dtype != torch.float32
-        return self._twins.lowered(dtype) if lower else None
-
-    def _rewritten(
-        self, dtype: torch.dtype, fused: fx.GraphModule | None = None
-    ) -> fx.GraphModule | None:
-        """The network as a graph; None where it has none that can be trusted."""
-        if not self._may_change:
-            return None
-        try:
-            tracer, graph = self._twins.traced()
-            targets = {layer: self._paths[layer.name] for layer in sorted(self.targets)}
-            return rewritten(tracer, graph, targets, dtype, self.preprocess, fused=fused)
-        except Untraceable:
-            return None
-
-    @torch.no_grad()
-    def _is_right(
-        self,
-        image: Tensor,
-        run: Callable[[_Network, Tensor], dict[Layer, Tensor]],
-        ours: _Network,
-        dtype: torch.dtype,
-    ) -> bool:
-        """Whether what was made of the network gives what the network does."""
-        image = self._small(image)
-        plain = self._plainly(image)
-        try:
-            found = run(ours, image.clone())
-        except (RuntimeError, TypeError, ValueError, LookupError, AttributeError):
-            return False  # an operation lacks the precision, say
-        same = found.keys() == plain.keys()
-        return same and all(_alike(found[layer], plain[layer], dtype) for layer in plain)
 
     def _by_graph(self, graph: fx.GraphModule, image: Tensor) -> dict[Layer, Tensor]:
         values = map(taps.first_tensor, graph(image.to(torch.float32)))
@@ -241,6 +203,58 @@ class Prepared:
             for layer, value in zip(sorted(self.targets), values, strict=True)
             if value is not None
         }
+
+    def _by_module(self, module: nn.Module, image: Tensor) -> dict[Layer, Tensor]:
+        """The activations by hooks; those of a copy in reduced precision as float32."""
+        dtype = self._copies.taken_by(module)
+        value = self.preprocess(image).to(dtype or image.dtype)
+        fed = value.contiguous(memory_format=self.layout)
+        with self._copies.turn:
+            seen = taps.run(module, self._parts(module), fed, self.targets)
+        if dtype == self._copies.dtype:
+            return seen
+        return {layer: value.float() for layer, value in seen.items()}
+
+    @property
+    def _may_change(self) -> bool:
+        """Whether something else may be computed that was made of the network."""
+        return not self.exact and bool(self.targets) and self._copies.dtype == torch.float32
+
+    def _rewritten(
+        self, dtype: torch.dtype, fused: fx.GraphModule | None = None
+    ) -> fx.GraphModule | None:
+        """The network as a graph; None where it has none."""
+        if not self._may_change:
+            return None
+        try:
+            tracer, graph = self._copies.traced()
+            targets = {layer: self._paths[layer.name] for layer in sorted(self.targets)}
+            return rewritten(tracer, graph, targets, dtype, self.preprocess, fused=fused)
+        except Untraceable:
+            return None
+
+    def _reference(self, image: Tensor, differentiated: bool) -> Reference:
+        """What the network itself gives for noise of the size of an image, or of a part of it.
+
+        Of noise no two maxima are equal, and what is found doesn't depend on the image.
+        """
+        rng = torch.Generator().manual_seed(0)
+        whole = torch.rand((1, *image.shape[1:]), generator=rng).to(image)
+        small = self._checked_part(whole)
+        run = functools.partial(self._by_module, self._copies.plain)
+        try:
+            return Reference(run, small, differentiated=differentiated)
+        except FAILURES as failure:
+            # The network may work at other sizes alone, such as its own.
+            if small.shape == whole.shape or out_of_memory(failure):
+                raise
+            return Reference(run, whole, differentiated=differentiated)
+
+    def _checked_part(self, image: Tensor) -> Tensor:
+        """One image, no larger than checks need."""
+        if not self.preprocess.fixed_size and _CHECKED_SIDE % self.preprocess.multiple == 0:
+            image = image[..., :_CHECKED_SIDE, :_CHECKED_SIDE]
+        return image[:1]
 
 
 class Together:
@@ -255,7 +269,7 @@ class Together:
         self.members = members
         self.pictures = pictures
 
-    @functools.cached_property
+    @property
     def modules(self) -> Mapping[str, nn.Module]:
         """The parts of all members, by the ensemble's addresses."""
         return {
@@ -269,17 +283,23 @@ class Together:
         """What the members are run in."""
         return ", ".join(sorted({each.precision for each in self.members.values()}))
 
+    @in_usual_modes
     def __call__(self, image: Tensor, rules: Sequence[GradientRule] = ()) -> dict[Layer, Tensor]:
         """As `Prepared` does; rules name layers as the ensemble does."""
         seen = dict.fromkeys(self.pictures, image)
-        with applied(rules, self.modules if _concern_modules(rules) else {}):
+        for each in self.members.values():
+            each.verify(image, rules)
+        with ExitStack() as stack:
+            for each in sorted(self.members.values(), key=id):  # as every thread has it
+                stack.enter_context(each.alone(rules))
+            stack.enter_context(applied(rules, self.modules if _concern_modules(rules) else {}))
             for name, each in self.members.items():
                 found = each.run(image, rules)
                 seen |= {layer.within(name): value for layer, value in found.items()}
         return seen
 
 
-class _Trusted(Generic[_Network]):
+class _Verified(Generic[_Network]):
     """What was made of a network, as long as nothing shows that it gives something else.
 
     Args:
@@ -291,17 +311,41 @@ class _Trusted(Generic[_Network]):
         self.dtype = dtype
         self.network = make(dtype)
         self._make = make
-        self._checked = False
+        self._compared: set[bool] = set()  # with gradients, and without
+        self._turn = threading.RLock()
 
-    def checked(self, is_right: Callable[[_Network, torch.dtype], bool]) -> _Network | None:
-        """What was made, if it is right; that is asked once."""
-        if not self._checked:
-            while self.network is not None and not is_right(self.network, self.dtype):
-                finer = self.dtype != torch.float32
-                self.dtype = torch.float32
-                self.network = self._make(self.dtype) if finer else None
-            self._checked = True
-        return self.network
+    def verify(
+        self,
+        differentiated: bool,
+        reference: Callable[[], Reference],
+        run: Callable[[_Network, Tensor], Mapping[Layer, Tensor]],
+    ) -> None:
+        """Compare it with the network itself, once; what is wrong is let go.
+
+        Args:
+            differentiated: whether gradients will be asked for.
+            reference: what the network itself gives.
+            run: what was made.
+        """
+        if self.network is None or differentiated in self._compared:
+            return
+        with self._turn:
+            if self.network is None or differentiated in self._compared:
+                return
+
+            def agrees(network: _Network | None, dtype: torch.dtype) -> bool:
+                if network is None:
+                    return False
+                return reference().agrees(functools.partial(run, network), dtype)
+
+            network, dtype = self.network, self.dtype
+            # Whether it is the same network is seen in float32; reduced precision hides too much.
+            exact = network if dtype == torch.float32 else self._make(torch.float32)
+            if not agrees(exact, torch.float32):
+                self.network, self.dtype = None, torch.float32
+            elif network is not exact and not agrees(network, dtype):
+                self.network, self.dtype = exact, torch.float32
+            self._compared |= {False, differentiated}
 
 
 def _concern_modules(rules: Sequence[GradientRule]) -> bool:
@@ -309,66 +353,62 @@ def _concern_modules(rules: Sequence[GradientRule]) -> bool:
     return not all(rule.holds_on_graphs for rule in rules)
 
 
-def _by_address(paths: Mapping[str, str], module: nn.Module) -> dict[str, nn.Module]:
-    by_path = dict(module.named_modules())
-    return {name: by_path[path] for name, path in paths.items()}
-
-
-def _alike(ours: Tensor, plain: Tensor, dtype: torch.dtype) -> bool:
-    if ours.shape != plain.shape:
-        return False
-    return bool((ours - plain).norm() <= _ROUNDING.get(dtype, 1e-3) * plain.norm())
-
-
-class _Twins:
+class _Copies:
     """Frozen copies of one network on one device, each made when it is needed."""
 
     def __init__(self, module: nn.Module, device: torch.device) -> None:
         self.plain = frozen_copy(module, device)
         weights = (each.dtype for each in module.parameters() if each.is_floating_point())
         self.dtype = next(weights, None)
-        self._fast: nn.Module | None = None
-        self._lowered: dict[torch.dtype, nn.Module] = {}
+        # Held by the thread that makes one, or whose hooks hang on one.
+        self.turn = threading.RLock()
+        self._fast: dict[torch.dtype, nn.Module] = {}
         self._trace: tuple[Tracer, fx.Graph] | Untraceable | None = None
 
-    @property
-    def fast(self) -> nn.Module:
-        """With the fastest layout of its weights, and the fastest products."""
-        if self._fast is None:
-            twin = frozen_copy(self.plain, share_buffers=True)
-            self._fast = twin.to(memory_format=_fastest(self.plain))
-            for each in self._fast.modules():
-                if type(each) is nn.Linear:
-                    # The same object, which may stand in several places.
-                    each.__class__ = FrozenLinear
-        return self._fast
+    def fast(self, dtype: torch.dtype) -> nn.Module:
+        """With the fastest layout of its weights, and the fastest products, in a precision."""
+        with self.turn:
+            if dtype not in self._fast:
+                made = self._laid_out() if dtype == torch.float32 else self._reduced(dtype)
+                self._fast[dtype] = made
+            return self._fast[dtype]
 
-    def lowered(self, dtype: torch.dtype) -> nn.Module:
-        """The same in another precision, but for batch-norms, whose statistics every device uses
-        in float32.
-        """
-        if dtype not in self._lowered:
-            twin = frozen_copy(self.fast, share_buffers=True)
-            for each in twin.modules():
-                if not isinstance(each, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
-                    own = {**each._parameters, **each._buffers}
-                    for value in own.values():
-                        if value is not None and value.is_floating_point():
-                            value.data = value.data.to(dtype)
-            self._lowered[dtype] = twin
-        return self._lowered[dtype]
+    def taken_by(self, module: nn.Module) -> torch.dtype | None:
+        """What a copy is fed; None for anything."""
+        reduced = (each for each, made in self._fast.items() if made is module)
+        dtype = next(reduced, torch.float32)
+        return self.dtype if dtype == torch.float32 else dtype
+
+    def _laid_out(self) -> nn.Module:
+        twin = frozen_copy(self.plain, share_buffers=True)
+        made = twin.to(memory_format=_fastest(self.plain))
+        for each in made.modules():
+            if type(each) is nn.Linear:
+                # The same object, which may stand in several places.
+                each.__class__ = FrozenLinear
+        return made
+
+    def _reduced(self, dtype: torch.dtype) -> nn.Module:
+        """But for batch-norms, whose statistics every device uses in float32."""
+        made = frozen_copy(self.fast(torch.float32), share_buffers=True)
+        for each in made.modules():
+            if not isinstance(each, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+                own = {**each._parameters, **each._buffers}
+                for value in own.values():
+                    if value is not None and value.is_floating_point():
+                        value.data = value.data.to(dtype)
+        return made
 
     def traced(self) -> tuple[Tracer, fx.Graph]:
         """The graph of the whole network; raises Untraceable."""
-        if self._trace is None:
-            self._trace = self._traced()
+        with self.turn:
+            if self._trace is None:
+                self._trace = self._traced()
         if isinstance(self._trace, Untraceable):
             raise Untraceable(*self._trace.args)
         return self._trace
 
     def _traced(self) -> tuple[Tracer, fx.Graph] | Untraceable:
-        if any(each._forward_hooks or each._forward_pre_hooks for each in self.plain.modules()):
-            return Untraceable("hooks of the user's own want to be run")
         try:
             return traced(self.plain)
         except Untraceable as error:
@@ -384,17 +424,22 @@ class _Kept:
     """
 
     state: object
-    twins: dict[str, _Twins] = field(default_factory=dict)
+    copies: dict[str, _Copies] = field(default_factory=dict)
     chosen: dict[tuple[str, frozenset[Layer]], torch.dtype] = field(default_factory=dict)
     prepared: OrderedDict[object, Prepared] = field(default_factory=OrderedDict)
 
     def get(
-        self, model: Model, layers: frozenset[Layer], twins: _Twins, exact: bool, dtype: torch.dtype
+        self,
+        model: Model,
+        layers: frozenset[Layer],
+        copies: _Copies,
+        exact: bool,
+        dtype: torch.dtype,
     ) -> Prepared:
         """What was prepared before, or else what is prepared now."""
-        key = (twins, layers, exact, dtype)
+        key = (copies, layers, exact, dtype)
         if key not in self.prepared:
-            self.prepared[key] = Prepared(model, layers, twins, exact=exact, dtype=dtype)
+            self.prepared[key] = Prepared(model, layers, copies, exact=exact, dtype=dtype)
         self.prepared.move_to_end(key)
         if len(self.prepared) > _KEPT:
             self.prepared.popitem(last=False)
@@ -406,6 +451,7 @@ _kept: weakref.WeakKeyDictionary[Model, _Kept] = weakref.WeakKeyDictionary()
 _making = threading.RLock()
 
 
+@in_usual_modes
 def prepare(
     model: Model,
     layers: Collection[Layer],
@@ -421,9 +467,9 @@ def prepare(
     so that octaves, pictures and jobs share it. On a CPU, memory that a step frees is kept for the
     next one, see `keep_freed_memory`.
 
-    Several threads may prepare. Those that run on one device at a time need a model each, a
-    `dataclasses.replace` of it will do; and while a network is prepared for the first time, which
-    may mean that it is traced, none may run.
+    Several threads may prepare and run, the same model or others, while networks of the user's own
+    run in still others: nothing outside the copies is touched. A network that runs by hooks is run
+    by one thread at a time.
 
     Args:
         exact: run the network just as it is, so that every sum is taken in the network's own
@@ -474,21 +520,21 @@ def _prepared(
         kept = _kept.get(model)
         if kept is None or kept.state != now:
             kept = _kept[model] = _Kept(now)
-        twins = kept.twins.get(str(device))
-        if twins is None:
-            twins = kept.twins[str(device)] = _Twins(model.module, device)
+        copies = kept.copies.get(str(device))
+        if copies is None:
+            copies = kept.copies[str(device)] = _Copies(model.module, device)
         if exact:
             dtype = torch.float32
         elif dtype is None:
             key = str(device), wanted
             if key not in kept.chosen:
-                kept.chosen[key] = _chosen(model, wanted, twins, device)
+                kept.chosen[key] = _chosen(model, wanted, copies, device)
             dtype = kept.chosen[key]
-        return kept.get(model, wanted, twins, exact, dtype)
+        return kept.get(model, wanted, copies, exact, dtype)
 
 
 def _chosen(
-    model: Model, layers: frozenset[Layer], twins: _Twins, device: torch.device
+    model: Model, layers: frozenset[Layer], copies: _Copies, device: torch.device
 ) -> torch.dtype:
     """The reduced precision that the device is fast in, if it keeps the look; else float32."""
     dtype = fast_dtype(str(device))
@@ -496,7 +542,7 @@ def _chosen(
     if dtype is None or size is None:
         return torch.float32
     plain, reduced = (
-        Prepared(model, layers, twins, exact=False, dtype=each) for each in (torch.float32, dtype)
+        Prepared(model, layers, copies, exact=False, dtype=each) for each in (torch.float32, dtype)
     )
     if reduced.precision == "fp32" or not layers - _PICTURES:
         return torch.float32

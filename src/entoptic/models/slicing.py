@@ -12,7 +12,7 @@ from entoptic.models import taps
 from entoptic.models.frozen import frozen_copy
 from entoptic.models.model import OUTPUT, Model
 from entoptic.models.preprocess import Preprocess
-from entoptic.models.tracing import Untraceable, traced
+from entoptic.models.tracing import Tracer, Untraceable, traced
 
 
 class UpTo(nn.Module):
@@ -97,7 +97,7 @@ def between(model: Model, first: Layer | str, last: Layer | str) -> Model:
     (result,) = tracer.outputs[paths[end.name]][end.call : end.call + 1] or [None]
     if source is None or result is None:
         raise NoPath(f"{str(start if source is None else end)!r} isn't run; choose another layer")
-    part = _cut(graph, source, result, start, end)
+    part = _cut(tracer, graph, source, result, start, end)
     module = fx.GraphModule(tracer.root, part)
     fed = model.info(replace(start, port="input"), model.preprocess.size).shape
     inside = {str(node.target) for node in part.nodes if node.op == "call_module"}
@@ -109,7 +109,9 @@ def between(model: Model, first: Layer | str, last: Layer | str) -> Model:
     )
 
 
-def _cut(graph: fx.Graph, source: fx.Node, result: fx.Node, start: Layer, end: Layer) -> fx.Graph:
+def _cut(
+    tracer: Tracer, graph: fx.Graph, source: fx.Node, result: fx.Node, start: Layer, end: Layer
+) -> fx.Graph:
     """The part of a graph that leads from one node to another."""
     needed: set[fx.Node] = set()
     waiting = [result]
@@ -125,6 +127,12 @@ def _cut(graph: fx.Graph, source: fx.Node, result: fx.Node, start: Layer, end: L
     if not reached or around:
         how = "doesn't depend on it" if not reached else "also depends on the picture around it"
         raise NoPath(f"nothing leads only from {str(start)!r} to {str(end)!r}: the latter {how}")
+    try:
+        tracer.refuse_regions(needed)
+    except Untraceable as reason:
+        raise BadSetting(
+            f"nothing can be cut from {str(start)!r} to {str(end)!r}: {reason}"
+        ) from None
     part = fx.Graph()
     copies = {source: part.placeholder("value")}
     for node in graph.nodes:

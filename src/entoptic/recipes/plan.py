@@ -17,6 +17,7 @@ from entoptic.ascent import Step
 from entoptic.jobs import Job, Result
 from entoptic.models import Model
 from entoptic.models.sources.named_files import files_named
+from entoptic.modes import in_usual_modes
 from entoptic.objectives import Objective
 from entoptic.recipes.memory import within_memory
 from entoptic.types import Alpha, Image
@@ -90,14 +91,16 @@ class Plan(ABC):
         whole = self.stage_steps * len(self.stages)
         return whole if stop is None else min(stop, whole)
 
+    @in_usual_modes
     def steps(self) -> Iterator[Step]:
         """Work; each step can render the whole picture as it is then, at its final size."""
-        return itertools.islice(self.all_steps(), self.count)
+        yield from itertools.islice(self.all_steps(), self.count)
 
     def lighter(self: Same) -> Same | None:
         """The same work with less memory at a time; None where that can't be."""
         return None
 
+    @in_usual_modes
     def run(self) -> Result:
         """Work to the end; where memory runs out, again from the start with less at a time."""
         return within_memory(self, Plan._run)

@@ -9,11 +9,13 @@ import torch
 from entoptic.ascent import bind
 from entoptic.canvas import MaCo
 from entoptic.models import Model, devices, prepare
+from entoptic.modes import in_usual_modes
 from entoptic.objectives import Objective
 from entoptic.pictures import Picture
 from entoptic.types import Image
 
 
+@in_usual_modes
 @torch.no_grad()
 def scale_of(
     objective: Objective,
@@ -35,6 +37,7 @@ def scale_of(
     return found if found > 0 else 1.0
 
 
+@in_usual_modes
 @torch.no_grad()
 def natural_noise(side: int) -> Image:
     """A square of noise whose waves are as large as a natural picture's."""

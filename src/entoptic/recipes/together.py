@@ -16,6 +16,7 @@ from entoptic.ascent import Step
 from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient
 from entoptic.jobs import Result
 from entoptic.models import Model
+from entoptic.modes import in_usual_modes
 from entoptic.objectives import Leaf, Objective, PerImage
 from entoptic.pictures import Picture
 from entoptic.recipes.deepdream import MOST_TOGETHER, DreamPlan, parted, plan_dream
@@ -61,12 +62,14 @@ class PhotosTogether:
             return ([step] for step in self.alone[0].steps())
         return self._together()
 
+    @in_usual_modes
     def _together(self) -> Iterator[Sequence[Step]]:
         with enough_memory("memory has no room for so many photos at a time; take a smaller batch"):
             photos = torch.cat([each.photo.image for each in self.alone])
             for step in self.alone[0].whole_steps(photos):
                 yield parted(step)
 
+    @in_usual_modes
     def run(self) -> list[Result]:
         """Work to the end."""
         last: Sequence[Step] = ()

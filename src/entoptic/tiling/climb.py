@@ -9,6 +9,7 @@ import torch
 
 from entoptic.ascent import PATIENCE, Step
 from entoptic.errors import DeadGradient, NonFiniteGradient
+from entoptic.modes import in_usual_modes
 from entoptic.steprules import Norm
 from entoptic.tiling.sheet import Sheet
 from entoptic.tiling.stored import Stored, bands, combine, norms, smooth
@@ -24,6 +25,7 @@ class Tiles(Protocol):
         """Add the gradient at a picture to a sheet of zeros, and return the scores."""
 
 
+@in_usual_modes
 def climb_tiles(
     tiles: Tiles,
     picture: Stored,
@@ -51,6 +53,7 @@ def climb_tiles(
 
     Raises:
         NonFiniteGradient, DeadGradient: while climbing.
+        NoPath: the score doesn't depend on the picture.
     """
     gradient = Stored.zeros(tuple(picture.tensor.shape))
     moved = False
@@ -64,6 +67,11 @@ def climb_tiles(
             rng,
         )
         smooth(gradient, smoothing, device)
+        if not scores.isfinite().all():
+            raise NonFiniteGradient(
+                f"the score isn't finite in step {index + 1} ({scores.tolist()}); try another "
+                "layer, a smaller step, or another picture"
+            )
         sizes = norms(gradient, norm)
         moved |= bool(sizes.isfinite().all())
         _check(sizes, index, moved or index + 1 < min(steps, PATIENCE))

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from entoptic.ascent import bind, joined, reference_activations
+from entoptic.ascent import bind, joined, no_path, reference_activations
 from entoptic.errors import BadSetting
 from entoptic.models import Model
 from entoptic.objectives import Objective
@@ -103,6 +103,8 @@ class FeatheredTiles:
             part.requires_grad_()
             acts = site.activations(part, self.objective.layers())
             score = self.objective(joined(acts, site.guides))
+            if not score.requires_grad:
+                raise no_path(self.objective)
             (found,) = torch.autograd.grad(score.sum(), part)
         return score.detach() * window.mean(), (found * window).to(picture.tensor.device)
 

@@ -8,10 +8,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from entoptic.ascent import bind, joined, reference_activations
+from entoptic.ascent import bind, joined, no_path, reference_activations
 from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from entoptic.models import Model
+from entoptic.modes import in_usual_modes
 from entoptic.objectives import Objective, Reference, parse
 from entoptic.pictures import Picture
 from entoptic.resample import resize
@@ -22,6 +23,7 @@ from entoptic.tiling.spread import Site, sites, spread
 from entoptic.types import Image, Scores
 
 
+@in_usual_modes
 def tiled_gradient(
     model: Model, *, of: Objective | str, at: Image, tile: int
 ) -> tuple[Tensor, Scores]:
@@ -43,6 +45,7 @@ def tiled_gradient(
     Raises:
         BadSetting: a layer whose places depend on the whole picture, or tiles that are too small.
         UnknownLayer, BadExpression, PictureTooSmall: before any work.
+        NoPath: the scores don't depend on the picture.
 
     >>> import entoptic as ent
     >>> photo = torch.rand(1, 3, 200, 300, generator=torch.Generator().manual_seed(0))
@@ -96,6 +99,7 @@ class ExactTiles:
         exact: bool = False,
     ) -> None:
         self.model = model
+        self.objective = objective
         self.shares = Shares.of(objective)
         self.layers = objective.layers()
         self.size = size
@@ -114,17 +118,24 @@ class ExactTiles:
 
         Returns:
             The scores.
+
+        Raises:
+            NoPath: they don't depend on the picture.
         """
         scores, pulls = self._whole(picture)
+        leads = False
 
         def take(tile: Tile, found: tuple[Scores, Tensor | None]) -> None:
-            nonlocal scores
+            nonlocal scores, leads
             scores = scores + found[0].to(scores.device)
             if found[1] is not None:
+                leads = True
                 gradient.add(tile.rows.pixels, tile.columns.pixels, found[1])
             gradient.release()
 
         spread(self.tiles, self.sites, functools.partial(self._climbed, picture, pulls), take)
+        if not leads:
+            raise no_path(self.objective)
         return scores
 
     def _climbed(
@@ -141,9 +152,10 @@ class ExactTiles:
             for layer, pull in pulls.items():
                 here = pull[..., tile.rows.places(layer), tile.columns.places(layer)]
                 score = score + (own[layer] * here.to(site.device)).flatten(1).sum(1)
-        if not score.requires_grad:
+            total = score.sum()
+        if not total.requires_grad:
             return scored.detach(), None
-        (found,) = torch.autograd.grad(score.sum(), part)
+        (found,) = torch.autograd.grad(total, part)
         return scored.detach(), found.to(picture.tensor.device)
 
     def _scored(

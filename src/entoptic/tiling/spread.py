@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import TypeVar
@@ -11,8 +10,7 @@ import torch
 from torch import Tensor
 
 from entoptic.layers import INPUT, Layer
-from entoptic.models import Model, Prepared, prepare
-from entoptic.models.prepare import Together
+from entoptic.models import Model, prepare
 from entoptic.objectives import Reference
 from entoptic.spreading import Spread
 
@@ -38,8 +36,6 @@ class Site:
         self.device = device
         self.guides: Mapping[Layer | Reference, Tensor] = {}
         self._prepared = prepare(model, layers, device, exact=exact)
-        self._turn = threading.Lock()
-        self._tried = False
 
     def learn(self, guides: Mapping[Layer | Reference, Tensor]) -> None:
         """Keep what the objective compares with, on this device."""
@@ -48,22 +44,9 @@ class Site:
     def activations(self, part: Tensor, layers: Collection[Layer]) -> dict[Layer, Tensor]:
         """Of a tile, as objectives see them."""
         # A network prepared for more layers than are wanted runs a little too far, no more.
-        acts = self._run(part) if set(layers) - {INPUT} else {INPUT: part}
+        acts = self._prepared(part) if set(layers) - {INPUT} else {INPUT: part}
         arranged = self.model.arranged(acts, (part.shape[-2], part.shape[-1]))
         return {layer: arranged[layer] for layer in layers}
-
-    def _run(self, part: Tensor) -> dict[Layer, Tensor]:
-        # The first run may let a graph go; without one, a run hangs its hooks on the network.
-        if self._tried and all(each.graph is not None for each in self._members()):
-            return self._prepared(part)
-        with self._turn:
-            found = self._prepared(part)
-            self._tried = True
-        return found
-
-    def _members(self) -> Collection[Prepared]:
-        ready = self._prepared
-        return ready.members.values() if isinstance(ready, Together) else (ready,)
 
 
 def sites(

@@ -10,13 +10,14 @@ from torch import Tensor
 
 from entoptic.layers import Layer
 from entoptic.models.memory import out_of_memory
+from entoptic.models.preparing.verifying import values_alike
 from entoptic.models.probe import FAILURES
 
 Run: TypeAlias = Callable[[Tensor], dict[Layer, Tensor]]
 
 
 @torch.no_grad()
-def keeps_images_apart(run: Run, image: Tensor, alike: Callable[[Tensor, Tensor], bool]) -> bool:
+def keeps_images_apart(run: Run, image: Tensor) -> bool:
     """Whether a network gives for an image in a batch what it gives for that image alone.
 
     One that was exported for a batch of one may fail for two, or mix them.
@@ -24,7 +25,6 @@ def keeps_images_apart(run: Run, image: Tensor, alike: Callable[[Tensor, Tensor]
     Args:
         run: from a batch to activations.
         image: one image.
-        alike: whether two activations are the same, but for rounding.
     """
     other = 1 - image
     try:
@@ -34,7 +34,7 @@ def keeps_images_apart(run: Run, image: Tensor, alike: Callable[[Tensor, Tensor]
             raise
         return False
     apart = together([run(image), run(other)])
-    return all(alike(both[layer], apart[layer]) for layer in apart)
+    return all(values_alike(both[layer], apart[layer]) for layer in apart)
 
 
 def together(results: Sequence[dict[Layer, Tensor]]) -> dict[Layer, Tensor]:

@@ -70,6 +70,7 @@ def rewritten(
     """
     wanted = [_node(tracer, layer, path) for layer, path in targets.items()]
     kept = _needed(graph, wanted)
+    tracer.refuse_regions(kept)
     _refuse_side_effects(graph, kept, tracer.root)
     part = fx.Graph()
     copies: dict[fx.Node, Any] = {}

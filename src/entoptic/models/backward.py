@@ -1,0 +1,34 @@
+"""Gradients as torch gives them, and what to say where it gives none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from entoptic.errors import NoPath
+from entoptic.models.memory import out_of_memory
+
+
+def gradient_of(
+    values: Sequence[Tensor], wrt: Tensor, weights: Sequence[Tensor], *, called: str
+) -> Tensor | None:
+    """The gradient of weighted values by a tensor; None where they don't depend on it.
+
+    Args:
+        values, wrt: of one graph.
+        weights: shaped like the values.
+        called: what the values are, for the message.
+
+    Raises:
+        NoPath: torch can't differentiate what the network does, and says why.
+    """
+    try:
+        (found,) = torch.autograd.grad(values, wrt, weights, allow_unused=True)
+    except RuntimeError as error:
+        if out_of_memory(error):
+            raise
+        reason = str(error).splitlines()[0]
+        raise NoPath(f"torch gives no gradient of {called}: {reason}") from error
+    return found

@@ -249,6 +249,8 @@ def bind(
     Raises:
         UnknownLayer, ChannelOutOfRange, UnknownLabel, PictureTooSmall: with what to do.
     """
+    named = {model.resolve(layer) for layer in objective.layers()}
+    size = model.shown(named, size)
     bound = objective.bound(_Sized(model, size, read_guide))
     layers = bound.layers()
     if not layers:

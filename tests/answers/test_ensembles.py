@@ -17,7 +17,6 @@ from entoptic.errors import (
     UnknownLabel,
     UnknownLayer,
     UnknownModel,
-    WrongPictureSize,
 )
 from entoptic.layers import INPUT, Layer
 from entoptic.models import prepare
@@ -89,7 +88,8 @@ def test_only_networks_that_are_named_run_and_each_as_far_as_it_must(picture: Te
     c: list[str] = []
     both = ent.ensemble(a=network(1, a), b=network(2, b), c=network(3, c))
     objective = ent.parse("mean('a/near') + mean('c/far')")
-    canvas = ent.Pixels(picture[:1])
+    canvas = ent.Pixels(picture)
+    list(ent.ascend(both, objective, canvas, steps=1))  # what is tried once is tried here
     for each in (a, b, c):
         each.clear()
     list(ent.ascend(both, objective, canvas, steps=2))
@@ -154,7 +154,7 @@ def test_the_table_has_the_layers_of_each_at_its_own_size() -> None:
     assert both.info(Layer("b/near"), (5, 7)).shape == (1, 5, 4, 5)
 
 
-def test_a_network_of_one_size_holds_up_only_those_who_ask_for_it() -> None:
+def test_a_network_of_one_size_is_shown_pictures_at_it_and_the_others_as_they_are() -> None:
     class Flat(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -167,8 +167,10 @@ def test_a_network_of_one_size_holds_up_only_those_who_ask_for_it() -> None:
     both = ent.ensemble(fixed=fixed, free=network(1))
     assert both.preprocess.size == (4, 6)
     assert both.info(Layer("free/near"), (9, 13)).shape == (1, 5, 8, 11)
-    with pytest.raises(WrongPictureSize, match="takes only pictures of 4x6"):
-        both.info(Layer("fixed/line"), (9, 13))
+    assert both.info(Layer("fixed/line"), (9, 13)).shape == (1, 2)
+    assert both.fit_notes([Layer("fixed/line"), Layer("free/near")], (9, 13)) == (
+        "fixed: the network takes only pictures of 4x6: it is shown this one at that size",
+    )
 
 
 def test_parts_are_those_of_the_network_that_a_layer_is_in() -> None:

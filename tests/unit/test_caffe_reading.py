@@ -421,14 +421,32 @@ def test_a_network_that_makes_no_sense_is_an_error_that_says_why(prototxt, probl
 def test_all_unknown_layer_types_are_in_one_error_before_any_weights_are_read(read):
     text = INPUT + "".join(
         f'layer {{ name: "l{i}" type: "{kind}" bottom: "data" top: "l{i}" }}\n'
-        for i, kind in enumerate(["Python", "ReLU", "ROIPooling", "DetectionOutput"])
+        for i, kind in enumerate(["Python", "ROIPooling", "DetectionOutput"])
     )
     listed = (
         r"net\.prototxt has layers that can't be imported: 'l0' \(line 2\) has type 'Python', "
-        r"'l2' \(line 4\) has type 'ROIPooling', 'l3' \(line 5\) has type 'DetectionOutput'; cut"
+        r"'l1' \(line 3\) has type 'ROIPooling', 'l2' \(line 4\) has type 'DetectionOutput'; conv"
     )
     with pytest.raises(BadModelFile, match=listed):
         read(text, b"no caffemodel at all")
+
+
+def test_layers_of_unknown_types_are_left_off_with_what_follows(read):
+    text = INPUT + "".join(
+        f'layer {{ name: "{name}" type: "{kind}" bottom: "{bottom}" top: "{name}" }}\n'
+        for name, kind, bottom in [
+            ("first", "ReLU", "data"),
+            ("second", "TanH", "first"),
+            ("odd", "Python", "second"),
+            ("odder", "PriorBox", "first"),
+            ("after", "ReLU", "odd"),
+        ]
+    )
+    model = read(text, b"")
+    assert [node.name for node in model.graph.node] == ["first", "second"]
+    assert model.graph.output[0].name == "second"
+    said = {entry.key: entry.value for entry in model.metadata_props}
+    assert said["entoptic.left_off"] == "Python ('odd'), PriorBox ('odder')"
 
 
 # What is wrong with the weights

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from entoptic.errors import BadModelFile, EntopticError, MissingExtra
+from entoptic.models import load
 from entoptic.models.mxnet import graph, read_mxnet, translate
 
 pytest.importorskip("onnx", reason="needs the package onnx")
@@ -261,10 +262,10 @@ def test_an_old_batch_norm_without_statistics_is_refused(tmp_path: Path) -> None
 
 def test_all_unknown_operators_are_listed_before_the_weights_are_read(tmp_path: Path) -> None:
     nodes = [
-        *_NODES[:5],
-        _node("Proposal", "rpn", [4]),
-        _node("ROIPooling", "roi4", [4, 5]),
-        _node("ROIPooling", "roi5", [6, 5]),
+        _variable("data"),
+        _node("Proposal", "rpn", [0]),
+        _node("ROIPooling", "roi4", [0, 1]),
+        _node("ROIPooling", "roi5", [2, 1]),
     ]
     symbol, params = _write(tmp_path, nodes)
     params.unlink()
@@ -274,6 +275,37 @@ def test_all_unknown_operators_are_listed_before_the_weights_are_read(tmp_path: 
         f"{symbol}: these operators can't be imported: 'Proposal' (node 'rpn'); "
         "'ROIPooling' (node 'roi4', 'roi5'); export the network up to the layer before them"
     )
+
+
+def test_unknown_operators_at_the_end_are_left_off(tmp_path: Path) -> None:
+    nodes = [*_NODES[:5], _node("Proposal", "rpn", [4]), _node("Flatten", "flat", [5])]
+    shapes = {name: _SHAPES[name] for name in ("conv1_weight", "conv1_bias")}
+    symbol, params = _write(tmp_path, nodes, _arrays(shapes))
+    model = read_mxnet(symbol, params)
+    assert [output.name for output in model.graph.output] == ["pool1"]
+    said = {entry.key: entry.value for entry in model.metadata_props}
+    assert said["entoptic.left_off"] == "Proposal ('rpn')"
+    notes = load(f"mxnet:{symbol}+{params}").notes
+    assert notes[0] == (
+        "left off, since it can't be imported, with all that follows: Proposal ('rpn'); the "
+        "network ends at 'pool1' (?output=NAME ends it elsewhere)"
+    )
+
+
+def test_channels_that_are_cut_into_parts_are_counted(tmp_path: Path) -> None:
+    """As in det4 of MTCNN: five pictures of three channels come in as one of fifteen."""
+    nodes = [_variable("data"), _node("SliceChannel", "slice", [0], num_outputs="5")]
+    arrays: dict[str, tuple[int, ...]] = {}
+    ends = []
+    for part in range(5):
+        arrays |= {f"w{part}": (4, 3, 3, 3), f"b{part}": (4,)}
+        conv = _node("Convolution", f"conv{part}", [], kernel="(3, 3)", num_filter="4")
+        conv["inputs"] = [[1, part, 0], [len(nodes), 0, 0], [len(nodes) + 1, 0, 0]]
+        nodes += [_variable(f"w{part}"), _variable(f"b{part}"), conv]
+        ends.append(len(nodes) - 1)
+    nodes.append(_node("Concat", "concat", ends, num_args="5"))
+    model = read_mxnet(*_write(tmp_path, nodes, _arrays(arrays)))
+    assert model.graph.input[0].type.tensor_type.shape.dim[1].dim_value == 15
 
 
 def test_lost_weights_are_listed(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from entoptic.errors import (
     BadWeights,
     MissingExtra,
     UnknownModel,
-    WrongPictureSize,
 )
 from entoptic.layers import Layer
 from entoptic.models import load
@@ -264,12 +263,11 @@ def test_sides_that_must_be_multiples_grow_to_them() -> None:
 def test_a_network_of_one_size_says_which_and_what_to_do() -> None:
     model = load("timm:resmlp_12_224?weights=random")
     assert model.preprocess.fixed_size
-    with pytest.raises(
-        WrongPictureSize, match=r"takes only pictures of 224x224 \(height x width\), not 96x128"
-    ):
-        ent.dream(model, noise=(96, 128), steps=1)
-    result = ent.dream(model, noise=(224, 224), steps=1, octaves=2)
-    assert result.notes[-1] == ("1 octave of another size than the network's is left out (160x160)")
+    assert ent.dream(model, noise=(224, 224), steps=1, octaves=2).notes == model.notes
+    result = ent.dream(model, noise=(160, 200), steps=1, octaves=1)
+    assert result.notes[-1] == (
+        "the network takes only pictures of 224x224: it is shown this one at that size"
+    )
 
 
 def test_a_network_of_one_size_can_be_made_for_another() -> None:

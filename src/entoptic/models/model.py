@@ -26,12 +26,14 @@ from entoptic.models import probe
 from entoptic.models.frozen import check_module, parts
 from entoptic.models.layout import arranged
 from entoptic.models.preprocess import Preprocess
+from entoptic.models.tables import Tables
 from entoptic.modes import in_usual_modes
 
 OUTPUT = "output"
 """Address of the network itself: its final output."""
 
 _PICTURES = (INPUT.name, CANVAS.name)
+_SHOWN_AS_THEY_ARE = frozenset({INPUT, CANVAS})
 
 # Sizes on which a network is tried that can't work on one, to tell whether that is due to the size.
 _LARGER = ((256, 320), (512, 640))
@@ -124,18 +126,21 @@ class Model:
         >>> film.layers(size=(8, 9))[Layer("0")].shape
         (1, 5, 2, 6, 7)
         """
+        from entoptic.models.fitting import fitted
+
         check_module(module)
         addresses = None
         if forward is not None:
             addresses = {path: f"network.{path}" for path in _paths(module)}
             module = Fed(module, forward)
-        return cls(
+        made = cls(
             module,
             preprocess or Preprocess(),
             source,
             tuple(labels) if labels is not None else None,
             addresses=addresses,
         )
+        return fitted(made, size_is_known=preprocess is not None)
 
     def modules_by_address(self, module: nn.Module | None = None) -> dict[str, nn.Module]:
         """The submodules by address, of this model's module or of a copy of it."""
@@ -162,6 +167,11 @@ class Model:
             for path, module in parts(self.module)
             if path not in paths and id(module) in named
         }
+
+    @functools.cached_property
+    def tables(self) -> Tables:
+        """The layer tables of a network, not of an ensemble, by the size of pictures."""
+        return Tables(self.module, self.paths, self.preprocess, self._tables)
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
@@ -218,11 +228,12 @@ class Model:
         if self.members:
             name, inner = self.member(layer)
             return self.members[name].info(inner, size)
-        table = self._probed(size)
-        if layer in table.rows:
-            return table.rows[layer]
-        if table.failure:
-            raise self._misfit(size, table.failure, layer)
+        row = self.tables.row(layer, size)
+        if row is not None:
+            return row
+        failure = self.tables.at(self.tables.shown({layer}, size)).failure
+        if failure:
+            raise self._misfit(size, failure, layer)
         raise UnknownLayer(
             f"{self.source} has {layer.name!r}, but doesn't run it as {str(layer)!r}; "
             "`entoptic layers` lists what runs"
@@ -233,17 +244,18 @@ class Model:
     ) -> WrongPictureSize | BadNetwork:
         """Why the network can't work on a picture of (height, width), up to a layer."""
         asked, own = (f"{height}x{width}" for height, width in (size, self.preprocess.size))
-        if self.preprocess.fixed_size and asked != own:
+        if self.preprocess.fixed_size:
             return WrongPictureSize(
-                f"{self.source} takes only pictures of {own} (height x width), not {asked}; crop "
-                f"the photo, or load the network for that size, if it can be: ?size={asked}"
+                f"{self.source} can't work on pictures of {own} (height x width), which it is said "
+                f"to take: {reason}; give the size that it was made for (?size=HxW)"
             )
         tried = {*self._tables, self.preprocess.size, *_LARGER} - {size}
         fit = [each for each in sorted(tried) if self._works(each, layer)]
         what = f"the network can't work on a picture of {asked} (height x width)"
         if not fit:
             short = min(size[0], _LONGEST_TRIAL), min(size[1], _LONGEST_TRIAL)
-            reason = self._probe(short, computed=True).failure or reason
+            fed = self.preprocess.grown(short)
+            reason = self.tables.fed(fed, computed=True).failure or reason
             others = " or ".join(f"{height}x{width}" for height, width in sorted(tried))
             return BadNetwork(
                 f"{what}, nor on {others}: {reason}; it was fed one tensor of "
@@ -256,8 +268,40 @@ class Model:
         return WrongPictureSize(f"{what}: {reason}; it works on one of {height}x{width}")
 
     def _works(self, size: tuple[int, int], layer: Layer | None) -> bool:
-        table = self._probed(size)
+        table = self.tables.at(size)
         return layer in table.rows or table.failure is None
+
+    def shown(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[int, int]:
+        """The size at which the network is shown pictures of (height, width), to reach layers.
+
+        Only networks of one size are shown others than they are, and only for layers that they
+        don't reach otherwise. Of an ensemble, each network sees to it by itself.
+        """
+        return size if self.members else self.tables.shown(set(layers) - _SHOWN_AS_THEY_ARE, size)
+
+    def fit_notes(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[str, ...]:
+        """What the user should know of how pictures of (height, width) are made to fit."""
+        if self.members:
+            inner: dict[str, set[Layer]] = {}
+            for layer in set(layers) - _SHOWN_AS_THEY_ARE:
+                name, address = self.member(layer)
+                inner.setdefault(name, set()).add(address)
+            return tuple(
+                f"{name}: {note}"
+                for name, wanted in inner.items()
+                for note in self.members[name].fit_notes(wanted, size)
+            )
+        how = self.preprocess
+        shown = self.shown(layers, size)
+        if shown != size:
+            own = f"{shown[0]}x{shown[1]}"
+            return (f"the network takes only pictures of {own}: it is shown this one at that size",)
+        if how.grown(size) != size:
+            return (
+                f"the network takes only pictures whose sides are multiples of {how.multiple}: "
+                "this one grows to them by repeating its edge",
+            )
+        return ()
 
     def arranged(self, acts: Mapping[Layer, Tensor], size: tuple[int, int]) -> dict[Layer, Tensor]:
         """Activations as objectives see them, whatever order of axes the network uses inside.
@@ -270,6 +314,7 @@ class Model:
             (batch, channels, rows, columns) where a layer has rows and columns, without tokens that
             belong to no place; else (batch, channels, tokens) or (batch, channels).
         """
+        size = self.shown(acts.keys(), size)
         return {
             layer: value if layer in (INPUT, CANVAS) else arranged(value, self.info(layer, size))
             for layer, value in acts.items()
@@ -288,17 +333,17 @@ class Model:
                 for layer, info in each.table(size).items()
             }
         size = size or self.preprocess.size
-        table = self._probed(size)
-        if table.failure:
-            raise self._misfit(size, table.failure)
-        return table.rows
+        failure = self.tables.at(self.tables.shown({Layer(OUTPUT)}, size)).failure
+        if failure:
+            raise self._misfit(size, failure)
+        return self.tables.rows(size)
 
     def reached(self, size: tuple[int, int]) -> Mapping[Layer, LayerInfo]:
         """What runs on a picture of (height, width), also where the network can't work to its end.
 
         See `table`.
         """
-        return self._probed(size).rows
+        return self.tables.rows(size)
 
     def upto(self, layer: Layer | str) -> Model:
         """The network from the picture to a layer, as a model; see `slicing.upto`."""
@@ -319,16 +364,6 @@ class Model:
                 raise NoPath(f"{str(first)!r} and {str(last)!r} are in different networks")
             return self.members[name].between(start, end)
         return between(self, first, last)
-
-    @in_usual_modes
-    def _probed(self, size: tuple[int, int]) -> probe.Table:
-        if size not in self._tables:
-            self._tables[size] = self._probe(size)
-        return self._tables[size]
-
-    def _probe(self, size: tuple[int, int], *, computed: bool = False) -> probe.Table:
-        shape = self.preprocess.channels, *self.preprocess.grown(size)
-        return probe.table(self.module, self.modules_by_address, shape, computed=computed)
 
     def resolve(self, layer: Layer | str) -> Layer:
         """The layer that an address stands for.

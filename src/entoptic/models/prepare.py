@@ -17,10 +17,10 @@ from torch import Tensor, fx, nn
 from entoptic.errors import EntopticError
 from entoptic.layers import CANVAS, INPUT, Layer
 from entoptic.models import taps
+from entoptic.models.batches import FAILURES, joined, keeps_apart, per_picture
 from entoptic.models.frozen import frozen_copy, state
 from entoptic.models.memory import keep_freed_memory, out_of_memory
 from entoptic.models.model import Model
-from entoptic.models.preparing.batches import keeps_images_apart, together
 from entoptic.models.preparing.graph import rewritten
 from entoptic.models.preparing.linear import FrozenLinear
 from entoptic.models.preparing.precision import (
@@ -31,8 +31,7 @@ from entoptic.models.preparing.precision import (
     fast_dtype,
     keeps_the_look,
 )
-from entoptic.models.preparing.verifying import Reference
-from entoptic.models.probe import FAILURES
+from entoptic.models.preparing.verifying import Reference, values_alike
 from entoptic.models.rules import GradientRule, applied
 from entoptic.models.tracing import Tracer, Untraceable, traced
 from entoptic.modes import in_usual_modes
@@ -76,6 +75,7 @@ class Prepared:
         dtype: torch.dtype,
     ) -> None:
         self.preprocess = model.preprocess
+        self._tables = model.tables
         self.pictures = layers & _PICTURES
         self.targets = layers - _PICTURES
         self.exact = exact
@@ -162,22 +162,30 @@ class Prepared:
     def run(self, image: Tensor, rules: Sequence[GradientRule]) -> dict[Layer, Tensor]:
         """The targets' activations, while rules are applied."""
         seen: dict[Layer, Tensor] = {}
-        if self.targets and len(image) > 1 and not self._keeps_images_apart(image):
-            seen = together([self._seen(each, rules) for each in torch.split(image, 1)])
-        elif self.targets:
-            seen = self._seen(image, rules)
-        return seen | dict.fromkeys(self.pictures, image)
+        pictures = dict.fromkeys(self.pictures, image)
+        if self.targets:
+            image = self._tables.fitted(image, self.targets)
+            if len(image) > 1 and not self._keeps_apart(image):
+                seen = joined([self._seen(each, rules) for each in torch.split(image, 1)])
+            else:
+                seen = self._seen(image, rules)
+        return seen | pictures
 
     def _seen(self, image: Tensor, rules: Sequence[GradientRule]) -> dict[Layer, Tensor]:
         """The targets' activations, all images at a time."""
         graph = self._graph_for(rules)
-        return self._by_graph(graph, image) if graph else self._by_module(self.module, image)
+        seen = self._by_graph(graph, image) if graph else self._by_module(self.module, image)
+        return {layer: per_picture(value, len(image)) for layer, value in seen.items()}
 
-    def _keeps_images_apart(self, image: Tensor) -> bool:
-        """Whether several images can go through the network at once; that is asked once."""
+    def _keeps_apart(self, image: Tensor) -> bool:
+        """Whether the network may be shown several images at a time; that is tried once."""
+
+        def run(pair: Tensor) -> dict[Layer, Tensor]:
+            seen = self._by_module(self._copies.plain, pair)
+            return {layer: per_picture(value, len(pair)) for layer, value in seen.items()}
+
         if self._apart is None:
-            run = functools.partial(self._by_module, self._copies.plain)
-            self._apart = keeps_images_apart(run, self._checked_part(image))
+            self._apart = keeps_apart(run, self._checked_part(image), values_alike)
         return self._apart
 
     def _parts(self, module: nn.Module) -> Mapping[str, nn.Module]:
@@ -239,7 +247,8 @@ class Prepared:
         Of noise no two maxima are equal, and what is found doesn't depend on the image.
         """
         rng = torch.Generator().manual_seed(0)
-        whole = torch.rand((1, *image.shape[1:]), generator=rng).to(image)
+        size = self._tables.shown(self.targets, (image.shape[-2], image.shape[-1]))
+        whole = torch.rand((1, image.shape[1], *size), generator=rng).to(image)
         small = self._checked_part(whole)
         run = functools.partial(self._by_module, self._copies.plain)
         try:
@@ -252,9 +261,9 @@ class Prepared:
 
     def _checked_part(self, image: Tensor) -> Tensor:
         """One image, no larger than checks need."""
-        if not self.preprocess.fixed_size and _CHECKED_SIDE % self.preprocess.multiple == 0:
-            image = image[..., :_CHECKED_SIDE, :_CHECKED_SIDE]
-        return image[:1]
+        part = image[:1, :, :_CHECKED_SIDE, :_CHECKED_SIDE]
+        size = part.shape[-2], part.shape[-1]
+        return part if self._tables.reaches(self.targets, size) else image[:1]
 
 
 class Together:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from entoptic.layers import Layer, LayerInfo, Reach
+from entoptic.models.batches import FAILURES, per_picture
 from entoptic.models.frozen import frozen_copy
 from entoptic.models.geometry import Field, Geometry, Places, places
 from entoptic.models.layout import is_grid, layout_of
@@ -20,20 +21,6 @@ from entoptic.models.taps import first_tensor
 
 # Modules after which tokens are no longer in reading order, as in timm's Hiera.
 _SHUFFLES = ("Unroll",)
-
-
-# What a forward pass may raise; any code may be in it.
-FAILURES = (
-    RuntimeError,
-    ValueError,
-    TypeError,
-    AssertionError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    ImportError,
-    OSError,
-)
 
 
 @dataclass(frozen=True)
@@ -142,7 +129,7 @@ def _info(
 ) -> LayerInfo:
     """One row of the table; `grids` are those of the maps so far, and grow by this one."""
     tensor = first_tensor(value)
-    shape = tuple(tensor.shape) if tensor is not None else ()
+    shape = tuple(per_picture(tensor, 1).shape) if tensor is not None else ()
     followed = places(tensor) if tensor is not None and len(shape) == 4 else None
     layout, grid = layout_of(shape, followed.axes if followed else None, grids)
     info = LayerInfo(

@@ -325,7 +325,8 @@ def plan_dream(
         device=",".join(str(each) for each in (places if large else places[:1])),
         made_with=made_with(),
     )
-    notes = (*model.notes, *start.notes, *notes_on_guides(bound), *left_out, *said)
+    fit = () if large else model.fit_notes(bound.layers(), (height, width))
+    notes = (*model.notes, *start.notes, *notes_on_guides(bound), *left_out, *said, *fit)
     return DreamPlan(model, bound, where, job, notes, start, how, sizes, large, stored)
 
 
@@ -349,15 +350,20 @@ def _large(
     """How to dream what is too large to be shown as a whole, and what to say of it."""
     if how.tile == "off" or not sizes:
         return None, ()
+    own = model.shown(objective.layers(), sizes[-1])
     if isinstance(how.tile, int):
         side: int | None = how.tile
+    elif own != sizes[-1]:
+        side = max(own)  # in tiles nothing is lost of what the network would see too small
     else:
         memory = how.memory if isinstance(how.memory, int) else None
         side = tile_side(model, objective, sizes[-1], places, memory, spare=spare)
     if side is None:
         return None, ()
     large = Large(model, objective, places, side)
-    return (None, ()) if large.is_whole(sizes[-1]) else (large, large.checked(sizes))
+    if large.is_whole(sizes[-1]):
+        return None, ()
+    return large, large.checked(sizes)
 
 
 def _spare(photo: Picture | Image | PathLike | None, start: Picture) -> int:
@@ -398,9 +404,7 @@ def _octaves(
     if not small:
         return kept, ()
     few, are = ("1 octave", "is") if len(small) == 1 else (f"{len(small)} octaves", "are")
-    fixed = model.preprocess.fixed_size
-    why = "of another size than the network's" if fixed else "too small for the network"
-    return kept, (f"{few} {why} {are} left out ({_listed(small)})",)
+    return kept, (f"{few} too small for the network {are} left out ({_listed(small)})",)
 
 
 def _listed(sizes: Sequence[tuple[int, int]]) -> str:

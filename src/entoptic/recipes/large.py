@@ -1,4 +1,4 @@
-"""Dreams of pictures that are too large to be shown to the network as a whole."""
+"""Dreams of pictures that are too large to be shown as a whole, or not of the only size taken."""
 
 from __future__ import annotations
 
@@ -46,9 +46,24 @@ class Large:
     devices: tuple[torch.device, ...]
     side: int
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) of tiles: square, or in the proportions of the network's only size."""
+        how = self.model.preprocess
+        if not how.fixed_size:
+            return self.side, self.side
+        height, width = (max(1, round(each * self.side / max(how.size))) for each in how.size)
+        return height, width
+
     def is_whole(self, size: tuple[int, int]) -> bool:
         """Whether a picture of (height, width) is shown to the network as a whole."""
+        if self._is_resized(size):
+            return size[0] <= self.shape[0] and size[1] <= self.shape[1]
         return size[0] * size[1] <= self.side**2
+
+    def _is_resized(self, size: tuple[int, int]) -> bool:
+        """Whether the network, which takes one size, would be shown the whole at that size."""
+        return self.model.shown(self.objective.layers(), size) != size
 
     def checked(self, sizes: Sequence[tuple[int, int]]) -> tuple[str, ...]:
         """What the user should know of the tiles; found out before any work.
@@ -58,6 +73,8 @@ class Large:
         """
         layers = self.objective.layers()
         strange = None
+        if any(self._is_resized(size) and not self.is_whole(size) for size in sizes):
+            return self._in_tiles_of_one_size(sizes)
         for size in sizes:
             if self.is_whole(size):
                 continue
@@ -66,13 +83,25 @@ class Large:
                 exact_tiles(self.model, layers, size, self.side)
             else:
                 strange = found
-                FeatheredTiles(self.model, self.objective, size, self.side, self.devices)
+                FeatheredTiles(self.model, self.objective, size, self.shape, self.devices)
         if strange is None:
             return ()
         return (
             f"places of {str(strange)!r} depend on the whole picture: each tile of {self.side} "
             "pixels is dreamt as a picture of its own, and they fade into each other "
             "(an approximation; an earlier layer may be exact)",
+        )
+
+    def _in_tiles_of_one_size(self, sizes: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+        for size in sizes:
+            if not self.is_whole(size):
+                FeatheredTiles(self.model, self.objective, size, self.shape, self.devices)
+        own, tile = (f"{h}x{w}" for h, w in (self.model.preprocess.size, self.shape))
+        resized = "" if own == tile else f", shown at {own}"
+        return (
+            f"the network takes only pictures of {own}: each tile of {tile} pixels is dreamt as a "
+            f"picture of its own{resized}, and they fade into each other (an approximation; "
+            "earlier layers may take pictures of any size)",
         )
 
     def steps(
@@ -128,9 +157,9 @@ class Large:
             detail = combined(torch.sub, canvas, base)
 
     def _tiles(self, size: tuple[int, int]) -> ExactTiles | FeatheredTiles:
-        exact = global_layer(self.model, self.objective.layers(), size) is None
-        kind = ExactTiles if exact else FeatheredTiles
-        return kind(self.model, self.objective, size, self.side, self.devices)
+        if global_layer(self.model, self.objective.layers(), size) is None:
+            return ExactTiles(self.model, self.objective, size, self.side, self.devices)
+        return FeatheredTiles(self.model, self.objective, size, self.shape, self.devices)
 
 
 def _at_size(photo: Stored, size: tuple[int, int]) -> Stored:

@@ -484,7 +484,8 @@ def plan_sheet(
     files = [*sources] if photo is None else [photo, *sources]
     read = tuple(each.path for each in files if each.path is not None)
     said = side_by_side if photo is None else photo.notes
-    notes = (*model.notes, *said, *notes_on_guides(bound))
+    fit = model.fit_notes(bound.layers(), size)
+    notes = (*model.notes, *said, *notes_on_guides(bound), *fit)
     start = photo.image if photo is not None and begins else None
     plan = SheetPlan(
         model,

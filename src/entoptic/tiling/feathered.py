@@ -35,7 +35,7 @@ class FeatheredTiles:
         model: the network.
         objective: bound to it.
         size: (height, width) of the picture.
-        side: of the tiles, in pixels.
+        side: of the tiles, in pixels; or their (height, width).
         devices: where to compute, several tiles at a time on several.
 
     Raises:
@@ -48,11 +48,12 @@ class FeatheredTiles:
         model: Model,
         objective: Objective,
         size: tuple[int, int],
-        side: int,
+        side: int | tuple[int, int],
         devices: Sequence[torch.device],
     ) -> None:
         self.size = size
-        self.shape = min(side, size[0]), min(side, size[1])
+        height, width = (side, side) if isinstance(side, int) else side
+        self.shape = min(height, size[0]), min(width, size[1])
         if any(each.fitted for each in objective.references()):
             raise BadSetting(
                 f"{objective!r} compares places of the whole picture, and the network can't be "

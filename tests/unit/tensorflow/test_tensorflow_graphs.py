@@ -236,6 +236,15 @@ def test_all_operators_that_can_t_be_read_are_listed_at_once(graph):
         graph.model()
 
 
+def test_what_comes_before_operators_that_can_t_be_read_is_kept(graph):
+    graph.picture(-1, 4, 5, 3).node("a", "Relu", ["in"]).node("b", "Tanh", ["a"])
+    graph.node("odd", "Bucketize", ["b"]).node("odder", "Fft", ["a"]).node("y", "Relu", ["odd"])
+    model = graph.model()
+    assert names(model) == ["a", "b"]
+    assert {value.name for value in model.graph.output} == {"a", "b"}
+    assert metadata(model)["entoptic.left_off"] == "Bucketize ('odd'), Fft ('odder')"
+
+
 def test_a_graph_with_variables_isn_t_frozen(graph):
     graph.picture(-1, 4, 5, 3).node("v", "VariableV2").node("y", "Mul", ["in", "v"])
     with pytest.raises(BadModelFile, match=r"VariableV2 \('v'\); the graph isn't frozen"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,26 +50,52 @@ def read_caffe(prototxt: Path, caffemodel: Path) -> onnx.ModelProto:
     require_onnx()
     description = contents(prototxt, _LONGEST_PROTOTXT).decode("utf-8-sig", errors="replace")
     net = read_net(parse_prototxt(description, prototxt.name))
-    _refuse_unknown(net)
+    net, left_off = _known(net)
+    _refuse_strange(net)
     weights = parse_caffemodel(contents(caffemodel, _LONGEST_CAFFEMODEL), caffemodel.name)
     graph, outputs = _translated(net, weights)
     metadata = {"entoptic.source": "caffe"}
+    if left_off:
+        metadata["entoptic.left_off"] = left_off
+        outputs.reverse()  # the latest first: it is the nearest to what the network was for
     metadata |= preprocess_metadata(
         net.transform or weights.transform, net.inputs[0].shape, prototxt.name
     )
     return graph.to_onnx(net.name or prototxt.stem, outputs, metadata)
 
 
-def _refuse_unknown(net: Net) -> None:
-    """All layers with a type or a parameter that isn't understood, in one error."""
+def _known(net: Net) -> tuple[Net, str]:
+    """The network up to layers of types that aren't understood, and what those are.
+
+    Raises:
+        BadModelFile: no layer comes before them; all are listed.
+    """
     unknown = [layer for layer in net.layers if layer.kind not in KINDS]
-    if unknown:
-        listed = ", ".join(f"{_at(layer)} has type {layer.kind!r}" for layer in unknown[:20])
-        more = f", and {len(unknown) - 20} more" if len(unknown) > 20 else ""
-        raise BadModelFile(
-            f"{net.file} has layers that can't be imported: {listed}{more}; cut the network off "
-            "before them, or convert it to ONNX with a tool that knows them"
-        )
+    lost: set[str] = set()
+    kept: list[LayerSpec] = []
+    for layer in net.layers:
+        # A layer in place goes on with what it was given, under the same name.
+        if layer.kind not in KINDS or not lost.isdisjoint(layer.bottoms):
+            lost.update(layer.tops)
+        else:
+            kept.append(layer)
+            lost.difference_update(layer.tops)
+    if not unknown or kept:
+        kinds: dict[str, list[str]] = {}
+        for layer in unknown:
+            kinds.setdefault(layer.kind, []).append(repr(layer.name))
+        text = ", ".join(f"{kind} ({', '.join(names[:3])})" for kind, names in kinds.items())
+        return replace(net, layers=tuple(kept)), text
+    listed = ", ".join(f"{_at(layer)} has type {layer.kind!r}" for layer in unknown[:20])
+    more = f", and {len(unknown) - 20} more" if len(unknown) > 20 else ""
+    raise BadModelFile(
+        f"{net.file} has layers that can't be imported: {listed}{more}; convert it to ONNX with a "
+        "tool that knows them"
+    )
+
+
+def _refuse_strange(net: Net) -> None:
+    """A parameter that isn't understood."""
     for layer in net.layers:
         kind = KINDS[layer.kind]
         strange = sorted(set(_param(layer, kind).fields) - kind.fields)

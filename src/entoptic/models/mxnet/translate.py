@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,8 @@ _BATCH_NORMS = {"BatchNorm", "BatchNorm_v1", "CuDNNBatchNorm"}
 _STATISTICS = ("moving_mean", "moving_var")
 _WEIGHT_ENDINGS = ("_weight", "_bias", "_gamma", "_beta", "_mean", "_var")
 _AXES = {3: ("width",), 4: ("height", "width"), 5: ("depth", "height", "width")}
-# Operators that leave the channels of the picture as they are.
+# Operators that cut the channels of the picture into parts, and that leave them as they are.
+_CUT_CHANNELS = {"SliceChannel", "split"}
 _KEEP_CHANNELS = {
     *("_copy", "identity", "Cast", "cast", "amp_cast", "Dropout", "clip", "Pad", "pad", "Pooling"),
     *("broadcast_add", "broadcast_sub", "broadcast_mul", "broadcast_div", "elemwise_sub", "_sub"),
@@ -65,7 +67,7 @@ def read_mxnet(symbol: Path, params: Path) -> onnx.ModelProto:
 
     Raises:
         BadModelFile: a file is damaged or dangerous, they don't belong together, or an operator
-            can't be imported; all such operators are listed before any work is done.
+            can't be imported and nothing comes before it; else the network ends there.
         MissingExtra: the package onnx isn't installed.
 
     Source: MXNet 1.9.1, whose answers the operators were compared with.
@@ -74,9 +76,8 @@ def read_mxnet(symbol: Path, params: Path) -> onnx.ModelProto:
     Traceback (most recent call last):
     entoptic.errors.BadModelFile: can't read no-symbol.json: there is no such file
     """
-    network = read_symbol(symbol)
+    network, left_off = _known(read_symbol(symbol))
     needed = _needed(network)
-    _refuse_unknown(network, needed)
     try:
         import onnx  # noqa: F401
     except ImportError:
@@ -91,6 +92,8 @@ def read_mxnet(symbol: Path, params: Path) -> onnx.ModelProto:
     model: onnx.ModelProto = translator.model()
     _note(model, "entoptic.source", "mxnet")
     _note(model, "entoptic.preprocess", "guess")
+    if left_off:
+        _note(model, "entoptic.left_off", left_off)
     size = _declared_size(network.nodes[translator.picture]) or input_size(model)
     if size is not None:
         _note(model, "entoptic.input_size", f"{size[0]},{size[1]}")
@@ -205,6 +208,7 @@ class _Translator:
         """Names of the picture's axes; the number of channels where the first layer tells it."""
         channels: int | str = "channels"
         kept = {self.picture}
+        parts = 1  # into which the picture's channels are cut
         for index in self.needed:
             node = self.symbol.nodes[index]
             if not node.inputs or node.inputs[0].node not in kept:
@@ -212,10 +216,16 @@ class _Translator:
             if node.kind in _KEEP_CHANNELS | _BATCH_NORMS:
                 kept.add(index)
                 continue
+            if node.kind in _CUT_CHANNELS:
+                kept.add(index)
+                parts *= Attributes("", node.attributes).integer(
+                    "num_outputs", 1, low=1, high=2**16
+                )
+                continue
             array = self._second_input(node)
             if node.kind in {"Convolution", "Convolution_v1"} and array is not None:
                 groups = Attributes(str(self.symbol.path), node.attributes).integer("num_group", 1)
-                channels = array.shape[1] * groups if array.ndim > 1 else channels
+                channels = array.shape[1] * groups * parts if array.ndim > 1 else channels
             break
         return ["batch", channels, *_AXES[self._picture_rank()]]
 
@@ -248,18 +258,36 @@ def _needed(symbol: Symbol) -> list[int]:
     return sorted(needed)
 
 
-def _refuse_unknown(symbol: Symbol, needed: list[int]) -> None:
-    nodes = [symbol.nodes[index] for index in needed]
+def _known(symbol: Symbol) -> tuple[Symbol, str]:
+    """The network up to operators that can't be imported, and what they are.
+
+    Raises:
+        BadModelFile: nothing comes before them.
+    """
+    needed = _needed(symbol)
     unknown: dict[str, list[str]] = {}
-    for node in nodes:
+    lost: set[int] = set()
+    for index in needed:
+        node = symbol.nodes[index]
         if not node.is_variable and node.kind not in OPERATORS:
             unknown.setdefault(node.kind, []).append(node.name)
-    if unknown:
+            lost.add(index)
+        elif any(output.node in lost for output in _inputs(node)):
+            lost.add(index)
+    if not unknown:
+        return symbol, ""
+    heads = [head for head in symbol.heads if head.node not in lost]
+    ends = (output for index in needed if index in lost for output in symbol.nodes[index].inputs)
+    before = {e for e in ends if e.node not in lost and not symbol.nodes[e.node].is_variable}
+    heads += sorted(before - set(heads), key=lambda output: -output.node)
+    if not heads:
         listed = "; ".join(f"{kind!r} (node {_listed(names)})" for kind, names in unknown.items())
         raise BadModelFile(
             f"{symbol.path}: these operators can't be imported: {listed}; "
             "export the network up to the layer before them"
         )
+    text = ", ".join(f"{kind} ({_listed(names, 3)})" for kind, names in unknown.items())
+    return replace(symbol, heads=tuple(heads)), text
 
 
 def _listed(names: list[str], most: int = 8) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from entoptic.errors import BadModelFile
+from entoptic.models.onnx.cutting import ending_at, listed, told, without, without_constant_outputs
 from entoptic.models.onnx.graph import MAX_AXES, Graph, GraphNode, read_graph
+from entoptic.models.onnx.layout import channels_second
 from entoptic.models.onnx.module import GraphModule, Step
 from entoptic.models.onnx.operators import OPERATORS, REFUSED, Node, Operand, Operation
 from entoptic.models.onnx.operators.operation import MAX_ELEMENTS
@@ -39,6 +41,9 @@ The standard's own VGG-19 makes its 144 million weights from their shapes.
 _GUESSED_SIZE = 224
 """Height and width that free axes are given in the dry run: ImageNet's."""
 
+_MOST_CUTS = 16
+"""How often a graph is cut short, each time before one more node, until it is refused."""
+
 _OTHER_BATCH = 7
 """A batch size that is unlikely to be the length of another axis."""
 
@@ -51,10 +56,11 @@ class Imported:
         module: takes (batch, channels, height, width); returns a tensor, or a tuple of several.
             Its weights are float32 and frozen, whatever the file's floating type was.
         addresses: name of each node in the file to the path of its submodule in `module`.
-        input_shape: as the graph declares it; None where it is free.
+        input_shape: as the graph declares it, channels second; None where it is free.
         output: address of the node that makes the first output.
         logits: address of the last node before a softmax at the end; without one, the output.
         metadata: what the exporting program noted.
+        notes: what was left off the graph.
     """
 
     module: nn.Module
@@ -63,31 +69,72 @@ class Imported:
     output: str
     logits: str | None
     metadata: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
-def from_graph(model: onnx.ModelProto) -> Imported:
+def from_graph(model: onnx.ModelProto, output: str | None = None, layout: str = "nchw") -> Imported:
     """Turn an ONNX model into a module of torch.
 
     Nodes that depend on constants alone are computed here and have no address. A graph that was
     exported for batches of one runs with other batches too, wherever it can be shown that axis 0 of
-    a fixed Reshape is the batch.
+    a fixed Reshape is the batch. What can't be imported is left off with all that depends on it, as
+    long as something of the network remains.
 
     Args:
         model: as `load_graph` reads it, or as another reader makes it.
+        output: name of the node at which the network is to end; None for its own end.
+        layout: of the graph's input, `nchw` or `nhwc`; or `GUESS`, for what it looks like.
 
     Returns:
         The module with one child per node, and where everything is.
 
     Raises:
         BadModelFile: the graph is damaged or dangerous, or uses operators that aren't imported
-            (all of them are named).
+            (all of them are named) before anything else.
+        BadSetting: there is no such node.
     """
-    graph = read_graph(model)
+    graph = channels_second(read_graph(model), layout)
+    if output is not None:
+        graph = ending_at(graph, output)
+    left_off: list[str] = []
+    while True:
+        try:
+            imported = _built(graph)
+        except _CannotImport as error:
+            kept = None if output is not None else without(graph, error.nodes)
+            if kept is None or len(left_off) == _MOST_CUTS:
+                raise
+            left_off.append(error.what)
+            graph = kept
+        else:
+            notes = (told(graph, left_off),) if left_off else ()
+            return replace(imported, notes=(*notes, *imported.notes))
+
+
+class _CannotImport(BadModelFile):
+    """Some nodes can't be imported, though the file isn't damaged.
+
+    Args:
+        message: what is wrong.
+        what: the same, for a list.
+        nodes: names of the nodes.
+    """
+
+    def __init__(self, message: str, what: str, nodes: Collection[str]) -> None:
+        super().__init__(message)
+        self.what = what
+        self.nodes = nodes
+
+
+def _built(graph: Graph) -> Imported:
     _check_operators(graph)
-    builder = _Builder(graph)
-    for node in graph.nodes:
+    kept = without_constant_outputs(graph)
+    builder = _Builder(kept)
+    for node in kept.nodes:
         builder.add(node)
-    return builder.finish()
+    lost = ", ".join(repr(name) for name in graph.outputs if name not in kept.outputs)
+    note = f"left off, since it is the same for every picture: the output {lost}"
+    return replace(builder.finish(), notes=(note,) if lost else ())
 
 
 def _check_operators(graph: Graph) -> None:
@@ -100,12 +147,13 @@ def _check_operators(graph: Graph) -> None:
         return
     parts = []
     for op, names in unknown.items():
-        shown = ", ".join(map(repr, names[:3])) + (f" and {len(names) - 3} more" * (len(names) > 3))
         why = f"; it {REFUSED[op]}" if op in REFUSED else ""
-        parts.append(f"{op} ({shown}{why})")
-    raise BadModelFile(
+        parts.append(f"{op} ({listed(names)}{why})")
+    raise _CannotImport(
         f"operators that can't be imported: {', '.join(parts)}; "
-        "export the network with other operators, or cut it before them"
+        "export the network with other operators",
+        ", ".join(f"{op} ({listed(names)})" for op, names in unknown.items()),
+        [name for names in unknown.values() for name in names],
     )
 
 
@@ -271,10 +319,14 @@ class _Builder:
         node = Node(
             source, source.opset or self.graph.opset, operands, is_host, tuple(map(bool, used))
         )
-        child = _build(node)
+        try:
+            child = _build(node)
+        except BadModelFile as error:
+            raise _CannotImport(str(error), str(error), [source.name]) from None
         several = isinstance(child, Operation) and child.several
         if not several and any(used[1:]):
-            node.refuse("its second output isn't imported, but the graph uses it")
+            text = f"node {source.name!r} ({source.op}): its second output isn't imported"
+            raise _CannotImport(f"{text}, but the graph uses it", text, [source.name])
         forget = dict.fromkeys(
             name
             for name in (*arguments, *(used if several else used[:1]))

@@ -246,7 +246,7 @@ def read_graph(model: onnx.ModelProto) -> Graph:
         raise BadModelFile("the graph has no outputs")
     nodes = _nodes(inlined(model, opset))
     _check_values(nodes, {inputs[0].name, *constants}, outputs)
-    nodes = _running_order(_needed(nodes, outputs), {inputs[0].name, *constants})
+    nodes = _running_order(needed(nodes, outputs), {inputs[0].name, *constants})
     metadata = {str(entry.key): str(entry.value) for entry in model.metadata_props}
     return Graph(
         nodes=tuple(nodes),
@@ -434,7 +434,8 @@ def _check_values(nodes: list[GraphNode], given: set[str], outputs: tuple[str, .
             raise BadModelFile(f"nothing makes the graph's output {name!r}")
 
 
-def _needed(nodes: list[GraphNode], outputs: tuple[str, ...]) -> list[GraphNode]:
+def needed(nodes: list[GraphNode], outputs: tuple[str, ...]) -> list[GraphNode]:
+    """The nodes that some values depend on, in their order."""
     makers = {output: node for node in nodes for output in filter(None, node.outputs)}
     needed: set[str] = set()
     waiting = list(outputs)

@@ -69,6 +69,10 @@ class GraphModule(nn.Module):
             if not step.several:
                 values[step.results[0]] = made
             else:
+                if isinstance(made, tuple) and len(made) < len(step.results):
+                    raise ValueError(
+                        f"{step.child} gives {len(made)} parts instead of {len(step.results)}"
+                    )
                 for index, name in enumerate(step.results):
                     if name:
                         values[name] = made[index]

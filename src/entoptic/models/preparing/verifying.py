@@ -10,8 +10,8 @@ from torch import Tensor
 
 from entoptic.layers import Layer
 from entoptic.models.backward import gradient_of
+from entoptic.models.batches import FAILURES
 from entoptic.models.memory import out_of_memory
-from entoptic.models.probe import FAILURES
 
 Run: TypeAlias = Callable[[Tensor], Mapping[Layer, Tensor]]
 """From a picture to the targets' values."""

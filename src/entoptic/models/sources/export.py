@@ -17,6 +17,7 @@ from torch._ops import OpOverload
 
 from entoptic.errors import BadModelFile
 from entoptic.layers import Layer
+from entoptic.models.fitting import fitted
 from entoptic.models.model import Model
 from entoptic.models.preprocess import Preprocess
 from entoptic.models.sources.aten import check_arguments, makes_from_nothing, named, shared
@@ -30,7 +31,6 @@ from entoptic.models.sources.export_values import (
     names,
 )
 from entoptic.models.sources.labels import labels_of
-from entoptic.models.sources.sizes import fitted
 from entoptic.models.sources.spec import Spec
 
 FORM = "export:FILE.pt2"

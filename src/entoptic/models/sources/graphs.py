@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from entoptic.errors import BadModelFile, BadNetwork, WrongPictureSize
 from entoptic.layers import Layer
-from entoptic.models.model import Model
+from entoptic.models.fitting import fitted
+from entoptic.models.model import OUTPUT, Model
 from entoptic.models.preprocess import Preprocess
 from entoptic.models.sources.labels import labels_of
 from entoptic.models.sources.spec import Spec
@@ -43,10 +44,15 @@ def onnx_graph(spec: Spec) -> onnx.ModelProto:
 def load_graph(spec: Spec) -> Model:
     """A Model of a specification of any of the four sources."""
     from entoptic.models.onnx import from_graph
+    from entoptic.models.onnx.layout import GUESS
 
-    spec.only(["labels"])
+    spec.only(["labels", "output", "layout"])
+    # The readers of the other formats have put the channels second.
+    usual = GUESS if spec.source == "onnx" else "nchw"
     try:
-        imported = from_graph(onnx_graph(spec))
+        imported = from_graph(
+            onnx_graph(spec), spec.options.get("output"), spec.options.get("layout", usual)
+        )
     except BadModelFile as error:
         if spec.rest in str(error):
             raise
@@ -63,10 +69,24 @@ def load_graph(spec: Spec) -> Model:
         spec.text,
         addresses=imported.addresses,
         logits=imported.logits or imported.output,
-        notes=_guessed(imported.metadata),
+        notes=(*_left_off(imported), *imported.notes, *_guessed(imported.metadata)),
     )
+    _check_batch(model, imported)
     labels, synsets, notes = labels_of(_classes(model), spec.options)
-    return replace(model, labels=labels, synsets=synsets, notes=(*model.notes, *notes))
+    return fitted(replace(model, labels=labels, synsets=synsets, notes=(*model.notes, *notes)))
+
+
+def _check_batch(model: Model, imported: Imported) -> None:
+    """Refuse a file for several pictures at a time that doesn't work on one."""
+    count = imported.input_shape[0]
+    if count is None or count == 1:
+        return
+    table = model.tables.at(model.preprocess.size)
+    if table.failure or table.rows[Layer(OUTPUT)].shape[:1] != (1,):
+        raise BadModelFile(
+            f"{model.source} takes {count} pictures at a time and no other number; export it for a "
+            "batch of one, or with a free batch"
+        )
 
 
 def _classes(model: Model) -> int | None:
@@ -148,6 +168,17 @@ def _size(imported: Imported) -> tuple[int, int] | None:
 
 def _three(said: Mapping[str, str], key: str) -> tuple[float, ...] | None:
     return tuple(float(part) for part in said[key].split(",")) if key in said else None
+
+
+def _left_off(imported: Imported) -> tuple[str, ...]:
+    """What a reader of another format has left off."""
+    what = imported.metadata.get("entoptic.left_off")
+    if what is None:
+        return ()
+    return (
+        f"left off, since it can't be imported, with all that follows: {what}; the network ends at "
+        f"{imported.output!r} (?output=NAME ends it elsewhere)",
+    )
 
 
 def _guessed(said: Mapping[str, str]) -> tuple[str, ...]:

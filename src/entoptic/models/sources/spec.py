@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import parse_qsl
+from urllib.parse import unquote
 
 from entoptic.errors import BadModelFile, BadSetting, did_you_mean
 from entoptic.models.ensembles import SOURCE as ENSEMBLE
@@ -49,14 +49,9 @@ class Spec:
         if text.startswith(f"{ENSEMBLE}:"):
             # What follows are specifications with options of their own.
             return cls(text, ENSEMBLE, text.partition(":")[2], {})
-        head, mark, tail = text.partition("?")
+        head, mark, tail = _parted(text)
         source, _, rest = head.partition(":")
-        try:
-            pairs = parse_qsl(tail, keep_blank_values=True, strict_parsing=True) if mark else []
-        except ValueError:
-            raise BadSetting(
-                f"can't read the options of {text!r}; write ?KEY=VALUE&KEY=VALUE"
-            ) from None
+        pairs = [_option(part, text) for part in tail.split("&")] if mark else []
         options = dict(pairs)
         if len(options) < len(pairs):
             raise BadSetting(f"an option is given twice in {text!r}")
@@ -75,7 +70,7 @@ class Spec:
                 raise BadSetting(f"{self.source!r} has no option {key!r}{hint}")
 
     def files(self, count: int, form: str) -> list[Path]:
-        """The files that the rest names, joined by `+`.
+        """The files that the rest names, joined by `+`, which may be in their names too.
 
         Args:
             count: how many there must be.
@@ -85,10 +80,11 @@ class Spec:
             BadModelFile: another number of files, or one that isn't there.
         """
         paths = [Path(part) for part in self.rest.split("+")] if self.rest else []
+        paths = next((each for each in _ways(self.rest, count) if all(map(_is_file, each))), paths)
         if len(paths) != count:
             raise BadModelFile(f"{self.text!r} names {len(paths)} files; write {form}")
         for path in paths:
-            if not path.is_file():
+            if not _is_file(path):
                 what = "is a folder" if path.is_dir() else "is not there"
                 raise BadModelFile(f"the model file {str(path)!r} {what}; write {form}")
         return paths
@@ -155,6 +151,45 @@ class Spec:
         if "order" in options:
             changes["order"] = options["order"].upper()
         return replace(how, **changes) if changes else how  # type: ignore[arg-type]
+
+
+def _parted(text: str) -> tuple[str, str, str]:
+    """A specification before its options, the question mark, and the options.
+
+    It is the first question mark, unless a file has one in its name: then what is before it, or
+    all of the text, names files that are there.
+    """
+    marks = [place for place, letter in enumerate(text) if letter == "?"]
+    for place in reversed([*marks, len(text)] if marks else []):
+        rest = text[:place].partition(":")[2]
+        if any(all(map(_is_file, way)) for count in (1, 2) for way in _ways(rest, count)):
+            return text[:place], text[place : place + 1], text[place + 1 :]
+    return text.partition("?")
+
+
+def _ways(rest: str, count: int) -> Iterator[list[Path]]:
+    """Every way to read some text as one or two names of files, joined by `+`."""
+    parts = rest.split("+")
+    if rest and count == 1:
+        yield [Path(rest)]
+    elif count == 2:
+        for place in range(1, len(parts)):
+            yield [Path("+".join(parts[:place])), Path("+".join(parts[place:]))]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is too long, or none at all
+        return False
+
+
+def _option(text: str, whole: str) -> tuple[str, str]:
+    """A key and its value; of the signs of addresses on the web only `%` means another."""
+    key, equals, value = map(unquote, text.partition("="))
+    if not equals:
+        raise BadSetting(f"can't read the options of {whole!r}; write ?KEY=VALUE&KEY=VALUE")
+    return key, value
 
 
 def _numbers(key: str, text: str, count: int) -> list[float]:

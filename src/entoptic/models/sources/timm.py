@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from entoptic.errors import BadWeights, MissingExtra, UnknownModel, did_you_mean
+from entoptic.models.fitting import fitted
 from entoptic.models.model import Model
 from entoptic.models.preprocess import Preprocess
-from entoptic.models.sources.sizes import fitted
 from entoptic.models.sources.spec import Spec
 from entoptic.models.sources.statedict import mismatch, read_state_dict
 

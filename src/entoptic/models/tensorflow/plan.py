@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from entoptic.errors import BadModelFile, did_you_mean
 from entoptic.models.tensorflow.graphdef import FLOATS, UINT8, Node
@@ -48,11 +49,13 @@ class Plan:
         nodes: each after the nodes that it takes values from; the picture isn't among them.
         picture: where they start.
         outputs: names of nodes.
+        left_off: operators that can't be translated, with which the rest of the graph begins.
     """
 
     nodes: tuple[Node, ...]
     picture: Picture
     outputs: tuple[str, ...]
+    left_off: str = ""
 
 
 def plan(
@@ -82,10 +85,40 @@ def plan(
     for name in wanted:
         if name == picture.name or name not in seen:
             raise BadModelFile(f"output {name!r} doesn't follow from the picture {picture.name!r}")
-    needed = _reachable(nodes, wanted, stop=picture.name)
-    _check_operators([nodes[name] for name in needed if name != picture.name], supported)
+    strange: dict[str, list[str]] = {}
+    while unknown := _unknown(nodes, wanted, picture.name, supported):
+        before = [] if outputs is not None else _before(nodes, wanted, unknown, users, seen)
+        if not before or picture.name in before:
+            _refuse(unknown)
+        for node in unknown:
+            strange.setdefault(node.op, []).append(repr(node.name))
+        wanted = before
     ordered = _ordered(nodes, wanted, stop=picture.name)
-    return Plan(tuple(ordered), picture, tuple(wanted))
+    return Plan(tuple(ordered), picture, tuple(wanted), _operators(strange, ", "))
+
+
+def _unknown(
+    nodes: Mapping[str, Node], wanted: Iterable[str], picture: str, supported: Callable[[str], bool]
+) -> list[Node]:
+    """The needed nodes that can't be translated."""
+    needed = _reachable(nodes, wanted, stop=picture)
+    return [nodes[n] for n in needed if n != picture and not supported(nodes[n].op)]
+
+
+def _before(
+    nodes: Mapping[str, Node],
+    wanted: Sequence[str],
+    unknown: Sequence[Node],
+    users: Mapping[str, list[Node]],
+    seen: set[str],
+) -> list[str]:
+    """Outputs that need none of some nodes, then what those, and all after them, begin from."""
+    if any(node.op in (*_VARIABLES, *_PLACEHOLDERS) for node in unknown):
+        return []  # not a limit of ours: the graph lacks something
+    lost = set().union(*(_downstream(users, node.name) for node in unknown))
+    ends = [source(reference) for name in nodes if name in lost for reference in nodes[name].inputs]
+    kept = [name for name in (*wanted, *reversed(ends)) if name not in lost and name in seen]
+    return list(dict.fromkeys(kept))
 
 
 def _known(nodes: Mapping[str, Node], outputs: Sequence[str]) -> list[str]:
@@ -138,20 +171,20 @@ def _downstream(users: Mapping[str, list[Node]], name: str) -> set[str]:
     return found
 
 
-def _check_operators(needed: Iterable[Node], supported: Callable[[str], bool]) -> None:
+def _operators(strange: Mapping[str, Sequence[str]], between: str) -> str:
+    return between.join(f"{op} ({', '.join(names)})" for op, names in sorted(strange.items()))
+
+
+def _refuse(unknown: Iterable[Node]) -> NoReturn:
     strange: dict[str, list[str]] = defaultdict(list)
-    for node in needed:
-        if not supported(node.op):
-            strange[node.op].append(repr(node.name))
-    if not strange:
-        return
-    listed = "; ".join(f"{op} ({', '.join(names)})" for op, names in sorted(strange.items()))
+    for node in unknown:
+        strange[node.op].append(repr(node.name))
     advice = "ask for outputs that come before them"
     if any(op in _VARIABLES for op in strange):
         advice = "the graph isn't frozen, freeze its variables into constants first"
     elif any(op in _PLACEHOLDERS for op in strange):
         advice = "only the picture can come in, freeze other inputs into constants first"
-    raise BadModelFile(f"operators that can't be read: {listed}; {advice}")
+    raise BadModelFile(f"operators that can't be read: {_operators(strange, '; ')}; {advice}")
 
 
 def _ordered(nodes: Mapping[str, Node], wanted: Iterable[str], stop: str) -> list[Node]:

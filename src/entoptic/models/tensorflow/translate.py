@@ -137,7 +137,8 @@ def _model(builder: Builder, planned: Plan, results: list[Value]) -> onnx.ModelP
         ir_version=_IR_VERSION,
         producer_name="entoptic",
     )
-    helper.set_model_props(model, _metadata(picture))
+    left_off = {"entoptic.left_off": planned.left_off} if planned.left_off else {}
+    helper.set_model_props(model, _metadata(picture) | left_off)
     return model
 
 

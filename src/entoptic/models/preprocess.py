@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,6 +13,16 @@ from torch.nn import functional
 
 from entoptic.color import luma
 from entoptic.errors import BadSetting
+
+
+GUESS = "the preprocessing is a guess"
+"""With which each note of a guess begins."""
+
+Normalize: TypeAlias = (
+    tuple[float | Sequence[float], float | Sequence[float]] | Literal["guess"] | None
+)
+"""Mean and standard deviation of a network's channels, of pictures in [0, 1], one number for all or
+one for each; None where it is fed the pictures as they are."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,8 @@ class Preprocess:
         if {len(self.mean), len(self.std)} != {self.channels} or 0 in self.std:
             raise BadSetting(
                 f"mean {self.mean} and std {self.std} want {self.channels} numbers each, "
-                "std none of them 0"
+                "std none of them 0; Preprocess.plain(size, channels) is for pictures in [0, 1] as "
+                "they are"
             )
 
     @classmethod
@@ -75,6 +88,20 @@ class Preprocess:
         (0.0,)
         """
         return cls(size, (0.0,) * channels, (1.0,) * channels, channels=channels)
+
+    @classmethod
+    def usual(cls, channels: int, normalize: Normalize = "guess") -> Preprocess:
+        """What a network of so many channels is fed, as far as its normalisation is known.
+
+        >>> Preprocess.usual(1, ((0.1307,), (0.3081,))).std
+        (0.3081,)
+        """
+        if normalize is None or (normalize == "guess" and channels != 3):
+            return cls.plain(channels=channels)
+        if normalize == "guess":
+            return cls()
+        mean, std = (_each(part, channels) for part in normalize)
+        return cls(mean=mean, std=std, channels=channels)
 
     def __call__(self, image: Tensor) -> Tensor:
         """The network's input for an image."""
@@ -145,6 +172,11 @@ class Preprocess:
         """
         height, width = (-(-side // self.multiple) * self.multiple for side in size)
         return height, width
+
+
+def _each(numbers: float | Sequence[float], channels: int) -> tuple[float, ...]:
+    found = tuple(numbers) if isinstance(numbers, Sequence) else (numbers,)
+    return found * channels if len(found) == 1 else found
 
 
 @functools.lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from entoptic.errors import BadModelFile, BadSetting, did_you_mean
 from entoptic.models.ensembles import SOURCE as ENSEMBLE
 from entoptic.models.model import Model
-from entoptic.models.preprocess import Preprocess
+from entoptic.models.preprocess import GUESS, Preprocess
 
 # The widest pictures are hyperspectral, of some hundred channels.
 _MOST_CHANNELS = 4096
@@ -129,7 +129,11 @@ class Spec:
 
     def overridden(self, model: Model) -> Model:
         """The model with the preprocessing that the options ask for."""
-        return replace(model, preprocess=self._override(model.preprocess), _tables={})
+        notes = model.notes
+        if {"mean", "std"} <= self.options.keys():
+            notes = tuple(each for each in notes if not each.startswith(GUESS))
+        how = self._override(model.preprocess)
+        return replace(model, preprocess=how, notes=notes, _tables={})
 
     def _override(self, how: Preprocess) -> Preprocess:
         changes: dict[str, object] = {}

@@ -6,7 +6,7 @@ Bytecodes are those that the interpreter carries out in one step after those tha
 they are the same each time, however busy the machine is. `entoptic` are those of our own modules,
 `all` also those of torch and of Python's library. The network is one convolution of four channels
 and the picture is small, so that the milliseconds are nearly all overhead. A visualization's first
-16 steps go by gradient rules, on a graph of their own.
+17 steps go by gradient rules, on a graph of their own.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ NETWORK = "squeezenet1_1"
 OURS = ("entoptic", "entoptic-bf16", "entoptic-lucid-bf16")
 DEFAULT = (*OURS, "lucent", "dreamlens", "torch-dreams", "horama")
 
-# The first 16 steps of a climb are of another kind (see `redirected_relu`), and what follows them
+# The first 17 steps of a climb are of another kind (see `redirected_relu`), and what follows them
 # must have run before it is timed.
 WARM_UP = 24
 

@@ -152,7 +152,7 @@ def canvases(size: int = 176, steps: int = 160) -> Tensor:
         "Fourier": (ent.Fourier(size, size), 0.05, goldfish, ent.ROBUST),
         "Pixels": (ent.Pixels.noise(size, size, seed=0), 0.02, goldfish, ent.ROBUST),
         "Laplacian": (ent.Laplacian(size, size), 0.05, goldfish, ent.ROBUST),
-        "MaCo": (ent.MaCo(size, size, seed=0), 0.1, goldfish, ent.ROBUST),
+        "MaCo": (ent.MaCo(size, size, seed=0), 1.0, goldfish, ent.ROBUST),
         "CPPN": (ent.CPPN(size, size, seed=1), 0.005, goldfish, ent.ROBUST),
         "Shared": (ent.Shared(size, size, batch=2), 0.05, goldfish, ent.ROBUST),
         "Grey": (ent.Grey(ent.Fourier(size, size)), 0.05, goldfish, ent.ROBUST),

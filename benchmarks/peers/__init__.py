@@ -46,6 +46,24 @@ METHODS = {
     # Its crops' sides lie between 0.25 and 0.3 of the picture's (its box_size is (0.2, 0.25), to
     # whose upper end it adds).
     "horama": Method("horama", (("horama==0.3.0", "tqdm", "einops"),), shown=0.275),
+    # The middle as large as the crops are on average: a quarter, as above, and from 0.5 to 0.05.
+    "entoptic-maco": Method("ours_maco", shown=0.25),
+    "horama-maco": Method(
+        "horama_maco",
+        (("horama==0.3.0", "tqdm", "einops"), ("--no-deps", "xplique==2.0.2")),
+        shown=0.275,
+    ),
+    "xplique-maco": Method(
+        "xplique",
+        (
+            ("--no-deps", "xplique==2.0.2"),
+            ("tensorflow==2.21.0", "deprecated", "einops", "matplotlib", "scipy"),
+            ("opencv-python-headless", "scikit-image", "scikit-learn"),
+            # It imports more than maco needs.
+            ("tensorflow-probability==0.25.0", "tf-keras==2.21.0"),
+        ),
+        shown=0.275,
+    ),
 }
 """By the names of the command line."""
 

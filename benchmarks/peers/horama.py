@@ -5,8 +5,7 @@ Its pictures lie in [-2.5, 2.5], the range of torchvision's normalised input; `F
 sRGB of them for the network, and the same formula for the eye. Units are the objective of its
 README, the mean of one output; a layer's channels are those of the network cut off behind it.
 Crops have a quarter of the picture's side and a little more, so that the whole picture is best
-judged by such a crop (see `benchmarks.judge`). Its other method, `maco`, can't be compared: it
-downloads a spectrum when it is called.
+judged by such a crop (see `benchmarks.judge`). For its other method see `horama_maco`.
 
 It lets one unit climb at a time. A picture's last step may show the network up to 5 more crops
 than were asked for.

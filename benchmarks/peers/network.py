@@ -17,6 +17,9 @@ import entoptic as ent
 from benchmarks.peers import LAYER
 from entoptic.models import Model
 
+MACO_CROPS = 4
+"""In each step of those that follow MaCo, where 32 and 6 are usual: for a processor alone."""
+
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 

@@ -179,17 +179,45 @@ def test_resizing_to_the_same_size_copies_the_picture(make: Callable[..., ent.Ca
     copied = canvas.resized(12, 7)
     assert torch.allclose(copied(), canvas(), atol=1e-6)
     for parameter in copied.parameters():
-        parameter.data.add_(1)
+        parameter.data.add_(torch.linspace(0, 1, parameter.numel()).reshape(parameter.shape))
     assert not torch.allclose(copied(), canvas(), atol=1e-6)
 
 
 def test_a_cppn_three_times_as_large_has_the_same_pixels_in_the_middle_of_three() -> None:
     canvas = ent.CPPN(16, 11, seed=3)
     with torch.no_grad():
-        canvas.weights[-1].mul_(30)  # strong colours
+        canvas.weights[-1].copy_(torch.linspace(-1, 1, 48 * 3).reshape(1, 48, 3))
     assert canvas().std() > 0.1
     large = canvas.resized(48, 33)()
     assert torch.allclose(large[..., 1::3, 1::3], canvas(), atol=1e-4)
+
+
+@pytest.mark.parametrize("biased", [True, False])
+def test_a_cppn_is_lucids_network(biased: bool) -> None:
+    canvas = ent.CPPN(5, 7, layers=2, width_units=4, batch=2, seed=1, biased=biased)
+    assert canvas().std((2, 3)).max() < 1e-6  # of one colour, since the last weights are 0
+    assert 0.3 < canvas().min() < canvas().max() < 0.7
+    with torch.no_grad():
+        canvas.weights[-1].copy_(torch.linspace(-1, 1, 8 * 3).reshape(8, 3))
+    unit = 2 * math.sqrt(3) / 7
+    for row, column in ((0, 0), (4, 1), (2, 3)):
+        units = unit * torch.tensor([row + 0.5 - 2.5, column + 0.5 - 3.5])
+        for weight, bias in zip(canvas.weights[:-1], canvas.biases[:-1], strict=True):
+            bent = torch.atan(units @ weight[1] + bias[1, 0])
+            even = bent.square() / 0.6 if biased else (bent.square() - 0.45) / 0.396
+            units = torch.cat([bent / 0.67, even])
+        expected = torch.sigmoid(units @ canvas.weights[-1][1] + canvas.biases[-1][1, 0])
+        assert torch.allclose(canvas()[1, :, row, column], expected, atol=1e-5)
+    assert torch.allclose(canvas.resized(15, 21)()[..., 1::3, 1::3], canvas(), atol=1e-5)
+
+
+def test_a_cppn_starts_with_what_tensorflow_draws() -> None:
+    canvas = ent.CPPN(2, 2, width_units=50, seed=1)
+    weights = 10 * torch.cat([each.detach().flatten() for each in canvas.weights[1:-1]])
+    assert weights.std() == pytest.approx(1, abs=0.02)  # of 100 inputs each
+    assert 2.2 < weights.abs().max() <= 2 / 0.8796
+    biases = torch.cat([bias.detach().flatten() for bias in canvas.biases])
+    assert biases.std() == pytest.approx(0.1, abs=0.012)  # three standard errors
 
 
 @pytest.mark.parametrize(("height", "width"), [(12, 16), (13, 17), (12, 7)])
@@ -268,7 +296,10 @@ def test_the_phases_of_a_filter_are_drawn_though_the_sizes_of_waves_are_fixed(
     weight = ent.MaCo(height, width, seed=7)().detach() - 0.5
     canvas = ent.MaCo(height, width, seed=1)
     assert abs(correlation(canvas().detach(), weight)) < 0.6
-    climb_filter(canvas, weight, rate=0.1, steps=200)
+    # The score filter . x - |x - 1/2|^2 / 2 is best where x is 1/2 + filter.
+    score = ent.channel("0", 0) - 0.5 * ent.l2() * ent.l2()
+    for _ in ent.ascend(filter_model(weight), score, canvas, optimizer=ent.adam(0.1), steps=300):
+        pass
     assert correlation(canvas().detach(), weight) > 0.99
 
 
@@ -287,19 +318,70 @@ def test_a_climb_of_maco_leaves_the_sizes_of_its_waves(height: int, width: int) 
     before = canvas().detach().clone()
     climb_filter(canvas.float(), picture(height, width, 1) - 0.5, rate=0.5, steps=20)
     canvas.double()
-    waves = fourier.to_spectrum(canvas.values())
-    assert torch.allclose(waves.abs(), canvas.magnitude.expand_as(waves), atol=1e-6)
+    # But for the outer columns, where waves stand in pairs: all by one factor, of the contrast.
+    inner = slice(1, (width + 1) // 2)
+    factor = (fourier.to_spectrum(canvas.values()).abs() / canvas.magnitude)[..., inner].detach()
+    assert torch.allclose(factor, factor[:, :1, :1, :1].expand_as(factor), rtol=1e-5)
     assert (canvas() - before).abs().max() > 0.05
 
 
-def test_maco_follows_1_over_frequency_with_the_contrast_asked_for() -> None:
-    canvas = ent.MaCo(24, 31, contrast=2.0).double()
+def parameters_of_maco() -> tuple[Tensor, Tensor]:
+    """Sizes and phases of a picture of 4 x 6; any numbers would do."""
+    number = torch.arange(48.0).reshape(3, 4, 4)
+    return 1 + (7 * number) % 11, (5 * number) % 13 / 4
+
+
+def test_maco_is_its_sources_picture_for_given_parameters() -> None:
+    sizes, phases = parameters_of_maco()
+    for unit in (1.0, 1e5):  # xplique's own spectrum goes up to 3e5
+        canvas = ent.MaCo(4, 6, spectrum=unit * sizes)
+        with torch.no_grad():
+            canvas.phases.copy_(phases)
+        # Two of the four rows, by xplique 2.0.2: maco_image_parametrization(sizes, phases, (0, 1)).
+        expected = [
+            [
+                [0.47340, 0.43330, 0.58971, 0.56739, 0.50752, 0.38173],
+                [0.45409, 0.42949, 0.46048, 0.13894, 0.34514, 0.74534],
+            ],
+            [
+                [0.49361, 0.46103, 0.55785, 0.59015, 0.58413, 0.37779],
+                [0.43044, 0.46263, 0.59125, 0.15519, 0.23512, 0.73330],
+            ],
+            [
+                [0.47221, 0.47833, 0.49807, 0.56836, 0.60526, 0.33938],
+                [0.39279, 0.50626, 0.62598, 0.22419, 0.29752, 0.64949],
+            ],
+        ]
+        assert torch.allclose(canvas()[0, :, 1:3], torch.tensor(expected), atol=2e-5)
+
+
+def test_maco_has_the_picture_of_phases_that_all_have_moved_and_spread_alike() -> None:
+    canvas = ent.MaCo(12, 7, batch=2, seed=3).double()
+    before = canvas().detach().clone()
+    with torch.no_grad():
+        canvas.phases.mul_(torch.tensor([5.0, 0.5]).reshape(2, 1, 1, 1)).add_(2)
+    # Each image by itself: the other one's spread is ten times less.
+    assert torch.allclose(canvas(), before, atol=1e-4)
+
+
+def test_maco_has_natural_waves_and_the_contrast_asked_for() -> None:
+    canvas = ent.MaCo(24, 31, contrast=2.0, spread=3.0).double()
     values = canvas.values().detach()
-    sizes = fourier.to_spectrum(values).abs()[0] * fourier.frequencies(24, 31)
-    assert sizes[:, 0, 0].max() < 1e-6
-    law = sizes[:, 1:, 1:]
+    assert values.std(correction=0).item() == pytest.approx(2.0, rel=1e-4)
+    sizes = fourier.to_spectrum(values).abs()[0] / fourier.natural(24, 31)
+    law = sizes[:, :, 1:]
     assert torch.allclose(law, law[0, 0, 0].expand_as(law), rtol=1e-5)
-    assert values.square().mean().sqrt() == pytest.approx(2.0, rel=1e-5)
+
+
+def test_natural_waves_are_far_smaller_than_the_law_where_they_are_fast() -> None:
+    flat = fourier.natural(512, 512)[0, :256, 0] * fourier.frequencies(512, 512)[:256, 0]
+    # ImageNet's, as xplique carries it, as parts of those of 0.02 cycles a pixel.
+    for at, imagenet in ((51, 0.52), (102, 0.32), (154, 0.17)):
+        ours = float(flat[at - 2 : at + 3].mean() / flat[8:13].mean())
+        assert ours == pytest.approx(imagenet, abs=0.11)
+    # A picture is as soft at every size: the same cycles along its shorter side.
+    small, large = fourier.natural(128, 200)[:, 1:64, 0], fourier.natural(512, 800)[:, 1:64, 0]
+    assert torch.allclose(small, large / 4)
 
 
 def test_the_spectrum_of_a_wave_is_one_peak() -> None:
@@ -315,7 +397,8 @@ def test_the_spectrum_of_a_wave_is_one_peak() -> None:
     assert torch.allclose(spectrum[2], 3 * spectrum[0], atol=1e-3)
     assert spectrum[1].max() < 1e-3
     assert spectrum[:, :, 3:].max() < 1e-3
-    assert torch.equal(ent.MaCo(8, 12, spectrum=spectrum).magnitude[0], spectrum)
+    made = ent.MaCo(8, 12, spectrum=spectrum).magnitude[0]
+    assert torch.allclose(made, spectrum * (made.max() / spectrum.max()))
 
 
 def test_a_picture_whose_edges_do_not_meet_has_no_cross_in_its_spectrum() -> None:
@@ -431,6 +514,7 @@ def test_what_is_shared_changes_in_all_pictures_under_every_step_rule(rule: Rule
         (lambda: ent.Laplacian(5, 5, sd=math.inf), "sd is inf"),
         (lambda: ent.MaCo(5, 5, batch=0), "batch of 0"),
         (lambda: ent.MaCo(5, 5, contrast=0), "contrast is 0"),
+        (lambda: ent.MaCo(5, 5, spread=math.inf), "spread is inf"),
         (lambda: ent.MaCo(5, 5, spectrum=torch.ones(5, 3)), r"shape \(5, 3\)"),
         (lambda: ent.MaCo(5, 5, spectrum=torch.zeros(3, 5, 3)), "not zero everywhere"),
         (lambda: ent.MaCo(5, 5, spectrum=-torch.ones(3, 5, 3)), "not negative"),

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune
 
 import entoptic as ent
-from entoptic.errors import BadNetwork, PictureTooSmall, UnknownLayer, WrongPictureSize
+from entoptic.errors import BadNetwork, PictureTooSmall, UnknownLayer
 from entoptic.models.frozen import check_module
 from entoptic.models.taps import first_tensor
 
@@ -680,8 +680,12 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     ),
     "no reason": (OnNothing, "256x320 or 512x640: RuntimeError; it was fed"),
     "another device": (Elsewhere, "256x320 or 512x640: .*(CUDA|NVIDIA|device)"),
-    "lazy": (lambda: nn.Sequential(nn.LazyConv2d(3, 3)), "lazy layers .*; run it once on a pic"),
 }
+
+
+def test_lazy_layers_are_refused_at_once() -> None:
+    with pytest.raises(BadNetwork, match=r"lazy layers .*; run it once on a picture"):
+        ent.Model.wrap(nn.Sequential(nn.LazyConv2d(3, 3)))
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -701,11 +705,11 @@ def test_what_has_nothing_to_do_with_size_is_named(name: str) -> None:
         assert "larger one" not in str(caught.value)
 
 
-def test_a_size_that_works_is_named() -> None:
+def test_one_size_is_enough_and_one_that_is_too_small_is_told() -> None:
     model = ent.Model.wrap(Sized(), preprocess=HOW)
-    with pytest.raises(WrongPictureSize, match=r"of 20x30 .*; it works on one of 8x10$"):
-        model.layers(size=(20, 30))
-    assert model.layers(size=(8, 10))[ent.Layer("fc")].shape == (1, 5)
+    # It takes only one size, and is shown pictures of others at that size.
+    for size in ((20, 30), (8, 10)):
+        assert model.layers(size=size)[ent.Layer("fc")].shape == (1, 5)
     deep = ent.Model.wrap(nn.Sequential(nn.Conv2d(3, 2, 9), nn.Conv2d(2, 2, 9)))
     with pytest.raises(PictureTooSmall, match=r"of 12x20 .*; try a larger one"):
         deep.layers(size=(12, 20))

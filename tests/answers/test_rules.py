@@ -117,6 +117,90 @@ def test_a_redirected_relu6_is_revived_from_above_too(relu6: nn.Module) -> None:
     assert (found / 10).tolist() == [[[1.0, -2.0, 0.0], [-4.0, 5.0, 0.0]]]
 
 
+BOUND = torch.tensor(0.25)
+
+
+@pytest.mark.parametrize(
+    "rectifier",
+    [
+        Called(lambda x: x.clamp(min=0.25)),
+        Called(lambda x: x.clamp_(0.25, 9)),
+        Called(lambda x: torch.clip(x, min=BOUND)),
+        Called(lambda x: torch.clamp_min(x, 0.25)),
+        Called(lambda x: torch.ops.aten.clamp.default(x, 0.25)),
+        nn.Threshold(0.25, -7),
+        nn.Threshold(0.25, 0, inplace=True),
+        Called(lambda x: torch.maximum(x, BOUND)),
+        Called(lambda x: torch.maximum(BOUND, x)),
+        Called(lambda x: x.max(torch.full_like(x, 0.25))),
+    ],
+)
+def test_what_is_flat_below_a_bound_is_revived_as_a_relu(rectifier: nn.Module) -> None:
+    network = model(Shifted(-1.5), rectifier)
+    found = first_channel(network, ALIVE_AND_DEAD, "1", COTANGENT, ent.redirected_relu())
+    dead = [[1.0, 0.0, 3.0], [0.0, 5.0, 6.0]]
+    alive = [[0.0, -2.0, 0.0], [0.0, 0.0, 0.0]]
+    assert found.tolist() == [dead, alive]
+
+
+@pytest.mark.parametrize(
+    "limiter",
+    [
+        Called(lambda x: x.clamp(max=-3)),
+        Called(lambda x: torch.clamp_max(x, -3)),
+        Called(lambda x: torch.minimum(torch.tensor(-3.0), x)),
+    ],
+)
+def test_what_is_flat_above_a_bound_is_revived_from_above(limiter: nn.Module) -> None:
+    found = first_channel(
+        model(Shifted(-1), limiter), ALIVE_AND_DEAD, "1", COTANGENT, ent.redirected_relu()
+    )
+    assert found.tolist() == 2 * [[[0.0, -2.0, 0.0], [-4.0, 0.0, 0.0]]]
+
+
+@pytest.mark.parametrize("shrink", [nn.Hardshrink(1.5), nn.Softshrink(1.5)])
+def test_what_is_flat_around_0_is_revived_in_both_directions(shrink: nn.Module) -> None:
+    network = model(Shifted(-1, 1.5), shrink)  # -1 to 2 in the second picture, to 0.5 in the first
+    found = first_channel(network, ALIVE_AND_DEAD, "1", COTANGENT, ent.redirected_relu())
+    alive = torch.tensor([[0.0, -2.0, 0.0], [0.0, 0.0, 0.0]])
+    assert torch.equal(found / 1.5, torch.stack([COTANGENT[0, 0], alive]))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        Called(lambda x: torch.maximum(x, -x)),
+        Called(lambda x: x.amax(1, keepdim=True) + x.max(1, keepdim=True).values),
+        Called(lambda x: torch.maximum(x, torch.arange(3.0, device=x.device))),
+    ],
+)
+def test_a_maximum_of_other_than_a_number_keeps_its_gradient(kind: nn.Module) -> None:
+    network = model(Shifted(-3), kind)
+    ruled, plain = (
+        first_channel(network, ALIVE_AND_DEAD, "1", COTANGENT, *rules)
+        for rules in ([ent.redirected_relu(), ent.guided()], [])
+    )
+    assert torch.equal(ruled, plain)
+
+
+def test_lucid_redirects_in_17_steps() -> None:
+    rule = ent.redirected_relu()
+    assert [step for step in range(40) if rule.holds(step)] == list(range(17))
+
+
+@pytest.mark.parametrize(
+    "relu", [nn.Threshold(0, 0), Called(lambda x: x.clamp(min=0)), Called(lambda x: x.clamp(0, 6))]
+)
+def test_guided_back_propagation_knows_a_relu_by_another_name(relu: nn.Module) -> None:
+    at = ALIVE_AND_DEAD[1:]
+    known, named = (
+        first_channel(model(Shifted(-0.6), each), at, "1", COTANGENT[:1], ent.guided())
+        for each in (relu, nn.ReLU())
+    )
+    assert torch.equal(known, named)
+    assert named.tolist() == [[[0.0, 0.0, 3.0], [0.0, 0.0, 6.0]]]
+
+
 @pytest.mark.parametrize(
     ("kind", "lowest"),
     [(nn.GELU(), -1), (nn.SiLU(), -1.5), (nn.Mish(), -1.5), (nn.Hardswish(), -2)],

@@ -61,6 +61,29 @@ def test_numbers_read_back_and_are_carried_as_they_were(case: str) -> None:
     assert pickle.loads(pickle.dumps(objective)) == objective
 
 
+@pytest.mark.parametrize("power", [1, 2, 4])
+def test_captums_angled_neuron_is_ours_times_a_number_where_no_floor_is_reached(power: int) -> None:
+    rng = torch.Generator().manual_seed(power)
+    maps, vector = torch.rand((1, 5, 3, 3), generator=rng), torch.rand((5,), generator=rng)
+    whitening = torch.rand((5, 5), generator=rng)
+    whitening = 4 * (whitening + whitening.T)
+    # captum.optim's AngledNeuronDirection, at the middle place.
+    a, w = maps[0, :, 1, 1], vector @ whitening
+    dot = (a * w).mean()
+    cosine = dot / (1e-4 + a.norm())
+    assert cosine > 0.1
+    captum = dot * cosine**power
+    ours = ent.angled_neuron_direction("a", vector, whitening, cosine_power=power)({A: maps})
+    assert float(ours * (w.norm() / 5) ** power / 5) == pytest.approx(float(captum), rel=1e-3)
+    # Of a direction a hundredth as long theirs counts the angle no more: ours does, as before.
+    theirs = 0.01 * dot * max(0.1, 0.01 * float(cosine)) ** power
+    short = ent.angled_neuron_direction("a", 0.01 * vector, whitening, cosine_power=power)(
+        {A: maps}
+    )
+    assert float(short) == pytest.approx(0.01 * float(ours), rel=1e-5)
+    assert float(theirs) == pytest.approx(0.01 * float(dot) * 0.1**power, rel=1e-5)
+
+
 def test_the_same_direction_everywhere_is_direction() -> None:
     tensor = torch.tensor([0.6, -0.8])[:, None, None].expand(2, 1, 2)
     same = ent.tensor_direction("a", tensor, 2)(ACTS)

@@ -46,6 +46,8 @@ UNDERSTOOD = {
     "features.0:3-5, 9": ent.channels("features.0", [3, 4, 5, 9]),
     "0:3 + 0.1:2": ent.channel("0", 3) + ent.channel("0.1", 2),
     "res-net/block-1:3 - a:2": ent.channel("res-net/block-1", 3) - ent.channel("a", 2),
+    "class:7": ent.log_odds(7),
+    "class:7 - fire7:3": ent.log_odds(7) - ent.channel("fire7", 3),
     "class:a - class:b": ent.log_odds("a") - ent.log_odds("b"),
     "class:goldfish + fire7:3": ent.log_odds("goldfish") + ent.channel("fire7", 3),
     "2 * (class:Shih-Tzu) / 3": 2 * ent.log_odds("Shih-Tzu") / 3,

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from entoptic.models.onnx import from_graph  # noqa: E402
 from entoptic.models.onnx.operators import OPERATORS  # noqa: E402
+from entoptic.models.rules import applied, redirected_relu  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -669,3 +670,23 @@ def test_an_average_counts_only_pads_where_it_counts_them() -> None:
         settings = {"kernel_shape": [2, 2], "pads": [1, 1, 0, 0], "count_include_pad": counted}
         module = from_graph(model_of(Case("AveragePool", 11, (1, 1, 2, 2), (), settings))).module
         assert module(torch.ones(1, 1, 2, 2))[0, 0, 0, 0] == corner
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("Clip", 13, (1, 2, 1, 3), (scalar(0.25), scalar(9))),
+        Case("Clip", 6, (1, 2, 1, 3), settings={"min": 0.25}),
+        Case("Max", 13, (1, 2, 1, 3), (scalar(0.25),)),
+        Case("ThresholdedRelu", 10, (1, 2, 1, 3), settings={"alpha": 0.25}),
+    ],
+    ids=str,
+)
+def test_what_is_flat_below_a_bound_is_redirected_as_a_relu(case: Case) -> None:
+    module = from_graph(model_of(case)).module
+    x = torch.full((1, 2, 1, 3), -1.0, requires_grad=True)
+    gradient = torch.tensor([1.0, -2.0, 3.0]).expand(1, 2, 1, 3)
+    with applied([redirected_relu()], {}):
+        y = module(x)
+    (found,) = torch.autograd.grad(y, x, gradient)
+    assert found.tolist() == gradient.clamp(min=0).tolist()

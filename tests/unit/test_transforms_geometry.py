@@ -23,7 +23,7 @@ from entoptic.transforms import (
     Translate,
     sampling,
 )
-from entoptic.transforms.geometry import BORDERS
+from entoptic.transforms.geometry import BORDERS, LucidMoves
 
 IMAGE = torch.rand(2, 3, 5, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
 
@@ -265,15 +265,38 @@ def test_the_fused_pass_is_its_parts_one_after_the_other() -> None:
 
 def test_lucid_in_one_pass_is_lucid_step_by_step() -> None:
     image = smooth(3, 96, 128)
-    generator, unfused = rng(5), Pad(12, "constant")(image, rng())
-    for step in (Scale(0.9, 1.1, shared=True), Rotate(10, shared=True), Translate(6, shared=True)):
-        unfused = step(unfused, generator)
-    # Crops of 8 and 4 pixels leave 6 on each side; then back to the size that came in.
-    unfused = functional.interpolate(inner(unfused, 6), (96, 128), mode="bilinear")
+    drawn = rng(5)
+    across, down = torch.randint(-4, 5, (2,), generator=drawn).tolist()
+    factor = 0.9 + 0.02 * int(torch.randint(11, (), generator=drawn))
+    angle = float(([*range(-10, 11), *5 * [0]])[int(torch.randint(26, (), generator=drawn))])
+    again_across, again_down = torch.randint(-2, 3, (2,), generator=drawn).tolist()
+    # Crops of 8 and 4 pixels of what is padded by 12; between them the size is that of the padded.
+    first = Pad(12, "constant")(image, rng()).roll((down, across), (2, 3))
+    unfused = Rotate((angle, angle))(Scale(factor, factor)(first, rng()), rng())
+    unfused = inner(unfused.roll((again_down, again_across), (2, 3)), 6)
+    unfused = functional.interpolate(unfused, (96, 128), mode="bilinear")
     (lucid,) = LUCID
     fused = lucid(image, rng(5))
     assert (fused - image).abs().max() > 0.1
-    assert (fused - unfused).abs().max() < 0.01
+    assert inner(fused - unfused, 12).abs().max() < 0.01
+
+
+def test_lucid_draws_from_lucids_lists() -> None:
+    (lucid,) = LUCID
+    assert isinstance(lucid, LucidMoves)
+    drawn = lucid.matrices(4000, rng(3))
+    linear = drawn[:, :2, :2]
+    factors = 1 / torch.linalg.det(linear).sqrt()
+    angles = torch.atan2(linear[:, 1, 0], linear[:, 0, 0]).rad2deg()
+    assert torch.allclose(factors.mul(50).round() / 50, factors)
+    assert torch.allclose(angles.round(), angles, atol=1e-6)
+    assert factors.aminmax() == pytest.approx((0.9, 1.1))
+    assert angles.aminmax() == pytest.approx((-10, 10))
+    # Three standard errors: 0 is 6 of 26 angles, and every factor one of 11.
+    assert float((angles.abs() < 0.5).double().mean()) == pytest.approx(6 / 26, abs=0.02)
+    assert float((factors > 1.09).double().mean()) == pytest.approx(1 / 11, abs=0.014)
+    # Two crops, of 8 and 4 pixels: variances (9^2 - 1) / 12 and (5^2 - 1) / 12.
+    assert drawn[:, :2, 2].var(0).tolist() == pytest.approx([26 / 3, 26 / 3], rel=0.08)
 
 
 def test_a_margin_shows_the_border_and_keeps_the_size() -> None:

@@ -19,8 +19,11 @@ _Weights: TypeAlias = tuple[Tensor, Tensor, Tensor]
 # So many pixels' units stay in a processor's cache from layer to layer.
 _AT_ONCE = 8192
 
-# Of the last layer's weights: a start that is nearly, but not quite, grey. Lucid starts at 0.
-_LAST = 0.01
+# Of the biases at the start, lucid's. The last layer's weights begin at 0, so that a start is of
+# one colour, near grey.
+_BIAS = 0.1
+# The deviation of normal numbers, cut at 2 on both sides; TensorFlow's initializer divides by it.
+_CUT = 0.87962566103423978
 
 
 @final
@@ -30,8 +33,16 @@ class CPPN(Canvas):
     Its pictures are smooth and can be rendered at any size, without loss at larger ones. It likes
     rates of Adam of about 0.005, ten times less than other canvases.
 
-    Every picture of a batch has a network of its own. The pixels have no parameters of their own,
-    so that what step rules normalise is one layer of weights.
+    Units, activation and start are lucid's; other than there,
+
+    - the activation's even half has mean 0, which is lucid's other set of constants and not its
+      default: with that one, `biased`, channels of SqueezeNet got half as high in 96 steps;
+    - every picture of a batch has a network of its own;
+    - coordinates are those of the pixels' middles. Lucid's outermost pixels lie on the border, so
+      that a picture three times as fine has 3 n - 2 pixels a side there, and 3 n here.
+
+    The pixels have no parameters of their own, so that what step rules normalise is one layer of
+    weights.
 
     Args:
         height: in pixels.
@@ -40,12 +51,13 @@ class CPPN(Canvas):
         width_units: units in each.
         batch: how many pictures.
         seed: of the weights.
+        biased: whether the activation's even half keeps its mean, as by lucid's default.
 
     Raises:
         BadSetting: an empty size, batch, or layer; no hidden layer.
 
-    Source: Stanley, "Compositional pattern producing networks", 2007; lucid's `cppn` for units,
-    coordinates and activation; Mordvintsev et al., "Differentiable Image Parameterizations", 2018.
+    Source: Stanley, "Compositional pattern producing networks", 2007; lucid's `cppn`, 2018;
+    Mordvintsev et al., "Differentiable Image Parameterizations", 2018.
 
     >>> CPPN(5, 7, layers=2)().shape
     torch.Size([1, 3, 5, 7])
@@ -62,23 +74,26 @@ class CPPN(Canvas):
         width_units: int = 24,
         batch: int = 1,
         seed: int = 0,
+        biased: bool = False,
     ) -> None:
         super().__init__()
+        self.biased = biased
+        if min(batch, width_units) < 1:
+            raise BadSetting(
+                f"a CPPN of {width_units} units and a batch of {batch} is empty; at least 1 of each"
+            )
         if min(layers, height, width) < 1:
             raise BadSetting(
                 f"a CPPN of {layers} layers and {height} x {width} pixels; at least 1 of each"
             )
         rng = torch.Generator().manual_seed(seed)
         ways = [2, *[2 * width_units] * layers]
-        # He's variance keeps the signal's size from layer to layer; activations double the units.
-        hidden = [
-            noise((batch, units, width_units), sd=math.sqrt(1 / units), seed=rng)
-            for units in ways[:-1]
-        ]
-        last = noise((batch, ways[-1], 3), sd=_LAST, seed=rng)
+        hidden = [_weights((batch, units, width_units), rng) for units in ways[:-1]]
+        last = torch.zeros(batch, ways[-1], 3)
         self.weights = nn.ParameterList(nn.Parameter(weight) for weight in [*hidden, last])
         self.biases = nn.ParameterList(
-            nn.Parameter(torch.zeros(batch, 1, weight.shape[-1])) for weight in self.weights
+            nn.Parameter(noise((batch, 1, weight.shape[-1]), sd=_BIAS, seed=rng))
+            for weight in self.weights
         )
         self._place(height, width)
 
@@ -88,7 +103,7 @@ class CPPN(Canvas):
 
     def forward(self) -> Image:
         first, *rest = zip(self.weights, self.biases, strict=True)
-        layers = [_unscaled(weight, bias) for weight, bias in rest]
+        layers = [_unscaled(weight, bias, self.biased) for weight, bias in rest]
         places = self.coordinates.expand(len(self.weights[0]), -1, -1)
         at_once = _AT_ONCE if places.device.type == "cpu" else places.shape[1]
         parts = torch.split(places, at_once, 1)
@@ -98,11 +113,24 @@ class CPPN(Canvas):
     @torch.no_grad()
     def resized(self, height: int, width: int) -> CPPN:
         batch, _, width_units = self.weights[0].shape
-        layers = len(self.weights) - 1
-        made = CPPN(height, width, layers=layers, width_units=width_units, batch=batch)
+        made = CPPN(
+            height,
+            width,
+            layers=len(self.weights) - 1,
+            width_units=width_units,
+            batch=batch,
+            biased=self.biased,
+        )
         made = made.to(self.weights[0])
         made.load_state_dict(self.state_dict())
         return made
+
+
+def _weights(shape: tuple[int, int, int], rng: torch.Generator) -> Tensor:
+    """Normal numbers of variance 1 / inputs, none beyond two deviations of what isn't cut."""
+    deviation = math.sqrt(1 / shape[1]) / _CUT
+    empty, beyond = torch.empty(shape), 2 * deviation
+    return nn.init.trunc_normal_(empty, std=deviation, a=-beyond, b=beyond, generator=rng)
 
 
 def _coordinates(height: int, width: int) -> Tensor:
@@ -126,12 +154,15 @@ def _painted(places: Tensor, first: tuple[Tensor, Tensor], layers: Sequence[_Wei
     return units
 
 
-def _unscaled(weight: Tensor, bias: Tensor) -> _Weights:
+def _unscaled(weight: Tensor, bias: Tensor, biased: bool) -> _Weights:
     """A layer's weights of atan and of its square, with which no pixel need be scaled.
 
-    Each unit goes on as an odd and an even function of it, of mean 0 and variance about 1: atan /
-    0.67 and (atan ** 2 - 0.45) / 0.396, as in lucid.
+    Each unit goes on as an odd and an even function of it, of mean square about 1: atan / 0.67 and
+    (atan ** 2 - 0.45) / 0.396, of mean 0, or atan ** 2 / 0.6.
     """
     odd, even = weight.tensor_split(2, 1)
-    odd, even = odd / 0.67, even / 0.396
+    odd = odd / 0.67
+    if biased:
+        return odd, even / 0.6, bias
+    even = even / 0.396
     return odd, even, bias - 0.45 * even.sum(1, keepdim=True)

@@ -3,49 +3,67 @@
 from __future__ import annotations
 
 import math
-from typing import final
+from typing import TypeAlias, final
 
 import torch
 from torch import Tensor, nn
 
 from entoptic import fourier
 from entoptic.canvas.base import Canvas
-from entoptic.canvas.noise import in_range
+from entoptic.canvas.noise import in_range, noise
 from entoptic.color import from_image, to_image
 from entoptic.errors import BadSetting
 from entoptic.resample import resize
 from entoptic.types import Image
+
+_Moments: TypeAlias = tuple[Tensor, Tensor]
+
+# What xplique adds to a deviation before it divides by it.
+_EPSILON = 1e-5
 
 
 @final
 class MaCo(Canvas):
     """Waves whose sizes are a natural image's and stay so, while their phases change.
 
-    So the picture can't grow grain that natural images lack. A phase is an angle: steps are in
-    radians, and Adam's rate may be up to 1.
+    So the picture can't grow grain that natural images lack. Before each look at it the phases are
+    brought back to mean 0 and a deviation of `spread`, all of a picture's together; then a step of
+    1 radian, far too much for a wave, moves ever less the further the phases have spread. That is
+    why Adam's rate is about 1. The picture, too, is brought to one mean and contrast.
+
+    Where two waves are each other's mirror (those that go straight up and down, and the fastest
+    across), the source lets their phases differ, so that their size changes after all; so it is
+    here.
 
     Args:
         height: in pixels.
         width: in pixels.
-        spectrum: the sizes of the waves, as `spectrum_of` gives them for pictures of any size; by
-            default 1 / frequency in all three axes of natural images' colours.
+        spectrum: the sizes of the waves, as `spectrum_of` gives them for pictures of any size, in
+            any unit; by default those of natural photographs, see `fourier.natural`.
         batch: how many pictures.
-        seed: of the phases at the start, uniform from -pi to pi.
+        seed: of the phases at the start, normal.
         contrast: standard deviation of the picture before the sigmoid and in colours without
-            correlation; by default 1 as in the source, or that of the given spectrum.
+            correlation; 1 as in the source, of whatever size the spectrum is.
+        spread: standard deviation of the phases in radians. 1, the source's, leaves a bright corner
+            where all waves agree; from about 3 on there is none, and steps of the same rate move
+            the picture more.
 
     Raises:
         BadSetting: an empty size or batch, a spectrum that isn't (3, rows, columns), not finite,
-            negative, or zero everywhere, or a contrast that isn't above 0.
+            negative, or zero everywhere, or a contrast or spread that isn't above 0.
 
     Source: Fel et al., "Unlocking Feature Visualization for Deeper Networks with MAgnitude
-    Constrained Optimization", 2023.
+    Constrained Optimization", 2023; for given sizes and phases the picture of their xplique.
 
     >>> MaCo(5, 7)().shape
     torch.Size([1, 3, 5, 7])
     """
 
     magnitude: Tensor
+    center: Tensor
+    spread: Tensor
+    mean: Tensor
+    contrast: Tensor
 
     def __init__(
         self,
@@ -55,19 +73,25 @@ class MaCo(Canvas):
         spectrum: Tensor | None = None,
         batch: int = 1,
         seed: int = 0,
-        contrast: float | None = None,
+        contrast: float = 1.0,
+        spread: float = 1.0,
     ) -> None:
         super().__init__()
         if batch < 1:
             raise BadSetting(f"a batch of {batch} pictures is empty; at least 1")
-        rng = torch.Generator().manual_seed(seed)
-        magnitude = _magnitude(height, width, spectrum, contrast)
-        turns = torch.rand((batch, *magnitude.shape), generator=rng)
-        self._set((height, width), magnitude[None], (2 * turns - 1) * math.pi)
+        for what, value in (("contrast", contrast), ("spread", spread)):
+            if not (math.isfinite(value) and value > 0):
+                raise BadSetting(f"{what} is {value}; it must be finite and above 0, such as 1")
+        magnitude = _magnitude(height, width, spectrum)[None]
+        phases = noise((batch, *magnitude.shape[1:]), sd=1, seed=seed)
+        still, one = torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1)
+        self._set(
+            (height, width), magnitude, phases, (still, spread * one), (still, contrast * one)
+        )
 
     @classmethod
     def of(cls, image: Image) -> MaCo:
-        """A canvas that begins as a given picture, with its sizes and phases.
+        """A canvas that begins as a given picture, with its sizes, phases, mean and contrast.
 
         Args:
             image: (batch, 3, height, width), sRGB in [0, 1]; the canvas is where it is, and as
@@ -82,22 +106,33 @@ class MaCo(Canvas):
     def _with(cls, values: Tensor) -> MaCo:
         size = values.shape[-2], values.shape[-1]
         waves = fourier.to_spectrum(values)
-        # What has no phase keeps its sign here.
-        fixed = fourier.self_paired(*size).to(values.device)
+        phases = waves.angle()
         made = cls(*size)
-        made._set(size, waves.abs().where(~fixed, waves.real), waves.angle())
+        made._set(size, waves.abs(), phases, _moments(phases), _moments(values))
         return made
 
-    def _set(self, size: tuple[int, int], magnitude: Tensor, phases: Tensor) -> None:
+    def _set(
+        self,
+        size: tuple[int, int],
+        magnitude: Tensor,
+        phases: Tensor,
+        of_phases: _Moments,
+        of_picture: _Moments,
+    ) -> None:
         self.size = size
         self.register_buffer("magnitude", magnitude)
         self.phases = nn.Parameter(phases)
+        for name, value in zip(("center", "spread"), of_phases, strict=True):
+            self.register_buffer(name, value)
+        for name, value in zip(("mean", "contrast"), of_picture, strict=True):
+            self.register_buffer(name, value)
 
     def values(self) -> Tensor:
         """The picture before the sigmoid and before its colours, (batch, 3, height, width)."""
-        phases = fourier.paired(self.phases, self.size[1])
+        phases = _standardized(self.phases) * self.spread + self.center
         waves = torch.complex(self.magnitude * phases.cos(), self.magnitude * phases.sin())
-        return fourier.from_spectrum(waves, *self.size)
+        picture = fourier.from_spectrum(waves, *self.size)
+        return _standardized(picture) * self.contrast + self.mean
 
     def forward(self) -> Image:
         return to_image(self.values())
@@ -105,6 +140,17 @@ class MaCo(Canvas):
     @torch.no_grad()
     def resized(self, height: int, width: int) -> MaCo:
         return MaCo._with(resize(self.values(), height, width))
+
+
+def _moments(values: Tensor) -> _Moments:
+    """The mean and the standard deviation of each image, (batch, 1, 1, 1); as xplique's."""
+    deviation, mean = torch.std_mean(values, (1, 2, 3), correction=0, keepdim=True)
+    return mean, deviation + _EPSILON
+
+
+def _standardized(values: Tensor) -> Tensor:
+    mean, deviation = _moments(values)
+    return (values - mean) / deviation
 
 
 @torch.no_grad()
@@ -132,22 +178,19 @@ def spectrum_of(images: Image) -> Tensor:
     return magnitude
 
 
-def _magnitude(height: int, width: int, spectrum: Tensor | None, contrast: float | None) -> Tensor:
-    """The sizes of the waves for a picture of one size, (3, height, width // 2 + 1), mean 0."""
-    if contrast is not None and not (math.isfinite(contrast) and contrast > 0):
-        raise BadSetting(f"contrast is {contrast}; it must be finite and above 0, such as 1")
+def _magnitude(height: int, width: int, spectrum: Tensor | None) -> Tensor:
+    """The sizes of the waves for a picture of one size, (3, height, width // 2 + 1).
+
+    In the unit in which the picture's mean square is 1.
+    """
     if spectrum is None:
-        magnitude = fourier.falloff(height, width).float().repeat(3, 1, 1)
-        contrast = 1.0 if contrast is None else contrast
+        magnitude = fourier.natural(height, width)
     else:
         check_spectrum(spectrum)
-        magnitude = fourier.magnitude_resized(spectrum.detach(), height, width).clone()
-    magnitude[:, 0, 0] = 0
-    if contrast is None or not magnitude.any():
-        return magnitude
+        magnitude = fourier.magnitude_resized(spectrum.detach().double(), height, width)
     # Whatever the phases are: the sum of squares is the same before and after the transform.
-    now = fourier.from_spectrum(magnitude + 0j, height, width).square().mean().sqrt()
-    return magnitude * (contrast / now)
+    size = fourier.from_spectrum(magnitude + 0j, height, width).square().mean().sqrt()
+    return (magnitude / size.where(size > 0, 1)).float()
 
 
 def check_spectrum(spectrum: Tensor) -> None:

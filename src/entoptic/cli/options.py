@@ -307,7 +307,7 @@ climb_only = together(
         "--spectrum",
         type=click.Path(),
         metavar="FILE",
-        help="For the canvas maco: waves as large as in photographs; see `entoptic spectrum`.",
+        help="For the canvas maco: waves as in your photographs; see `entoptic spectrum`.",
     ),
 )
 

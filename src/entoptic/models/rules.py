@@ -23,8 +23,9 @@ from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from entoptic.models.model import Model
 
-# How long lucid redirects: images that aren't dead by then have found their way.
-_LUCID_STEPS = 16
+# How long lucid redirects, while its step is at most 16, counted from 0: images that aren't dead by
+# then have found their way.
+_LUCID_STEPS = 17
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,8 @@ class _Watching(TorchFunctionMode):
         options = dict(kwargs or {})
         if not args and "input" in options:
             args = (options.pop("input"),)
+        if func in _EITHER_WAY and len(args) == 2 and not _differentiable(args[0]):
+            args = args[::-1]
         call = Call(func, args[1:], options)
         backward = self.rule.backward(call)
         if backward is None or not _differentiable(args[0]):
@@ -177,7 +180,7 @@ Limits: TypeAlias = tuple[float, float]
 
 # Between which inputs each activation rises; outside it is flat, or falls again towards zero. The
 # smooth ones' numbers are where they are lowest. Those that rise everywhere (LeakyReLU, ELU, SELU,
-# ...) can't die, and aren't here.
+# ...) die by rounding at most, and aren't here.
 _ACTIVE: Mapping[Any, Limits] = {
     function: limits
     for name, limits in {
@@ -206,6 +209,49 @@ def _clip(min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) ->
     return min_val, max_val
 
 
+def _from_other(other: Any = None, *_: Any, **__: Any) -> Any:
+    """The other of two tensors; torch's max and min may be told an axis in its place."""
+    return other if isinstance(other, Tensor) else None
+
+
+# What else gives the nearest number within bounds, or is flat below one: their low and high ends.
+_MAXIMA, _MINIMA = _named("maximum", "max"), _named("minimum", "min")
+_EITHER_WAY = _MAXIMA | _MINIMA
+_BOUNDS: Mapping[Any, Callable[..., tuple[Any, Any]]] = {
+    **dict.fromkeys(_named("clamp", "clip"), lambda min=None, max=None: (min, max)),
+    **dict.fromkeys(_named("clamp_min"), lambda min: (min, None)),
+    **dict.fromkeys(_named("clamp_max"), lambda max: (None, max)),
+    **dict.fromkeys(_named("threshold"), lambda threshold, *_, **__: (threshold, None)),
+    **dict.fromkeys(_MAXIMA, lambda *found, **named: (_from_other(*found, **named), None)),
+    **dict.fromkeys(_MINIMA, lambda *found, **named: (None, _from_other(*found, **named))),
+}
+# Flat where an input is near 0, so that whatever moves it brings it to life.
+_SHRINKS = _named("hardshrink", "softshrink")
+
+
+def _bounded(call: Call) -> Limits | None:
+    """Between which numbers a clamp or the like isn't flat; None for what isn't one."""
+    if call.function not in _BOUNDS:
+        return None
+    given = _BOUNDS[call.function](*call.arguments, **call.options)
+    low, high = (_number(*each) for each in zip(given, (-torch.inf, torch.inf), strict=True))
+    if low is None or high is None or (low, high) == (-torch.inf, torch.inf):
+        return None
+    return low, high
+
+
+def _number(bound: float | Tensor | None, otherwise: float) -> float | None:
+    """A bound that is one number for all places; None where it isn't, or is learnt itself."""
+    if bound is None:
+        return otherwise
+    if not isinstance(bound, Tensor):
+        return float(bound)
+    if bound.requires_grad or bound.numel() == 0:
+        return None
+    least, most = bound.aminmax()
+    return float(least) if least == most else None
+
+
 # Choosing by a mask takes a CPU ten times as long as these do (torch 2.14).
 def _between(limits: Limits, x: Tensor, gradient: Tensor) -> Tensor:
     """The gradient where x lies between the limits, 0 elsewhere."""
@@ -227,14 +273,14 @@ class RedirectedReLU(FunctionRule):
     """See `redirected_relu`."""
 
     def backward(self, call: Call) -> Backward | None:
-        clipped = _clipped(call)
-        limits = clipped or _ACTIVE.get(call.function)
-        if limits is None:
+        smooth = _ACTIVE.get(call.function)
+        limits = smooth or _clipped(call) or _bounded(call)
+        if limits is None and call.function not in _SHRINKS:
             return None
 
         def redirected(x: Tensor, gradient: Tensor) -> Tensor:
             own = call.own_gradient(x, gradient)
-            moves = own if clipped else _between(limits, x, own)
+            moves = _between(smooth, x, own) if smooth else own
             dead = _largest(_whole(moves.abs())) == 0
             if own.device.type != "cpu":
                 # Chosen by the device itself: asking it whether an image is dead would wait for it.
@@ -246,8 +292,10 @@ class RedirectedReLU(FunctionRule):
         return redirected
 
 
-def _towards(limits: Limits, x: Tensor, gradient: Tensor) -> Tensor:
-    """What of a gradient pushes up from below the limits, or down from above them."""
+def _towards(limits: Limits | None, x: Tensor, gradient: Tensor) -> Tensor:
+    """What of a gradient pushes up from below the limits, or down from above them; else all."""
+    if limits is None:
+        return gradient
     low, high = limits
     outside = gradient - _between(limits, x, gradient)
     if high == torch.inf:
@@ -267,7 +315,15 @@ def redirected_relu(steps: int | None = _LUCID_STEPS) -> GradientRule:
     An image is dead in a call of an activation if none of its places is both active and asked to
     change. Then the gradient flows to those places that it pushes towards being active, as if they
     were: up from below, and for ReLU6 down from above. Other images of the batch aren't concerned.
-    Holds for ReLU, ReLU6, Hardtanh, GELU, SiLU, Mish, Hardswish and Hardsigmoid; others can't die.
+
+    Holds for ReLU, ReLU6, Hardtanh, GELU, SiLU, Mish, Hardswish and Hardsigmoid; for Threshold,
+    clamps, maxima and minima whose bounds are numbers (ONNX's Clip, Max and Min become such); and
+    for Hardshrink and Softshrink, flat around 0. What rises everywhere (LeakyReLU, ELU, sigmoid,
+    ...) dies by rounding at most. One that is written out, as `x * (x > 0)` or by `where`, isn't
+    recognised.
+
+    Lucid's heeds ReLU and ReLU6 alone, and to it a place that is exactly 0 is active, which has no
+    gradient in torch.
 
     Args:
         steps: of a climb, from its start, for which it holds; None for all.
@@ -276,7 +332,7 @@ def redirected_relu(steps: int | None = _LUCID_STEPS) -> GradientRule:
         BadSetting: fewer than 0 steps.
 
     Source: Olah, Mordvintsev, Schubert, "Feature Visualization", Distill, 2017; lucid's redirected
-    ReLU, and its 16 steps.
+    ReLU, and its 17 steps: it says 16, and counts from 0 to 16.
 
     >>> import entoptic as ent
     >>> grey = torch.full((1, 3, 40, 60), 0.5)
@@ -300,7 +356,8 @@ class Guided(FunctionRule):
     """See `guided`."""
 
     def backward(self, call: Call) -> Backward | None:
-        if call.function not in _RECTIFIERS:
+        bounds = _bounded(call)
+        if call.function not in _RECTIFIERS and (bounds is None or bounds[0] != 0):
             return None
 
         def positive(x: Tensor, gradient: Tensor) -> Tensor:
@@ -312,8 +369,9 @@ class Guided(FunctionRule):
 def guided(steps: int | None = None) -> GradientRule:
     """Guided back-propagation: only what both is active and makes the score grow flows back.
 
-    At each ReLU (or ReLU6, LeakyReLU, PReLU, ELU, SELU, CELU, GELU, SiLU, Mish, Hardswish) the
-    gradient passes where it and the activation are positive.
+    At each ReLU (or ReLU6, LeakyReLU, PReLU, ELU, SELU, CELU, GELU, SiLU, Mish, Hardswish, or what
+    is one by another name: a clamp, maximum or threshold at 0) the gradient passes where it and the
+    activation are positive.
 
     Args:
         steps: of a climb, from its start, for which it holds; None for all.

@@ -192,6 +192,13 @@ def angled_neuron_direction(
     The formula is that of `angled_direction`, for one place alone: (a . w) max(0.1, cos(a, w)) **
     cosine_power, with w = S v.
 
+    captum's `AngledNeuronDirection`, after the notebooks of the source, is another one. Its w is
+    v S, the same where S is symmetric, as that of `angled_direction` is. Its product m is the mean
+    over the C channels (and over the batch), and what stands for the cosine is m / |a|, which is
+    |w| / C times the cosine: where the floor of 0.1 is reached depends on the length of w there,
+    and not here. Where neither reaches it, captum gives (|w| / C) ** cosine_power / C times our
+    score; with a power of 0 its C products, whose sum is ours.
+
     Args:
         layer: maps, the tokens of a picture's patches, or features, which are one position.
         vector: v, as many numbers as the layer has channels.
@@ -206,7 +213,7 @@ def angled_neuron_direction(
     Raises:
         UnknownLayer, ChannelOutOfRange: before the first step, by `ascend`.
 
-    Source: Carter et al., "Activation Atlas", Distill, 2019; captum's `AngledNeuronDirection`.
+    Source: Carter et al., "Activation Atlas", Distill, 2019.
 
     >>> angled_neuron_direction("a", [1, 0], [[2, -1], [-1, 1]], row=3)
     angled_neuron_direction('a', (1.0, 0.0), ((2.0, -1.0), (-1.0, 1.0)), 3, None, 4.0)

@@ -51,7 +51,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 # Alone, channels may be several.
-_UNIT = re.compile(rf"\s*({_LAYER}):(\d+(?:-\d+)?(?:\s*,\s*\d+(?:-\d+)?)*)\s*")
+_UNIT = re.compile(rf"\s*(?!class:)({_LAYER}):(\d+(?:-\d+)?(?:\s*,\s*\d+(?:-\d+)?)*)\s*")
 _QUOTED_CLASS = re.compile(r"\s*(?:'([^'\n]*)'|\"([^\"\n]*)\")")
 # Among arguments a comma ends the name of a class, too.
 _CLASS, _CLASS_INSIDE = (

@@ -92,9 +92,10 @@ for _named, _method in (
     ("strong", Method("fourier", "strong", 0.1)),
     # lucid.optvis.render.render_vis, 2018.
     ("lucid", Method("fourier", "lucid", 0.05)),
-    # Fel et al., 2023, as xplique has it: NAdam at a rate of 1.
+    # Fel et al., 2023; NAdam at a rate of 1 as in xplique, to which the canvas belongs: it brings
+    # phases back to one deviation, or such steps would be noise.
     ("maco", Method("maco", "maco", 1.0, _nadam)),
-    # lucid's notebook on CPPNs, 2018.
+    # lucid's notebook on CPPNs, 2018, but for our transforms and what `CPPN` says.
     ("cppn", Method("cppn", "gentle", 0.005)),
     # Erhan et al., 2009: the plain pixels.
     ("pixels", Method("pixels", "gentle", 0.02)),
@@ -118,7 +119,7 @@ class ClimbSettings:
         batch: how many pictures climb together; `auto` for as many as memory has room for and is of
             use, which a plan turns into a number.
         precision: what the network computes in: `fp32`, `bf16`, `fp16`, or `auto`, see `prepare`.
-        spectrum: file with a spectrum of photographs, for the canvas maco; None for a usual one.
+        spectrum: file with a spectrum of photographs, for the canvas maco; None for the usual one.
 
     Raises:
         BadSetting: a value out of its range, or no such name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -41,5 +42,5 @@ def scale_of(
 @torch.no_grad()
 def natural_noise(side: int) -> Image:
     """A square of noise whose waves are as large as a natural picture's."""
-    image: Image = MaCo(side, side)()
+    image: Image = MaCo(side, side, spread=math.pi)()
     return image

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
@@ -28,6 +29,11 @@ from entoptic.recipes.photographs import crops, photo_files
 from entoptic.types import PathLike
 
 ENDING = ".npz"
+
+_Array: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+
+# How a .npy file begins.
+_MAGIC = b"\x93NUMPY"
 
 # Rows and columns of the largest spectrum that is read: it takes 200 MB.
 _LONGEST = 4096
@@ -56,8 +62,9 @@ class Spectrum:
     """How large each wave is in photographs, on average.
 
     Args:
-        magnitude: (3, rows, columns) float32, as `spectrum_of` gives it: a `spectrum` for `MaCo`.
-        photos: how many photographs it is the mean of.
+        magnitude: (3, rows, columns) float32, as `spectrum_of` gives it: a `spectrum` for `MaCo`,
+            of which the unit doesn't matter.
+        photos: how many photographs it is the mean of; 0 where the file doesn't say.
         path: the file that it was read from.
         sha256: of that file.
         notes: what the user should know.
@@ -159,18 +166,20 @@ def check_spectrum_file(path: PathLike) -> None:
 
 
 def read_spectrum(path: PathLike) -> Spectrum:
-    """Read what `Spectrum.save` wrote; the file may come from anyone.
+    """Read what `Spectrum.save` wrote, or an array of NumPy; the file may come from anyone.
+
+    An array is what Horama, xplique, faccent and dreamlens carry of ImageNet, a .npy file: float32
+    of shape (3, rows, columns), in the same axes of colour and laid out as `to_spectrum` does.
 
     Raises:
         BadSpectrum: it isn't there, is no such file, is damaged or too large.
     """
     data = _bytes(path)
     try:
-        with warnings.catch_warnings(), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with warnings.catch_warnings():
             # NumPy's, of headers that it doesn't write itself.
             warnings.simplefilter("error")
-            values = _array(archive, "spectrum", np.float32, 3)
-            photos = int(_array(archive, "photos", np.int64, 0))
+            values, photos = _arrays(io.BytesIO(data))
     except _DAMAGE as error:
         reason = " ".join(str(error).split())[:100] or type(error).__name__
         raise _bad(path, f"can't be read ({reason})") from error
@@ -196,20 +205,33 @@ def _bytes(path: PathLike) -> bytes:
         raise _bad(path, f"can't be opened ({reason})") from None
 
 
-def _array(
-    archive: zipfile.ZipFile, name: str, kind: type[np.generic], axes: int
-) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
+@runtime_checkable
+class _Stream(Protocol):
+    def read(self, size: int = ..., /) -> bytes: ...
+
+
+def _arrays(file: io.BytesIO) -> tuple[_Array, int]:
+    """The spectrum of a file, and of how many photographs it says that it is."""
+    if file.getbuffer()[: len(_MAGIC)] == _MAGIC:
+        return _array(file, "spectrum", np.float32, 3), 0
+    with zipfile.ZipFile(file) as archive:
+        with archive.open("spectrum.npy") as stream:
+            values = _array(stream, "spectrum", np.float32, 3)
+        with archive.open("photos.npy") as stream:
+            return values, int(_array(stream, "photos", np.int64, 0))
+
+
+def _array(stream: _Stream, name: str, kind: type[np.generic], axes: int) -> _Array:
     """One array, whose size is known before any memory is taken for it."""
-    with archive.open(f"{name}.npy") as stream:
-        if np.lib.format.read_magic(stream) != (1, 0):
-            raise ValueError(f"{name} is of an unknown format")
-        shape, by_columns, dtype = np.lib.format.read_array_header_1_0(stream)
-        if len(shape) != axes or dtype != np.dtype(kind) or by_columns:
-            raise ValueError(f"{name} is {dtype} of shape {shape}")
-        if axes and not (shape[0] == 3 and all(0 < side <= _LONGEST for side in shape[1:])):
-            raise ValueError(f"{name} is of shape {shape}; at most (3, {_LONGEST}, {_LONGEST})")
-        wanted = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        data = stream.read(wanted)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError(f"{name} is of an unknown format")
+    shape, by_columns, dtype = np.lib.format.read_array_header_1_0(stream)
+    if len(shape) != axes or dtype != np.dtype(kind) or by_columns:
+        raise ValueError(f"{name} is {dtype} of shape {shape}")
+    if axes and not (shape[0] == 3 and all(0 < side <= _LONGEST for side in shape[1:])):
+        raise ValueError(f"{name} is of shape {shape}; at most (3, {_LONGEST}, {_LONGEST})")
+    wanted = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    data = stream.read(wanted)
     if len(data) != wanted:
         raise ValueError(f"{name} has {len(data)} bytes instead of {wanted}")
     return np.frombuffer(bytearray(data), dtype).reshape(shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final, get_args
 
@@ -146,10 +147,7 @@ class Scale(Warp):
             )
 
     def matrices(self, count: int, rng: torch.Generator) -> Tensor:
-        shrink = 1 / uniform((self.low, self.high), (count,), rng)
-        found = _still(count)
-        found[:, 0, 0] = found[:, 1, 1] = shrink
-        return found
+        return _scaled(uniform((self.low, self.high), (count,), rng))
 
 
 @final
@@ -174,12 +172,7 @@ class Rotate(Warp):
         checked_range("an angle in degrees", self.angle_deg)
 
     def matrices(self, count: int, rng: torch.Generator) -> Tensor:
-        angle = uniform(self.angle_deg, (count,), rng).deg2rad()
-        found = _still(count)
-        found[:, 0, 0] = found[:, 1, 1] = angle.cos()
-        found[:, 1, 0] = angle.sin()
-        found[:, 0, 1] = -angle.sin()
-        return found
+        return _turned(uniform(self.angle_deg, (count,), rng))
 
 
 @final
@@ -296,8 +289,58 @@ class Affine(Warp):
         return _warped(image, matrices, self.border, self.value, self.margin)
 
 
+@final
+@dataclass(frozen=True)
+class LucidMoves(Warp):
+    """Lucid's standard transforms by one resampling: crop, scale, turn, crop; see `LUCID`.
+
+    Args:
+        margin: as of `Affine`: of the padded pixels those that two crops leave in view.
+    """
+
+    border: Border = "constant"
+    margin: int = 6
+
+    def __post_init__(self) -> None:
+        self._check()
+        check_amount("a margin", self.margin)
+
+    def matrices(self, count: int, rng: torch.Generator) -> Tensor:
+        # A crop that takes d pixels away, at a place drawn evenly, shifts by up to d / 2.
+        first = Translate(4).matrices(count, rng)
+        scaled = _scaled(_drawn([1 + (number - 5) / 50 for number in range(11)], count, rng))
+        turned = _turned(_drawn([*range(-10, 11), *5 * [0]], count, rng))
+        last = Translate(2).matrices(count, rng)
+        # Places go from the last picture back to the first: the first transform's matrix last.
+        return first @ scaled @ turned @ last
+
+    def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
+        matrices = self.matrices(1 if self.shared else len(image), rng)
+        return _warped(image, matrices, self.border, self.value, self.margin)
+
+
+def _drawn(choices: Sequence[float], count: int, rng: torch.Generator) -> Tensor:
+    """Numbers out of a list, each place of it as probable."""
+    places = torch.randint(len(choices), (count,), generator=rng)
+    return torch.tensor(choices, dtype=torch.float64)[places]
+
+
 def _still(count: int) -> Tensor:
     return torch.eye(3, dtype=torch.float64).repeat(count, 1, 1)
+
+
+def _scaled(factors: Tensor) -> Tensor:
+    found = _still(len(factors))
+    found[:, 0, 0] = found[:, 1, 1] = 1 / factors
+    return found
+
+
+def _turned(angles_deg: Tensor) -> Tensor:
+    angles, found = angles_deg.deg2rad(), _still(len(angles_deg))
+    found[:, 0, 0] = found[:, 1, 1] = angles.cos()
+    found[:, 1, 0] = angles.sin()
+    found[:, 0, 1] = -angles.sin()
+    return found
 
 
 def _warped(

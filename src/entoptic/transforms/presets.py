@@ -14,7 +14,7 @@ from entoptic.errors import BadSetting
 from entoptic.registry import Registry
 from entoptic.transforms.base import Transform
 from entoptic.transforms.crops import RandomCrops
-from entoptic.transforms.geometry import Affine
+from entoptic.transforms.geometry import Affine, LucidMoves
 from entoptic.transforms.tones import Noise
 
 Transforms: TypeAlias = tuple[Transform, ...]
@@ -25,14 +25,17 @@ presets: Registry[Transforms] = Registry("set of transforms", BadSetting)
 NONE: Transforms = ()
 """The picture as it is."""
 
-LUCID: Transforms = (
-    Affine(scale=(0.9, 1.1), angle_deg=10, shift=6, margin=6, border="constant", shared=True),
-)
+LUCID: Transforms = (LucidMoves(shared=True),)
 """Lucid's defaults by one resampling: pad 12 (grey), jitter 8, scale 0.9-1.1, turn +-10, jitter 4.
 
-Two random crops, of 8 and 4 pixels, move a picture by 4 and 2 to each side, and leave 6 of the 12
-padded pixels in view. Lucid draws its factors and angles from lists that are as evenly spread, and
-the network sees a picture of another size in each step; here it keeps its size, as in lucent.
+Draws are lucid's: shifts by whole pixels, of up to 4 before and 2 after, one of 11 factors, and
+whole degrees, 0 in 6 of 26. Other than lucid's,
+
+- the picture keeps its size. There the network sees another one in each step: with padding, less
+  two crops, times the factor, so that of 224 x 224 pictures come sides of 212 to 260. Networks of
+  one size and compiled ones couldn't take them, and lucent brings all to 224. So here what sticks
+  out is cut off where the factor is above 1, and more of the border is seen where it is below.
+- what turning brings into view is grey, not black.
 
 Source: lucid.optvis.transform.standard_transforms, 2018.
 """
@@ -42,6 +45,11 @@ MACO: Transforms = (RandomCrops(32, side=(0.25, 0.1)), Noise(0.1, uniform=True))
 
 Its crops go in at the network's own size: `with_crop_size(MACO, model.preprocess.size)`, as recipes
 do; else they are as large as the picture.
+
+The numbers are the paper's. Its authors' xplique has a side that falls from a half to a twentieth,
+and normal noise of 0.04 and uniform of +-0.02 (of [0, 1]) in place of uniform of +-0.1; Horama has
+6 crops of 0.25 to 0.3. Both draw the crops' middles normally around the picture's (deviation 0.15),
+so that some reach beyond it; here they are drawn evenly, and lie inside.
 
 Source: Fel et al., "Unlocking feature visualization for deeper networks with MAgnitude Constrained
 Optimization", 2023.

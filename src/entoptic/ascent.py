@@ -207,6 +207,9 @@ def check_channels(picture: Tensor, model: Model) -> None:
     advice = (
         "let the transforms begin with OverBackground()"
         if (given, wanted) == (4, 3)
+        else f"take a canvas of so many, such as Pixels, or Fourier with channels={wanted}; or say "
+        "what channels that a photo lacks hold, from 0 to 1 (?fill=1, or fill=1 of the Preprocess)"
+        if given == 3
         else f"take a canvas of so many, such as Pixels, or Fourier with channels={wanted}"
     )
     raise BadSetting(

@@ -7,7 +7,8 @@ import functools
 import torch
 from torch import Tensor
 
-from entoptic.types import Planes
+from entoptic.errors import BadSetting
+from entoptic.types import Image, Planes
 
 # A square root of the covariance of colours in ImageNet, one column for each axis without
 # correlation: roughly light against dark, red against blue, and green against purple.
@@ -90,13 +91,48 @@ def luma(image: Tensor) -> Tensor:
     Args:
         image: (batch, 3 or 1, height, width), sRGB in [0, 1].
 
+    Raises:
+        BadSetting: it has another number of channels.
+
     >>> luma(torch.tensor([1.0, 0, 0]).reshape(1, 3, 1, 1)).flatten()
     tensor([0.2990])
     """
     if image.shape[1] == 1:
         return image
+    if image.shape[1] != 3:
+        raise BadSetting(
+            f"only 3 channels are colours that have a grey, not {image.shape[1]}; leave out "
+            "Grayscale, or give pictures of 3 channels"
+        )
     red, green, blue = (weight * image[:, i : i + 1] for i, weight in enumerate(_LUMA))
     return red + green + blue
+
+
+def in_colors(planes: Planes) -> Image:
+    """Channels of any number as a picture: side by side, threes in colours, those left in grey.
+
+    Args:
+        planes: (batch, channels, height, width), in [0, 1].
+
+    Returns:
+        (batch, 3, height, `parts(channels)` times width).
+
+    >>> in_colors(torch.zeros(1, 5, 2, 4)).shape
+    torch.Size([1, 3, 2, 12])
+    """
+    threes = planes.shape[1] // 3 * 3
+    colours = planes[:, :threes].split(3, 1) if threes else ()
+    greys = (each[:, None].expand(-1, 3, -1, -1) for each in planes[:, threes:].unbind(1))
+    return torch.cat([*colours, *greys], 3)
+
+
+def parts(channels: int) -> int:
+    """How many pictures `in_colors` lays side by side.
+
+    >>> [parts(channels) for channels in (2, 3, 4, 6)]
+    [2, 1, 2, 2]
+    """
+    return channels // 3 + channels % 3
 
 
 def _mixed(values: Tensor, way: str) -> Tensor:

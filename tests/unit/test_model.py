@@ -154,7 +154,7 @@ def test_layers_of_that_name_are_the_logits_but_never_the_picture() -> None:
 
 def test_addresses_may_differ_from_paths() -> None:
     module = nn.Sequential(nn.AvgPool2d(2), nn.AvgPool2d(3))
-    model = ent.Model(module, addresses={"stage/first": "0", "stage/second": "1"})
+    model = ent.Model(module, ent.Preprocess(), addresses={"stage/first": "0", "stage/second": "1"})
     assert [str(layer) for layer in model.layers()] == ["stage/first", "stage/second", "output"]
     first = ent.Layer("stage/first")
     assert model.activations(torch.zeros(1, 3, 12, 18), [first])[first].shape == (1, 3, 6, 9)
@@ -171,7 +171,7 @@ def test_activations_are_those_of_the_network_and_need_no_gradient(model: ent.Mo
 @pytest.fixture(scope="module")
 def labelled() -> ent.Model:
     labels, synsets = imagenet()
-    return ent.Model(nn.Identity(), labels=labels, synsets=synsets, source="ours")
+    return ent.Model(nn.Identity(), ent.Preprocess(), labels=labels, synsets=synsets, source="ours")
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,23 @@ def test_grey_is_luma_in_all_channels_as_often_as_asked() -> None:
     assert grey.mean().item() == pytest.approx(0.3, abs=0.022)  # three standard errors
 
 
+@pytest.mark.parametrize("channels", [1, 2, 4, 5])
+def test_shifts_keep_any_number_of_channels_and_shift_each_by_its_own_draw(channels: int) -> None:
+    image = torch.full((2, channels, 3, 4), 0.5)
+    shifted = ColourShift(0.1)(image, rng())
+    assert shifted.shape == image.shape
+    amounts = (shifted - image)[:, :, 0, 0]
+    assert torch.allclose(shifted - image, amounts[..., None, None].expand_as(image))
+    assert len(amounts.flatten().unique()) == 2 * channels
+
+
+def test_grey_of_one_channel_is_itself_and_of_others_is_refused() -> None:
+    image = torch.rand((2, 1, 3, 4), generator=rng())
+    assert torch.equal(Grayscale()(image, rng()), image)
+    with pytest.raises(BadSetting, match="only 3 channels are colours that have a grey, not 5"):
+        Grayscale()(torch.rand(1, 5, 3, 4), rng())
+
+
 def test_sets_of_transforms_are_found_by_name() -> None:
     ours, theirs = ["robust", "gentle", "strong"], ["lucid", "maco", "accentuate"]
     assert list(presets) == [*ours, *theirs, "none"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from torch import nn
+from torch import Tensor, nn
 
 import entoptic as ent
 from entoptic.ascent import bind
 from entoptic.errors import BadExpression, BadSetting
-from entoptic.recipes.tuned import TUNED, Tuned, chosen, tuned
+from entoptic.recipes.tuned import TUNED, Tuned, chosen, in_order, middle_layer, tuned
 
 
 def strided(*strides: int) -> ent.Model:
@@ -77,3 +77,31 @@ def test_an_objective_beside_a_layer_or_a_guide_is_refused(
 def test_an_expression_that_cannot_be_read_is_told() -> None:
     with pytest.raises(BadExpression, match="no objective named 'enrgy'"):
         chosen(strided(2), "enrgy('0')", None, None)
+
+
+class Backwards(nn.Module):
+    """Layers whose names say another order than the one in which they run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a_last = nn.Conv2d(4, 4, 3, padding=1)
+        self.b_first = nn.Conv2d(3, 4, 3, padding=1)
+        self.block10 = nn.Conv2d(4, 4, 3, padding=1)
+        self.block9 = nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.a_last(self.block10(self.block9(self.b_first(x))))
+
+
+def test_the_earliest_layer_is_the_one_that_runs_first_whatever_its_name() -> None:
+    model = ent.Model.wrap(Backwards())
+    layers = [ent.Layer(name) for name in ("a_last", "block10", "block9", "b_first", "input")]
+    assert list(map(str, in_order(model, layers))) == [
+        "input", "b_first", "block9", "block10", "a_last",
+    ]  # fmt: skip
+
+
+def test_the_middle_layer_of_an_ensemble_is_in_the_network_that_comes_first() -> None:
+    late, early = ent.Model.wrap(Backwards()), ent.Model.wrap(Backwards())
+    both = ent.ensemble(z=early, a=late)
+    assert middle_layer(both).startswith("z/")

@@ -42,14 +42,16 @@ class Pixels(Canvas):
         self.pixels = nn.Parameter(image.detach().clone())
 
     @classmethod
-    @taking(height=side, width=side, seed=seed, batch=count)
-    def noise(cls, height: int, width: int, *, seed: int, batch: int = 1) -> Pixels:
+    @taking(height=side, width=side, seed=seed, batch=count, channels=count)
+    def noise(
+        cls, height: int, width: int, *, seed: int, batch: int = 1, channels: int = 3
+    ) -> Pixels:
         """Uniform noise around middle grey, (20 u + 118) / 255 with u in [0, 1).
 
         Source: the start of the classic channel pictures, low in contrast.
         """
         rng = torch.Generator().manual_seed(seed)
-        u = torch.rand((batch, 3, height, width), generator=rng)
+        u = torch.rand((batch, channels, height, width), generator=rng)
         return cls(u.mul_(20).add_(118).div_(255))  # in place: it may be large
 
     def forward(self) -> Planes:

@@ -1,13 +1,21 @@
-"""Which sizes of pictures a network takes, found out by trying."""
+"""Which sizes and channels of pictures a network takes, found out by trying."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
+from torch import nn
+
+from entoptic.errors import BadNetwork
 from entoptic.layers import Layer
-from entoptic.models.model import OUTPUT, Model
+from entoptic.models.frozen import parts
+from entoptic.models.model import OUTPUT, Fed, Model
+from entoptic.models.preprocess import GUESS, Normalize, Preprocess
 from entoptic.models.probe import Table
+
+_Convolution: TypeAlias = nn.Conv1d | nn.Conv2d | nn.Conv3d
 
 # What networks halve and cut pictures by: strides, patches, and windows of either.
 _MULTIPLES = (2, 4, 7, 8, 14, 16, 28, 32, 56, 64, 112, 128, 224, 256)
@@ -15,8 +23,14 @@ _MULTIPLES = (2, 4, 7, 8, 14, 16, 28, 32, 56, 64, 112, 128, 224, 256)
 # Sides that networks were trained at, the usual ones first: for modules that don't say theirs.
 _USUAL = (32, 28, 64, 96, 128, 160, 192, 227, 240, 256, 299, 320, 331, 384, 416, 448, 512, 640)
 
+# How sequences may be made of a picture: a row of pixels, a film that stands still.
+_RUN_AS = {
+    1: "network(image.flatten(2))",
+    3: "network(image[:, :, None].expand(-1, -1, 16, -1, -1))",
+}
 
-def fitted(model: Model, *, size_is_known: bool = True) -> Model:
+
+def fitted(model: Model) -> Model:
     """A model whose preprocessing knows the sizes that its network takes.
 
     Nothing is computed: the network runs on shapes alone. What the preprocessing says already is
@@ -24,14 +38,13 @@ def fitted(model: Model, *, size_is_known: bool = True) -> Model:
 
     Args:
         model: as it was loaded.
-        size_is_known: whether the size of its preprocessing is more than a guess.
     """
     how = model.preprocess
     if how.fixed_size or how.multiple != 1:
         return model
     own = model.tables.at(how.size)
     if own.failure:
-        return model if size_is_known else _of_a_usual_size(model)
+        return model
     if _takes(model, own, 1):
         return model
     # What takes every multiple of something takes those of its own size.
@@ -44,17 +57,97 @@ def fitted(model: Model, *, size_is_known: bool = True) -> Model:
     )
 
 
+def for_pictures(model: Model, normalize: Normalize) -> Model:
+    """A model of a module that says nothing of its pictures: channels and sizes are found out.
+
+    Nothing is computed: the network runs on shapes alone, first with as many channels as its first
+    convolution has.
+
+    Args:
+        model: as it was wrapped.
+        normalize: see `Model.wrap`.
+
+    Raises:
+        BadNetwork: its first convolution has one axis, or three, and it isn't said how it is run.
+    """
+    first = _first_convolution(model.module)
+    for channels in _candidates(first, normalize):
+        how = Preprocess.usual(channels, normalize)
+        trial = replace(model, preprocess=how, notes=_guessed(channels, normalize), _tables={})
+        found = _of_a_usual_size(trial)
+        if found is not None:
+            return found
+    if first is not None and not isinstance(first, nn.Conv2d) and not isinstance(model.module, Fed):
+        axes = 3 if isinstance(first, nn.Conv3d) else 1
+        raise BadNetwork(
+            f"the first convolution of {type(model.module).__name__} is {axes}-D, and it takes no "
+            "picture of (batch, channels, height, width); say how it is run on one, such as "
+            f"Model.wrap(network, forward=lambda network, image: {_RUN_AS[axes]})"
+        )
+    channels = _candidates(None, normalize)[0]
+    how = Preprocess.usual(channels, normalize)
+    return fitted(replace(model, preprocess=how, notes=_guessed(channels, normalize)))
+
+
+def _guessed(channels: int, normalize: Normalize) -> tuple[str, ...]:
+    if normalize != "guess":
+        return ()
+    what = "ImageNet's mean and deviation"
+    if channels != 3:
+        what = f"pictures of {channels} channel{'s' * (channels > 1)} in [0, 1] as they are"
+    return (
+        f"{GUESS}: {what}; say what is right by Model.wrap(..., preprocess=Preprocess(...)), "
+        "normalize=(mean, std) or normalize=None, or ?mean=...&std=... after its name",
+    )
+
+
+def _candidates(first: _Convolution | None, normalize: Normalize) -> list[int]:
+    """Numbers of channels that a network may be fed, the likeliest first."""
+    if isinstance(normalize, tuple):
+        for numbers in normalize:
+            if isinstance(numbers, Sequence) and len(numbers) > 1:
+                return [len(numbers)]
+    own = [] if first is None or first.in_channels == 0 else [first.in_channels]
+    return list(dict.fromkeys([*own, 3, 1]))
+
+
+def _first_convolution(module: nn.Module) -> _Convolution | None:
+    kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    return next((each for _, each in parts(module) if isinstance(each, kinds)), None)
+
+
 def _changed(model: Model, **changes: object) -> Model:
     how = replace(model.preprocess, **changes)  # type: ignore[arg-type]
     return replace(model, preprocess=how, _tables={})
 
 
-def _of_a_usual_size(model: Model) -> Model:
+def _of_a_usual_size(model: Model) -> Model | None:
     """The model at the first of the usual sizes on which its network works."""
-    for side in _USUAL:
-        if model.tables.at((side, side)).failure is None:
-            return fitted(_changed(model, size=(side, side)))
-    return model
+    for size in (model.preprocess.size, *((side, side) for side in _USUAL)):
+        trial = model if size == model.preprocess.size else _changed(model, size=size)
+        if _takes_one_picture(trial.tables.at(size)):
+            return fitted(trial)
+    return None
+
+
+def _takes_one_picture(table: Table) -> bool:
+    """Whether a network has run to its end, and has made one result of its one picture.
+
+    A reshape of (-1, features) makes several of one that is too large, or has too many channels;
+    a 3-D convolution takes the batch of one for a film without a batch.
+    """
+    if table.failure is not None:
+        return False
+    shape = table.rows[Layer(OUTPUT)].shape
+    films = (
+        row
+        for layer, row in table.rows.items()
+        if layer.port == "input" and row.kind == nn.Conv3d.__name__ and len(row.shape) == 4
+    )
+    if next(films, None) is not None:
+        return False
+    # (tokens, batch, features) of networks that count so.
+    return not shape or shape[0] == 1 or (len(shape) == 3 and shape[1] == 1)
 
 
 def _takes(model: Model, own: Table, multiple: int | None) -> bool:

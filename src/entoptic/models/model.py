@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from entoptic.arguments import function, instance, pair, several, side, taking, text, whole
 from entoptic.errors import (
     BadNetwork,
+    BadSetting,
     NoPath,
     PictureTooSmall,
     UnknownLabel,
@@ -26,7 +27,7 @@ from entoptic.layers import CANVAS, INPUT, LOGITS, Layer, LayerInfo, Reach, laye
 from entoptic.models import probe
 from entoptic.models.frozen import check_module, parts
 from entoptic.models.layout import arranged
-from entoptic.models.preprocess import Preprocess
+from entoptic.models.preprocess import Normalize, Preprocess
 from entoptic.models.tables import Tables
 from entoptic.modes import in_usual_modes
 from entoptic.pictures import PictureLike, image_of
@@ -103,7 +104,7 @@ class Model:
     """
 
     module: nn.Module
-    preprocess: Preprocess = field(default_factory=Preprocess)
+    preprocess: Preprocess
     source: str = "python"
     labels: tuple[str, ...] | None = None
     synsets: tuple[str, ...] | None = None
@@ -126,6 +127,7 @@ class Model:
         module: nn.Module,
         *,
         preprocess: Preprocess | None = None,
+        normalize: Normalize = "guess",
         labels: Collection[str] | None = None,
         source: str = "python",
         forward: Forward | None = None,
@@ -136,7 +138,11 @@ class Model:
 
         Args:
             module: any `nn.Module`; those of `torch.compile` and `DataParallel` are looked into.
-            preprocess: how it wants its pictures.
+            preprocess: how it wants its pictures. Where it isn't given, the number of channels and
+                the size are found out by trying, the rest is a guess: ImageNet's mean and deviation
+                for three channels, pictures in [0, 1] for others. Results say so in a note.
+            normalize: instead, the mean and the standard deviation of its channels, such as
+                `((0.1307,), (0.3081,))`; None where it is fed pictures in [0, 1] as they are.
             labels: names of its classes in order.
             source: a name, for messages.
             forward: how it is run on pictures, where that isn't `network(image)`: a function of
@@ -144,7 +150,8 @@ class Model:
                 serves networks of several inputs, of inputs by name or in a dict, of sequences.
 
         Raises:
-            BadNetwork: it isn't a module that entoptic can look into.
+            BadNetwork: it isn't a module that entoptic can look into, or takes no pictures.
+            BadSetting: both a preprocess and a normalisation.
 
         >>> Model.wrap(nn.Conv2d(3, 5, 3)).layers(size=(8, 9))[Layer("output")].shape
         (1, 5, 6, 7)
@@ -155,9 +162,11 @@ class Model:
         >>> film.layers(size=(8, 9))[Layer("0")].shape
         (1, 5, 2, 6, 7)
         """
-        from entoptic.models.fitting import fitted
+        from entoptic.models.fitting import fitted, for_pictures
 
         check_module(module)
+        if preprocess is not None and normalize != "guess":
+            raise BadSetting("a preprocess says its mean and std itself; leave out normalize")
         addresses = None
         if forward is not None:
             addresses = {path: f"network.{path}" for path in _paths(module)}
@@ -169,7 +178,7 @@ class Model:
             tuple(labels) if labels is not None else None,
             addresses=addresses,
         )
-        return fitted(made, size_is_known=preprocess is not None)
+        return fitted(made) if preprocess is not None else for_pictures(made, normalize)
 
     def modules_by_address(self, module: nn.Module | None = None) -> dict[str, nn.Module]:
         """The submodules by address, of this model's module or of a copy of it."""
@@ -290,7 +299,8 @@ class Model:
             return BadNetwork(
                 f"{what}, nor on {others}: {reason}; it was fed one tensor of "
                 f"{self.preprocess.channels} channels (batch, channels, height, width): where it "
-                "wants something else, say how it is run by Model.wrap(..., forward=...)"
+                "wants another number, say so by Preprocess(channels=...); where it wants "
+                "something else, say how it is run by Model.wrap(..., forward=...)"
             )
         if any(min(each) > max(size) for each in fit if each != self.preprocess.size):
             return PictureTooSmall(f"{what}: {reason}; try a larger one (--size)")

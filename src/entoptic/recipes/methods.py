@@ -32,20 +32,25 @@ class CanvasKind:
         of: from pictures to begin with; None where it can't.
         natural: whether `make` takes spectrum=, as photographs have it.
         transparent: whether the pictures get transparency, which is optimised too.
+        planes: as `make`, with channels=, for networks whose pictures have no colours; None where
+            there is no such canvas.
     """
 
     make: Callable[..., Canvas]
     of: Callable[[Image], Canvas] | None = None
     natural: bool = False
     transparent: bool = False
+    planes: Callable[..., Canvas] | None = None
 
+
+_plain_fourier = functools.partial(Fourier, decorrelated=False)
 
 canvases: Registry[CanvasKind] = Registry("canvas", BadSetting)
 """By the names of the command's --canvas."""
 
 for _name, _kind in (
-    ("fourier", CanvasKind(Fourier, Fourier.of)),
-    ("pixels", CanvasKind(Pixels.noise, Pixels)),
+    ("fourier", CanvasKind(Fourier, Fourier.of, planes=_plain_fourier)),
+    ("pixels", CanvasKind(Pixels.noise, Pixels, planes=Pixels.noise)),
     ("laplacian", CanvasKind(Laplacian, Laplacian.of)),
     ("maco", CanvasKind(MaCo, MaCo.of, natural=True)),
     ("cppn", CanvasKind(CPPN)),

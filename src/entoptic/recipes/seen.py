@@ -11,10 +11,9 @@ from torch.nn import functional
 from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from entoptic.models import Model
-from entoptic.objectives import parse
 from entoptic.pictures import Picture
 from entoptic.recipes.memory import check_picture
-from entoptic.recipes.tuned import tuned
+from entoptic.recipes.tuned import middle_layer
 
 # So many times the channels' mean square is added to their covariance, since a photo has fewer
 # places than a layer has channels. By eye: at 0.1 neighbours have nothing in common any more;
@@ -33,7 +32,7 @@ def layer_with_places(model: Model, name: Layer | str | None, best: Mapping[str,
     if name is None:
         name = best.get(model.source.partition("?")[0])
     if name is None:
-        name = str(min(parse(tuned(model).objective).layers()))
+        name = middle_layer(model)
     return model.resolve(name)
 
 

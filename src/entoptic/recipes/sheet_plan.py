@@ -16,6 +16,7 @@ from torch import Tensor
 from entoptic import pictures
 from entoptic.ascent import Step, ascend, bind
 from entoptic.canvas import Canvas, Grey, Transparent, Weighed
+from entoptic.color import in_colors, parts
 from entoptic.errors import BadSetting
 from entoptic.jobs import Job
 from entoptic.models import (
@@ -40,7 +41,7 @@ from entoptic.recipes.spectra import Spectrum, read_spectrum
 from entoptic.sheets import sheet, sheet_size
 from entoptic.spreading import Spread
 from entoptic.transforms import OverBackground, Transform, presets, with_crop_size
-from entoptic.types import Alpha, Image
+from entoptic.types import Alpha, Image, Planes
 
 # What part of the steps an opening has: enough for rare units to come alive; chosen by eye.
 _OPENING = 0.25
@@ -153,11 +154,12 @@ class SheetPlan(Plan):
 
     @property
     def shape(self) -> tuple[int, int]:
+        height, width = self.size[0], self.size[1] * parts(self._channels)
         if self._count == 1:
-            return self.size
+            return height, width
         labelled = bool(self.layout.labels)
         return sheet_size(
-            self._count, self._columns, *self.size, gap=self.layout.gap, labelled=labelled
+            self._count, self._columns, height, width, gap=self.layout.gap, labelled=labelled
         )
 
     @property
@@ -216,7 +218,7 @@ class SheetPlan(Plan):
             yield replace(step, octave=number, image=render, alpha=alpha)
 
     def pictures(self) -> Iterator[Tensor]:
-        """The finished pictures of each batch, (count, 3, height, width), on the CPU."""
+        """The finished pictures of each batch, (count, channels, height, width), on the CPU."""
         made = [_Batch() for _ in self.batches]
         given = 0
         for _, step in self._spread(made).items():
@@ -304,8 +306,14 @@ class SheetPlan(Plan):
     def _canvas(self, number: int, place: torch.device) -> Canvas:
         kind, count, seed = self._kind, self.batches[number][1], self.job.seed + number
         if self.photo is None:
-            own = {} if self.spectrum is None else {"spectrum": self.spectrum.magnitude}
-            made = kind.make(*self.size, batch=count, seed=seed, **own)
+            own: dict[str, Any] = {}
+            if self.spectrum is not None:
+                own["spectrum"] = self.spectrum.magnitude
+            make = kind.make
+            if self._channels != 3:
+                assert kind.planes is not None  # as `plan_sheet` has checked
+                make, own = kind.planes, {"channels": self._channels}
+            made = make(*self.size, batch=count, seed=seed, **own)
         else:
             assert kind.of is not None  # as `plan_sheet` has checked
             made = kind.of(self.photo.expand(count, -1, -1, -1))
@@ -317,9 +325,16 @@ class SheetPlan(Plan):
         return Weighed(made) if self.transparency else made
 
     @property
-    def _begin(self) -> Image:
+    def _begin(self) -> Planes:
         """What stands for a picture that hasn't begun to climb."""
-        return torch.full((1, 3, *self.size), 0.5) if self.photo is None else self.photo
+        if self.photo is not None:
+            return self.photo
+        return torch.full((1, self._channels, *self.size), 0.5)
+
+    @property
+    def _channels(self) -> int:
+        """How many the pictures have; others than 3 are shown side by side, see `in_colors`."""
+        return self.model.preprocess.shown
 
     @property
     def _kind(self) -> CanvasKind:
@@ -380,12 +395,12 @@ class SheetPlan(Plan):
     def laid_out(self, made: Sequence[Tensor]) -> Image:
         """The pictures made so far; where there is none yet, the photo or middle grey."""
         missing = self.pictures_asked - sum(map(len, made))
-        climbing = torch.cat([*made, self._begin.expand(missing, -1, -1, -1)])
+        climbing = in_colors(torch.cat([*made, self._begin.expand(missing, -1, -1, -1)]))
         layout = self.layout
         if layout.strengths:
             strengths = torch.tensor(layout.strengths).reshape(-1, 1, 1, 1)
             climbing = 0.5 + strengths * (climbing - 0.5)
-        whole = torch.cat([self._before, climbing])
+        whole = torch.cat([self._before, climbing]) if len(self._before) else climbing
         if self._count == 1:
             return whole
         return sheet(whole, self._columns, gap=layout.gap, labels=layout.labels)
@@ -450,7 +465,7 @@ def plan_sheet(
     size = size or (how.size, how.size)
     named = devices(on)
     places = at_a_time(named, _AT_A_TIME) if on == "auto" else named
-    _check_shown(model)
+    side_by_side = _check_shown(model, how, photo)
     if begins and canvases[how.kind].of is None:
         able = ", ".join(name for name in canvases if canvases[name].of is not None)
         raise BadSetting(f"the canvas {how.kind!r} can't begin as a photo; there are {able}")
@@ -485,7 +500,7 @@ def plan_sheet(
     )
     files = [*sources] if photo is None else [photo, *sources]
     read = tuple(each.path for each in files if each.path is not None)
-    said = () if photo is None else photo.notes
+    said = side_by_side if photo is None else photo.notes
     fit = model.fit_notes(bound.layers(), size)
     notes = (*model.notes, *said, *notes_on_guides(bound), *fit)
     start = photo.image if photo is not None and begins else None
@@ -510,12 +525,38 @@ def plan_sheet(
     return within_memory(plan, SheetPlan.checked)
 
 
-def _check_shown(model: Model) -> None:
-    """Raise for a network that is fed something else than pictures."""
+def _check_shown(model: Model, how: ClimbSettings, photo: Picture | None) -> tuple[str, ...]:
+    """How pictures of other channels than 3 are shown.
+
+    Raises:
+        BadSetting: the network is fed something else than pictures; or there is no such canvas.
+    """
     fed = model.preprocess.shown
-    if fed != 3:
+    if fed == 3:
+        return ()
+    if not model.preprocess.mean:
         raise BadSetting(
             f"{model.source} is fed {fed} channels, which are no colours that a picture could "
             "show; in Python, climb a canvas of so many: ascend(model, objective, "
             f"Fourier(height, width, channels={fed}, decorrelated=False))"
         )
+    if photo is not None:
+        raise BadSetting(model.preprocess.no_photos())
+    if canvases[how.kind].planes is None:
+        able = ", ".join(name for name in canvases if canvases[name].planes is not None)
+        raise BadSetting(
+            f"the canvas {how.kind} is of colours, and {model.source} is fed {fed} channels; take "
+            f"one of {able} (--canvas)"
+        )
+    return (_side_by_side(fed),)
+
+
+def _side_by_side(channels: int) -> str:
+    """In words, see `in_colors`."""
+    threes = channels // 3 * 3
+    each = "in threes " if threes > 3 else ""
+    colours = f"channels 0 to {threes - 1} {each}as red, green and blue" if threes else ""
+    greys = ", ".join(map(str, range(threes, channels)))
+    grey = f"channel{'s' if channels - threes > 1 else ''} {greys} in grey" if greys else ""
+    shown = " and ".join(filter(None, (colours, grey)))
+    return f"the network is fed {channels} channels, shown side by side: {shown}"

@@ -6,7 +6,7 @@ import functools
 import operator
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from entoptic.errors import BadSetting
@@ -174,5 +174,16 @@ def chosen(
 
 def middle_layer(model: Model) -> str:
     """The layer of the network's dream, the earliest where there are several."""
-    layers = parse(tuned(model).objective).layers()
-    return str(min(layers))
+    return str(in_order(model, parse(tuned(model).objective).layers())[0])
+
+
+def in_order(model: Model, layers: Collection[Layer]) -> list[Layer]:
+    """Layers as the network runs them, which their names don't tell; the picture comes first.
+
+    Raises:
+        PictureTooSmall, WrongPictureSize: the network can't work at its own size.
+    """
+    if len(layers) < 2:
+        return list(layers)
+    place = {layer: number for number, layer in enumerate(model.table())}
+    return sorted(layers, key=lambda each: (place.get(model.resolve(each), -1), each))

@@ -16,7 +16,7 @@ from entoptic.recipes.memory import check_picture
 from entoptic.recipes.methods import climb_settings
 from entoptic.recipes.scales import natural_noise, scale_of
 from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
-from entoptic.recipes.tuned import middle_layer
+from entoptic.recipes.tuned import in_order, middle_layer
 from entoptic.recipes.units import one_unit
 
 # More than this, which climb all together, is no row that anyone looks at.
@@ -250,7 +250,7 @@ def plan_diversity(
 
 def _own_layer(unit: Objective, model: Model, side: int) -> str:
     """The unit's layer if it has places, where textures are; else that of the network's dream."""
-    for layer in sorted(unit.layers()):
+    for layer in in_order(model, unit.layers()):
         places = model.info(model.resolve(layer), (side, side)).places
         if places is not None and min(places) > 1:
             return str(layer)

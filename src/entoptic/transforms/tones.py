@@ -12,7 +12,7 @@ from entoptic.arguments import flag, number, taking
 from entoptic.color import luma
 from entoptic.errors import BadSetting
 from entoptic.transforms.base import chosen, moved, normal, uniform
-from entoptic.types import Image, Planes
+from entoptic.types import Planes
 
 # In pixels; a Gaussian so narrow changes nothing, and one of width 0 can't be computed.
 _NARROWEST = 0.01
@@ -112,8 +112,8 @@ class ColourShift:
     """Shift the colours, the brightness and the contrast of each image as a whole.
 
     Args:
-        sd: standard deviation of what is added to each colour channel.
-        brightness: standard deviation of what is added to all three.
+        sd: standard deviation of what is added to each channel.
+        brightness: standard deviation of what is added to all of them.
         contrast: distances from middle grey grow or shrink by 1 ± this, drawn uniformly.
 
     Raises:
@@ -127,10 +127,10 @@ class ColourShift:
     brightness: float = 0.0
     contrast: float = 0.0
 
-    def __call__(self, image: Image, rng: torch.Generator) -> Image:
-        batch = len(image)
+    def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
+        batch, channels = image.shape[:2]
         gain = 1 + uniform(self.contrast, (batch, 1, 1, 1), rng)
-        shift = normal(self.sd, (batch, 3, 1, 1), rng)
+        shift = normal(self.sd, (batch, channels, 1, 1), rng)
         shift = shift + normal(self.brightness, (batch, 1, 1, 1), rng)
         # (image - 0.5) * gain + 0.5 + shift
         return torch.addcmul(moved(0.5 - 0.5 * gain + shift, image), image, moved(gain, image))
@@ -145,7 +145,8 @@ class Grayscale:
         probability: that an image becomes grey.
 
     Raises:
-        BadSetting: a probability outside 0 to 1.
+        BadSetting: a probability outside 0 to 1; when it is called, an image of other channels
+            than 3, which are colours, or 1, which is grey already.
 
     >>> Grayscale(1)(torch.tensor([1.0, 0, 0]).reshape(1, 3, 1, 1), torch.Generator()).flatten()
     tensor([0.2990, 0.2990, 0.2990])
@@ -153,6 +154,6 @@ class Grayscale:
 
     probability: float = 1.0
 
-    def __call__(self, image: Image, rng: torch.Generator) -> Image:
+    def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
         grey = chosen(self.probability, len(image), rng).to(image.device, non_blocking=True)
         return torch.where(grey, luma(image), image)

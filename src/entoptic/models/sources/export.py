@@ -19,7 +19,7 @@ from entoptic.errors import BadModelFile
 from entoptic.layers import Layer
 from entoptic.models.fitting import fitted
 from entoptic.models.model import Model
-from entoptic.models.preprocess import Preprocess
+from entoptic.models.preprocess import GUESS, Preprocess
 from entoptic.models.sources.aten import check_arguments, makes_from_nothing, named, shared
 from entoptic.models.sources.export_archive import MAX_AXES, Archive, told
 from entoptic.models.sources.export_values import (
@@ -96,8 +96,9 @@ def export(spec: Spec) -> Model:
         _run_dry(graph)
     except _NONSENSE as error:
         raise BadModelFile(f"the network in {path} can't run: {told(error)}") from None
-    notes = ("the preprocessing is guessed; correct it by ?mean=...&std=...&scale=...",)
-    model = Model(graph, Preprocess(graph.size), spec.text, None, None, graph.addresses)
+    notes = (f"{GUESS}, since the file doesn't say; correct it by ?mean=...&std=...&scale=...",)
+    how = replace(Preprocess.usual(graph.shape[1]), size=graph.size)
+    model = Model(graph, how, spec.text, None, None, graph.addresses)
     classes = model.layers()[Layer("output")].channels
     labels, synsets, guessed = labels_of(classes, spec.options)
     return fitted(replace(model, labels=labels, synsets=synsets, notes=(*notes, *guessed)))
@@ -290,7 +291,10 @@ def _result(signature: Mapping[str, Any]) -> str:
 def _shape(meta: Mapping[str, Any]) -> tuple[int, int, int, int]:
     """The shape of the pictures that the network was exported with."""
     if len(meta["sizes"]) != 4:
-        raise BadModelFile(f"the network takes {len(meta['sizes'])} axes; a picture has 4")
+        raise BadModelFile(
+            f"the network takes {len(meta['sizes'])} axes, and a picture has 4 (batch, channels, "
+            "height, width); export it with a forward that makes its input of one picture"
+        )
     batch, channels, height, width = (
         each["as_int"] if "as_int" in each else each["as_expr"]["hint"]["as_int"]
         for each in meta["sizes"]

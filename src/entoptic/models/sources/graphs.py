@@ -12,7 +12,7 @@ from entoptic.errors import BadModelFile, BadNetwork, WrongPictureSize
 from entoptic.layers import Layer
 from entoptic.models.fitting import fitted
 from entoptic.models.model import OUTPUT, Model
-from entoptic.models.preprocess import Preprocess
+from entoptic.models.preprocess import GUESS, Preprocess
 from entoptic.models.sources.labels import labels_of
 from entoptic.models.sources.spec import Spec
 
@@ -57,11 +57,11 @@ def load_graph(spec: Spec) -> Model:
         if spec.rest in str(error):
             raise
         raise BadModelFile(f"{spec.rest}: {error}") from None
-    channels = imported.input_shape[1:2]
-    if channels not in ((3,), (None,)):
+    if len(imported.input_shape) != 4:
         raise BadModelFile(
-            f"{spec.rest} takes {channels[0] if channels else 'no'} channels; "
-            "entoptic shows networks pictures of 3"
+            f"{spec.rest} takes {len(imported.input_shape)} axes, and a picture has 4 (batch, "
+            "channels, height, width); export the network with a forward that makes its input of "
+            "one picture"
         )
     model = Model(
         imported.module,
@@ -137,17 +137,22 @@ READERS = {
 def _preprocess(source: str, imported: Imported) -> Preprocess:
     """What the file says of its preprocessing; for the rest what is usual where it comes from."""
     said = imported.metadata
-    usual = _usual(source, imported)
+    # Files that leave it free are mostly of networks that take pictures in colour.
+    channels = imported.input_shape[1] or 3
+    usual = _usual(source, imported, channels)
     return Preprocess(
         size=_size(imported) or usual.size,
-        mean=_three(said, "entoptic.mean") or usual.mean,
-        std=_three(said, "entoptic.std") or usual.std,
+        mean=_for_each(said, "entoptic.mean", channels) or usual.mean,
+        std=_for_each(said, "entoptic.std", channels) or usual.std,
         scale=float(said.get("entoptic.scale", usual.scale)),
         order=said.get("entoptic.channel_order", usual.order),
+        channels=channels,
     )
 
 
-def _usual(source: str, imported: Imported) -> Preprocess:
+def _usual(source: str, imported: Imported, channels: int) -> Preprocess:
+    if channels != 3:
+        return Preprocess.plain(channels=channels)
     # Gluon, MXNet's second model gallery, ends the names of its operators so; it normalises as
     # torchvision does. The first gallery didn't.
     gluon = any(name.endswith("_fwd") for name in imported.addresses)
@@ -166,8 +171,12 @@ def _size(imported: Imported) -> tuple[int, int] | None:
     return None
 
 
-def _three(said: Mapping[str, str], key: str) -> tuple[float, ...] | None:
-    return tuple(float(part) for part in said[key].split(",")) if key in said else None
+def _for_each(said: Mapping[str, str], key: str, channels: int) -> tuple[float, ...] | None:
+    """What a file says of each channel; a reader that knows none says the same of three."""
+    if key not in said:
+        return None
+    found = tuple(float(part) for part in said[key].split(","))
+    return found[:1] * channels if len(set(found)) == 1 else found
 
 
 def _left_off(imported: Imported) -> tuple[str, ...]:
@@ -185,7 +194,7 @@ def _guessed(said: Mapping[str, str]) -> tuple[str, ...]:
     if said.get("entoptic.preprocess") == "file":
         return ()
     return (
-        "the preprocessing is a guess, since the file doesn't say; correct it by "
+        f"{GUESS}, since the file doesn't say; correct it by "
         "?mean=...&std=...&scale=...&order=RGB|BGR&size=HxW",
     )
 

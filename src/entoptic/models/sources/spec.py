@@ -11,9 +11,12 @@ from urllib.parse import unquote
 from entoptic.errors import BadModelFile, BadSetting, NotAllowed, did_you_mean, one_line
 from entoptic.models.ensembles import SOURCE as ENSEMBLE
 from entoptic.models.model import Model
-from entoptic.models.preprocess import Preprocess
+from entoptic.models.preprocess import GUESS, Preprocess
 
-PREPROCESS_OPTIONS = ("size", "mean", "std", "scale", "order")
+# The widest pictures are hyperspectral, of some hundred channels.
+_MOST_CHANNELS = 4096
+
+PREPROCESS_OPTIONS = ("size", "mean", "std", "scale", "order", "fill")
 """Options that every source takes; they override what the source says or guesses."""
 
 # Of the pictures that a network was trained on, in pixels; no network's are larger.
@@ -136,9 +139,24 @@ class Spec:
             )
         return int(sides[0]), int(sides[1])
 
+    def whole(self, key: str, usual: int) -> int:
+        """A whole number above 0 that the options may name.
+
+        Raises:
+            BadSetting: it isn't one.
+        """
+        text = self.options.get(key, str(usual))
+        if not (text.isdecimal() and 0 < int(text) <= _MOST_CHANNELS):
+            raise BadSetting(f"{key}={text} wants a whole number from 1 to {_MOST_CHANNELS}")
+        return int(text)
+
     def overridden(self, model: Model) -> Model:
         """The model with the preprocessing that the options ask for."""
-        return replace(model, preprocess=self._override(model.preprocess), _tables={})
+        notes = model.notes
+        if {"mean", "std"} <= self.options.keys():
+            notes = tuple(each for each in notes if not each.startswith(GUESS))
+        how = self._override(model.preprocess)
+        return replace(model, preprocess=how, notes=notes, _tables={})
 
     def _override(self, how: Preprocess) -> Preprocess:
         changes: dict[str, object] = {}
@@ -152,9 +170,11 @@ class Spec:
                 )
         for key in ("mean", "std"):
             if key in options:
-                changes[key] = tuple(_numbers(key, options[key], 3))
+                changes[key] = tuple(_numbers(key, options[key], how.channels))
         if "scale" in options:
             changes["scale"] = _numbers("scale", options["scale"], 1)[0]
+        if "fill" in options:
+            changes["fill"] = _numbers("fill", options["fill"], 1)[0]
         if "order" in options:
             changes["order"] = options["order"].upper()
         return replace(how, **changes) if changes else how  # type: ignore[arg-type]
@@ -211,8 +231,8 @@ def _numbers(key: str, text: str, count: int) -> list[float]:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         numbers = []
-    if len(numbers) == 1 and count == 3:
-        numbers *= 3
+    if len(numbers) == 1 and key in ("mean", "std"):
+        numbers *= count
     if len(numbers) != count or not all(map(math.isfinite, numbers)):
         raise BadSetting(
             f"{key}={text} wants {count} finite numbers, such as {key}={','.join('1' * count)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 from urllib.parse import urlparse
 
@@ -33,7 +34,9 @@ def timm(spec: Spec) -> Model:
     """A network of timm with the weights that its name says, with a file's, or with none.
 
     Args:
-        spec: `timm:NAME[.TAG]`; the option `weights` is a file, or `random`.
+        spec: `timm:NAME[.TAG]`; the option `weights` is a file, or `random`; `in_chans` is the
+            number of channels that it is fed, by default 3 or what a file of weights has: timm
+            adds up or repeats the filters of published weights.
 
     Raises:
         MissingExtra: timm isn't installed.
@@ -41,7 +44,7 @@ def timm(spec: Spec) -> Model:
         NotAllowed: a job names it, and its weights aren't on this machine.
         BadWeights: the weights can't be had, or don't fit.
     """
-    spec.only(("weights",))
+    spec.only(("weights", "in_chans"))
     try:
         from timm.models import get_pretrained_cfg
     except ImportError:
@@ -51,10 +54,20 @@ def timm(spec: Spec) -> Model:
     _check_name(spec)
     known = get_pretrained_cfg(spec.rest)
     cfg: dict[str, Any] = known.to_dict() if known else {}
-    module = _build(spec, cfg)
-    how = Preprocess(spec.size() or cfg["input_size"][1:], tuple(cfg["mean"]), tuple(cfg["std"]))
+    settings = _settings(spec, cfg)
+    module = _build(spec, cfg, settings)
+    how = _preprocess(spec, cfg, settings.get("in_chans", 3))
     labels, synsets = (None, None) if spec.random else _labels(module, cfg)
     return fitted(Model(module.eval(), how, spec.text, labels, synsets, notes=spec.notes))
+
+
+def _preprocess(spec: Spec, cfg: dict[str, Any], channels: int) -> Preprocess:
+    size = spec.size() or cfg["input_size"][1:]
+    mean, std = tuple(cfg["mean"]), tuple(cfg["std"])
+    if channels == 3:
+        return Preprocess(size, mean, std)
+    # What a channel of no colour is on average.
+    return Preprocess(size, (fmean(mean),) * channels, (fmean(std),) * channels, channels=channels)
 
 
 def _check_name(spec: Spec) -> None:
@@ -70,8 +83,7 @@ def _check_name(spec: Spec) -> None:
     raise UnknownModel(f"timm has no network {spec.rest!r}{hint}")
 
 
-def _build(spec: Spec, cfg: dict[str, Any]) -> nn.Module:
-    settings = _settings(spec, cfg)
+def _build(spec: Spec, cfg: dict[str, Any], settings: dict[str, Any]) -> nn.Module:
     if not cfg.get("fixed_input_size", False):
         return _created(spec, settings)
     for wish in _ANY_SIZE:
@@ -86,19 +98,26 @@ def _build(spec: Spec, cfg: dict[str, Any]) -> nn.Module:
 
 def _settings(spec: Spec, cfg: dict[str, Any]) -> dict[str, Any]:
     """What timm is asked for."""
+    fed = {"in_chans": spec.whole("in_chans", 3)} if "in_chans" in spec.options else {}
     if spec.stored and not spec.random:
         # Of a file that is here timm asks the hub nothing.
-        return {"pretrained": True, "pretrained_cfg_overlay": {"file": str(_downloaded(spec, cfg))}}
+        file = {"file": str(_downloaded(spec, cfg))}
+        return {"pretrained": True, "pretrained_cfg_overlay": file, **fed}
     if spec.weights is None:
-        return {"pretrained": not spec.random}
+        return {"pretrained": not spec.random, **fed}
     weights = read_state_dict(spec.weights)
     overlay: dict[str, Any] = {"state_dict": weights, "custom_load": False}
+    first = cfg.get("first_conv")
+    stem = weights.get(f"{first}.weight") if isinstance(first, str) else None
+    if stem is not None and stem.ndim == 4 and stem.shape[1] == fed.get("in_chans", stem.shape[1]):
+        # Else timm would make filters of three channels into some of as many.
+        fed, overlay["first_conv"] = {"in_chans": stem.shape[1]}, None
     head = cfg.get("classifier")
     fitted = weights.get(f"{head}.weight") if isinstance(head, str) else None
     if fitted is not None and not cfg.get("label_offset"):
         # Networks that were trained further on other classes keep all but their number.
         overlay["num_classes"] = len(fitted)
-    return {"pretrained": True, "pretrained_cfg_overlay": overlay}
+    return {"pretrained": True, "pretrained_cfg_overlay": overlay, **fed}
 
 
 def _downloaded(spec: Spec, cfg: Mapping[str, Any]) -> Path:
@@ -141,7 +160,11 @@ def _without_weights(spec: Spec, settings: dict[str, Any], error: Exception) -> 
         from timm import create_model
 
         overlay = settings["pretrained_cfg_overlay"]
-        plain = create_model(spec.rest, num_classes=overlay.get("num_classes"))
+        plain = create_model(
+            spec.rest,
+            num_classes=overlay.get("num_classes"),
+            in_chans=settings.get("in_chans", 3),
+        )
         problem = mismatch(spec.weights, overlay["state_dict"], plain)
         return BadWeights(problem or f"the weights in {spec.weights} don't fit: {lines[0]}")
     return BadWeights(

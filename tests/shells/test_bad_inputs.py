@@ -143,7 +143,7 @@ MODELS: list[Case] = [
     *numbers("--model", "squeezenet1_1?scale=1&scale=2", "an option is given twice"),
     *numbers("--model", "squeezenet1_1?mean=1,2", "mean=1,2 wants 3 finite numbers, such"),
     *numbers("--model", "squeezenet1_1?scale=x squeezenet1_1?scale=", "wants 1 finite numbers"),
-    *numbers("--model", "squeezenet1_1?order=RRR", "channel order 'RRR'; it is 'RGB' or 'BGR'"),
+    *numbers("--model", "squeezenet1_1?order=RRR", "order is 'RRR'; it is one of RGB, BGR"),
     *numbers("--model", "squeezenet1_1?std=0", "std"),
     *numbers("--model", "squeezenet1_1?std=nan squeezenet1_1?mean=inf", "wants 3 finite"),
     *numbers("--model", "squeezenet1_1?size=0x0 squeezenet1_1?size=-1x5", "size is"),
@@ -152,7 +152,7 @@ MODELS: list[Case] = [
     Case(("layers", "nope"), TYPED, "no model named 'nope'"),
     Case(("layers", "fire7*"), TYPED, "a pattern comes after the network: entoptic layers"),
     Case(("layers", "squeezenet1_1", "nothing*"), TYPED, "no layer of squeezenet1_1 matches"),
-    Case(("layers", "squeezenet1_1", ""), TYPED, "no layer of squeezenet1_1 matches ''"),
+    Case(("layers", "squeezenet1_1", ""), TYPED, "glob is ''; it must be a text"),
     Case(("layers", "--size", "1x1"), FILES, "can't work on a picture of 1x1"),
     Case(("layers", "--size", "banana"), TYPED, "--size is 'banana'; it wants HEIGHTxWIDTH"),
     Case(("layers", "--size", "0x9"), TYPED, "--size is '0x9'; it wants HEIGHTxWIDTH"),
@@ -163,7 +163,7 @@ MODELS: list[Case] = [
     Case(("identify", "sky.png", "--top", "x"), TYPED, "'--top'.*is not a valid integer"),
     Case(("identify", "no.png"), FILES, "no picture 'no.png'"),
     Case(("identify", "full"), FILES, "'full' is a folder; name one picture file in it"),
-    Case(("identify", ""), FILES, "is a folder|is empty"),
+    Case(("identify", ""), TYPED, "is a folder|isn't empty"),
 ]
 
 _NO_SIZES = (
@@ -186,8 +186,10 @@ NOISE: list[Case] = [
         for each in ("", *_NO_SIZES)
     ),
     Case(("dream", "--noise", f"{_HUGE}x5"), TYPED, "it wants HEIGHTxWIDTH, such as 512x768"),
-    Case(("dream", "--noise", "999999x999999"), TYPED, "noise's side is 999999; it must"),
-    Case(("dream", "--noise", "30001x5"), TYPED, "noise's side is 30001; it must be a whole"),
+    Case(("dream", "--noise", "999999x999999"), TYPED, "noise's first number is 999999; it must"),
+    Case(
+        ("dream", "--noise", "30001x5"), TYPED, "noise's first number is 30001; it must be a whole"
+    ),
     Case(("dream", "--noise", "30000x30000"), TYPED, "900 megapixels, more than the limit of 100"),
     Case(
         ("dream", "--noise", "64x64", "--size", "99999"), TYPED, "megapixels, more than the limit"
@@ -205,7 +207,7 @@ OUTPUTS: list[Case] = [
     dream("-o", "out.gif", code=FILES, message="suffix '.gif' is unknown"),
     dream("-o", "out.exe", code=FILES, message="suffix '.exe' is unknown; "),
     dream("-o", "out", code=FILES, message="it has no suffix; use .png"),
-    dream("-o", "-", code=FILES, message="it has no suffix"),
+    dream("-o", "-", "--json", code=TYPED, message="both go to stdout"),
     dream("-o", ".png", code=FILES, message="it has no suffix"),
     dream("-o", "no/out.png", code=FILES, message="there is no folder 'no' to write to; make it"),
     dream("-o", "text.png/out.png", code=FILES, message="there is no folder 'text.png'"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from entoptic.arguments import flag, taking, text
+from entoptic.arguments import flag, instance, taking
 from entoptic.errors import NotAllowed, UnknownModel, did_you_mean, one_line
 from entoptic.models.model import Model
 from entoptic.models.sources import (
@@ -71,7 +71,7 @@ _register(
 )
 
 
-@taking(spec=text, stored=flag)
+@taking(spec=instance(str, "a text"), stored=flag)
 def load(spec: str = DEFAULT, *, stored: bool = False) -> Model:
     """Load a network.
 

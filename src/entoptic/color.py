@@ -121,7 +121,7 @@ def in_colors(planes: Planes) -> Image:
     torch.Size([1, 3, 2, 12])
     """
     threes = planes.shape[1] // 3 * 3
-    colours = planes[:, :threes].split(3, 1) if threes else ()
+    colours = torch.split(planes[:, :threes], 3, 1) if threes else ()
     greys = (each[:, None].expand(-1, 3, -1, -1) for each in planes[:, threes:].unbind(1))
     return torch.cat([*colours, *greys], 3)
 

@@ -150,6 +150,7 @@ def work(model: Model, layer: str, image: Tensor) -> tuple[int, int]:
     """Floating point operations, and numbers read and written, of a step as far as the layer."""
     target = model.resolve(layer)
     run = prepare(model, [target], image.device, exact=True)
+    run(image.clone().requires_grad_())  # what is tried once is tried here
     with Traffic() as moved, FlopCounterMode(display=False) as counted:
         score = run(image.clone().requires_grad_())[target].square().mean()
         score.backward()  # type: ignore[no-untyped-call]

@@ -66,6 +66,8 @@ def _picture() -> Path:
 # A value for each parameter that must be given, and for each that takes what is wrong elsewhere.
 _RIGHT: dict[str, Callable[[], Any]] = {
     "model": _model,
+    "preprocess": ent.Preprocess,
+    "normalize": lambda: None,
     "models": lambda: [_model(), ent.Model.wrap(_network(), source="another")],
     "members": _model,
     "module": _network,
@@ -156,6 +158,8 @@ _TAKEN: dict[str, set[str]] = {
     **{name: {"a huge number"} for name in _COUNTED},
     **{name: {"a dict"} for name in ("addresses", "members")},
     "constant": {"minus one"},
+    "job": {"an empty text"},
+    "normalize": {"None"},
     "scale": {"minus one"},
     "whitening": {"an array"},
     "function": {"an object"},
@@ -170,6 +174,7 @@ _CALLED = {
     "members": ("one is",),
     "image": ("picture",),
     "name": ("class",),
+    "spec": ("model",),
 }
 
 
@@ -345,7 +350,7 @@ def test_a_transparent_picture_is_written_with_its_transparency(tmp_path: Path) 
 
 def test_a_module_is_wrapped_with_a_note_and_a_text_is_loaded() -> None:
     result = ent.visualize(_network(), "0:1", size=32, steps=0, device=torch.device("cpu"))
-    assert any("is guessed: ImageNet's mean and deviation" in note for note in result.notes)
+    assert any("is a guess: ImageNet's mean and deviation" in note for note in result.notes)
     assert result.job.model == "python"
     assert model_of("squeezenet1_1").source == "squeezenet1_1"
     assert model_of(model_of("squeezenet1_1")).notes == ()

@@ -60,7 +60,8 @@ def ensemble(**members: Model | nn.Module | str) -> Model:
     >>> both.source
     'ensemble:a=squeezenet1_1,b=efficientnet_lite0'
     >>> picture = torch.full((1, 3, 64, 96), 0.5)
-    >>> [tuple(each.shape) for each in both.activations(picture, ["a/fire7", "b/logits"]).values()]
+    >>> found = both.activations(picture, ["a/fire7", "b/logits"])
+    >>> [tuple(found[ent.Layer(name)].shape) for name in ("a/fire7", "b/logits")]
     [(1, 384, 3, 5), (1, 1000)]
     """
     from entoptic.models.given import model_of

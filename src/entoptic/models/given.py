@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TypeAlias
 
 from torch import nn
@@ -15,17 +14,12 @@ from entoptic.models.sources import load
 ModelLike: TypeAlias = Model | nn.Module | str
 """What stands for a network: a Model, a module of torch, or what `load` is given."""
 
-GUESSED = (
-    "how this network wants its pictures is guessed: ImageNet's mean and deviation, at 224x224; "
-    "say it with Model.wrap(module, preprocess=Preprocess(...))"
-)
-
 
 def model_of(given: ModelLike, name: str = "model") -> Model:
     """The Model that is meant.
 
     Args:
-        given: a Model; a module, which is wrapped, with a note that its preprocessing is guessed;
+        given: a Model; a module, which is wrapped, and notes that its preprocessing is guessed;
             or a specification, which is loaded.
         name: of the parameter, for the error.
 
@@ -39,8 +33,7 @@ def model_of(given: ModelLike, name: str = "model") -> Model:
     if isinstance(given, Model):
         return given
     if isinstance(given, nn.Module):
-        model = Model.wrap(given)
-        return replace(model, notes=(*model.notes, GUESSED))
+        return Model.wrap(given)
     if isinstance(given, str) and given:
         return load(given)
     raise refused(name, given, "must be a Model, a module of torch, or a name for entoptic.load")

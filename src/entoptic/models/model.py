@@ -12,7 +12,18 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from entoptic.arguments import function, instance, pair, several, side, taking, text, whole
+from entoptic.arguments import (
+    function,
+    instance,
+    number,
+    pair,
+    refused,
+    several,
+    side,
+    taking,
+    text,
+    whole,
+)
 from entoptic.errors import (
     BadNetwork,
     BadSetting,
@@ -69,9 +80,22 @@ def _paths(module: nn.Module) -> list[str]:
 
 def _class(name: str, value: Any) -> int | str:
     """A class, by its label or its number."""
-    return text("class", value) if isinstance(value, str) else whole(0)("class", value)
+    return value if isinstance(value, str) else whole(0)("class", value)
 
 
+def _normalization(name: str, value: Any) -> Any:
+    """A mean and a standard deviation, of each channel or of all; "guess", or None."""
+    if value is None or (isinstance(value, str) and value == "guess"):
+        return value
+    if isinstance(value, tuple | list) and len(value) == 2:
+        return tuple(
+            _NUMBERS(name, each) if isinstance(each, tuple | list) else number()(name, each)
+            for each in value
+        )
+    raise refused(name, value, "must be (mean, std), or None for pictures in [0, 1] as they are")
+
+
+_NUMBERS = several(number(), "numbers")
 _TEXTS = several(instance(str, "a text"), "texts")
 _TABLE = instance(Mapping, "a mapping from names")
 
@@ -121,6 +145,7 @@ class Model:
         labels=_TEXTS,
         source=text,
         forward=function,
+        normalize=_normalization,
     )
     def wrap(
         cls,
@@ -519,13 +544,13 @@ class Model:
         labels = [label.casefold() for label in self.labels or ()]
         named: dict[str, tuple[int, ...]] = {}
         for pairs in (
-            [(label, number) for number, label in enumerate(labels)],
+            [(label, n) for n, label in enumerate(labels)],
             [(each.strip(), n) for n, label in enumerate(labels) for each in label.split(",")],
-            [(synset.casefold(), number) for number, synset in enumerate(self.synsets or ())],
+            [(synset.casefold(), n) for n, synset in enumerate(self.synsets or ())],
         ):
             found: dict[str, tuple[int, ...]] = {}
-            for name, number in pairs:
-                found[name] = (*found.get(name, ()), number)
+            for name, n in pairs:
+                found[name] = (*found.get(name, ()), n)
             named = found | named
         return named
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor
 
-from entoptic.arguments import flag, one_of, path, planes, taking, text, whole
+from entoptic.arguments import flag, instance, one_of, path, planes, taking, whole
 from entoptic.errors import AlreadyThere, BadSetting, CannotWrite, EntopticError, did_you_mean
 from entoptic.pictures import png
 from entoptic.pictures.embedding import MAX_JPEG_XMP, checked_job, xmp_packet
@@ -114,7 +114,7 @@ def check_place(path: PathLike, not_over: Collection[Path] = ()) -> None:
 @taking(
     path=path,
     alpha=planes,
-    job=text,
+    job=instance(str, "a text"),
     bits=one_of(8, 16),
     quality=whole(1, 100),
     replace=flag,

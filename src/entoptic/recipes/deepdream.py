@@ -15,6 +15,7 @@ from entoptic import pictures
 from entoptic.arguments import either, number, one_of, pair, seed as a_seed, taking, whole
 from entoptic.ascent import Step, ascend, bind
 from entoptic.canvas import Pixels
+from entoptic.color import luma
 from entoptic.errors import BadSetting, ChannelOutOfRange, WrongPictureSize
 from entoptic.jobs import Job, Result
 from entoptic.layers import Layer
@@ -49,6 +50,9 @@ from entoptic.types import Alpha, Image
 
 # More sizes in a row nobody reads.
 _MOST_LISTED = 4
+
+# Networks of smaller pictures, such as digits and icons, are shown the whole, resized.
+_LEAST_TILE = 96
 
 MOST_TOGETHER = 1024
 """How many photos a call of the network may be shown: no limit in practice, but one for a job that
@@ -178,7 +182,7 @@ class DreamPlan(Plan):
     def all_steps(self) -> Iterator[Step]:
         how = self.settings
         if self.large is not None and self.stored is not None:
-            return self.large.steps(
+            steps = self.large.steps(
                 self.stored,
                 self.sizes,
                 step=how.step_size * how.strength,
@@ -188,6 +192,7 @@ class DreamPlan(Plan):
                 steps=how.steps,
                 seed=self.job.seed,
             )
+            return map(_in_three_channels, steps)
         if how.together is None:
             return self.whole_steps(self.photo.image)
         count, place = how.together
@@ -203,7 +208,8 @@ class DreamPlan(Plan):
     def whole_steps(self, photos: Image) -> Iterator[Step]:
         """Every step of every octave of photos of this size, with the same chance for all."""
         how = self.settings
-        photo = photos.to(self.device)
+        # What a network of one channel sees in grey climbs in grey: three would part.
+        photo = (photos[:, :1] if self.model.preprocess.channels == 1 else photos).to(self.device)
         rng = torch.Generator().manual_seed(self.job.seed)
         rule = climb(how.step_size * how.strength, how.norm, how.smoothing)
         detail: Tensor | None = None
@@ -221,7 +227,7 @@ class DreamPlan(Plan):
                 precision=how.precision,
             ):
                 render = functools.partial(_whole_picture, photo, canvas, base)
-                yield replace(step, octave=octave, image=render)
+                yield _in_three_channels(replace(step, octave=octave, image=render))
             detail = canvas.pixels.detach() - base
 
 
@@ -298,14 +304,19 @@ def plan_dream(
     for each in wanted.layers():
         # A wrong name is found before a photo is decoded at length.
         model.resolve(each)
+    if model.preprocess.mean and model.preprocess.shown != 3:
+        raise BadSetting(model.preprocess.no_photos())
     start = _start(photo, how, seed)
+    if model.preprocess.channels == 1:
+        start = _grey(start)
     height, width = start.image.shape[-2:]
     bound = bind(wanted, model, (height, width), read_guide)
     sizes, left_out = _octaves(model, bound, how, height, width)
     large, said = _large(model, bound, how, places, sizes, _spare(photo, start))
-    stored = None if large is None else Stored.copy(start.image)
+    fed = start.image[:, :1] if model.preprocess.channels == 1 else start.image
+    stored = None if large is None else Stored.copy(fed)
     if stored is not None:
-        start = replace(start, image=stored.tensor)
+        start = replace(start, image=stored.tensor.expand(-1, 3, -1, -1))
         how = replace(how, precision="fp32")
     else:
         used = used_precision(model, bound.layers(), where, how.precision)
@@ -357,7 +368,7 @@ def _large(
     own = model.shown(objective.layers(), sizes[-1])
     if isinstance(how.tile, int):
         side: int | None = how.tile
-    elif own != sizes[-1]:
+    elif own != sizes[-1] and max(own) >= _LEAST_TILE:
         side = max(own)  # in tiles nothing is lost of what the network would see too small
     else:
         memory = how.memory if isinstance(how.memory, int) else None
@@ -390,6 +401,21 @@ def _start(photo: PictureLike | None, how: DreamSettings, seed: int) -> Picture:
         return scaled(Picture.of(image), how.size)
     assert photo is not None
     return photo_of(photo, how.size)
+
+
+def _grey(photo: Picture) -> Picture:
+    """A picture as a network of one channel sees it."""
+    grey = luma(photo.image).expand(-1, 3, -1, -1)
+    if torch.equal(grey, photo.image):
+        return photo
+    said = "the network is fed one channel, so that the dream is in grey"
+    return replace(photo, image=grey, notes=(*photo.notes, said))
+
+
+def _in_three_channels(step: Step) -> Step:
+    """A step whose picture has three channels, also where it climbs in grey."""
+    render = step.image
+    return replace(step, image=lambda: render().expand(-1, 3, -1, -1))
 
 
 def _octaves(

@@ -74,7 +74,7 @@ def read_mxnet(symbol: Path, params: Path) -> onnx.ModelProto:
 
     >>> read_mxnet(Path("no-symbol.json"), Path("no-0000.params"))
     Traceback (most recent call last):
-    entoptic.errors.BadModelFile: can't read no-symbol.json: there is no such file
+    entoptic.errors.BadModelFile: can't read no-symbol.json: No such file or directory
     """
     network, left_off = _known(read_symbol(symbol))
     needed = _needed(network)

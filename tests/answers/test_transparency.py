@@ -109,12 +109,13 @@ def test_pictures_for_a_network_of_one_channel_are_grey(canvas: str) -> None:
         assert float(red.mean()) > 0.6
 
 
-def test_a_network_that_is_fed_no_pictures_is_told_of_before_any_work() -> None:
-    with pytest.raises(
-        BadSetting, match=r"fed 5 channels.* Fourier\(height, width, channels=5, decorrelated=False"
-    ):
-        plan_visualize(fed(5), ["0:0"], size=16)
-    # And what it says to do works.
+def test_a_network_of_five_channels_is_shown_three_in_colours_and_two_in_grey() -> None:
+    result = plan_visualize(fed(5), ["0:0"], size=16, steps=2).run()
+    assert result.image.shape == (1, 3, 16, 3 * 16)
+    (note,) = (each for each in result.notes if "fed 5 channels" in each)
+    assert "channels 0 to 2 as red, green and blue and channels 3, 4 in grey" in note
+    grey = result.image[..., 16:]
+    assert torch.equal(grey[:, :1].expand_as(grey), grey)
     canvas = ent.Fourier(16, 24, channels=5, decorrelated=False)
     before = canvas.planes().mean()
     list(ent.ascend(fed(5), ent.channel("0", 0), canvas, steps=5))

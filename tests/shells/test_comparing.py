@@ -32,7 +32,7 @@ def test_methods_side_by_side_can_be_made_again(tmp_path: Path) -> None:
     [
         ([], "UNIT"),
         (["fire3:3"], "a comparison of 1 models; give several models, methods"),
-        (["fire3:3", "--methods", "lucid,"], "no method named ''"),
+        (["fire3:3", "--methods", "lucid,"], "methods is ''; it must be a text"),
         (["fire3:3", "--methods", "lucid,lucis"], "did you mean 'lucid'"),
         (["fire3:3", "--canvases", "oil,pixels"], "no canvas named 'oil'"),
         (["fire3:3", "--models", "squeezenet1_1,squeezenet2"], "no model named 'squeezenet2'"),

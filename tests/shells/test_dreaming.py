@@ -171,7 +171,7 @@ def test_a_photo_without_a_gradient_keeps_no_other_from_its_dream(folder: Path) 
 
 @pytest.mark.parametrize(
     ("batch", "reason"),
-    [("many", "batch 'many'; it is auto, or a number of photos"), ("0", "batch is 0")],
+    [("many", "batch is 'many'; it is auto, or a number"), ("0", "batch is 0")],
 )
 def test_a_batch_that_makes_no_sense_is_told_before_any_work(
     folder: Path, batch: str, reason: str
@@ -449,7 +449,7 @@ def test_a_dream_in_tiles_is_told_by_its_job_and_made_again(folder: Path) -> Non
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        (["--tile", "big"], "it is auto, off, or a number of pixels"),
+        (["--tile", "big"], "it is auto, off, or a number"),
         (["--tile", "0"], "tile is 0"),
         (["--tile", "30", "--layer", "fire7"], "tiles of 30 pixels are too small"),
         (["--memory", "lots"], "write it like 4GiB or 500MB"),

@@ -101,7 +101,7 @@ def test_judges_are_those_that_are_named(tmp_path: Path) -> None:
         ([], "UNIT"),
         (["fire55:1"], "no layer named 'fire55'.*did you mean 'fire5'"),
         (["logit('goldfisch')"], "no class named 'goldfisch'.*did you mean 'goldfish'"),
-        (["fire5:1", "--seeds", "0"], "the number of seeds is 0"),
+        (["fire5:1", "--seeds", "0"], "seeds is 0"),
         (["fire5:1", "--steps", "-1"], "steps is -1"),
         (["fire5:1", "--size", "4"], "try a larger one"),
         (["fire5:1", "--judge", "nobody"], "no model named 'nobody'"),

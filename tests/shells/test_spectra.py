@@ -54,7 +54,7 @@ def test_what_was_made_is_told_as_json_and_small_photos_in_a_note(folder: Path) 
         (("spectrum", "sky.png", "-o", "a.npz", "--size", "0"), 2, "size is 0"),
         (("spectrum", "sky.png", "-o", "a.npz", "--size", "x"), 2, "is not a valid integer"),
         ((*VISUALIZE, *TINY, "--spectrum", "no.npz"), 1, "No such"),
-        ((*VISUALIZE, *TINY, "--spectrum", ""), 1, "is no file"),
+        ((*VISUALIZE, *TINY, "--spectrum", ""), 2, "must be the name of a file"),
         ((*VISUALIZE, *TINY, "--spectrum", "text.npz"), 1, "not a zip"),
         ((*VISUALIZE, "--spectrum", "a.npz"), 2, "the canvas maco"),
     ],

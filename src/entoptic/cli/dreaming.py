@@ -214,6 +214,7 @@ def redo_command(
     with made(delivery.folder):
         with streams.received(picture) as path:
             plan = plan_redo(path, photo=start, look_in=look_in, finish=finish, **changes)
+        check(plan, output, delivery, inputs)
         if not delivery.quiet:
             _tell(plan)
         return make(plan, output, delivery, inputs)

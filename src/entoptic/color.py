@@ -108,7 +108,7 @@ def luma(image: Tensor) -> Tensor:
     return red + green + blue
 
 
-def in_colors(planes: Planes) -> Image:
+def in_colors(planes: Planes) -> Tensor:
     """Channels of any number as a picture: side by side, threes in colours, those left in grey.
 
     Args:

@@ -161,7 +161,12 @@ def test_a_picture_grows_batch_by_batch(squeezenet: ent.Model) -> None:
         (["fire7:900"], {}, ChannelOutOfRange, "channel 900 of 'fire7' does not exist"),
         (["fire7:1"], {"canvas": "oil"}, BadSetting, "no canvas named 'oil'; there are fourier"),
         (["fire7:1"], {"transforms": "warp"}, BadSetting, "'warp'"),
-        (["fire7:1"], {"precision": "fp8"}, BadSetting, "precision is 'fp8'; it is one of auto, fp32"),
+        (
+            ["fire7:1"],
+            {"precision": "fp8"},
+            BadSetting,
+            "precision is 'fp8'; it is one of auto, fp32",
+        ),
         (["fire7:1"], {"size": 0}, BadSetting, "size is 0; it must be a whole number from 1"),
         (["fire7:1"], {"learning_rate": -1.0}, BadSetting, "learning rate is -1.0"),
         (["fire7:1"], {"jitter": 3}, BadSetting, "visualize has no setting 'jitter'"),

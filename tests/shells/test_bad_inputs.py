@@ -102,9 +102,13 @@ EXPRESSIONS: list[Case] = [
     *expressions("can't read the objective", "fire7:", "fire7:x", "energy('fire7'", "1 +"),
     *expressions("can't read the objective", "energy('fire7')) ", "'", "energy(", "}", "@", "\x00"),
     *expressions("is no number and no objective", "fire7", "x", "pi", "π", "2 * nan"),
-    *expressions("is no number and no objective", "a b", "True", "b'x'", "[x for x in y]", "f'{1}'"),
+    *expressions(
+        "is no number and no objective", "a b", "True", "b'x'", "[x for x in y]", "f'{1}'"
+    ),
     *expressions("is no number and no objective", "not energy('fire7')"),
-    *expressions("isn't understood there", "lambda: 1", "1j", "...", "{}", "energy.layers", "1 < 2"),
+    *expressions(
+        "isn't understood there", "lambda: 1", "1j", "...", "{}", "energy.layers", "1 < 2"
+    ),
     *expressions("isn't understood there", "__import__('os').system('rm')"),
     *expressions("isn't understood there", "energy('fire7') // 2"),
     *expressions("an exponent is a number", "energy('fire7') ** energy('fire7')"),

@@ -51,7 +51,11 @@ def test_a_picture_is_named_for_what_it_shows_and_is_made_again_byte_for_byte(
         ("accentuate", {"units": ["__import__('os')"]}, "no objective named '__import__'"),
         ("accentuate", {"layer": {}}, "layer is {}; it must be the name of a layer"),
         ("accentuate", {"transparency": "yes"}, "transparency is 'yes'; it is True or False"),
-        ("caricature", {"layer": {"fire3": 1}}, "layer is {'fire3': 1}; it must be a list of names"),
+        (
+            "caricature",
+            {"layer": {"fire3": 1}},
+            "layer is {'fire3': 1}; it must be a list of names",
+        ),
         ("caricature", {"cosine_power": True}, "cosine power is True"),
         ("caricature", {"seed": 1}, "damaged: a caricature has no setting 'seed'"),
         ("diversity", {"unit": 3}, "a unit is 3; it must be a text"),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from entoptic.errors import BadSetting
-from entoptic.types import Image, Planes
+from entoptic.types import Planes
 
 # A square root of the covariance of colours in ImageNet, one column for each axis without
 # correlation: roughly light against dark, red against blue, and green against purple.

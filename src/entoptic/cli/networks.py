@@ -77,13 +77,17 @@ def gradient_command(
         (check_place if numbers else check_writable)(path, not_over=files)
         check_free(path, force, files)
     picture = scaled(picture_of(streams.photo_of(photo)), size)
-    found = gradient(load(model), of=of, wrt=wrt, at=picture.image)
+    network = load(model)
+    found = gradient(network, of=of, wrt=wrt, at=picture.image)
 
     def save(path: Path, *, replace: bool) -> None:
         if numbers:
             write_file(path, _npy(found), replace=replace)
         else:
-            shown = gradient_picture(found, picture.height, picture.width)
+            # A network of one channel is fed the luma: the gradient by grey has no colour.
+            is_grey = network.preprocess.channels == 1 and wrt == "input"
+            values = found.sum(1, keepdim=True).expand(-1, 3, -1, -1) if is_grey else found
+            shown = gradient_picture(values, picture.height, picture.width)
             write(path, shown, replace=replace)
 
     path = saved(save, path, force)

@@ -54,6 +54,9 @@ _MOST_LISTED = 4
 # Networks of smaller pictures, such as digits and icons, are shown the whole, resized.
 _LEAST_TILE = 96
 
+# Of 8 bits: what differs by less is as grey as a file can say.
+_HALF_A_LEVEL = 0.5 / 255
+
 MOST_TOGETHER = 1024
 """How many photos a call of the network may be shown: no limit in practice, but one for a job that
 a stranger has written."""
@@ -406,7 +409,7 @@ def _start(photo: PictureLike | None, how: DreamSettings, seed: int) -> Picture:
 def _grey(photo: Picture) -> Picture:
     """A picture as a network of one channel sees it."""
     grey = luma(photo.image).expand(-1, 3, -1, -1)
-    if torch.equal(grey, photo.image):
+    if torch.allclose(grey, photo.image, rtol=0, atol=_HALF_A_LEVEL):
         return photo
     said = "the network is fed one channel, so that the dream is in grey"
     return replace(photo, image=grey, notes=(*photo.notes, said))

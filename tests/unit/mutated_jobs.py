@@ -16,6 +16,7 @@ import random
 import resource
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,7 +147,7 @@ def value(rng: random.Random, called: str = "", old: Any = None) -> Any:
             return rng.choice(pool)
     if isinstance(old, str):
         return rng.choice(WORDS)
-    if isinstance(old, int | float) and not isinstance(old, bool) and rng.random() < 0.5:
+    if type(old) in (int, float) and abs(old) < 1e300 and rng.random() < 0.5:
         return type(old)(old * rng.choice((0.5, 2, 3, 10, 100, 1000, 1e6, -1)))
     return rng.choice(NUMBERS)
 
@@ -177,11 +178,15 @@ def watch(job: list[str]) -> None:
         Path("/proc/meminfo"), Path("/sys/fs/cgroup"), Path("/sys/devices/system/cpu"),
     ]  # fmt: skip
 
+    scratch = Path(tempfile.gettempdir())
+
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event.startswith(_EVENTS):
             end(f"{event} {arguments!r:.300}", job[0])
         if event == "open" and not isinstance(arguments[0], int):
             path = Path(os.path.abspath(os.fsdecode(arguments[0])))  # noqa: PTH100 (links stay)
+            if path == scratch:
+                return  # a large picture lies in a file without a name; here it has no room
             if arguments[2] & _WRITING:
                 end(f"open {path} for writing", job[0])
             if not any(path.is_relative_to(each) for each in readable):

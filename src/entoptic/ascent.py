@@ -36,6 +36,10 @@ from entoptic.types import Alpha, Planes, Scores
 PATIENCE = 8
 
 
+RULES = several(instance(GradientRule, "a rule, such as guided()"), "rules, such as guided()")
+"""What gradient rules are given as."""
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """One step of a climb.
@@ -60,7 +64,7 @@ class Step:
 @taking(
     canvas=a_canvas,
     transforms=several(function, "transforms, such as Jitter(8)"),
-    rules=several(instance(GradientRule, "a rule, such as guided()"), "rules, such as guided()"),
+    rules=RULES,
     steps=whole(0),
     seed=generator,
 )

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from entoptic.arguments import instance, refused, several, taking
-from entoptic.ascent import bind, check_channels, guide_activations, joined, no_path
+from entoptic.arguments import instance, refused, taking
+from entoptic.ascent import RULES, bind, check_channels, guide_activations, joined, no_path
 from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from entoptic.models import GradientRule, Model, ModelLike, model_of, prepare
@@ -23,11 +23,8 @@ from entoptic.types import Planes
 _LARGEST_JACOBIAN = 1 << 27
 
 
-_RULES = several(instance(GradientRule, "a rule, such as guided()"), "rules, such as guided()")
-
-
 @in_usual_modes
-@taking(cotangent=instance(Tensor, "a tensor that fits what it weighs"), rules=_RULES)
+@taking(cotangent=instance(Tensor, "a tensor that fits what it weighs"), rules=RULES)
 def gradient(
     model: ModelLike,
     *,

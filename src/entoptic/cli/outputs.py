@@ -16,6 +16,7 @@ from entoptic.cli import signals, streams
 from entoptic.cli.arguments import quoted
 from entoptic.cli.printing import echo
 from entoptic.errors import AlreadyThere, BadSetting, CannotWrite
+from entoptic.paths import is_same
 
 STDOUT = Path(streams.DASH)
 """Where a result goes that is no file: the PNG goes to stdout."""
@@ -234,14 +235,7 @@ def free(path: Path, inputs: Collection[Path], taken: Collection[Path], force: b
 
 def _spares(path: Path, inputs: Collection[Path]) -> bool:
     """Whether writing there leaves the pictures that are read as they are."""
-    return not any(_is_same(path, each) for each in inputs)
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except (OSError, ValueError):
-        return False
+    return not any(is_same(path, each) for each in inputs)
 
 
 def _check_folder(folder: Path) -> None:

@@ -6,7 +6,7 @@ import copy
 import copyreg
 import types
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -142,6 +142,17 @@ def parts(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
         for name, child in module._modules.items():
             if child is not None:
                 yield from parts(child, f"{path}.{name}" if path else name)
+
+
+def by_address(module: nn.Module, paths: Mapping[str, str]) -> dict[str, nn.Module]:
+    """The parts of a network, or of a copy of it, by address.
+
+    Args:
+        module: the network.
+        paths: see `Model.paths`.
+    """
+    by_path = dict(parts(module))
+    return {name: by_path[path] for name, path in paths.items()}
 
 
 def unwrapped(module: nn.Module) -> nn.Module:

@@ -36,7 +36,7 @@ from entoptic.errors import (
 )
 from entoptic.layers import CANVAS, INPUT, LOGITS, Layer, LayerInfo, Reach, layer_name
 from entoptic.models import probe
-from entoptic.models.frozen import check_module, parts
+from entoptic.models.frozen import by_address, check_module, parts
 from entoptic.models.layout import arranged
 from entoptic.models.preprocess import Normalize, Preprocess
 from entoptic.models.tables import Tables
@@ -100,11 +100,16 @@ _TEXTS = several(instance(str, "a text"), "texts")
 _TABLE = instance(Mapping, "a mapping from names")
 
 
+_OF_A_MODULE = {
+    "module": instance(nn.Module, "a module of torch"),
+    "preprocess": instance(Preprocess, "a Preprocess"),
+    "source": text,
+    "labels": _TEXTS,
+}
+
+
 @taking(
-    module=instance(nn.Module, "a module of torch"),
-    preprocess=instance(Preprocess, "a Preprocess"),
-    source=text,
-    labels=_TEXTS,
+    **_OF_A_MODULE,
     synsets=_TEXTS,
     addresses=_TABLE,
     logits=text,
@@ -139,14 +144,7 @@ class Model:
     _tables: dict[tuple[int, int], probe.Table] = field(default_factory=dict, repr=False)
 
     @classmethod
-    @taking(
-        module=instance(nn.Module, "a module of torch"),
-        preprocess=instance(Preprocess, "a Preprocess"),
-        labels=_TEXTS,
-        source=text,
-        forward=function,
-        normalize=_normalization,
-    )
+    @taking(**_OF_A_MODULE, forward=function, normalize=_normalization)
     def wrap(
         cls,
         module: nn.Module,
@@ -207,8 +205,7 @@ class Model:
 
     def modules_by_address(self, module: nn.Module | None = None) -> dict[str, nn.Module]:
         """The submodules by address, of this model's module or of a copy of it."""
-        by_path = dict(parts(self.module if module is None else module))
-        return {name: by_path[path] for name, path in self.paths.items()}
+        return by_address(self.module if module is None else module, self.paths)
 
     @functools.cached_property
     def paths(self) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ from entoptic.errors import EntopticError
 from entoptic.layers import CANVAS, INPUT, Layer
 from entoptic.models import taps
 from entoptic.models.batches import FAILURES, joined, keeps_apart, per_picture
-from entoptic.models.frozen import frozen_copy, state
+from entoptic.models.frozen import by_address, frozen_copy, state
 from entoptic.models.memory import keep_freed_memory, out_of_memory
 from entoptic.models.model import Model
 from entoptic.models.preparing.graph import rewritten
@@ -191,8 +191,7 @@ class Prepared:
     def _parts(self, module: nn.Module) -> Mapping[str, nn.Module]:
         """The parts of a copy by address."""
         if module not in self._by_address:
-            by_path = dict(module.named_modules())
-            self._by_address[module] = {name: by_path[path] for name, path in self._paths.items()}
+            self._by_address[module] = by_address(module, self._paths)
         return self._by_address[module]
 
     def _graph_for(self, rules: Sequence[GradientRule]) -> fx.GraphModule | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from entoptic.layers import Layer, LayerInfo
 from entoptic.models import probe
-from entoptic.models.frozen import parts
+from entoptic.models.frozen import by_address
 from entoptic.models.preprocess import Preprocess
 from entoptic.modes import in_usual_modes
 from entoptic.resample import resize
@@ -46,11 +47,8 @@ class Tables:
             computed: see `probe.table`.
         """
         shape = self.preprocess.channels, *size
-        return probe.table(self.module, self._by_address, shape, computed=computed)
-
-    def _by_address(self, module: nn.Module) -> Mapping[str, nn.Module]:
-        by_path = dict(parts(module))
-        return {name: by_path[path] for name, path in self.paths.items()}
+        listed = functools.partial(by_address, paths=self.paths)
+        return probe.table(self.module, listed, shape, computed=computed)
 
     def shown(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[int, int]:
         """The size at which pictures of (height, width) are shown, for the network to reach layers.

@@ -87,7 +87,7 @@ def _is_large(stream: BinaryIO, size: int, least_pixels: int) -> bool:
     return width * height > least_pixels
 
 
-def _read(stream: BinaryIO, how: tiff.Segments, path: Path, span: Span | None) -> Picture:
+def _read(stream: io.BufferedReader, how: tiff.Segments, path: Path, span: Span | None) -> Picture:
     if how.orientation != 1:
         raise ValueError("it lies on its side; save it upright")
     if how.premultiplied:
@@ -116,12 +116,9 @@ def _read(stream: BinaryIO, how: tiff.Segments, path: Path, span: Span | None) -
     return Picture(image, alpha, path, _digest(stream), _notes(how))
 
 
-def _digest(stream: BinaryIO) -> str:
-    digest = hashlib.sha256()
+def _digest(stream: io.BufferedReader) -> str:
     stream.seek(0)
-    while block := stream.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
+    return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _notes(how: tiff.Segments) -> tuple[str, ...]:

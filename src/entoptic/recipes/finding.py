@@ -95,14 +95,6 @@ class Finder:
             yield folder / called.name
 
 
-def is_same(one: Path, other: Path) -> bool:
-    """Whether two paths are of the same file, as far as there is one."""
-    try:
-        return one.samefile(other)
-    except (OSError, ValueError):  # names may be too long, or have a zero in them
-        return False
-
-
 def _digest(path: Path) -> str | None:
     """The sha256 of a file's bytes; None where there is no regular file of a size that is read."""
     try:
@@ -113,9 +105,6 @@ def _digest(path: Path) -> str | None:
             found = os.fstat(stream.fileno())
             if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
                 return None
-            digest = hashlib.sha256()
-            while block := stream.read(1 << 20):
-                digest.update(block)
-            return digest.hexdigest()
+            return hashlib.file_digest(stream, "sha256").hexdigest()
     except (OSError, ValueError):
         return None

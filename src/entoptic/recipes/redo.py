@@ -15,12 +15,13 @@ from entoptic.errors import BadSetting, NoJob, NotAllowed
 from entoptic.jobs import Job, Result
 from entoptic.models import Model, load
 from entoptic.objectives import parse
+from entoptic.paths import is_same
 from entoptic.pictures import PictureLike
 from entoptic.recipes.accentuation import plan_accentuate
 from entoptic.recipes.activation_grid import GridSettings, plan_grid
 from entoptic.recipes.comparison import plan_compare
 from entoptic.recipes.deepdream import DreamSettings, plan_dream
-from entoptic.recipes.finding import Finder, is_same
+from entoptic.recipes.finding import Finder
 from entoptic.recipes.layer_views import plan_caricature, plan_invert
 from entoptic.recipes.methods import ClimbSettings, changed
 from entoptic.recipes.neuron_groups import GroupSettings, plan_groups

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
-
 import torch
 from torch import Tensor
 
 from entoptic.layers import Layer
 from entoptic.models.backward import gradient_of
-from entoptic.models.batches import FAILURES
+from entoptic.models.batches import FAILURES, Run
 from entoptic.models.memory import out_of_memory
-
-Run: TypeAlias = Callable[[Tensor], Mapping[Layer, Tensor]]
-"""From a picture to the targets' values."""
 
 # By how much values may differ, relative to their length. Wrong graphs differ by about 1. In 16
 # bits EfficientNet-Lite0's logits of noise differ by 0.16, what other networks give by 0.02.

@@ -111,9 +111,8 @@ def fused_gemm(node: Node) -> nn.Module:
     return nn.Sequential(linear, _activation(node, tuple(given)))
 
 
-@operator(microsofts("SkipLayerNormalization"))
-class SkipLayerNorm(Operation):
-    """A layer norm of a sum, and the sum."""
+class SkipNorm(Operation):
+    """A norm of a sum, and the sum."""
 
     several = True
 
@@ -122,6 +121,11 @@ class SkipLayerNorm(Operation):
         self.eps = node.number("epsilon", 1e-12)
         if node.uses(1) or node.uses(2):
             node.refuse("its mean and deviation aren't imported")
+
+
+@operator(microsofts("SkipLayerNormalization"))
+class SkipLayerNorm(SkipNorm):
+    """A layer norm of a sum, and the sum."""
 
     def compute(
         self,
@@ -142,16 +146,8 @@ class SimplifiedLayerNorm(RMSNorm):
 
 
 @operator(microsofts("SkipSimplifiedLayerNormalization"))
-class SkipRMSNorm(Operation):
+class SkipRMSNorm(SkipNorm):
     """An RMS norm of a sum, and the sum."""
-
-    several = True
-
-    def __init__(self, node: Node) -> None:
-        super().__init__(node)
-        self.eps = node.number("epsilon", 1e-12)
-        if node.uses(1) or node.uses(2):
-            node.refuse("its mean and deviation aren't imported")
 
     def compute(
         self, x: Tensor, skip: Tensor, scale: Tensor, bias: Tensor | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 import torch
@@ -22,6 +23,26 @@ _FUNCTIONS: dict[str, Function] = {
     "elu": F.elu,
     "hardsigmoid": lambda x: (0.2 * x + 0.5).clamp(0, 1),
 }
+
+
+@dataclass(frozen=True)
+class Way:
+    """What a layer has for one direction in which it goes through a sequence.
+
+    Args:
+        inner, bias: of the product with the step before; no bias is None.
+        peephole: weights by which the gates of an LSTM see its cell, or None.
+        functions: of activation.
+    """
+
+    inner: Tensor
+    bias: Tensor | None
+    peephole: Tensor | None
+    functions: list[Function]
+
+    def recalled(self, before: Tensor) -> Tensor:
+        """What the step before adds to what is given."""
+        return F.linear(before, self.inner, self.bias)
 
 
 class Recurrent(Operation):
@@ -87,11 +108,11 @@ class Recurrent(Operation):
             eyes = None if peephole is None else peephole[index]
             size = len(self.functions)
             names = self.names[index * size : (index + 1) * size]
-            functions = [_FUNCTIONS[name] for name in names]
+            way = Way(inner[index], own, eyes, [_FUNCTIONS[name] for name in names])
             backwards = self.direction == "reverse" or index == 1
             state, states = tuple(begin), []
             for step in inputs.flip(0) if backwards else inputs:
-                state = self.step(step, state, inner[index], own, eyes, functions)
+                state = self.step(step, state, way)
                 states.append(state[0])
             runs.append((torch.stack(states[::-1] if backwards else states), *state))
         every, *last = zip(*runs, strict=True)
@@ -100,15 +121,7 @@ class Recurrent(Operation):
             return made
         return made[0].permute(2, 0, 1, 3), *(part.transpose(0, 1) for part in made[1:])
 
-    def step(
-        self,
-        x: Tensor,
-        state: tuple[Tensor, ...],
-        inner: Tensor,
-        bias: Tensor | None,
-        peephole: Tensor | None,
-        functions: list[Function],
-    ) -> tuple[Tensor, ...]:
+    def step(self, x: Tensor, state: tuple[Tensor, ...], way: Way) -> tuple[Tensor, ...]:
         """The next state, its first part being what the layer shows."""
         raise NotImplementedError
 
@@ -122,16 +135,8 @@ class RNN(Recurrent):
 
     functions = ("Tanh",)
 
-    def step(
-        self,
-        x: Tensor,
-        state: tuple[Tensor, ...],
-        inner: Tensor,
-        bias: Tensor | None,
-        peephole: Tensor | None,
-        functions: list[Function],
-    ) -> tuple[Tensor, ...]:
-        return (functions[0](self.clipped(x + F.linear(state[0], inner, bias))),)
+    def step(self, x: Tensor, state: tuple[Tensor, ...], way: Way) -> tuple[Tensor, ...]:
+        return (way.functions[0](self.clipped(x + way.recalled(state[0]))),)
 
 
 @operator("GRU")
@@ -147,26 +152,18 @@ class GRU(Recurrent):
         super().__init__(node)
         self.linear_first = node.flag("linear_before_reset")
 
-    def step(
-        self,
-        x: Tensor,
-        state: tuple[Tensor, ...],
-        inner: Tensor,
-        bias: Tensor | None,
-        peephole: Tensor | None,
-        functions: list[Function],
-    ) -> tuple[Tensor, ...]:
+    def step(self, x: Tensor, state: tuple[Tensor, ...], way: Way) -> tuple[Tensor, ...]:
         (before,) = state
-        gate, show = functions
+        gate, show = way.functions
         hidden = before.shape[-1]
-        parts = F.linear(before, inner, bias)
+        parts = way.recalled(before)
         update = gate(self.clipped(x[:, :hidden] + parts[:, :hidden]))
         reset = gate(self.clipped(x[:, hidden:-hidden] + parts[:, hidden:-hidden]))
         if self.linear_first:
             recalled = reset * parts[:, -hidden:]
         else:
-            last = None if bias is None else bias[-hidden:]
-            recalled = F.linear(reset * before, inner[-hidden:], last)
+            last = None if way.bias is None else way.bias[-hidden:]
+            recalled = F.linear(reset * before, way.inner[-hidden:], last)
         new = show(self.clipped(x[:, -hidden:] + recalled))
         return ((1 - update) * new + update * before,)
 
@@ -197,19 +194,11 @@ class LSTM(Recurrent):
     ) -> tuple[Tensor, ...]:
         return self._run(x, weight, inner, bias, (first, first_cell), peephole)
 
-    def step(
-        self,
-        x: Tensor,
-        state: tuple[Tensor, ...],
-        inner: Tensor,
-        bias: Tensor | None,
-        peephole: Tensor | None,
-        functions: list[Function],
-    ) -> tuple[Tensor, ...]:
+    def step(self, x: Tensor, state: tuple[Tensor, ...], way: Way) -> tuple[Tensor, ...]:
         before, cell = state
-        gate, look, show = functions
-        i, o, f, c = (x + F.linear(before, inner, bias)).chunk(4, -1)
-        eye_i, eye_o, eye_f = (0.0, 0.0, 0.0) if peephole is None else peephole.chunk(3)
+        gate, look, show = way.functions
+        i, o, f, c = (x + way.recalled(before)).chunk(4, -1)
+        eye_i, eye_o, eye_f = (0.0, 0.0, 0.0) if way.peephole is None else way.peephole.chunk(3)
         keep = gate(self.clipped(i + eye_i * cell))
         forget = 1 - keep if self.coupled else gate(self.clipped(f + eye_f * cell))
         cell = forget * cell + keep * look(self.clipped(c))

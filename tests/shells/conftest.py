@@ -14,15 +14,19 @@ import entoptic.recipes.redo
 from shells.command import picture
 
 
-@pytest.fixture(scope="session", autouse=True)
+_load = functools.cache(entoptic.models.load)
+
+
+# Of a module, not of the session: what it patches would stay for the tests of other folders that
+# the same worker runs afterwards.
+@pytest.fixture(scope="module", autouse=True)
 def networks_once() -> Iterator[None]:
-    """Each network is loaded, and its layer table made, once for all tests of the command."""
-    load = functools.cache(entoptic.models.load)
+    """Load each network, and make its layer table, once for all tests of the command."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(entoptic.models, "load", load)
-        patch.setattr(entoptic.recipes.redo, "load", load)
+        patch.setattr(entoptic.models, "load", _load)
+        patch.setattr(entoptic.recipes.redo, "load", _load)
         for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
             patch.delenv(name, raising=False)
         yield

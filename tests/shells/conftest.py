@@ -13,7 +13,6 @@ import entoptic.models
 import entoptic.recipes.redo
 from shells.command import picture
 
-
 _load = functools.cache(entoptic.models.load)
 
 

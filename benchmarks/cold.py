@@ -31,7 +31,7 @@ import torch
 import entoptic as ent
 from benchmarks.machine import chosen, named, synchronise
 from benchmarks.peers.environments import ROOT, variables
-from entoptic.models import Model
+from entoptic.networks import Model
 from entoptic.recipes import plan_dream
 
 BAR = 1.5
@@ -49,8 +49,8 @@ photo, output, device = sys.argv[1:]
 import torch
 done("import torch")
 import entoptic.cli.main
-from entoptic.models import load
-from entoptic.models.sources import DEFAULT
+from entoptic.networks import load
+from entoptic.networks.sources import DEFAULT
 from entoptic.recipes import plan_dream
 done("import entoptic")
 model = load(DEFAULT)

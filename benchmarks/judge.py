@@ -15,7 +15,7 @@ from torch import Tensor
 import entoptic as ent
 from benchmarks.peers import LAYER, METHODS
 from entoptic.layers import LOGITS
-from entoptic.models import Model
+from entoptic.networks import Model
 from entoptic.types import Image
 
 NETWORKS = ("squeezenet1_1", "efficientnet_lite0")

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from entoptic import errors, models
+from entoptic import errors, networks as models
 
 # Sides of the matrices, and bytes that are copied: enough to keep each device busy.
 _SIDE = {"cpu": 2048, "cuda": 8192}

@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 import entoptic as ent
-from entoptic import fourier
-from entoptic.color import to_decorrelated
-from entoptic.recipes.photographs import photo_files
+from entoptic.analysis.photographs import photo_files
+from entoptic.images import fourier
+from entoptic.images.color import to_decorrelated
 
 SHORT, SIDE = 375, 512
 

@@ -27,8 +27,8 @@ from typing import Any
 import torch
 
 import entoptic as ent
-from entoptic.ascent import Step
-from entoptic.models import Model
+from entoptic.ascent.loop import Step
+from entoptic.networks import Model
 from entoptic.recipes import plan_visualize
 
 # What is timed of each climb.

@@ -37,7 +37,7 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 import entoptic as ent
 from benchmarks.machine import Peak, chosen, copies, named, products, synchronise
-from entoptic.models import Model, prepare
+from entoptic.networks import Model, prepare
 
 
 @dataclass(frozen=True)

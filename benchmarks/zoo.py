@@ -15,10 +15,10 @@ from pathlib import Path
 import torch
 
 import entoptic as ent
+from entoptic.jobs.defaults import tuned
 from entoptic.layers import LayerInfo
-from entoptic.models import Model, Preprocess, load
+from entoptic.networks import Model, Preprocess, load
 from entoptic.recipes import dream
-from entoptic.recipes.tuned import tuned
 
 # fmt: off
 FAMILIES = (

@@ -24,8 +24,8 @@ from torch import Tensor
 
 import entoptic as ent
 from entoptic.cli.main import outcome
+from entoptic.images import read_job
 from entoptic.objectives import vocabulary
-from entoptic.pictures import read_job
 from entoptic.recipes import plan_visualize
 from entoptic.transforms import presets
 

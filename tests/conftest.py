@@ -16,7 +16,7 @@ from jaxtyping import config, install_import_hook
 _SOURCE = Path(__file__).parents[1] / "src" / "entoptic"
 _checked = [
     prefix + each.name
-    for folder, prefix in ((_SOURCE, "entoptic."), (_SOURCE / "models", "entoptic.models."))
+    for folder, prefix in ((_SOURCE, "entoptic."), (_SOURCE / "models", "entoptic.networks."))
     for each in iter_modules([str(folder)])
     if each.name not in ("cli", "models", "networks")
 ]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import entoptic as ent
 from benchmarks.peers import LAYER
-from entoptic.models import Model
+from entoptic.networks import Model
 
 MACO_CROPS = 4
 """In each step of those that follow MaCo, where 32 and 6 are usual: for a processor alone."""

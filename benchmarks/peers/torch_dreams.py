@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.peers.network import Task
-from entoptic.models import Preprocess
+from entoptic.networks import Preprocess
 
 
 class Normalisation(nn.Module):

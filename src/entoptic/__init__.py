@@ -13,9 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     # Each name again after `as`: so checkers know that it is public.
-    from entoptic.ascent import (
+    from entoptic.analysis.spectrum import (
+        Spectrum as Spectrum,
+        read_spectrum as read_spectrum,
+        spectrum as spectrum,
+    )
+    from entoptic.ascent.gradients import (
+        gradient as gradient,
+        jacobian as jacobian,
+    )
+    from entoptic.ascent.loop import (
         Step as Step,
         ascend as ascend,
+    )
+    from entoptic.ascent.optimizers import (
+        adam as adam,
+        climb as climb,
+    )
+    from entoptic.ascent.tiling import (
+        tiled_gradient as tiled_gradient,
     )
     from entoptic.canvas import (
         CPPN as CPPN,
@@ -34,11 +50,20 @@ if TYPE_CHECKING:
     from entoptic.errors import (
         EntopticError as EntopticError,
     )
-    from entoptic.gradients import (
-        gradient as gradient,
-        jacobian as jacobian,
+    from entoptic.images import (
+        Picture as Picture,
+        read as read,
+        write as write,
     )
-    from entoptic.jobs import (
+    from entoptic.images.contact_sheet import (
+        sheet as sheet,
+    )
+    from entoptic.images.resize import (
+        centre_crop as centre_crop,
+        fit_short_side as fit_short_side,
+        resize as resize,
+    )
+    from entoptic.jobs.job import (
         Job as Job,
         Result as Result,
     )
@@ -46,14 +71,14 @@ if TYPE_CHECKING:
         Layer as Layer,
         LayerInfo as LayerInfo,
     )
-    from entoptic.models import (
+    from entoptic.networks import (
         GradientRule as GradientRule,
         Model as Model,
         Preprocess as Preprocess,
         ensemble as ensemble,
         load as load,
     )
-    from entoptic.models.rules import (
+    from entoptic.networks.gradient_rules import (
         guided as guided,
         normalised_layers as normalised_layers,
         redirected_relu as redirected_relu,
@@ -100,11 +125,6 @@ if TYPE_CHECKING:
         total as total,
         total_variation as total_variation,
     )
-    from entoptic.pictures import (
-        Picture as Picture,
-        read as read,
-        write as write,
-    )
     from entoptic.recipes import (
         Evaluation as Evaluation,
         accentuate as accentuate,
@@ -125,26 +145,6 @@ if TYPE_CHECKING:
     )
     from entoptic.recipes.saliency import (
         gradient_picture as gradient_picture,
-    )
-    from entoptic.recipes.spectra import (
-        Spectrum as Spectrum,
-        read_spectrum as read_spectrum,
-        spectrum as spectrum,
-    )
-    from entoptic.resample import (
-        centre_crop as centre_crop,
-        fit_short_side as fit_short_side,
-        resize as resize,
-    )
-    from entoptic.sheets import (
-        sheet as sheet,
-    )
-    from entoptic.steprules import (
-        adam as adam,
-        climb as climb,
-    )
-    from entoptic.tiling import (
-        tiled_gradient as tiled_gradient,
     )
     from entoptic.transforms import (
         ACCENTUATE as ACCENTUATE,
@@ -175,7 +175,7 @@ if TYPE_CHECKING:
 # Where each public name lives. Looked up on first use, so that importing entoptic is instant and
 # torch is imported only when work begins.
 _HOMES = {
-    "ascent": (
+    "ascent.loop": (
         "Step",
         "ascend",
     ),
@@ -194,11 +194,11 @@ _HOMES = {
         "spectrum_of",
     ),
     "errors": ("EntopticError",),
-    "gradients": (
+    "ascent.gradients": (
         "gradient",
         "jacobian",
     ),
-    "jobs": (
+    "jobs.job": (
         "Job",
         "Result",
     ),
@@ -206,14 +206,14 @@ _HOMES = {
         "Layer",
         "LayerInfo",
     ),
-    "models": (
+    "networks": (
         "GradientRule",
         "Model",
         "Preprocess",
         "ensemble",
         "load",
     ),
-    "models.rules": (
+    "networks.gradient_rules": (
         "guided",
         "normalised_layers",
         "redirected_relu",
@@ -260,7 +260,7 @@ _HOMES = {
         "total",
         "total_variation",
     ),
-    "pictures": (
+    "images": (
         "Picture",
         "read",
         "write",
@@ -282,22 +282,22 @@ _HOMES = {
     ),
     "recipes.redo": ("redo",),
     "recipes.saliency": ("gradient_picture",),
-    "recipes.spectra": (
+    "analysis.spectrum": (
         "Spectrum",
         "read_spectrum",
         "spectrum",
     ),
-    "resample": (
+    "images.resize": (
         "centre_crop",
         "fit_short_side",
         "resize",
     ),
-    "sheets": ("sheet",),
-    "steprules": (
+    "images.contact_sheet": ("sheet",),
+    "ascent.optimizers": (
         "adam",
         "climb",
     ),
-    "tiling": ("tiled_gradient",),
+    "ascent.tiling": ("tiled_gradient",),
     "transforms": (
         "ACCENTUATE",
         "LUCID",

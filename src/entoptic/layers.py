@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from entoptic.arguments import one_of, refused, whole
+from entoptic.checks import one_of, refused, whole
 from entoptic.errors import UnknownLayer
 
 _ADDRESS = re.compile(r"(?P<name>.+?)(?:#(?P<call>[1-9][0-9]{0,8}))?(?P<input><in>)?", re.DOTALL)

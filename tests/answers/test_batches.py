@@ -15,19 +15,13 @@ from torch import Tensor, nn
 
 import entoptic as ent
 from entoptic import transforms
+from entoptic.ascent import memory
+from entoptic.ascent.tiling.budget import step_bytes
 from entoptic.errors import BadSetting, NonFiniteGradient, NotEnoughMemory
+from entoptic.jobs import sheets as sheet_plan
 from entoptic.layers import Layer
-from entoptic.models import Preprocess
-from entoptic.recipes import (
-    memory,
-    plan_compare,
-    plan_diversity,
-    plan_evaluate,
-    plan_redo,
-    plan_visualize,
-    sheet_plan,
-)
-from entoptic.tiling.budget import step_bytes
+from entoptic.networks import Preprocess
+from entoptic.recipes import plan_compare, plan_diversity, plan_evaluate, plan_redo, plan_visualize
 from shells.command import entoptic
 
 QUICK: dict[str, Any] = {"size": 48, "steps": 2}

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic import color, fourier
-from entoptic.models import Preprocess
-from entoptic.steprules import Rule
+from entoptic.ascent.optimizers import Rule
+from entoptic.images import color, fourier
+from entoptic.networks import Preprocess
 
 # Even and odd, wide and tall, prime, and one pixel thin.
 SIZES = [(12, 16), (13, 17), (12, 7), (5, 16), (1, 1), (1, 8), (9, 1), (2, 2), (31, 47)]

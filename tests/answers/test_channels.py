@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import entoptic as ent
-from entoptic.color import in_colors, luma
 from entoptic.errors import BadModelFile, BadNetwork, BadSetting
-from entoptic.models.preprocess import GUESS
+from entoptic.images.color import in_colors, luma
+from entoptic.networks.preprocess import GUESS
 
 DIGITS = """
 import torch

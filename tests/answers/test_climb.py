@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.models import Preprocess
-from entoptic.steprules import Rule
+from entoptic.ascent.optimizers import Rule
+from entoptic.networks import Preprocess
 
 PLAIN = Preprocess(size=(12, 16), mean=(0, 0, 0), std=(1, 1, 1))
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.models import prepare
+from entoptic.images.resize import octave_sizes
+from entoptic.networks import prepare
 from entoptic.recipes import plan_dream, plan_redo
-from entoptic.resample import octave_sizes
 
 ONE_OCTAVE = {"octaves": 1, "jitter": 0, "steps": 10, "step_size": 0.01, "smoothing": 0.0}
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 import entoptic as ent
+from entoptic.ascent.optimizers import NORMS, normalised
 from entoptic.errors import BadSetting, PictureNotFound
 from entoptic.objectives import vocabulary
 from entoptic.recipes import plan_dream, plan_redo, together_by_size
-from entoptic.steprules import NORMS, normalised
 
 SHORT = {"octaves": 2, "steps": 3, "seed": 4}
 

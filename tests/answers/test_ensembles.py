@@ -18,10 +18,10 @@ from entoptic.errors import (
     UnknownLayer,
     UnknownModel,
 )
+from entoptic.jobs.defaults import tuned
 from entoptic.layers import INPUT, Layer
-from entoptic.models import prepare
+from entoptic.networks import prepare
 from entoptic.recipes import plan_redo, plan_visualize
-from entoptic.recipes.tuned import tuned
 
 
 class Counting(nn.Module):

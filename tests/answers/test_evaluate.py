@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 import entoptic as ent
+from entoptic.analysis.judges import ClassName, class_name, counterpart, verdict
+from entoptic.analysis.photographs import crops, photo_files
 from entoptic.errors import (
     BadPicture,
     BadSetting,
@@ -19,11 +21,9 @@ from entoptic.errors import (
     UnknownLayer,
     UnknownModel,
 )
-from entoptic.models import Preprocess
+from entoptic.networks import Preprocess
 from entoptic.recipes import plan_evaluate, plan_redo
 from entoptic.recipes.evaluation import Evaluation
-from entoptic.recipes.judging import ClassName, class_name, counterpart, verdict
-from entoptic.recipes.photographs import crops, photo_files
 
 QUICK = {"size": 16, "steps": 60, "canvas": "pixels", "transforms": "none", "learning_rate": 0.1}
 COLOURS = ("red, crimson", "green", "blue, azure")

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 import entoptic as ent
-from entoptic.ascent import bind
+from entoptic.ascent.loop import bind
 from entoptic.layers import CANVAS
-from entoptic.models import Preprocess, prepare
+from entoptic.networks import Preprocess, prepare
 from entoptic.objectives import Reference, vocabulary
 
 HEIGHT, WIDTH = 9, 13

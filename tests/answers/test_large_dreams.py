@@ -7,18 +7,19 @@ from typing import Any
 
 import pytest
 import torch
+from entoptic.ascent.tiling import stored
 from torch import Tensor, nn
 
 import entoptic as ent
+from entoptic.ascent.optimizers import normalised, smoothed
+from entoptic.ascent.tiling import Stored, parse_memory, resized, tile_side
+from entoptic.ascent.tiling.feathered import FeatheredTiles
+from entoptic.ascent.tiling.sheet import Sheet
+from entoptic.ascent.tiling.stored import norms, smooth
 from entoptic.errors import BadSetting
-from entoptic.pictures import reading, writing
+from entoptic.images import reading, writing
+from entoptic.images.resize import resize
 from entoptic.recipes import deepdream, plan_dream, plan_redo
-from entoptic.resample import resize
-from entoptic.steprules import normalised, smoothed
-from entoptic.tiling import Stored, parse_memory, resized, stored, tile_side
-from entoptic.tiling.feathered import FeatheredTiles
-from entoptic.tiling.sheet import Sheet
-from entoptic.tiling.stored import norms, smooth
 
 
 @pytest.fixture(scope="module")

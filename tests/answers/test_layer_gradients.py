@@ -13,9 +13,9 @@ from hypothesis import given, settings, strategies as st
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.ascent import bind
+from entoptic.ascent.loop import bind
 from entoptic.errors import BadSetting, NoPath
-from entoptic.models import Preprocess
+from entoptic.networks import Preprocess
 
 PLAIN = Preprocess((19, 11), (0, 0, 0), (1, 1, 1))
 

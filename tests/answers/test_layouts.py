@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.ascent import bind
+from entoptic.ascent.loop import bind
 from entoptic.errors import ChannelOutOfRange
 from entoptic.layers import Layer
-from entoptic.models import Model, prepare
-from entoptic.models.layout import layout_of
+from entoptic.networks import Model, prepare
+from entoptic.networks.layer_table.axes import layout_of
 
 HEIGHT, WIDTH = 12, 20
 ROWS, COLUMNS = 3, 5

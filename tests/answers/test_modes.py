@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import entoptic as ent
-from entoptic.tiling import tiled_gradient
+from entoptic.ascent.tiling import tiled_gradient
 
 IMAGE = torch.rand((1, 3, 40, 48), generator=torch.Generator().manual_seed(1))
 

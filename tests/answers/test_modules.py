@@ -20,8 +20,8 @@ from torch.nn.utils import parametrizations, prune
 
 import entoptic as ent
 from entoptic.errors import BadNetwork, PictureTooSmall, UnknownLayer
-from entoptic.models.frozen import check_module
-from entoptic.models.taps import first_tensor
+from entoptic.networks.frozen import check_module
+from entoptic.networks.taps import first_tensor
 
 HOW = ent.Preprocess(size=(8, 10), mean=(0, 0, 0), std=(1, 1, 1))
 IMAGE = torch.rand((2, 3, 8, 10), generator=torch.Generator().manual_seed(3))

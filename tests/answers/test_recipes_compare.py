@@ -12,9 +12,9 @@ from torch import nn
 
 import entoptic as ent
 from entoptic.errors import BadSetting, NoJob, UnknownLayer
-from entoptic.jobs import Job
-from entoptic.models import Preprocess
-from entoptic.pictures import read_job
+from entoptic.images import read_job
+from entoptic.jobs.job import Job
+from entoptic.networks import Preprocess
 from entoptic.recipes import ComparePlan, plan_compare, plan_redo, plan_visualize
 
 QUICK = {"size": 48, "steps": 2}

@@ -10,7 +10,7 @@ from torch import nn
 
 import entoptic as ent
 from entoptic.errors import BadSetting, UnknownLayer
-from entoptic.models import Preprocess
+from entoptic.networks import Preprocess
 from entoptic.recipes import GridSettings, plan_grid, plan_redo
 from entoptic.types import Image
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 import entoptic as ent
 from entoptic.errors import BadPicture, BadSetting, ChannelOutOfRange, UnknownLayer
-from entoptic.models import Preprocess
-from entoptic.pictures import read_job
+from entoptic.images import read_job
+from entoptic.networks import Preprocess
 from entoptic.recipes import plan_accentuate, plan_caricature, plan_invert, plan_redo
 
 QUICK: dict[str, Any] = {"size": 48, "steps": 2}

@@ -11,7 +11,7 @@ from torch import nn
 
 import entoptic as ent
 from entoptic.errors import BadExpression, BadSetting, ChannelOutOfRange, UnknownLayer
-from entoptic.models import Preprocess
+from entoptic.networks import Preprocess
 from entoptic.recipes import plan_diversity, plan_interpolate, plan_redo
 
 QUICK: dict[str, Any] = {"size": 48, "steps": 2}

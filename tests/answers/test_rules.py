@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 import entoptic as ent
 from entoptic.errors import BadSetting, DeadGradient, UnknownLayer
-from entoptic.models import GradientRule, Preprocess
-from entoptic.models.rules import applied
+from entoptic.networks import GradientRule, Preprocess
+from entoptic.networks.gradient_rules import applied
 
 PLAIN = Preprocess(size=(2, 3), mean=(0, 0, 0), std=(1, 1, 1))
 

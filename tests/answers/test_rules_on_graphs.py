@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.models import GradientRule, Preprocess, prepare
-from entoptic.models.prepare import Prepared, Together
+from entoptic.networks import GradientRule, Preprocess, prepare
+from entoptic.networks.compile.prepare import Prepared, Together
 
 CPU = torch.device("cpu")
 RULES = [ent.redirected_relu(), ent.guided(), ent.smooth_max_pool()]

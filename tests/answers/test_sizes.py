@@ -11,7 +11,7 @@ from torch.nn import functional
 
 import entoptic as ent
 from entoptic import Layer
-from entoptic.resample import resize
+from entoptic.images.resize import resize
 
 PLAIN = {"mean": (0.0,) * 3, "std": (1.0,) * 3}
 

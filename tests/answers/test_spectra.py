@@ -13,11 +13,10 @@ import pytest
 import torch
 
 import entoptic as ent
-from entoptic import fourier
 from entoptic.errors import BadSetting, BadSpectrum, CannotWrite, NoJob, PictureNotFound
-from entoptic.pictures import read_job
+from entoptic.images import fourier, read_job
+from entoptic.jobs.sheets import Layout, plan_sheet
 from entoptic.recipes import ClimbSettings, plan_redo, plan_visualize
-from entoptic.recipes.sheet_plan import Layout, plan_sheet
 
 MACO = {"canvas": "maco", "transforms": "none", "size": 48, "steps": 2}
 

@@ -12,8 +12,8 @@ import torch
 
 import entoptic as ent
 from entoptic.errors import BadSetting
-from entoptic.jobs import Job
-from entoptic.pictures import read_job
+from entoptic.images import read_job
+from entoptic.jobs.job import Job
 from entoptic.recipes import (
     GridSettings,
     GroupSettings,

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, fx, nn
 
 import entoptic as ent
-from entoptic.models import Preprocess
-from entoptic.models.tracing import traced
+from entoptic.networks import Preprocess
+from entoptic.networks.compile.trace import traced
 
 PHOTO = torch.rand((1, 3, 24, 32), generator=torch.Generator().manual_seed(1))
 PLAIN = Preprocess(size=(24, 32), mean=(0, 0, 0), std=(1, 1, 1))

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import entoptic as ent
+from entoptic.ascent.tiling import ExactTiles, tiled_gradient
+from entoptic.ascent.tiling.sheet import Sheet
+from entoptic.ascent.tiling.spread import spread
 from entoptic.errors import BadSetting
-from entoptic.tiling import ExactTiles, tiled_gradient
-from entoptic.tiling.sheet import Sheet
-from entoptic.tiling.spread import spread
 
 
 class Does(nn.Module):
@@ -123,7 +123,7 @@ def whole(model: ent.Model, of: str, at: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def model_activations(model: ent.Model, at: Tensor, of: ent.Objective) -> dict[ent.Layer, Tensor]:
-    from entoptic.models import prepare
+    from entoptic.networks import prepare
 
     return prepare(model, of.layers(), at.device, exact=True)(at)
 

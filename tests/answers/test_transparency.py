@@ -10,10 +10,10 @@ from torch import nn
 
 import entoptic as ent
 from entoptic.errors import BadSetting
-from entoptic.models import Preprocess
+from entoptic.jobs.painted import painted
+from entoptic.networks import Preprocess
 from entoptic.objectives import per_image
 from entoptic.recipes import plan_redo, plan_visualize
-from entoptic.recipes.painted import painted
 
 QUICK = {"canvas": "alpha", "size": 64, "steps": 3}
 

@@ -10,10 +10,11 @@ from torch import nn
 
 import entoptic as ent
 from entoptic.errors import BadExpression, BadSetting, ChannelOutOfRange, UnknownLayer
-from entoptic.models import Preprocess
-from entoptic.recipes import methods, plan_redo, plan_visualize
-from entoptic.recipes.methods import canvases
-from entoptic.recipes.units import read_units
+from entoptic.jobs.methods import methods
+from entoptic.jobs.methods import canvases
+from entoptic.jobs.units import read_units
+from entoptic.networks import Preprocess
+from entoptic.recipes import plan_redo, plan_visualize
 
 QUICK = {"size": 64, "steps": 3}
 

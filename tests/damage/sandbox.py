@@ -52,8 +52,8 @@ def read(kind: str, paths: list[str]) -> None:
     """Read what a user could name as a network or as weights, and run it once."""
     import torch
 
-    from entoptic.models import load
-    from entoptic.models.sources.statedict import read_state_dict
+    from entoptic.formats.state_dict.reading import read_state_dict
+    from entoptic.networks import load
 
     if kind in ("pth", "legacy", "safetensors"):
         read_state_dict(Path(paths[0]))

@@ -12,7 +12,7 @@ import torch
 from skimage import data
 
 import entoptic as ent
-from entoptic.models import prepare
+from entoptic.networks import prepare
 from entoptic.recipes import identify
 
 CATS = {"Egyptian cat", "tabby, tabby cat", "tiger cat"}

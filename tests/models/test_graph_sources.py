@@ -13,8 +13,8 @@ from torch import Tensor
 import entoptic as ent
 from entoptic.cli.main import outcome
 from entoptic.errors import BadModelFile, BadSetting
-from entoptic.models.sources import graphs
-from entoptic.models.sources.spec import Spec
+from entoptic.networks.sources import graphs
+from entoptic.networks.sources.spec import Spec
 from entoptic.recipes import identify
 
 pytest.importorskip("onnx")

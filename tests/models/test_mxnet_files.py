@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from entoptic.errors import BadModelFile, EntopticError
-from entoptic.models.mxnet import read_mxnet
-from entoptic.models.mxnet.params import read_params
+from entoptic.formats.mxnet import read_mxnet
+from entoptic.formats.mxnet.params import read_params
 
 onnx = pytest.importorskip("onnx", reason="needs the package onnx")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the package onnxruntime")

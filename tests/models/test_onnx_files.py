@@ -16,7 +16,7 @@ from torch import Tensor, nn
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 
-from entoptic.models.onnx import Imported, from_graph, load_graph  # noqa: E402
+from entoptic.formats.onnx import Imported, from_graph, load_graph  # noqa: E402
 
 
 def run(content: bytes, x: np.ndarray) -> np.ndarray:

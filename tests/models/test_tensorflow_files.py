@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from entoptic.models.tensorflow import read_tensorflow
+from entoptic.formats.tensorflow import read_tensorflow
 
 MOBILENET = "models/tensorflow/mobilenet_v1_0.25_128"
 

@@ -8,7 +8,7 @@ from benchmarks.zoo import FAMILIES, measure
 
 import entoptic as ent
 from entoptic.layers import Layer
-from entoptic.models import load
+from entoptic.networks import load
 
 # A network with gates, one of tokens and one of axes in another order; the others are many.
 QUICK = ("mobilenetv3_small_050", "test_vit", "convnext_atto")

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-import entoptic.models
+import entoptic.networks
 import entoptic.recipes.redo
 from shells.command import picture
 
-_load = functools.cache(entoptic.models.load)
+_load = functools.cache(entoptic.networks.load)
 
 
 # Of a module, not of the session: what it patches would stay for the tests of other folders that
@@ -24,7 +24,7 @@ def networks_once() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(entoptic.models, "load", _load)
+        patch.setattr(entoptic.networks, "load", _load)
         patch.setattr(entoptic.recipes.redo, "load", _load)
         for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
             patch.delenv(name, raising=False)

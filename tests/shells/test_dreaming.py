@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import ExifTags, Image, ImageCms
 
-from entoptic.pictures import png, read, read_job
+from entoptic.images import png, read, read_job
 from shells.command import QUICK, entoptic, picture, quick
 
 

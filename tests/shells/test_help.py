@@ -15,11 +15,11 @@ import pytest
 
 from entoptic import recipes
 from entoptic.cli.main import main
-from entoptic.models import Model, load
+from entoptic.jobs.methods import canvases
+from entoptic.networks import Model, load
 from entoptic.objectives import parse
 from entoptic.objectives.terms import vocabulary
 from entoptic.recipes import Plan
-from entoptic.recipes.methods import canvases
 from entoptic.transforms import presets
 from shells.command import SOURCE, entoptic
 
@@ -191,7 +191,7 @@ def networks() -> list[Model]:
 def test_the_defaults_in_the_help_are_the_true_ones(
     name: str, networks: list[Model], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("entoptic.recipes.sheet_plan.roomy_batch", lambda *_: ROOM)
+    monkeypatch.setattr("entoptic.jobs.sheets.roomy_batch", lambda *_: ROOM)
     true = [true_defaults(plans(name, each, folder / "sky.png")) for each in networks]
     shown = shown_defaults(name)
     assert shown.keys() >= {"size", "steps", "seed", "precision", "device"}

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from entoptic.ascent import Step
+from entoptic.ascent.loop import Step
 from entoptic.cli import signals
 from entoptic.cli.progress import Bar
-from entoptic.pictures import read_job
+from entoptic.images import read_job
 from shells.command import SAVED, entoptic
 
 
@@ -144,7 +144,7 @@ def test_ctrl_c_before_the_dream_is_told_too(folder: Path, monkeypatch: pytest.M
     def load(model: str) -> None:
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("entoptic.models.load", load)
+    monkeypatch.setattr("entoptic.networks.load", load)
     # A shell that starts the tests in the background has them ignore Ctrl-C.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from entoptic.cli.outputs import free
-from entoptic.pictures import png
+from entoptic.images import png
 from shells.command import QUICK, entoptic, finished, process
 
 SMALL = ("--size", "32", "--steps", "1")

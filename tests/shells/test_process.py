@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from entoptic.pictures import read_job
+from entoptic.images import read_job
 from shells.command import QUICK, SAVED, SOURCE, entoptic, finished, process
 
 
@@ -143,7 +143,7 @@ def compiler():
 by_itself = compiler()
 from entoptic.cli.main import outcome
 code = outcome(sys.argv[1:])
-layers = "entoptic.models.probe" in sys.modules
+layers = "entoptic.networks.layer_table.probe" in sys.modules
 print(json.dumps([code, layers, by_itself, compiler()]), file=sys.stderr)
 """
     done = subprocess.run(

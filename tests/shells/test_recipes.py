@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import entoptic as ent
-from entoptic.pictures import read, read_job
+from entoptic.images import read, read_job
 from shells.command import entoptic
 
 TINY = ("--size", "48", "--steps", "1")

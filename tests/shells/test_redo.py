@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from entoptic.pictures import png, read, read_job
+from entoptic.images import png, read, read_job
 from shells.command import QUICK, entoptic, picture, quick
 
 

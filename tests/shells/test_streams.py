@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import entoptic as ent
-from entoptic.pictures import files, read_job
+from entoptic.images import files, read_job
 from shells.command import Outcome, entoptic, quick
 
 CLIMB = ("--size", "32", "--steps", "1")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from entoptic.layers import Layer
-from entoptic.models import load
+from entoptic.networks import load
 from shells.command import entoptic
 
 

@@ -216,14 +216,14 @@ def within(seconds: int) -> Iterator[None]:
 def main(count: int, seed: int) -> None:
     import torch
 
-    import entoptic.pictures
+    import entoptic.images
     import entoptic.recipes.redo as redo
     from entoptic.errors import EntopticError
 
     torch.set_num_threads(1)
     jobs = json.loads(Path("jobs.json").read_text())
     current = [""]
-    entoptic.pictures.read_job = lambda path: current[0]
+    entoptic.images.read_job = lambda path: current[0]
     redo.load = functools.lru_cache(maxsize=64)(redo.load)
     for package in ("timm", "torchvision"):  # which look at folders while they are imported
         with contextlib.suppress(ImportError):

@@ -21,13 +21,13 @@ from PIL import Image as Pillow
 from torch import nn
 
 import entoptic as ent
-from entoptic.arguments import number, shown, taking, whole
+from entoptic.checks import number, shown, taking, whole
 from entoptic.errors import BadSetting, EntopticError
-from entoptic.models import devices, model_of
-from entoptic.pictures import image_of, picture_of
+from entoptic.images import image_of, picture_of
+from entoptic.jobs.methods import ClimbSettings
+from entoptic.networks import devices, model_of
 from entoptic.recipes import identify
 from entoptic.recipes.deepdream import DreamSettings
-from entoptic.recipes.methods import ClimbSettings
 
 # What entoptic makes and hands out; nobody is asked to make one.
 _OURS = {"Evaluation", "Job", "LayerInfo", "Picture", "Result", "Spectrum", "Step"}

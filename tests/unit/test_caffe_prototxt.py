@@ -8,7 +8,7 @@ import time
 import pytest
 
 from entoptic.errors import BadModelFile
-from entoptic.models.caffe.prototxt import Message, parse_prototxt
+from entoptic.formats.caffe.prototxt import Message, parse_prototxt
 
 
 def parsed(text: str) -> Message:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from entoptic.errors import BadModelFile, EntopticError, MissingExtra
-from entoptic.models.caffe import read_caffe
-from entoptic.models.caffe.wire import parse_caffemodel
+from entoptic.formats.caffe import read_caffe
+from entoptic.formats.caffe.wire import parse_caffemodel
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -522,7 +522,7 @@ def test_files_that_are_missing_or_too_long_are_an_error(tmp_path):
 
 
 def test_too_many_fields_are_refused_before_they_take_our_time(monkeypatch):
-    monkeypatch.setattr("entoptic.models.caffe.wire._MOST_FIELDS", 10)
+    monkeypatch.setattr("entoptic.formats.caffe.wire._MOST_FIELDS", 10)
     with pytest.raises(BadModelFile, match="more than 10 fields"):
         parse_caffemodel(number(3, 1) * 11, "net.caffemodel")
 

@@ -9,7 +9,7 @@ import torch
 
 from entoptic.canvas import Pixels
 from entoptic.errors import BadPicture
-from entoptic.resample import resize
+from entoptic.images.resize import resize
 
 
 def image() -> torch.Tensor:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from entoptic.errors import BadSetting
-from entoptic.models import devices
+from entoptic.networks import devices
 
 
 def test_one_name_is_one_device() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from entoptic.analysis.nmf import factorize
 from entoptic.errors import BadSetting
-from entoptic.factorize import factorize
 
 # Each part has a row and a column all of its own: then no other factors give the same product.
 WEIGHTS = torch.tensor([[2.0, 0.0], [0.0, 1.0], [1.0, 3.0], [4.0, 0.5]], dtype=torch.float64)

@@ -12,7 +12,7 @@ import pytest
 
 from entoptic import canvas, transforms
 from entoptic.cli.main import main
-from entoptic.models import rules
+from entoptic.networks import gradient_rules as rules
 from entoptic.objectives import vocabulary
 
 TESTS = Path(__file__).parents[1]

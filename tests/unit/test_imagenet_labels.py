@@ -11,7 +11,7 @@ import pytest
 
 
 def lines() -> list[list[str]]:
-    file = resources.files("entoptic.models.sources") / "imagenet_labels.txt"
+    file = resources.files("entoptic.networks.sources") / "imagenet_labels.txt"
     return [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()]
 
 

@@ -13,8 +13,8 @@ from hypothesis import given, strategies as st
 
 import entoptic as ent
 from entoptic.errors import NoJob
-from entoptic.jobs import FORMAT, Job, Result, Source
-from entoptic.pictures import read_job
+from entoptic.images import read_job
+from entoptic.jobs.job import FORMAT, Job, Result, Source
 
 JOB = Job(
     recipe="dream",

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from entoptic.models.memory import keep_freed_memory
+from entoptic.networks.memory import keep_freed_memory
 
 # In a process of its own, so that no other test's heap decides where blocks come to lie.
 _COUNT = """
 import resource, sys, torch
-from entoptic.models.memory import keep_freed_memory
+from entoptic.networks.memory import keep_freed_memory
 
 def new_pages(blocks):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

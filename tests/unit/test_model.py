@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 import entoptic as ent
 from entoptic.errors import PictureTooSmall, UnknownLabel, UnknownLayer, UnknownModel
-from entoptic.models import sources
-from entoptic.models.sources.embedded import imagenet
+from entoptic.networks import sources
+from entoptic.networks.sources.embedded import imagenet
 
 
 class Network(nn.Module):

@@ -14,7 +14,7 @@ import torch
 
 import entoptic as ent
 from entoptic import recipes
-from entoptic.recipes.spectra import spectrum
+from entoptic.analysis.spectrum import spectrum
 
 PROGRAM = Path(__file__).with_name("mutated_jobs.py")
 SOURCE = Path(ent.__file__).parents[1]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from entoptic.errors import BadModelFile
-from entoptic.models.mxnet import read_mxnet
+from entoptic.formats.mxnet import read_mxnet
 
 pytest.importorskip("onnx", reason="needs the package onnx")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the package onnxruntime")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from entoptic.errors import BadModelFile, EntopticError
-from entoptic.models.mxnet.params import read_params
+from entoptic.formats.mxnet.params import read_params
 
 _SIX = np.arange(6, dtype="<f4").reshape(2, 3)
 _CPU = struct.pack("<ii", 1, 0)

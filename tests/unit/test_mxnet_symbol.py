@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from entoptic.errors import BadModelFile
-from entoptic.models.mxnet.attributes import Attributes
-from entoptic.models.mxnet.symbol import Node, Output, Symbol, read_symbol
+from entoptic.formats.mxnet.attributes import Attributes
+from entoptic.formats.mxnet.symbol import Node, Output, Symbol, read_symbol
 
 _DATA: dict[str, Any] = {"op": "null", "name": "data", "inputs": []}
 _RELU = {"op": "Activation", "name": "relu1", "inputs": [[0, 0, 0]], "attrs": {"act_type": "relu"}}

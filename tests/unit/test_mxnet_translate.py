@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from entoptic.errors import BadModelFile, EntopticError, MissingExtra
-from entoptic.models import load
-from entoptic.models.mxnet import graph, read_mxnet, translate
+from entoptic.formats.mxnet import graph, read_mxnet, translate
+from entoptic.networks import load
 
 pytest.importorskip("onnx", reason="needs the package onnx")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the package onnxruntime")

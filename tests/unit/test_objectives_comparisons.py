@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 import entoptic as ent
-from entoptic.ascent import bind, guide_activations
+from entoptic.ascent.loop import bind, guide_activations
 from entoptic.errors import BadExpression, BadSetting
+from entoptic.jobs.inputs import notes_on_guides
 from entoptic.layers import INPUT, Layer
 from entoptic.objectives import Reference
-from entoptic.recipes.photos import notes_on_guides
 
 A = Layer("a")
 GUIDE = ent.Picture.of(torch.rand((1, 3, 2, 3), generator=torch.Generator().manual_seed(2)))

@@ -13,7 +13,7 @@ onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from entoptic.errors import BadModelFile  # noqa: E402
-from entoptic.models.onnx import from_graph  # noqa: E402
+from entoptic.formats.onnx import from_graph  # noqa: E402
 
 SHAPE = (2, 3, 2, 4)
 X = torch.arange(48.0).reshape(SHAPE) / 10 - 2

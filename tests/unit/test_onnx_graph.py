@@ -16,7 +16,7 @@ onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from entoptic.errors import BadModelFile, EntopticError, MissingExtra  # noqa: E402
-from entoptic.models.onnx import from_graph, load_graph  # noqa: E402
+from entoptic.formats.onnx import from_graph, load_graph  # noqa: E402
 
 
 def relu(name: str = "relu", inputs: tuple[str, ...] = ("x",), output: str = "y") -> Any:
@@ -161,7 +161,7 @@ def test_thousands_of_axes_are_refused_wherever_they_stand() -> None:
 
 
 def test_more_nodes_than_any_network_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("entoptic.models.onnx.graph.MAX_NODES", 2)
+    monkeypatch.setattr("entoptic.formats.onnx.graph.MAX_NODES", 2)
     chain = [relu("a", ("x",), "p"), relu("b", ("p",), "q"), relu("c", ("q",), "y")]
     with pytest.raises(BadModelFile, match="the graph has 3 nodes; at most 2 are imported"):
         from_graph(model(*chain))

@@ -15,7 +15,7 @@ onnx = pytest.importorskip("onnx")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from entoptic.models.onnx import Imported, from_graph  # noqa: E402
+from entoptic.formats.onnx import Imported, from_graph  # noqa: E402
 
 node = helper.make_node
 

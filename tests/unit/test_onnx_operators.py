@@ -14,9 +14,9 @@ runtime = pytest.importorskip("onnxruntime")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from entoptic.models.onnx import from_graph  # noqa: E402
-from entoptic.models.onnx.operators import OPERATORS  # noqa: E402
-from entoptic.models.rules import applied, redirected_relu  # noqa: E402
+from entoptic.formats.onnx import from_graph  # noqa: E402
+from entoptic.formats.onnx.operators import OPERATORS  # noqa: E402
+from entoptic.networks.gradient_rules import applied, redirected_relu  # noqa: E402
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ runtime = pytest.importorskip("onnxruntime")
 from onnx import numpy_helper  # noqa: E402
 
 from entoptic.errors import BadModelFile  # noqa: E402
-from entoptic.models.onnx import from_graph, load_graph  # noqa: E402
-from entoptic.models.onnx.operators import OPERATORS, REFUSED  # noqa: E402
+from entoptic.formats.onnx import from_graph, load_graph  # noqa: E402
+from entoptic.formats.onnx.operators import OPERATORS, REFUSED  # noqa: E402
 
 PAGE = Path(__file__).parents[2] / "docs" / "operators.md"
 

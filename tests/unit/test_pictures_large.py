@@ -13,7 +13,7 @@ import torch
 from PIL import Image as Pillow
 
 from entoptic.errors import BadPicture, EntopticError, NoJob
-from entoptic.pictures import Picture, large, read, read_job, reading, write, writing
+from entoptic.images import Picture, large, read, read_job, reading, write, writing
 
 
 @pytest.fixture(autouse=True)

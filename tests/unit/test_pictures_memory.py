@@ -10,7 +10,7 @@ import torch
 from PIL import Image as Pillow
 
 from entoptic.errors import BadPicture
-from entoptic.pictures import Picture
+from entoptic.images import Picture
 
 
 def test_a_tensor_becomes_a_batch_of_one_and_a_copy() -> None:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image as Pillow
 
 from entoptic.errors import BadPicture
-from entoptic.pictures import read
+from entoptic.images import read
 
 pillow_heif = pytest.importorskip("pillow_heif", reason="needs the package pillow-heif")
 pytest.importorskip("pillow_jxl", reason="needs the package pillow-jxl-plugin")

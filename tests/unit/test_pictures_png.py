@@ -14,7 +14,7 @@ from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from entoptic.pictures import png
+from entoptic.images import png
 
 ADAM7 = "1646264677777777565656567777777736463646777777775656565677777777"
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow, ImageCms
 
 from entoptic.errors import BadPicture, BadSetting, EntopticError, PictureNotFound
-from entoptic.pictures import png, read, read_job
-from entoptic.pictures.files import MAX_BYTES
+from entoptic.images import png, read, read_job
+from entoptic.images.files import MAX_BYTES
 
 RGB = np.random.default_rng(7).integers(0, 256, (3, 5, 3), dtype=np.uint8)
 RGBA = np.random.default_rng(8).integers(0, 256, (3, 5, 4), dtype=np.uint8)

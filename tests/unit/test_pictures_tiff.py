@@ -14,7 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from entoptic.errors import BadPicture
-from entoptic.pictures import read, tiff
+from entoptic.images import read, tiff
 
 imagecodecs = pytest.importorskip("imagecodecs", reason="needs the package imagecodecs")
 

@@ -28,7 +28,7 @@ from entoptic.errors import (
     NoJob,
     PictureNotFound,
 )
-from entoptic.pictures import bits_of, check_writable, png, read, read_job, write
+from entoptic.images import bits_of, check_writable, png, read, read_job, write
 
 SUFFIXES = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"]
 JOB = json.dumps({"objective": "channel('4a<in>', 3) & more]]>", "ä": "😀 \u2028", "n": [1, 2]})

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.models import Preprocess, prepare
-from entoptic.models.frozen import frozen_copy
+from entoptic.networks import Preprocess, prepare
+from entoptic.networks.frozen import frozen_copy
 
 CPU = torch.device("cpu")
 PLAIN = Preprocess(size=(9, 13), mean=(0, 0, 0), std=(1, 1, 1))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from entoptic.models.preparing.convolution import FrozenConv, Rectifier
+from entoptic.networks.compile.passes.convolution import FrozenConv, Rectifier
 
 GEOMETRIES: list[dict[str, Any]] = [
     {"in_channels": 3, "kernel_size": 3},

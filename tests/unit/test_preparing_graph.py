@@ -12,13 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 import entoptic as ent
-from entoptic.models import GradientRule, Preprocess, prepare, taps
-from entoptic.models.prepare import Prepared
-from entoptic.models.preparing import pooling
-from entoptic.models.preparing.convolution import FrozenConv, Rectifier
-from entoptic.models.preparing.pooling import LeanMaxPool
-from entoptic.models.preparing.response_norm import FastResponseNorm
-from entoptic.models.preparing.stem import Stem
+from entoptic.networks import GradientRule, Preprocess, prepare, taps
+from entoptic.networks.compile.passes import pooling
+from entoptic.networks.compile.passes.convolution import FrozenConv, Rectifier
+from entoptic.networks.compile.passes.pooling import LeanMaxPool
+from entoptic.networks.compile.passes.response_norm import FastResponseNorm
+from entoptic.networks.compile.passes.stem import Stem
+from entoptic.networks.compile.prepare import Prepared
 
 CPU = torch.device("cpu")
 PLAIN = Preprocess(size=(9, 13), mean=(0, 0, 0), std=(1, 1, 1))

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.models import Preprocess, prepare
-from entoptic.models.prepare import Prepared
-from entoptic.models.preparing.linear import FrozenLinear
+from entoptic.networks import Preprocess, prepare
+from entoptic.networks.compile.passes.linear import FrozenLinear
+from entoptic.networks.compile.prepare import Prepared
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:

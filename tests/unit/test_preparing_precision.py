@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 import entoptic as ent
 from entoptic.errors import BadSetting
-from entoptic.models import prepare
-from entoptic.models.preparing import precision
-from entoptic.models.preparing.precision import energies, fast_dtype, keeps_the_look
+from entoptic.networks import prepare
+from entoptic.networks.compile import precision
+from entoptic.networks.compile.precision import energies, fast_dtype, keeps_the_look
 
 CPU = torch.device("cpu")
 FIRE5 = [ent.Layer("fire5")]
@@ -23,7 +23,7 @@ IMAGE = torch.rand((1, 3, 64, 80), generator=torch.Generator().manual_seed(7))
 @pytest.fixture
 def fast_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a CPU that is fast in bfloat16, wherever the test runs."""
-    home = sys.modules["entoptic.models.prepare"]  # the package has a function of that name
+    home = sys.modules["entoptic.networks.compile.prepare"]  # a function has that name, too
     monkeypatch.setattr(home, "fast_dtype", lambda device: torch.bfloat16)
 
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from entoptic.models.preparing import stem as stems
-from entoptic.models.preparing.convolution import FrozenConv, Rectifier
-from entoptic.models.preparing.pooling import LeanMaxPool
-from entoptic.models.preparing.stem import Stem
+from entoptic.networks.compile.passes import stem as stems
+from entoptic.networks.compile.passes.convolution import FrozenConv, Rectifier
+from entoptic.networks.compile.passes.pooling import LeanMaxPool
+from entoptic.networks.compile.passes.stem import Stem
 
 CONVS: list[dict[str, Any]] = [
     {"kernel_size": 3, "stride": 2},

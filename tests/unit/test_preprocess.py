@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from entoptic.errors import BadSetting
-from entoptic.models import Preprocess
+from entoptic.networks import Preprocess
 
 PIXEL = torch.tensor([0.2, 0.4, 1.0]).reshape(1, 3, 1, 1)
 IMAGE = PIXEL.expand(2, 3, 4, 5)

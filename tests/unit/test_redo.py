@@ -20,8 +20,8 @@ from entoptic.errors import (
     PictureNotFound,
     UnknownModel,
 )
-from entoptic.jobs import Job, Result, Source
-from entoptic.pictures import read_job
+from entoptic.images import read_job
+from entoptic.jobs.job import Job, Result, Source
 from entoptic.recipes import plan_dream, plan_redo
 
 QUICK = {"octaves": 1, "steps": 1, "jitter": 2}

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from entoptic.errors import BadSetting
-from entoptic.resample import (
+from entoptic.images.resize import (
     centre_crop,
     fit_long_side,
     fit_short_side,

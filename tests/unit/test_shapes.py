@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from entoptic.models import shapes
+from entoptic.networks.layer_table import shapes
 
 aten = torch.ops.aten
 

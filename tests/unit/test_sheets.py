@@ -7,7 +7,7 @@ import torch
 
 import entoptic as ent
 from entoptic.errors import BadSetting
-from entoptic.sheets import sheet, sheet_size
+from entoptic.images.contact_sheet import sheet, sheet_size
 
 GREYS = torch.tensor([0.1, 0.2, 0.3]).reshape(3, 1, 1, 1).expand(3, 3, 2, 3)
 

@@ -14,10 +14,10 @@ from torch import nn
 import entoptic as ent
 from entoptic.errors import UnknownModel
 from entoptic.layers import Layer
-from entoptic.models import Model, load
-from entoptic.models.sources import find, summaries
-from entoptic.models.sources.source import Source
-from entoptic.models.sources.spec import Spec
+from entoptic.networks import Model, load
+from entoptic.networks.sources import find, summaries
+from entoptic.networks.sources.source import Source
+from entoptic.networks.sources.spec import Spec
 
 MODULE = """
 from torch import nn

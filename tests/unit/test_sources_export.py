@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import entoptic as ent
 from entoptic.errors import BadModelFile
 from entoptic.layers import Layer
-from entoptic.models import load
+from entoptic.networks import load
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 

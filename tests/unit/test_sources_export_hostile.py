@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from entoptic.errors import BadModelFile, BadSetting
+from entoptic.formats.torch_export.operator_table import INERT, OPERATORS
+from entoptic.formats.torch_export.operators import is_pure, named
 from entoptic.layers import Layer
-from entoptic.models import Model, load
-from entoptic.models.sources.aten import is_pure, named
-from entoptic.models.sources.aten_table import INERT, OPERATORS
+from entoptic.networks import Model, load
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -283,7 +283,7 @@ def test_a_network_in_training_is_refused(
 def test_more_operations_than_any_network_has_are_refused(
     changed: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["entoptic.models.sources.export"], "_MAX_NODES", 5)
+    monkeypatch.setattr(sys.modules["entoptic.networks.sources.export"], "_MAX_NODES", 5)
     extra = adding("torch.ops.aten.relu.default", ("self", IMAGE))
     with pytest.raises(BadModelFile, match="has 6 operations; no network has"):
         load(f"export:{changed(lambda document: [extra(document) for _ in range(2)])}")

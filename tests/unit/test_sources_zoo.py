@@ -20,10 +20,10 @@ from entoptic.errors import (
     MissingExtra,
     UnknownModel,
 )
+from entoptic.formats.state_dict.reading import read_state_dict
 from entoptic.layers import Layer
-from entoptic.models import load
-from entoptic.models.sources.spec import Spec
-from entoptic.models.sources.statedict import read_state_dict
+from entoptic.networks import load
+from entoptic.networks.sources.spec import Spec
 from entoptic.recipes import identify
 
 # timm's own network for tests: 0.4 million weights.

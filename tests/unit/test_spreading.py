@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from entoptic.spreading import Spread
+from entoptic.ascent.spreading import Spread
 
 
 def counting(number: int, worker: int) -> Generator[int, None, None]:

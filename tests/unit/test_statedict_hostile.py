@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from entoptic.errors import BadWeights
-from entoptic.models.sources.statedict import read_state_dict
+from entoptic.formats.state_dict.reading import read_state_dict
 
 WEIGHTS = {"conv.weight": torch.arange(6.0).reshape(2, 3), "steps": torch.tensor(3)}
 

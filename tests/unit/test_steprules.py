@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
+from entoptic.ascent.optimizers import Norm, adam, climb, normalised
 from entoptic.errors import BadSetting
-from entoptic.steprules import Norm, adam, climb, normalised
 
 # Two images of different size of gradient; each is divided by its own.
 GRADIENT = torch.tensor([[3.0, -1.0, 4.0, 0.0], [0.0, 30.0, -10.0, 40.0]]).reshape(2, 1, 1, 4)

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 import entoptic as ent
 from entoptic.errors import BadSetting, NotAllowed
-from entoptic.models import load
+from entoptic.networks import load
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_code_and_files_are_left_to_the_user(spec: str, told: str) -> None:
 
 def test_another_packages_source_is_not_even_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     # By its name: the package `models` has a registry that is called `sources`.
-    sources = importlib.import_module("entoptic.models.sources")
+    sources = importlib.import_module("entoptic.networks.sources")
     monkeypatch.setattr(sources, "plugins", lambda: ("garden",))
     with pytest.raises(NotAllowed, match="'garden:rose' is another package's, whose code it runs"):
         load("garden:rose", stored=True)

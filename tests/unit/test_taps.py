@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from entoptic.errors import UnknownLayer
 from entoptic.layers import Layer
-from entoptic.models.taps import first_tensor, run, tapped
+from entoptic.networks.taps import first_tensor, run, tapped
 
 IMAGE = torch.linspace(-1, 1, 2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from entoptic.errors import BadSetting
-from entoptic.resample import gaussian_blur
+from entoptic.images.resize import gaussian_blur
 from entoptic.transforms import (
     LUCID,
     NONE,

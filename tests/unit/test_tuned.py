@@ -8,9 +8,9 @@ import pytest
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.ascent import bind
+from entoptic.ascent.loop import bind
 from entoptic.errors import BadExpression, BadSetting
-from entoptic.recipes.tuned import TUNED, Tuned, chosen, in_order, middle_layer, tuned
+from entoptic.jobs.defaults import TUNED, Tuned, chosen, in_order, middle_layer, tuned
 
 
 def strided(*strides: int) -> ent.Model:

@@ -18,10 +18,10 @@ from torch.nn.utils import parametrizations, parametrize
 from torch.utils.checkpoint import checkpoint
 
 import entoptic as ent
+from entoptic.ascent.tiling import tiled_gradient
 from entoptic.errors import BadSetting, NonFiniteGradient, NoPath
-from entoptic.models import Prepared, Preprocess, prepare
-from entoptic.models.preparing.verifying import Reference
-from entoptic.tiling import tiled_gradient
+from entoptic.networks import Prepared, Preprocess, prepare
+from entoptic.networks.compile.verify import Reference
 
 CPU = torch.device("cpu")
 PLAIN = Preprocess(size=(9, 13), mean=(0, 0, 0), std=(1, 1, 1))

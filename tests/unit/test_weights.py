@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from entoptic.errors import BadWeights
-from entoptic.models.sources.weights import arrays, packaged
+from entoptic.networks.sources.weights import arrays, packaged
 
 WEIGHTS = {
     "conv": [np.arange(6, dtype=np.float32).reshape(2, 3), np.ones(3, np.float16)],

@@ -6,10 +6,10 @@ from typing import final
 
 import torch
 
-from entoptic.arguments import number, seed, side, taking
 from entoptic.canvas.base import Canvas, a_canvas
 from entoptic.canvas.fourier import Fourier
 from entoptic.canvas.noise import noise
+from entoptic.checks import number, seed, side, taking
 from entoptic.types import Image, Planes
 
 # The power by which alpha's waves fall off: with 1, as in natural pictures, it follows their grain.

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from entoptic.arguments import instance
+from entoptic.checks import instance
 from entoptic.types import Image, Planes
 
 

@@ -9,9 +9,9 @@ from typing import TypeAlias, final
 import torch
 from torch import Tensor, nn
 
-from entoptic.arguments import count, flag, seed, side, taking, whole
 from entoptic.canvas.base import Canvas
 from entoptic.canvas.noise import noise
+from entoptic.checks import count, flag, seed, side, taking, whole
 from entoptic.types import Image
 
 _Weights: TypeAlias = tuple[Tensor, Tensor, Tensor]

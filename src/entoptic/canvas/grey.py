@@ -6,9 +6,9 @@ from typing import final
 
 import torch
 
-from entoptic.arguments import side, taking
 from entoptic.canvas.base import Canvas, a_canvas
-from entoptic.color import luma
+from entoptic.checks import side, taking
+from entoptic.images.color import luma
 from entoptic.types import Image
 
 

@@ -8,12 +8,12 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from entoptic.arguments import count, flag, number, seed, side, taking
 from entoptic.canvas.base import Canvas
 from entoptic.canvas.noise import in_range, noise
-from entoptic.color import from_image, to_image
-from entoptic.pictures import PictureLike, image_of
-from entoptic.resample import resize
+from entoptic.checks import count, flag, number, seed, side, taking
+from entoptic.images import PictureLike, image_of
+from entoptic.images.color import from_image, to_image
+from entoptic.images.resize import resize
 from entoptic.types import Image
 
 # The coarsest layer's longer side, in pixels, is at most this.

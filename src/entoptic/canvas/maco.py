@@ -7,14 +7,13 @@ from typing import TypeAlias, final
 import torch
 from torch import Tensor, nn
 
-from entoptic import fourier
-from entoptic.arguments import count, instance, number, seed, side, taking
 from entoptic.canvas.base import Canvas
 from entoptic.canvas.noise import in_range, noise
-from entoptic.color import from_image, to_image
+from entoptic.checks import count, instance, number, seed, side, taking
 from entoptic.errors import BadSetting
-from entoptic.pictures import PictureLike, image_of
-from entoptic.resample import resize
+from entoptic.images import PictureLike, fourier, image_of
+from entoptic.images.color import from_image, to_image
+from entoptic.images.resize import resize
 from entoptic.types import Image
 
 _Moments: TypeAlias = tuple[Tensor, Tensor]

@@ -7,12 +7,12 @@ from typing import final
 import torch
 from torch import Tensor
 
-from entoptic.arguments import planes, side, taking
 from entoptic.canvas.base import Canvas, a_canvas
 from entoptic.canvas.noise import in_range
+from entoptic.checks import planes, side, taking
 from entoptic.errors import BadPicture
-from entoptic.pictures import PictureLike, image_of
-from entoptic.resample import resize
+from entoptic.images import PictureLike, image_of
+from entoptic.images.resize import resize
 from entoptic.types import Image
 
 

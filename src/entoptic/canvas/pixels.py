@@ -7,11 +7,11 @@ from typing import final
 import torch
 from torch import nn
 
-from entoptic.arguments import count, seed, side, taking
 from entoptic.canvas.base import Canvas
+from entoptic.checks import count, seed, side, taking
 from entoptic.errors import BadPicture
-from entoptic.pictures import PictureLike, image_of
-from entoptic.resample import resize
+from entoptic.images import PictureLike, image_of
+from entoptic.images.resize import resize
 from entoptic.types import Planes
 
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from entoptic.arguments import count, flag, seed, several, side, taking
 from entoptic.canvas.base import Canvas
 from entoptic.canvas.fourier import Fourier
-from entoptic.color import to_image
-from entoptic.pictures import PictureLike, image_of
+from entoptic.checks import count, flag, seed, several, side, taking
+from entoptic.images import PictureLike, image_of
+from entoptic.images.color import to_image
 from entoptic.types import Image
 
 

@@ -7,9 +7,9 @@ from typing import final
 import torch
 from torch import Tensor
 
-from entoptic.arguments import side, taking
 from entoptic.canvas.base import Canvas, a_canvas
-from entoptic.resample import gaussian_blur
+from entoptic.checks import side, taking
+from entoptic.images.resize import gaussian_blur
 from entoptic.types import Alpha, Image
 
 # Opaque is what has mattered as much as all but the most important part of the picture; chosen by

@@ -62,8 +62,8 @@ def compare_command(units: tuple[str, ...], **given: Any) -> int:
     name = re.sub(r"\W+", "-", units[0]).strip("-")[:60] or "unit"
     (output,) = destinations([name], delivery, "compare", [])
 
-    from entoptic.models import load
-    from entoptic.models.sources import DEFAULT
+    from entoptic.networks import load
+    from entoptic.networks.sources import DEFAULT
     from entoptic.recipes import plan_compare
 
     on, seed, models = (settings.pop(each) for each in ("device", "seed", "models"))

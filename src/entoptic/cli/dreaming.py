@@ -83,8 +83,8 @@ def dream_command(
     check_inputs(inputs)
     outputs = destinations(starts, delivery, "dream", inputs)
 
-    from entoptic.models import load
-    from entoptic.models.sources import DEFAULT
+    from entoptic.networks import load
+    from entoptic.networks.sources import DEFAULT
     from entoptic.recipes import check_batch, plan_dream
 
     check_batch(batch)

@@ -88,7 +88,7 @@ def evaluate_command(
     delivery = Delivery(folder, None, 8, False, as_json, quiet)
     on, seed = given.pop("device"), given.pop("seed")
 
-    from entoptic.models import load
+    from entoptic.networks import load
     from entoptic.recipes.evaluation import plan_evaluate
 
     plan = plan_evaluate(

@@ -161,7 +161,7 @@ def outcome(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         return _failed(f"the system refuses: {error}", 1)
     except (MemoryError, RuntimeError) as error:
-        from entoptic.models.memory import out_of_memory
+        from entoptic.networks.memory import out_of_memory
 
         if not out_of_memory(error):
             raise

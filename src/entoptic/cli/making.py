@@ -18,8 +18,8 @@ from entoptic.cli.printing import echo
 from entoptic.cli.progress import ALL, Share, progress
 
 if TYPE_CHECKING:
-    from entoptic.ascent import Step
-    from entoptic.jobs import Result
+    from entoptic.ascent.loop import Step
+    from entoptic.jobs.job import Result
     from entoptic.recipes import PhotosTogether, Plan
 
 
@@ -37,7 +37,7 @@ def make(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) -
         The exit code: that of the signal that ended it, such as 130 for Ctrl-C, with what there
         was saved.
     """
-    from entoptic.recipes.memory import within_memory
+    from entoptic.ascent.memory import within_memory
 
     def work(plan: Plan) -> int:
         return _make([plan], ([step] for step in plan.steps()), [output], delivery, inputs)

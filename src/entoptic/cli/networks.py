@@ -57,12 +57,12 @@ def gradient_command(
     By the picture it is shown in colour around middle grey; by an inner layer, its strength at each
     place in grey. A name ending in .npy gets the numbers themselves, not normalised.
     """
-    from entoptic.gradients import gradient
-    from entoptic.models import load
-    from entoptic.models.sources.named_files import files_named
-    from entoptic.pictures import check_writable, picture_of, write
-    from entoptic.pictures.writing import check_place, write_file
-    from entoptic.recipes.photos import scaled
+    from entoptic.ascent.gradients import gradient
+    from entoptic.images import check_writable, picture_of, write
+    from entoptic.images.writing import check_place, write_file
+    from entoptic.jobs.inputs import scaled
+    from entoptic.networks import load
+    from entoptic.networks.sources.named_files import files_named
     from entoptic.recipes.saliency import gradient_picture
 
     path = Path(output)
@@ -117,10 +117,10 @@ def convert_command(model: str, output: str, force: bool) -> None:
 
     The names of its layers are kept.
     """
-    from entoptic.models.sources import graphs
-    from entoptic.models.sources.named_files import files_named
-    from entoptic.models.sources.spec import Spec
-    from entoptic.pictures.writing import check_place
+    from entoptic.images.writing import check_place
+    from entoptic.networks.sources import graphs
+    from entoptic.networks.sources.named_files import files_named
+    from entoptic.networks.sources.spec import Spec
 
     spec = Spec.parse(model)
     if spec.source not in graphs.READERS:

@@ -144,7 +144,7 @@ def check_stdout() -> None:
 
 def check_inputs(inputs: Collection[Path]) -> None:
     """See `check_readable`; stdin is looked at when it is read."""
-    from entoptic.pictures import check_readable
+    from entoptic.images import check_readable
 
     for each in inputs:
         if str(each) != streams.DASH:
@@ -158,7 +158,7 @@ def check_output(
     size: tuple[int, int] | None = None,
 ) -> None:
     """See `check_writable`."""
-    from entoptic.pictures import check_writable
+    from entoptic.images import check_writable
 
     if path == STDOUT:
         return

@@ -19,7 +19,7 @@ from rich.text import Text
 from entoptic.cli.arguments import one_line
 
 if TYPE_CHECKING:
-    from entoptic.ascent import Step
+    from entoptic.ascent.loop import Step
     from entoptic.recipes import Plan
 
 # Reading a score waits for the device; ten times a second is all that an eye can follow.

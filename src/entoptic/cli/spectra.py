@@ -49,8 +49,8 @@ def spectrum_command(
     PHOTO is a picture or a folder of pictures. The canvas `maco` keeps to what was measured:
     --method maco --spectrum FILE.
     """
-    from entoptic.recipes.photographs import photo_files
-    from entoptic.recipes.spectra import check_spectrum_file, spectrum
+    from entoptic.analysis.photographs import photo_files
+    from entoptic.analysis.spectrum import check_spectrum_file, spectrum
 
     path = Path(output)
     files = photo_files(photos)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from entoptic.errors import BadPicture, BadSetting, EntopticError
 
 if TYPE_CHECKING:
-    from entoptic.pictures import Picture
+    from entoptic.images import Picture
 
 DASH = "-"
 """What is typed for stdin and for stdout."""
@@ -42,7 +42,7 @@ def photo_of(typed: str) -> str | Picture:
     """
     if typed != DASH:
         return typed
-    from entoptic.pictures import read
+    from entoptic.images import read
 
     with received(typed) as path:
         return replace(read(path), path=Path(DASH))
@@ -68,7 +68,7 @@ def received(typed: str) -> Iterator[str | Path]:
 
 
 def _spool(path: Path) -> None:
-    from entoptic.pictures.files import MAX_BYTES
+    from entoptic.images.files import MAX_BYTES
 
     size = 0
     with path.open("wb") as file:

@@ -16,7 +16,7 @@ from entoptic.errors import BadSetting
 
 if TYPE_CHECKING:
     from entoptic.layers import LayerInfo
-    from entoptic.models import Preprocess
+    from entoptic.networks import Preprocess
 
 _OPTIONS = "Options"
 
@@ -51,7 +51,7 @@ def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> No
         )
     sides = None if size is None else height_and_width("--size", size)
 
-    from entoptic.models import load
+    from entoptic.networks import load
 
     chosen = load(model)
     table = chosen.layers(glob, size=sides)
@@ -80,8 +80,8 @@ def models_command(model: str | None, as_json: bool) -> None:
     Of one network: how many layers it has, how it wants its pictures, what it dreams of where you
     don't say, and what of all this is a guess.
     """
-    from entoptic.models import load
-    from entoptic.models.sources import summaries
+    from entoptic.networks import load
+    from entoptic.networks.sources import summaries
 
     if model is None:
         found = summaries()
@@ -90,7 +90,7 @@ def models_command(model: str | None, as_json: bool) -> None:
         else:
             show(("model", "what it is"), list(found.items()))
         return
-    from entoptic.recipes.tuned import tuned
+    from entoptic.jobs.defaults import tuned
 
     chosen = load(model)
     facts: dict[str, Any] = {
@@ -136,7 +136,7 @@ def identify_command(photo: str, model: str, top: int, as_json: bool) -> None:
     if top < 1:
         raise BadSetting(f"--top is {top}; it must be at least 1")
 
-    from entoptic.models import load
+    from entoptic.networks import load
     from entoptic.recipes import identify
 
     streams.check_once([photo])

@@ -120,7 +120,7 @@ def _of_units(recipe: str, model: str, units: str | list[str], given: dict[str, 
     (output,) = destinations([name_of(first)], delivery, recipe, [])
 
     from entoptic import recipes
-    from entoptic.models import load
+    from entoptic.networks import load
 
     asked = {key: value for key, value in settings.items() if value is not None}
     asked["on"] = asked.pop("device", "auto")

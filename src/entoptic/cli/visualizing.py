@@ -38,7 +38,7 @@ def visualize_command(model: str, units: tuple[str, ...], **given: Any) -> int:
     delivery, settings = Delivery.split(given)
     (output,) = destinations([name_of(units[0])], delivery, "visualize", [])
 
-    from entoptic.models import load
+    from entoptic.networks import load
     from entoptic.recipes import plan_visualize
 
     on = settings.pop("device")

@@ -38,8 +38,8 @@ def with_photo(
     (output,) = destinations([photo], delivery, recipe, inputs)
 
     from entoptic import recipes
-    from entoptic.models import load
-    from entoptic.models.sources import DEFAULT
+    from entoptic.networks import load
+    from entoptic.networks.sources import DEFAULT
 
     asked = {key: value for key, value in settings.items() if value not in (None, ())}
     asked["on"] = asked.pop("device", "auto")

@@ -12,10 +12,10 @@ from typing import Any, Protocol, TypeAlias, final, runtime_checkable
 import torch
 from torch import Tensor
 
-from entoptic.arguments import shown
+from entoptic.checks import shown
 from entoptic.errors import BadExpression, BadSetting, one_line
+from entoptic.images import Picture
 from entoptic.layers import Layer, LayerInfo
-from entoptic.pictures import Picture
 from entoptic.types import Scores
 
 # What recurses through an objective stays well within Python's own limit.

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from entoptic.arguments import shown
+from entoptic.checks import shown
 from entoptic.errors import BadExpression, ChannelOutOfRange, EntopticError
+from entoptic.images import Picture, picture_of
 from entoptic.layers import Layer
 from entoptic.objectives.algebra import Network
-from entoptic.pictures import Picture, picture_of
 
 Map: TypeAlias = Annotated[Layer, "map"]
 """Annotates a layer that must have rows and columns."""

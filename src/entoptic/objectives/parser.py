@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from entoptic.arguments import instance, taking
+from entoptic.checks import instance, taking
 from entoptic.errors import BadExpression, did_you_mean, one_line
 from entoptic.objectives.algebra import Const, Objective, objective_like, per_image
 from entoptic.objectives.terms import vocabulary

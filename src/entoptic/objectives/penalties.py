@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from entoptic.errors import BadSetting
+from entoptic.images.resize import gaussian_blur
 from entoptic.layers import CANVAS, INPUT, Layer
 from entoptic.objectives.algebra import Activations
 from entoptic.objectives.kinds import Blur, Map, Positive
 from entoptic.objectives.reductions import over_all, over_places
 from entoptic.objectives.terms import objective
-from entoptic.resample import gaussian_blur
 from entoptic.types import Scores
 
 # How much a border's distance from the constant counts beside its roughness; lucid's.

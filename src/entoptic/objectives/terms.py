@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, final, get_args, get_type_hints, overload
 
-from entoptic.arguments import flag, function, one_of, taking
+from entoptic.checks import flag, function, one_of, taking
 from entoptic.errors import BadExpression
+from entoptic.images import Picture
 from entoptic.layers import Layer
 from entoptic.objectives.algebra import Activations, Network, Objective, Reference
 from entoptic.objectives.kinds import (
@@ -21,7 +22,6 @@ from entoptic.objectives.kinds import (
     bind_argument,
     read_argument,
 )
-from entoptic.pictures import Picture
 from entoptic.registry import Registry
 from entoptic.types import Scores
 

@@ -1,17 +1,17 @@
 """Whole ways to make pictures, from what the user has to what the user wants."""
 
+from entoptic.analysis.classify import Guess, identify
+from entoptic.jobs.methods import ClimbSettings, Method, methods
+from entoptic.jobs.plan import Plan
+from entoptic.jobs.sheets import SheetPlan
 from entoptic.recipes.accentuation import accentuate, plan_accentuate
 from entoptic.recipes.activation_grid import GridSettings, grid, plan_grid
-from entoptic.recipes.classify import Guess, identify
 from entoptic.recipes.comparison import ComparePlan, compare, plan_compare
 from entoptic.recipes.deepdream import DreamPlan, DreamSettings, dream, plan_dream
 from entoptic.recipes.evaluation import Evaluation, evaluate, plan_evaluate
 from entoptic.recipes.layer_views import caricature_of, invert, plan_caricature, plan_invert
-from entoptic.recipes.methods import ClimbSettings, Method, methods
 from entoptic.recipes.neuron_groups import GroupSettings, groups, plan_groups
-from entoptic.recipes.plan import Plan
 from entoptic.recipes.redo import plan_redo
-from entoptic.recipes.sheet_plan import SheetPlan
 from entoptic.recipes.together import PhotosTogether, check_batch, dream_photos, together_by_size
 from entoptic.recipes.variation import (
     diversity_of,

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from entoptic import pictures
-from entoptic.arguments import MOST_WEIGHT, flag, number, seed as a_seed, taking
+from entoptic import images
+from entoptic.ascent.memory import check_picture
+from entoptic.checks import MOST_WEIGHT, flag, number, seed as a_seed, taking
 from entoptic.errors import BadSetting
-from entoptic.jobs import Result
+from entoptic.images import Picture, PictureLike
+from entoptic.jobs.defaults import middle_layer
+from entoptic.jobs.inputs import photo_of
+from entoptic.jobs.job import Result
+from entoptic.jobs.methods import climb_settings
+from entoptic.jobs.scales import scale_of
+from entoptic.jobs.sheets import Layout, SheetPlan, plan_sheet
+from entoptic.jobs.units import MOST_UNITS, label_of, read_units
 from entoptic.layers import Layer, layer_name
-from entoptic.models import DeviceLike, ModelLike, devices, model_of
+from entoptic.networks import DeviceLike, ModelLike, devices, model_of
 from entoptic.objectives import Objective, inversion, per_image
-from entoptic.pictures import Picture, PictureLike
-from entoptic.recipes.memory import check_picture
-from entoptic.recipes.methods import climb_settings
-from entoptic.recipes.photos import photo_of
-from entoptic.recipes.scales import scale_of
-from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
-from entoptic.recipes.tuned import middle_layer
-from entoptic.recipes.units import MOST_UNITS, label_of, read_units
 
 # Chosen by eye: what these layers see of the photo stays.
 _KEPT = {"squeezenet1_1": "fire3", "efficientnet_lite0": "blocks.1"}
@@ -98,7 +98,7 @@ def plan_accentuate(
     transparency: bool | None = None,
     seed: int = 0,
     on: DeviceLike = "auto",
-    read_guide: Callable[[str], Picture] = pictures.read,
+    read_guide: Callable[[str], Picture] = images.read,
     **settings: Any,
 ) -> SheetPlan:
     """Check an accentuation and lay it out; arguments as for `accentuate`."""

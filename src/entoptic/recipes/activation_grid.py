@@ -9,19 +9,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from entoptic.arguments import flag, seed as a_seed, taking, whole
+from entoptic.checks import flag, seed as a_seed, taking, whole
 from entoptic.errors import BadSetting
-from entoptic.jobs import Result
+from entoptic.images import PictureLike
+from entoptic.images.resize import fit_long_side
+from entoptic.jobs.inputs import photo_of
+from entoptic.jobs.job import Result
+from entoptic.jobs.methods import climb_settings
+from entoptic.jobs.seen import activations_at, layer_with_places, seen_size, whitened
+from entoptic.jobs.sheets import Layout, SheetPlan, plan_sheet
+from entoptic.jobs.units import MOST_UNITS
 from entoptic.layers import Layer, layer_name
-from entoptic.models import DeviceLike, ModelLike, devices, model_of
+from entoptic.networks import DeviceLike, ModelLike, devices, model_of
 from entoptic.objectives import direction, per_image
-from entoptic.pictures import PictureLike
-from entoptic.recipes.methods import climb_settings
-from entoptic.recipes.photos import photo_of
-from entoptic.recipes.seen import activations_at, layer_with_places, seen_size, whitened
-from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
-from entoptic.recipes.units import MOST_UNITS
-from entoptic.resample import fit_long_side
 
 # Pictures as small as these still hold an eye or a texture, and a hundred of them a photo.
 # After more steps they only gain contrast.

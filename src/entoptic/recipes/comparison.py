@@ -11,21 +11,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from entoptic import pictures
-from entoptic.arguments import seed as a_seed, several, taking, text
-from entoptic.ascent import Step
+from entoptic import images
+from entoptic.ascent.loop import Step
+from entoptic.checks import seed as a_seed, several, taking, text
 from entoptic.errors import BadSetting, EntopticError
-from entoptic.jobs import Result
-from entoptic.models import DeviceLike, Model, ModelLike, models_of
+from entoptic.images import Picture
+from entoptic.images.contact_sheet import sheet, sheet_size
+from entoptic.jobs.defaults import best_method
+from entoptic.jobs.inputs import check_pixels
+from entoptic.jobs.job import Result
+from entoptic.jobs.methods import climb_settings
+from entoptic.jobs.plan import Plan
+from entoptic.jobs.sheets import Layout, SheetPlan, plan_sheet
+from entoptic.jobs.units import MOST_UNITS, label_of, read_units
+from entoptic.networks import DeviceLike, Model, ModelLike, models_of
 from entoptic.objectives import Objective, per_image
-from entoptic.pictures import Picture
-from entoptic.recipes.methods import climb_settings
-from entoptic.recipes.photos import check_pixels
-from entoptic.recipes.plan import Plan
-from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
-from entoptic.recipes.tuned import best_method
-from entoptic.recipes.units import MOST_UNITS, label_of, read_units
-from entoptic.sheets import sheet, sheet_size
 from entoptic.types import Image
 
 
@@ -177,7 +177,7 @@ def plan_compare(
     transforms: Sequence[str] = (),
     seed: int = 0,
     on: DeviceLike = "auto",
-    read_guide: Callable[[str], Picture] = pictures.read,
+    read_guide: Callable[[str], Picture] = images.read,
     **settings: Any,
 ) -> ComparePlan:
     """Check a comparison and lay it out; arguments as for `compare`."""

@@ -11,15 +11,31 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from entoptic import pictures
-from entoptic.arguments import either, number, one_of, pair, seed as a_seed, taking, whole
-from entoptic.ascent import Step, ascend, bind
+from entoptic import images
+from entoptic.ascent.loop import Step, ascend, bind
+from entoptic.ascent.optimizers import NORMS, Norm, climb
+from entoptic.ascent.tiling import Stored, check_dream, parse_memory, tile_side
 from entoptic.canvas import Pixels
-from entoptic.color import luma
+from entoptic.checks import either, number, one_of, pair, seed as a_seed, taking, whole
 from entoptic.errors import BadSetting, ChannelOutOfRange, WrongPictureSize
-from entoptic.jobs import Job, Result
+from entoptic.images import Picture, PictureLike
+from entoptic.images.color import luma
+from entoptic.images.resize import octave_sizes, resize
+from entoptic.jobs.defaults import chosen, tuned
+from entoptic.jobs.inputs import (
+    check_pixels,
+    guides_of,
+    notes_on_guides,
+    photo_of,
+    resized,
+    scaled,
+    source_of,
+)
+from entoptic.jobs.job import Job, Result
+from entoptic.jobs.large import Large
+from entoptic.jobs.plan import Plan, made_with
 from entoptic.layers import Layer
-from entoptic.models import (
+from entoptic.networks import (
     DeviceLike,
     Model,
     ModelLike,
@@ -29,22 +45,6 @@ from entoptic.models import (
     used_precision,
 )
 from entoptic.objectives import Objective
-from entoptic.pictures import Picture, PictureLike
-from entoptic.recipes.large import Large
-from entoptic.recipes.photos import (
-    check_pixels,
-    guides_of,
-    notes_on_guides,
-    photo_of,
-    resized,
-    scaled,
-    source_of,
-)
-from entoptic.recipes.plan import Plan, made_with
-from entoptic.recipes.tuned import chosen, tuned
-from entoptic.resample import octave_sizes, resize
-from entoptic.steprules import NORMS, Norm, climb
-from entoptic.tiling import Stored, check_dream, parse_memory, tile_side
 from entoptic.transforms import Jitter
 from entoptic.types import Alpha, Image
 
@@ -292,7 +292,7 @@ def plan_dream(
     guide: PictureLike | None = None,
     seed: int = 0,
     on: DeviceLike = "auto",
-    read_guide: Callable[[str], Picture] = pictures.read,
+    read_guide: Callable[[str], Picture] = images.read,
     **settings: Any,
 ) -> DreamPlan:
     """Check a dream and lay it out, without dreaming it; arguments as for `dream`.
@@ -390,7 +390,7 @@ def _spare(photo: PictureLike | None, start: Picture) -> int:
     None at all where the caller keeps it, or where it was read into a file already.
     """
     ours = photo is None or isinstance(photo, str | Path)
-    in_file = start.height * start.width > pictures.MAX_PIXELS
+    in_file = start.height * start.width > images.MAX_PIXELS
     return start.image.nbytes if ours and not in_file else 0
 
 

@@ -16,14 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from entoptic.arguments import as_given, seed as a_seed, several, taking, whole
-from entoptic.ascent import bind, guide_activations, joined
-from entoptic.errors import BadSetting, WrongPictureSize
-from entoptic.jobs import Result
-from entoptic.models import DeviceLike, Model, ModelLike, model_of, models_of, prepare
-from entoptic.objectives import Objective, PerImage, diversity, parse
-from entoptic.pictures import Picture, PictureLike, picture_of, read
-from entoptic.recipes.judging import (
+from entoptic.analysis.judges import (
     ClassName,
     Verdict,
     check_judge,
@@ -32,12 +25,19 @@ from entoptic.recipes.judging import (
     is_class,
     verdict,
 )
-from entoptic.recipes.memory import within_memory
-from entoptic.recipes.painted import transparency_words
-from entoptic.recipes.photographs import crops, photo_files
-from entoptic.recipes.sheet_plan import SheetPlan
-from entoptic.recipes.tuned import tuned
-from entoptic.recipes.units import label_of, read_units
+from entoptic.analysis.photographs import crops, photo_files
+from entoptic.ascent.loop import bind, guide_activations, joined
+from entoptic.ascent.memory import within_memory
+from entoptic.checks import as_given, seed as a_seed, several, taking, whole
+from entoptic.errors import BadSetting, WrongPictureSize
+from entoptic.images import Picture, PictureLike, picture_of, read
+from entoptic.jobs.defaults import tuned
+from entoptic.jobs.job import Result
+from entoptic.jobs.painted import transparency_words
+from entoptic.jobs.sheets import SheetPlan
+from entoptic.jobs.units import label_of, read_units
+from entoptic.networks import DeviceLike, Model, ModelLike, model_of, models_of, prepare
+from entoptic.objectives import Objective, PerImage, diversity, parse
 from entoptic.recipes.visualization import plan_visualize
 from entoptic.types import Image
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from entoptic import pictures
-from entoptic.arguments import MOST_WEIGHT, number, seed as a_seed, taking
-from entoptic.jobs import Result
+from entoptic import images
+from entoptic.checks import MOST_WEIGHT, number, seed as a_seed, taking
+from entoptic.images import Picture, PictureLike
+from entoptic.jobs.defaults import middle_layer
+from entoptic.jobs.inputs import photo_of
+from entoptic.jobs.job import Result
+from entoptic.jobs.methods import climb_settings
+from entoptic.jobs.sheets import Layout, SheetPlan, plan_sheet
+from entoptic.jobs.units import read_names
 from entoptic.layers import Layer
-from entoptic.models import DeviceLike, Model, ModelLike, model_of
+from entoptic.networks import DeviceLike, Model, ModelLike, model_of
 from entoptic.objectives import Objective, caricature, inversion, per_image, total_variation
-from entoptic.pictures import Picture, PictureLike
-from entoptic.recipes.methods import climb_settings
-from entoptic.recipes.photos import photo_of
-from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
-from entoptic.recipes.tuned import middle_layer
-from entoptic.recipes.units import read_names
 
 # Chosen by eye: late enough for shapes, early enough that they stay where the photo has them.
 _CARICATURED = {"squeezenet1_1": "fire6", "efficientnet_lite0": "blocks.3"}
@@ -76,7 +76,7 @@ def plan_caricature(
     cosine_power: float | None = None,
     seed: int = 0,
     on: DeviceLike = "auto",
-    read_guide: Callable[[str], Picture] = pictures.read,
+    read_guide: Callable[[str], Picture] = images.read,
     **settings: Any,
 ) -> SheetPlan:
     """Check caricatures and lay them out; arguments as for `caricature_of`."""
@@ -142,7 +142,7 @@ def plan_invert(
     smoothness: float | None = None,
     seed: int = 0,
     on: DeviceLike = "auto",
-    read_guide: Callable[[str], Picture] = pictures.read,
+    read_guide: Callable[[str], Picture] = images.read,
     **settings: Any,
 ) -> SheetPlan:
     """Check inversions and lay them out; arguments as for `invert`."""

@@ -9,20 +9,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from entoptic.arguments import seed as a_seed, taking, whole
+from entoptic.analysis.nmf import Factors, factorize
+from entoptic.checks import seed as a_seed, taking, whole
 from entoptic.errors import BadSetting
-from entoptic.factorize import Factors, factorize
-from entoptic.jobs import Result
+from entoptic.images import PictureLike
+from entoptic.images.contact_sheet import sheet_size
+from entoptic.images.resize import fit_long_side
+from entoptic.jobs.inputs import check_pixels, photo_of, resized, scaled
+from entoptic.jobs.job import Result
+from entoptic.jobs.methods import climb_settings
+from entoptic.jobs.seen import activations_at, layer_with_places, seen_size, whitened
+from entoptic.jobs.sheets import Layout, SheetPlan, plan_sheet
 from entoptic.layers import Layer, layer_name
-from entoptic.models import DeviceLike, ModelLike, devices, model_of
+from entoptic.networks import DeviceLike, ModelLike, devices, model_of
 from entoptic.objectives import direction, per_image
-from entoptic.pictures import PictureLike
-from entoptic.recipes.methods import climb_settings
-from entoptic.recipes.photos import check_pixels, photo_of, resized, scaled
-from entoptic.recipes.seen import activations_at, layer_with_places, seen_size, whitened
-from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
-from entoptic.resample import fit_long_side
-from entoptic.sheets import sheet_size
 from entoptic.types import Image
 
 # By eye: where groups are parts of things, and nothing is below 0.

@@ -9,23 +9,23 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from entoptic import pictures
-from entoptic.arguments import flag, path, refused, several, taking
+from entoptic import images
+from entoptic.checks import flag, path, refused, several, taking
 from entoptic.errors import BadSetting, NoJob, NotAllowed
-from entoptic.jobs import Job, Result
-from entoptic.models import Model, load
+from entoptic.images import PictureLike
+from entoptic.jobs.finding import Finder
+from entoptic.jobs.job import Job, Result
+from entoptic.jobs.methods import ClimbSettings, changed
+from entoptic.jobs.plan import Plan
+from entoptic.networks import Model, load
 from entoptic.objectives import parse
 from entoptic.paths import is_same
-from entoptic.pictures import PictureLike
 from entoptic.recipes.accentuation import plan_accentuate
 from entoptic.recipes.activation_grid import GridSettings, plan_grid
 from entoptic.recipes.comparison import plan_compare
 from entoptic.recipes.deepdream import DreamSettings, plan_dream
-from entoptic.recipes.finding import Finder
 from entoptic.recipes.layer_views import plan_caricature, plan_invert
-from entoptic.recipes.methods import ClimbSettings, changed
 from entoptic.recipes.neuron_groups import GroupSettings, plan_groups
-from entoptic.recipes.plan import Plan
 from entoptic.recipes.variation import plan_diversity, plan_interpolate
 from entoptic.recipes.visualization import plan_visualize
 from entoptic.types import PathLike
@@ -103,7 +103,7 @@ def plan_redo(
         BadSetting: the photo was never in a file; a change that can't be; or there is nothing to
             finish.
     """
-    job = Job.from_json(pictures.read_job(picture))
+    job = Job.from_json(images.read_job(picture))
     if job.recipe not in _AGAIN:
         raise NoJob(
             f"{str(picture)!r} was made by {job.recipe!r}, which this entoptic doesn't know; "
@@ -124,7 +124,7 @@ def plan_redo(
         plan,
         job=replace(new, stopped_after=None) if whole else new,
         notes=(*plan.notes, _FINISHED) if finish else plan.notes,
-        bits=pictures.bits_of(picture),
+        bits=images.bits_of(picture),
     )
 
 
@@ -318,7 +318,7 @@ class _Climb:
         if photo is not None and not self.photo:
             raise BadSetting(f"{str(find.picture)!r} shows units, not a photo; leave out --photo")
         # What the user writes names the user's own files.
-        read_guide = pictures.read if "objective" in changes else find.guide
+        read_guide = images.read if "objective" in changes else find.guide
         if self.of is not None and "objective" in changes:
             named = changes.pop("objective")
             changes[self.of] = [named] if self.of == "units" else named

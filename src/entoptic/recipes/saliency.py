@@ -6,9 +6,9 @@ import math
 
 from torch import Tensor
 
-from entoptic.arguments import planes, side, taking
+from entoptic.checks import planes, side, taking
 from entoptic.errors import DeadGradient
-from entoptic.resample import resize
+from entoptic.images.resize import resize
 from entoptic.types import Image
 
 # Share of the values that are shown unclipped.

@@ -11,19 +11,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from entoptic import pictures
-from entoptic.arguments import as_given, either, several, whole
-from entoptic.ascent import Step
+from entoptic import images
+from entoptic.ascent.loop import Step
+from entoptic.ascent.memory import enough_memory
+from entoptic.ascent.tiling import pictures_at_once
+from entoptic.checks import as_given, either, several, whole
 from entoptic.errors import DeadGradient, NonFiniteGradient
-from entoptic.jobs import Result
+from entoptic.images import PictureLike
+from entoptic.jobs.job import Result
 from entoptic.layers import Layer
-from entoptic.models import DeviceLike, ModelLike, model_of
-from entoptic.modes import in_usual_modes
+from entoptic.networks import DeviceLike, ModelLike, model_of
+from entoptic.networks.modes import in_usual_modes
 from entoptic.objectives import Leaf, Objective, PerImage
-from entoptic.pictures import PictureLike
 from entoptic.recipes.deepdream import MOST_TOGETHER, DreamPlan, parted, plan_dream
-from entoptic.recipes.memory import enough_memory
-from entoptic.tiling import pictures_at_once
 
 # How many photos of a size climb together where nobody says: with eight each takes 0.8 to 1.0 of
 # the time that it takes with four, see docs/performance.md.
@@ -183,7 +183,7 @@ def _most(plan: DreamPlan, batch: int | str) -> int:
     if plan.large is not None or _is_about_a_batch(plan.objective):
         return 1
     pixels = math.prod(plan.shape)
-    allowed = max(1, pictures.MAX_PIXELS // pixels)
+    allowed = max(1, images.MAX_PIXELS // pixels)
     if batch == "auto" and plan.device.type == "cpu" and pixels > _PROCESSOR_PIXELS:
         return 1
     memory = plan.settings.memory

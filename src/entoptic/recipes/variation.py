@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from entoptic.arguments import MOST_WEIGHT, number, seed as a_seed, taking, whole
+from entoptic.ascent.memory import check_picture
+from entoptic.checks import MOST_WEIGHT, number, seed as a_seed, taking, whole
 from entoptic.errors import BadSetting
-from entoptic.jobs import Result
+from entoptic.images import Picture, read
+from entoptic.jobs.defaults import in_order, middle_layer
+from entoptic.jobs.job import Result
+from entoptic.jobs.methods import climb_settings
+from entoptic.jobs.scales import natural_noise, scale_of
+from entoptic.jobs.sheets import Layout, SheetPlan, plan_sheet
+from entoptic.jobs.units import one_unit
 from entoptic.layers import Layer, layer_name
-from entoptic.models import DeviceLike, Model, ModelLike, devices, model_of
+from entoptic.networks import DeviceLike, Model, ModelLike, devices, model_of
 from entoptic.objectives import Objective, alignment, diversity, mean, per_image
-from entoptic.pictures import Picture, read
-from entoptic.recipes.memory import check_picture
-from entoptic.recipes.methods import climb_settings
-from entoptic.recipes.scales import natural_noise, scale_of
-from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
-from entoptic.recipes.tuned import in_order, middle_layer
-from entoptic.recipes.units import one_unit
 
 # More than this, which climb all together, is no row that anyone looks at.
 _MOST = 64

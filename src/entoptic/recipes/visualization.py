@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from entoptic import pictures
-from entoptic.arguments import seed as a_seed, taking
+from entoptic import images
+from entoptic.checks import seed as a_seed, taking
 from entoptic.errors import BadSetting
-from entoptic.jobs import Result
-from entoptic.models import DeviceLike, ModelLike, model_of
+from entoptic.images import Picture
+from entoptic.jobs.defaults import best_method
+from entoptic.jobs.job import Result
+from entoptic.jobs.methods import climb_settings
+from entoptic.jobs.sheets import Layout, SheetPlan, plan_sheet
+from entoptic.jobs.units import MOST_UNITS, label_of, read_units
+from entoptic.networks import DeviceLike, ModelLike, model_of
 from entoptic.objectives import Objective, per_image
-from entoptic.pictures import Picture
-from entoptic.recipes.methods import climb_settings
-from entoptic.recipes.sheet_plan import Layout, SheetPlan, plan_sheet
-from entoptic.recipes.tuned import best_method
-from entoptic.recipes.units import MOST_UNITS, label_of, read_units
 
 
 def visualize(
@@ -56,7 +56,7 @@ def plan_visualize(
     *,
     seed: int = 0,
     on: DeviceLike = "auto",
-    read_guide: Callable[[str], Picture] = pictures.read,
+    read_guide: Callable[[str], Picture] = images.read,
     **settings: Any,
 ) -> SheetPlan:
     """Check a visualization and lay it out; arguments as for `visualize`."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from entoptic import fourier
-from entoptic.arguments import number, taking
-from entoptic.color import to_image
+from entoptic.checks import number, taking
 from entoptic.errors import BadSetting
+from entoptic.images import fourier
+from entoptic.images.color import to_image
 from entoptic.transforms.base import moved, uniform
 from entoptic.types import Image, Planes
 

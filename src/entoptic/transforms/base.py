@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import torch
 from torch import Tensor
 
-from entoptic.arguments import Meaning, refused
+from entoptic.checks import Meaning, refused
 from entoptic.errors import BadSetting
 from entoptic.types import Planes
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from entoptic.arguments import count, flag, number, pair, side, taking
+from entoptic.checks import count, flag, number, pair, side, taking
 from entoptic.errors import BadSetting
 from entoptic.transforms.base import moved, normal, uniform
 from entoptic.types import Planes

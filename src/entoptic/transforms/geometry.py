@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from entoptic.arguments import flag, number, one_of, pair, taking, whole
+from entoptic.checks import flag, number, one_of, pair, taking, whole
 from entoptic.errors import BadSetting
 from entoptic.transforms.base import Range, chosen, span, uniform
 from entoptic.transforms.sampling import Border, sampled

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from entoptic.arguments import taking, whole
+from entoptic.checks import taking, whole
 from entoptic.types import Planes
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeAlias
 
-from entoptic.arguments import function, pair, several, side, taking
+from entoptic.checks import function, pair, several, side, taking
 from entoptic.errors import BadSetting
 from entoptic.registry import Registry
 from entoptic.transforms.base import Transform

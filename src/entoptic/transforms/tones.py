@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from entoptic.arguments import flag, number, taking
-from entoptic.color import luma
+from entoptic.checks import flag, number, taking
 from entoptic.errors import BadSetting
+from entoptic.images.color import luma
 from entoptic.transforms.base import chosen, moved, normal, uniform
 from entoptic.types import Planes
 

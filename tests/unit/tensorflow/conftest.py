@@ -103,7 +103,7 @@ class Graph:
         return self.path
 
     def model(self, outputs: Sequence[str] | None = None):
-        from entoptic.models.tensorflow import read_tensorflow
+        from entoptic.formats.tensorflow import read_tensorflow
 
         return read_tensorflow(self.file(), outputs=outputs)
 

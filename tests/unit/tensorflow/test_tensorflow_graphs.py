@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from entoptic.errors import BadModelFile, MissingExtra
-from entoptic.models.tensorflow import read_tensorflow
+from entoptic.formats.tensorflow import read_tensorflow
 
 UINT8, INT32, STRING, HALF = 4, 3, 7, 19
 

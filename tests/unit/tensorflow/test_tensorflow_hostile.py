@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from entoptic.errors import BadModelFile, EntopticError
-from entoptic.models.tensorflow import read_tensorflow
-from entoptic.models.tensorflow.builder import Builder
-from entoptic.models.tensorflow.graphdef import parse_graph
-from entoptic.models.tensorflow.wire import fields, varints
+from entoptic.formats.tensorflow import read_tensorflow
+from entoptic.formats.tensorflow.builder import Builder
+from entoptic.formats.tensorflow.graphdef import parse_graph
+from entoptic.formats.tensorflow.wire import fields, varints
 
 WRONG_BYTES = [
     (b"\x0a\x05ab", r"field 1 says 5 bytes, 2 are left"),
@@ -33,7 +33,7 @@ def test_bytes_that_are_no_message_are_refused(data, message):
 
 
 def test_a_message_of_endless_fields_is_refused(monkeypatch):
-    monkeypatch.setattr("entoptic.models.tensorflow.wire._MAX_FIELDS", 100)
+    monkeypatch.setattr("entoptic.formats.tensorflow.wire._MAX_FIELDS", 100)
     with pytest.raises(BadModelFile, match=r"one message has more than 100 fields"):
         list(fields(memoryview(b"\x0a\x00" * 101)))
 
@@ -83,7 +83,7 @@ def test_a_file_larger_than_a_graph_can_be_isn_t_read(tmp_path):
 
 
 def test_too_many_nodes_are_refused(graph, monkeypatch):
-    monkeypatch.setattr("entoptic.models.tensorflow.graphdef._MAX_NODES", 1000)
+    monkeypatch.setattr("entoptic.formats.tensorflow.graphdef._MAX_NODES", 1000)
     data = b"".join(
         graph.part(1, graph.part(1, f"n{index}") + graph.part(2, "NoOp")) for index in range(1001)
     )

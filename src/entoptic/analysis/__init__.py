@@ -1,0 +1,1 @@
+"""What networks hold: activations over photographs, spectra, factors, judges."""

@@ -1,0 +1,1 @@
+"""Gradient ascent on an image: the loop, its optimizers, gradients and exact tiles."""

@@ -1,0 +1,95 @@
+"""The climb of a dream on a picture that is too large to be shown to the network as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol, runtime_checkable
+
+import torch
+
+from entoptic.ascent.loop import PATIENCE, Step
+from entoptic.ascent.optimizers import Norm
+from entoptic.ascent.tiling.sheet import Sheet
+from entoptic.ascent.tiling.stored import Stored, bands, combine, norms, smooth
+from entoptic.errors import DeadGradient, NonFiniteGradient
+from entoptic.networks.modes import in_usual_modes
+from entoptic.transforms import Jitter
+from entoptic.types import Image, Scores
+
+
+@runtime_checkable
+class Tiles(Protocol):
+    """What scores and differentiates an objective tile by tile."""
+
+    def climb(self, picture: Sheet, gradient: Sheet, rng: torch.Generator) -> Scores:
+        """Add the gradient at a picture to a sheet of zeros, and return the scores."""
+
+
+@in_usual_modes
+def climb_tiles(
+    tiles: Tiles,
+    picture: Stored,
+    *,
+    step: float,
+    norm: Norm,
+    smoothing: float,
+    jitter: Jitter,
+    steps: int,
+    rng: torch.Generator,
+    device: torch.device,
+    image: Callable[[], Image],
+) -> Iterator[Step]:
+    """Change a picture as `ascend` does with `Pixels` and the rule `climb`, in bounded memory.
+
+    Args:
+        tiles: of the objective.
+        picture: what is changed, in place.
+        step, norm, smoothing: see `climb`.
+        jitter: before each step.
+        steps: how many.
+        rng: of the jitter, and of tiles that are placed at random.
+        device: where to smooth.
+        image: renders the picture.
+
+    Raises:
+        NonFiniteGradient, DeadGradient: while climbing.
+        NoPath: the score doesn't depend on the picture.
+    """
+    gradient = Stored.zeros(tuple(picture.tensor.shape))
+    moved = False
+    for index in range(steps):
+        if index > 0:
+            combine(gradient, torch.zeros_like, gradient)
+        shift = jitter.drawn(rng)
+        scores = tiles.climb(
+            Sheet(picture.tensor, shift, picture.release),
+            Sheet(gradient.tensor, shift, gradient.release),
+            rng,
+        )
+        smooth(gradient, smoothing, device)
+        if not scores.isfinite().all():
+            raise NonFiniteGradient(
+                f"the score isn't finite in step {index + 1} ({scores.tolist()}); try another "
+                "layer, a smaller step, or another picture"
+            )
+        sizes = norms(gradient, norm)
+        moved |= bool(sizes.isfinite().all())
+        _check(sizes, index, moved or index + 1 < min(steps, PATIENCE))
+        factors = (step / sizes).reshape(-1, 1, 1, 1)
+        for band in bands(picture):
+            part = picture.tensor[..., band, :]
+            part.addcmul_(gradient.tensor[..., band, :], factors).clamp_(0, 1)
+            gradient.release()
+        yield Step(index, scores, image)
+
+
+def _check(sizes: Scores, index: int, alive: bool) -> None:
+    if sizes.isnan().any():
+        raise NonFiniteGradient(
+            f"the gradient isn't finite in step {index + 1}; try a smaller step, or another picture"
+        )
+    if not alive:
+        raise DeadGradient(
+            "the gradient is zero everywhere, so the picture can't change; try another start "
+            "(--seed), a layer before a ReLU, or energy of the layer instead of one unit"
+        )

@@ -1,0 +1,1 @@
+"""Files that hold networks, read without knowledge of what a Model is."""

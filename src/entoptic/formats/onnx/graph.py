@@ -1,0 +1,471 @@
+"""Reads an ONNX file without trusting it, and checks a graph before anything is built from it."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from entoptic.errors import BadModelFile, MissingExtra
+from entoptic.formats.files import contents
+from entoptic.formats.onnx.functions import DOMAINS, Call, inlined, opset_of
+from entoptic.types import PathLike
+
+if TYPE_CHECKING:
+    import onnx
+
+Attribute: TypeAlias = (
+    int | float | str | Tensor | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
+)
+
+MAX_FILE_BYTES = 2**31 - 1
+"""Protobuf's own limit for one message; larger networks keep their weights in external files."""
+
+MAX_AXES = 16
+"""No value of a network has more axes; a longer shape is damage or an attack."""
+
+MAX_NODES = 100_000
+"""The largest published image networks have about 20 000."""
+
+MAX_DIMENSION = 2**24
+"""No picture and no layer is that long; a longer one is damage or an attack."""
+
+_FIRST_WITH_OPSETS = 3
+"""Version of the file format that began to say its opset; files before it are of opset 1."""
+
+# TensorProto.DataType: how the numbers lie in raw_data (little-endian), and the field that holds
+# them otherwise. The values are those of onnx.proto; 16 (bfloat16) is the upper half of a float32.
+_TENSOR_TYPES = {
+    1: ("<f4", "float_data"),
+    2: ("u1", "int32_data"),
+    3: ("i1", "int32_data"),
+    4: ("<u2", "int32_data"),
+    5: ("<i2", "int32_data"),
+    6: ("<i4", "int32_data"),
+    7: ("<i8", "int64_data"),
+    9: ("?", "int32_data"),
+    10: ("<f2", "int32_data"),
+    11: ("<f8", "double_data"),
+    12: ("<u4", "uint64_data"),
+    13: ("<u8", "uint64_data"),
+    16: ("<u2", "int32_data"),
+}
+_FLOAT16, _BFLOAT16 = 10, 16
+_EXTERNAL = 1  # TensorProto.DataLocation
+_UNSIGNED_TO_SIGNED = {"<u2": "<i4", "<u4": "<i8", "<u8": "<i8"}  # torch computes little with these
+
+
+@dataclass(frozen=True)
+class GraphNode:
+    """One operation, as the file has it.
+
+    Args:
+        op: ONNX operator, with its domain unless that is ONNX's own.
+        name: its address: unique, and never empty.
+        inputs: names of the values that it takes; empty where an optional one is left out.
+        outputs: names of the values that it makes.
+        attributes: its settings.
+        opset: version of the operators' meaning; 0 for the graph's own.
+    """
+
+    op: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Attribute] = field(repr=False)
+    opset: int = 0
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A checked graph: its nodes in running order, without those that no output depends on."""
+
+    nodes: tuple[GraphNode, ...]
+    constants: Mapping[str, Tensor]
+    input: str
+    input_shape: tuple[int | None, ...]
+    outputs: tuple[str, ...]
+    opset: int
+    metadata: Mapping[str, str]
+
+
+def load_graph(path: PathLike) -> onnx.ModelProto:
+    """Read an ONNX file, and the files with external weights that lie beside it.
+
+    Args:
+        path: the .onnx file.
+
+    Returns:
+        The model with all its weights inside; nothing of it is checked yet but their sizes.
+
+    Raises:
+        MissingExtra: the package `onnx` isn't installed.
+        BadModelFile: the file can't be read, is no ONNX model, or points out of its own folder.
+    """
+    package: Any = _onnx_package()
+    from google.protobuf.message import DecodeError
+
+    file = Path(path)
+    model: onnx.ModelProto = package.ModelProto()
+    try:
+        model.ParseFromString(contents(file, MAX_FILE_BYTES))
+    except DecodeError as error:
+        raise BadModelFile(
+            f"{file} isn't an ONNX file, or is damaged or cut off: {error}"
+        ) from error
+    if not model.graph.node:
+        raise BadModelFile(f"{file} isn't an ONNX file, or is empty: its graph has no nodes")
+    left: dict[Path, int] = {}
+    for tensor in _all_tensors(model.graph):
+        if tensor.data_location == _EXTERNAL:
+            _fetch(tensor, file, left)
+    return model
+
+
+def external_files(path: PathLike) -> tuple[Path, ...]:
+    """The files beside an ONNX file that hold its weights; none where it is no ONNX file."""
+    package: Any = _onnx_package()
+    from google.protobuf.message import DecodeError
+
+    model: onnx.ModelProto = package.ModelProto()
+    try:
+        model.ParseFromString(Path(path).read_bytes())
+    except (OSError, DecodeError):
+        return ()
+    entries = (entry for each in _all_tensors(model.graph) for entry in each.external_data)
+    names = {str(entry.value) for entry in entries if entry.key == "location"}
+    return tuple(Path(path).parent / name for name in sorted(names))
+
+
+def _onnx_package() -> ModuleType:
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingExtra(
+            "ONNX import needs the 'onnx' extra: pip install \"entoptic[onnx]\""
+        ) from error
+    return onnx
+
+
+def _all_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+
+
+def _fetch(tensor: onnx.TensorProto, model_file: Path, left: dict[Path, int]) -> None:
+    """Put an external tensor's bytes into the tensor.
+
+    Args:
+        tensor: it is changed.
+        model_file: beside which the data lies.
+        left: how many bytes of each file haven't been asked for yet: tensors that repeat each
+            other's data would need more memory than there is in the files.
+    """
+    where = f"{model_file}, tensor {tensor.name!r}"
+    entries = {str(entry.key): str(entry.value) for entry in tensor.external_data}
+    location = entries.get("location", "")
+    data = _inside(model_file.parent, location, where)
+    wanted = _declared_bytes(tensor, where)
+    try:
+        offset, length = int(entries.get("offset", 0)), int(entries.get("length", wanted))
+    except ValueError as error:
+        raise BadModelFile(f"{where}: offset or length of external data isn't a number") from error
+    try:
+        size = data.stat().st_size
+        if length != wanted or offset < 0 or offset + wanted > size:
+            raise BadModelFile(
+                f"{where} needs {wanted} bytes, but points at {length} bytes from {offset} "
+                f"in {location!r}, which has {size}"
+            )
+        left[data] = left.get(data, size) - wanted
+        if left[data] < 0:
+            raise BadModelFile(f"{where} repeats the data in {location!r} beyond its size")
+        with data.open("rb") as stream:
+            stream.seek(offset)
+            tensor.raw_data = stream.read(wanted)
+    except OSError as error:
+        raise BadModelFile(f"{where}: can't read {data}: {error.strerror or error}") from error
+    tensor.ClearField("data_location")
+    del tensor.external_data[:]
+
+
+def _inside(folder: Path, location: str, where: str) -> Path:
+    """The external file, if it is a real file in the model's folder (or in one below it)."""
+    given = Path(location)
+    is_outside = not location or "\0" in location or given.is_absolute() or ".." in given.parts
+    try:
+        real = folder if is_outside else (folder / given).resolve()
+        if is_outside or not real.is_relative_to(folder.resolve()):
+            raise BadModelFile(
+                f"{where}: external data in {location!r} lies outside the model's folder; "
+                "put the file beside the model"
+            )
+        is_there = real.is_file()
+    except (OSError, RuntimeError) as error:  # a name that is too long, links in a circle
+        raise BadModelFile(f"{where}: {location!r} names no file: {error}") from error
+    if not is_there:
+        raise BadModelFile(f"{where}: the file {location!r} with external data isn't there")
+    return real
+
+
+def read_graph(model: onnx.ModelProto) -> Graph:
+    """Check a model's graph and turn it into plain values.
+
+    Raises:
+        BadModelFile: what the graph says can't be, or is of a kind that isn't imported.
+    """
+    proto = model.graph
+    _check_texts(model)
+    opset = _opset(model)
+    if proto.sparse_initializer:
+        raise BadModelFile("sparse initializers aren't imported; export with dense weights")
+    constants: dict[str, Tensor] = {}
+    for tensor in proto.initializer:
+        if tensor.name in constants:
+            raise BadModelFile(f"two initializers are named {tensor.name!r}")
+        constants[tensor.name] = to_tensor(tensor)
+    inputs = [value for value in proto.input if value.name not in constants]
+    if len(inputs) != 1:
+        names = ", ".join(repr(value.name) for value in inputs) or "none"
+        raise BadModelFile(f"a vision network has one input; this graph has {len(inputs)}: {names}")
+    outputs = tuple(value.name for value in proto.output)
+    if not outputs:
+        raise BadModelFile("the graph has no outputs")
+    nodes = _nodes(inlined(model, opset))
+    _check_values(nodes, {inputs[0].name, *constants}, outputs)
+    nodes = _running_order(needed(nodes, outputs), {inputs[0].name, *constants})
+    metadata = {str(entry.key): str(entry.value) for entry in model.metadata_props}
+    return Graph(
+        nodes=tuple(nodes),
+        constants=constants,
+        input=inputs[0].name,
+        input_shape=_input_shape(inputs[0]),
+        outputs=outputs,
+        opset=opset,
+        metadata=metadata,
+    )
+
+
+def _check_texts(model: onnx.ModelProto) -> None:
+    """Protobuf hands out what isn't UTF-8 as bytes; no name that matters may be of that kind."""
+    graph = model.graph
+    texts: list[str | bytes] = [entry.domain for entry in model.opset_import]
+    for named in (*graph.initializer, *graph.input, *graph.output):
+        texts.append(named.name)
+    inside = [node for function in model.functions for node in function.node]
+    for node in (*graph.node, *inside):
+        texts += [node.name, node.op_type, node.domain, *node.input, *node.output]
+        texts += [attribute.name for attribute in node.attribute]
+    for text in texts:
+        if isinstance(text, bytes):
+            raise BadModelFile(f"the name {text!r} in the graph isn't text; the file is damaged")
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    version = opset_of(model.opset_import)
+    if version is None and model.ir_version < _FIRST_WITH_OPSETS:
+        return 1
+    if version is None:
+        raise BadModelFile("the model doesn't say which opset of ONNX it uses")
+    if version < 1:
+        raise BadModelFile(f"opset {version} of ONNX doesn't exist")
+    return version
+
+
+def _input_shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
+    """The declared shape; where the file says nothing, a free picture."""
+    if not value.type.HasField("tensor_type"):
+        raise BadModelFile(f"input {value.name!r} isn't a tensor")
+    if value.type.tensor_type.elem_type not in {0, *_TENSOR_TYPES}:
+        raise BadModelFile(
+            f"input {value.name!r} holds numbers of type {value.type.tensor_type.elem_type}, "
+            "which isn't imported"
+        )
+    if not value.type.tensor_type.HasField("shape"):
+        return (None, None, None, None)
+    sizes: list[int | None] = []
+    if len(value.type.tensor_type.shape.dim) > MAX_AXES:
+        raise BadModelFile(f"input {value.name!r} has more than {MAX_AXES} axes")
+    for dimension in value.type.tensor_type.shape.dim:
+        size = dimension.dim_value
+        if size < -1 or size > MAX_DIMENSION:
+            raise BadModelFile(f"input {value.name!r} has a dimension of {size}")
+        sizes.append(size if size > 0 else None)  # many exporters write 0 or -1 for "any"
+    return tuple(sizes)
+
+
+def _nodes(calls: Iterable[Call]) -> list[GraphNode]:
+    """The nodes with unique addresses: the node's own name, else its first output's."""
+    calls = list(calls)
+    if len(calls) > MAX_NODES:
+        raise BadModelFile(f"the graph has {len(calls)} nodes; at most {MAX_NODES} are imported")
+    own = Counter(call.proto.name for call in calls)
+    taken = {name for name, count in own.items() if name and count == 1}
+    nodes = []
+    for call in calls:
+        proto = call.proto
+        op = proto.op_type if proto.domain in DOMAINS else f"{proto.domain}.{proto.op_type}"
+        if not any(proto.output):
+            raise BadModelFile(f"node {proto.name!r} ({op}) has no outputs")
+        name = proto.name
+        if name not in taken:
+            name = _unused(next(filter(None, proto.output)), taken)
+            taken.add(name)
+        attributes = _attributes(proto, f"node {name!r} ({op})")
+        taken_from, made = tuple(proto.input), tuple(proto.output)
+        nodes.append(GraphNode(op, name, taken_from, made, attributes, call.opset))
+    return nodes
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    if name not in taken:
+        return name
+    number = 2
+    while f"{name}_{number}" in taken:
+        number += 1
+    return f"{name}_{number}"
+
+
+def _attributes(proto: onnx.NodeProto, where: str) -> dict[str, Attribute]:
+    read: dict[str, Attribute] = {}
+    for attribute in proto.attribute:
+        # AttributeProto.AttributeType: 1 float, 2 int, 3 string, 4 tensor, and 6, 7, 8 lists of
+        # the first three.
+        match attribute.type:
+            case 1:
+                value: Attribute = float(attribute.f)
+            case 2:
+                value = int(attribute.i)
+            case 3:
+                value = attribute.s.decode("utf-8", errors="replace")
+            case 4:
+                value = to_tensor(attribute.t, where)
+            case 6:
+                value = tuple(float(number) for number in attribute.floats)
+            case 7:
+                value = tuple(int(number) for number in attribute.ints)
+            case 8:
+                value = tuple(text.decode("utf-8", errors="replace") for text in attribute.strings)
+            case _:
+                continue  # graphs and the like: no operator that is imported asks for one
+        if attribute.name in read:
+            raise BadModelFile(f"{where} has its attribute {attribute.name!r} twice")
+        read[attribute.name] = value
+    return read
+
+
+def to_tensor(proto: onnx.TensorProto, where: str = "") -> Tensor:
+    """The numbers of a tensor; all floating types become float32.
+
+    Gradient ascent wants float32 whatever the file saves bytes with; unsigned types that torch
+    hardly computes with become the next larger signed type.
+
+    Raises:
+        BadModelFile: more numbers are declared than there are bytes, or they are of another kind.
+    """
+    where = where or f"tensor {proto.name!r}"
+    wanted = _declared_bytes(proto, where)
+    if proto.data_location == _EXTERNAL:
+        raise BadModelFile(f"{where}: its external data isn't loaded; read the file by load_graph")
+    storage, fieldname = _TENSOR_TYPES[proto.data_type]
+    count = wanted // np.dtype(storage).itemsize
+    if proto.HasField("raw_data"):
+        if len(proto.raw_data) != wanted:
+            raise BadModelFile(f"{where} needs {wanted} bytes, but has {len(proto.raw_data)}")
+        numbers = np.frombuffer(proto.raw_data, storage)
+    else:
+        values = getattr(proto, fieldname)
+        if len(values) != count:
+            raise BadModelFile(f"{where} needs {count} numbers, but has {len(values)}")
+        # Halves travel as their bits in int32_data.
+        bits = "<u2" if proto.data_type in (_FLOAT16, _BFLOAT16) else storage
+        numbers = np.array(values, "<i8" if fieldname == "int32_data" else None)
+        numbers = numbers.astype(bits).view(storage)
+    if proto.data_type == _BFLOAT16:
+        numbers = (numbers.astype("<u4") << 16).view("<f4")
+    elif numbers.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            numbers = numbers.astype("<f4")
+    elif storage in _UNSIGNED_TO_SIGNED:
+        numbers = numbers.astype(_UNSIGNED_TO_SIGNED[storage])
+    return torch.from_numpy(numbers.copy().reshape(tuple(proto.dims)))
+
+
+def _declared_bytes(proto: onnx.TensorProto, where: str) -> int:
+    if proto.data_type not in _TENSOR_TYPES:
+        raise BadModelFile(f"{where} holds numbers of type {proto.data_type}, which isn't imported")
+    if proto.HasField("segment"):
+        raise BadModelFile(f"{where} is cut into segments, which isn't imported")
+    if len(proto.dims) > MAX_AXES:
+        raise BadModelFile(f"{where} has {len(proto.dims)} axes; at most {MAX_AXES} are imported")
+    if any(size < 0 or size > MAX_FILE_BYTES for size in proto.dims):
+        raise BadModelFile(f"{where} has an impossible dimension: {list(proto.dims)}")
+    itemsize = np.dtype(_TENSOR_TYPES[proto.data_type][0]).itemsize
+    return int(math.prod(proto.dims) * itemsize)
+
+
+def _check_values(nodes: list[GraphNode], given: set[str], outputs: tuple[str, ...]) -> None:
+    """Every value is made once, and every value that is asked for is made."""
+    made = set(given)
+    for node in nodes:
+        for output in filter(None, node.outputs):
+            if output in made:
+                raise BadModelFile(f"node {node.name!r} makes {output!r}, which exists already")
+            made.add(output)
+    for node in nodes:
+        for name in filter(None, node.inputs):
+            if name not in made:
+                raise BadModelFile(f"node {node.name!r} needs {name!r}, which nothing makes")
+    for name in outputs:
+        if name not in made:
+            raise BadModelFile(f"nothing makes the graph's output {name!r}")
+
+
+def needed(nodes: list[GraphNode], outputs: tuple[str, ...]) -> list[GraphNode]:
+    """The nodes that some values depend on, in their order."""
+    makers = {output: node for node in nodes for output in filter(None, node.outputs)}
+    needed: set[str] = set()
+    waiting = list(outputs)
+    while waiting:
+        node = makers.get(waiting.pop())
+        if node is not None and node.name not in needed:
+            needed.add(node.name)
+            waiting.extend(node.inputs)
+    return [node for node in nodes if node.name in needed]
+
+
+def _running_order(nodes: list[GraphNode], given: set[str]) -> list[GraphNode]:
+    """The nodes so that each comes after those it takes values from, else as the file has them."""
+    place = {node.name: index for index, node in enumerate(nodes)}
+    waiting = {node.name: set(node.inputs) - given - {""} for node in nodes}
+    takers: dict[str, list[GraphNode]] = {}
+    for node in nodes:
+        for name in waiting[node.name]:
+            takers.setdefault(name, []).append(node)
+    ready = [place[node.name] for node in nodes if not waiting[node.name]]
+    order = []
+    while ready:
+        order.append(nodes[heapq.heappop(ready)])
+        for output in order[-1].outputs:
+            for taker in takers.get(output, ()):
+                waiting[taker.name].discard(output)
+                if not waiting[taker.name]:
+                    heapq.heappush(ready, place[taker.name])
+    if len(order) < len(nodes):
+        done = {node.name for node in order}
+        stuck = [repr(node.name) for node in nodes if node.name not in done][:5]
+        raise BadModelFile(f"the graph runs in a circle through {', '.join(stuck)}")
+    return order

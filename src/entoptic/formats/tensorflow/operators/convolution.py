@@ -1,0 +1,357 @@
+"""Convolutions, dense layers and batch normalization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from entoptic.errors import BadModelFile
+from entoptic.formats.tensorflow.builder import Builder
+from entoptic.formats.tensorflow.graphdef import Node
+from entoptic.formats.tensorflow.operators.table import operator
+from entoptic.formats.tensorflow.values import Free, Shape, Size, Value, constant, grown, natural
+
+_MAX_STEP = 65_536  # of a window, stride or dilation
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a window moves over a picture; each pair is (rows, columns).
+
+    Args:
+        kernel: its size.
+        strides: how far it moves.
+        dilations: how far its entries are apart.
+        padding: TensorFlow's word, SAME, VALID or EXPLICIT.
+        pads: for EXPLICIT: top, left, bottom, right.
+    """
+
+    kernel: tuple[int, int]
+    strides: tuple[int, int]
+    dilations: tuple[int, int] = (1, 1)
+    padding: str = "VALID"
+    pads: tuple[int, ...] = (0, 0, 0, 0)
+
+    def attributes(self) -> dict[str, Any]:
+        """The window in ONNX's words."""
+        attributes: dict[str, Any] = {"kernel_shape": self.kernel, "strides": self.strides}
+        if self.dilations != (1, 1):
+            attributes["dilations"] = self.dilations
+        if self.padding != "SAME":
+            return attributes | {"pads": self.pads}
+        # Only where the stride is larger than 1 does SAME depend on the size of the picture.
+        if all(
+            stride == 1 or reach == 0
+            for stride, reach in zip(self.strides, self._reach(), strict=True)
+        ):
+            before = [reach // 2 for reach in self._reach()]
+            after = [reach - reach // 2 for reach in self._reach()]
+            return attributes | {"pads": (*before, *after)}
+        if self.dilations != (1, 1):
+            raise BadModelFile("SAME padding with both a stride and a dilation can't be read")
+        return attributes | {"auto_pad": "SAME_UPPER"}
+
+    def places(self, height: Size, width: Size) -> tuple[Size, Size]:
+        """How many places the window takes, down and across."""
+        return grown(height, partial(self._places, 0)), grown(width, partial(self._places, 1))
+
+    def _places(self, axis: int, size: int) -> int:
+        stride = self.strides[axis]
+        if self.padding == "SAME":
+            return -(-size // stride)
+        padded = size + self.pads[axis] + self.pads[axis + 2]
+        return (padded - self._reach()[axis] - 1) // stride + 1
+
+    def _reach(self) -> tuple[int, int]:
+        """Pixels from the first entry of the window to its last."""
+        rows, columns = (
+            (size - 1) * step for size, step in zip(self.kernel, self.dilations, strict=True)
+        )
+        return rows, columns
+
+
+def window(node: Node, kernel: tuple[int, int] | None = None) -> Window:
+    """Read a window from a node's settings; the kernel's size is `ksize` where it isn't given."""
+    kernel = kernel or _pair(node, "ksize")
+    padding = node.text("padding", "")
+    if padding not in ("SAME", "VALID", "EXPLICIT"):
+        raise BadModelFile(f"its padding {padding!r} must be SAME, VALID or EXPLICIT")
+    found = Window(kernel, _pair(node, "strides"), _pair(node, "dilations", (1, 1, 1, 1)), padding)
+    if padding != "EXPLICIT":
+        return found
+    pads = node.integers("explicit_paddings", ())
+    if len(pads) != 8 or not all(0 <= pad <= _MAX_STEP for pad in pads):
+        raise BadModelFile("its explicit_paddings must be 8 numbers from 0 upwards")
+    rows = 2 if _format(node) == "NCHW" else 1
+    top, bottom, left, right = pads[2 * rows : 2 * rows + 4]
+    return Window(kernel, found.strides, found.dilations, "EXPLICIT", (top, left, bottom, right))
+
+
+def as_map(builder: Builder, node: Node, x: Value) -> Value:
+    """The input of a picture operator, kept (batch, channels, height, width)."""
+    if x.rank != 4:
+        raise BadModelFile(f"it needs a value with four axes, not {x.rank}")
+    return builder.laid(x, _format(node) == "NHWC")
+
+
+def split(node: Node, x: Value) -> tuple[Size, Size, Size, Size]:
+    """Batch, channels, height, width."""
+    batch, first, second, third = x.shape
+    return (
+        (batch, first, second, third) if _format(node) == "NCHW" else (batch, third, first, second)
+    )
+
+
+def joined(node: Node, name: str, batch: Size, channels: Size, sides: Sequence[Size]) -> Value:
+    """The result of a picture operator."""
+    nchw = _format(node) == "NHWC"
+    shape: Shape = (batch, *sides, channels) if nchw else (batch, channels, *sides)
+    return Value(name, shape, nchw)
+
+
+def _format(node: Node) -> str:
+    found = node.text("data_format", "NHWC")
+    if found not in ("NHWC", "NCHW"):
+        raise BadModelFile(f"its data_format {found!r} must be NHWC or NCHW")
+    return found
+
+
+def _pair(node: Node, key: str, default: tuple[int, ...] = ()) -> tuple[int, int]:
+    numbers = node.integers(key, default)
+    if len(numbers) != 4 or not all(1 <= number <= _MAX_STEP for number in numbers):
+        raise BadModelFile(f"its {key} must be 4 numbers from 1 upwards, not {list(numbers)[:8]}")
+    batch, channels, rows, columns = (
+        numbers if _format(node) == "NCHW" else (numbers[0], numbers[3], *numbers[1:3])
+    )
+    if batch != 1 or channels != 1:
+        raise BadModelFile(f"its {key} reach over pictures or channels; only rows and columns can")
+    return rows, columns
+
+
+@operator("Conv2D", inputs=2, most=6)
+def conv2d(builder: Builder, node: Node, x: Value, kernel: Value, *spread: Value) -> Value:
+    array = builder.weights(kernel, "kernel", 4)
+    return _convolved(builder, node, x, kernel, array.transpose(3, 2, 0, 1), spread)
+
+
+@operator("DepthwiseConv2dNative", inputs=2, most=6)
+def depthwise(builder: Builder, node: Node, x: Value, kernel: Value, *spread: Value) -> Value:
+    array = builder.weights(kernel, "kernel", 4)
+    rows, columns, channels, multiplier = array.shape
+    array = array.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, rows, columns)
+    if split(node, as_map(builder, node, x))[1] != channels:
+        raise BadModelFile(f"its kernel is for {channels} channels, its input has another number")
+    return _convolved(builder, node, x, kernel, array, spread)
+
+
+def _convolved(
+    builder: Builder,
+    node: Node,
+    x: Value,
+    kernel: Value,
+    array: np.ndarray,
+    spread: Sequence[Value],
+) -> Value:
+    """Emit a convolution with a kernel that is (out, in per group, rows, columns) already."""
+    x = as_map(builder, node, x)
+    batch, channels, height, width = split(node, x)
+    if not isinstance(channels, int) or channels % array.shape[1]:
+        raise BadModelFile(
+            f"its kernel takes {array.shape[1]} channels, its input has {_shown(channels)}"
+        )
+    moved = window(node, (array.shape[2], array.shape[3]))
+    if spread:
+        moved = _dilated(builder, moved, spread)
+    name = builder.emit(
+        "Conv",
+        x,
+        builder.constant(array, kernel.name),
+        **moved.attributes(),
+        group=channels // array.shape[1],
+    )
+    return joined(node, name, batch, array.shape[0], moved.places(height, width))
+
+
+def _shown(size: Size) -> str:
+    return "?" if isinstance(size, Free) else str(size)
+
+
+def _dilated(builder: Builder, moved: Window, spread: Sequence[Value]) -> Window:
+    """The window of a convolution between SpaceToBatchND and BatchToSpaceND."""
+    if len(spread) != 4:
+        raise BadModelFile(f"damaged: it has {2 + len(spread)} inputs, 2 are needed")
+    block, paddings, back, crops = spread
+    steps = builder.whole_numbers(block, "block_shape")
+    if len(steps) != 2 or not all(1 <= step <= _MAX_STEP for step in steps):
+        raise BadModelFile("its block_shape must be 2 numbers from 1 upwards")
+    if builder.whole_numbers(back, "block_shape") != steps:
+        raise BadModelFile("its block_shape isn't the one that its result is put together with")
+    if moved.padding != "VALID" or moved.strides != (1, 1) or moved.dilations != (1, 1):
+        raise BadModelFile("between SpaceToBatchND and BatchToSpaceND it must be plain and VALID")
+    pads = [
+        _outer_pads(paddings, crops, axis, (size - 1) * step)
+        for axis, (size, step) in enumerate(zip(moved.kernel, steps, strict=True))
+    ]
+    (top, bottom), (left, right) = pads
+    return Window(
+        moved.kernel, (1, 1), (steps[0], steps[1]), "EXPLICIT", (top, left, bottom, right)
+    )
+
+
+def _outer_pads(paddings: Value, crops: Value, axis: int, reach: int) -> tuple[int, int]:
+    """The padding of the whole picture: what was added and isn't cut off again.
+
+    The rest only rounds the size up to whole blocks. It follows from the picture's size, the
+    difference doesn't; where the file gives no size, TensorFlow's SAME rule tells it.
+    """
+    if paddings.array is None or crops.array is None:
+        raise BadModelFile("its paddings and crops must be constants")
+    if paddings.shape != (2, 2) or crops.shape != (2, 2):
+        raise BadModelFile("its paddings and crops must be two pairs")
+    added, cut = (
+        [natural(entry) for entry in array[axis].tolist()]
+        for array in (paddings.array, crops.array)
+    )
+    before = _difference(added[0], cut[0])
+    if before is None:
+        raise BadModelFile("its paddings follow from the picture's size, which the file lacks")
+    after = _difference(added[1], cut[1])
+    if after is None:
+        after = reach - before if before else 0
+    if not (0 <= before <= _MAX_STEP and 0 <= after <= _MAX_STEP):
+        raise BadModelFile("its crops cut more off than its paddings add")
+    return before, after
+
+
+def _difference(added: int | float | None, cut: int | float | None) -> int | None:
+    return None if added is None or cut is None else int(added - cut)
+
+
+@operator("Conv2DBackpropInput", inputs=3)
+def transposed(builder: Builder, node: Node, sizes: Value, kernel: Value, x: Value) -> Value:
+    array = builder.weights(kernel, "kernel", 4)
+    x = as_map(builder, node, x)
+    batch, channels, *sides = split(node, x)
+    if channels != array.shape[3]:
+        raise BadModelFile(f"its kernel takes {array.shape[3]} channels, not {_shown(channels)}")
+    moved = window(node, (array.shape[0], array.shape[1]))
+    if moved.padding == "EXPLICIT" or moved.dilations != (1, 1):
+        raise BadModelFile("a transposed convolution with explicit padding or dilation")
+    if sizes.array is None or sizes.shape != (4,):
+        raise BadModelFile("the size of its result must be a list of 4 constants")
+    _, _, *wanted = split(node, Value("", tuple(sizes.array.tolist())))
+    grown_sides = [
+        _grown(builder, moved, axis, side, natural(size))
+        for axis, (side, size) in enumerate(zip(sides, wanted, strict=True))
+    ]
+    befores, afters, extras, results = zip(*grown_sides, strict=True)
+    name = builder.emit(
+        "ConvTranspose",
+        x,
+        builder.constant(array.transpose(3, 2, 0, 1), kernel.name),
+        kernel_shape=moved.kernel,
+        strides=moved.strides,
+        pads=(*befores, *afters),
+        output_padding=extras,
+    )
+    return joined(node, name, batch, array.shape[2], results)
+
+
+def _grown(
+    builder: Builder, moved: Window, axis: int, side: Size, wanted: int | float | None
+) -> tuple[int, int, int, Size]:
+    """Padding before and after, extra pixels at the end, and the size of one side's result.
+
+    TensorFlow says how large the result is; ONNX works it out. For SAME it is nearly always the
+    stride times the input, for VALID the least that the windows cover: so it is taken where
+    the file gives no size.
+    """
+    kernel, stride = moved.kernel[axis], moved.strides[axis]
+    rule: Callable[[int], int]
+    least = kernel - stride if moved.padding == "VALID" else 0
+    known = natural(side)
+    extra = least
+    if known is not None and wanted is not None:
+        extra = int(wanted) - int(known) * stride
+        if moved.places(int(wanted), int(wanted))[axis] != known:
+            raise BadModelFile(f"a result of {int(wanted)} pixels doesn't fit its input of {known}")
+        builder.fixed_size |= extra != least and isinstance(side, Free)
+    total = kernel - stride - extra
+    before = 0 if moved.padding == "VALID" else max(total, 0) // 2
+    rule = lambda size: size * stride + extra  # noqa: E731
+    after = max(total, 0) - before
+    return before, after, max(-total, 0), grown(side, rule)
+
+
+@operator("MatMul", inputs=2)
+def matmul(builder: Builder, node: Node, x: Value, y: Value) -> Value:
+    if x.rank != 2 or y.rank != 2:
+        raise BadModelFile(f"it needs values with two axes, not {x.rank} and {y.rank}")
+    x = _turned(builder, x, node.flag("transpose_a", False), "transpose_a")
+    y = _turned(builder, y, node.flag("transpose_b", False), "transpose_b")
+    inner = x.shape[1], y.shape[0]
+    if all(isinstance(size, int) for size in inner) and inner[0] != inner[1]:
+        raise BadModelFile(f"its inputs have {inner[0]} and {inner[1]} entries to sum over")
+    return Value(builder.emit("MatMul", x, y), (x.shape[0], y.shape[1]))
+
+
+def _turned(builder: Builder, value: Value, turn: bool, step: str) -> Value:
+    if not turn:
+        return value
+    if value.array is not None:
+        return constant(value.name, builder.numbers(value, "constant").T)
+    name = builder.emit("Transpose", value, step=step, perm=(1, 0))
+    return Value(name, value.shape[::-1])
+
+
+@operator("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", inputs=5)
+def fused_batch_norm(
+    builder: Builder,
+    node: Node,
+    x: Value,
+    scale: Value,
+    offset: Value,
+    mean: Value,
+    variance: Value,
+) -> Value:
+    if node.flag("is_training", True):
+        raise BadModelFile("it takes its statistics from the batch; freeze the graph for inference")
+    epsilon = node.number("epsilon", 1e-4)
+    return _normalized(builder, node, x, [scale, offset, mean, variance], epsilon)
+
+
+@operator("BatchNormWithGlobalNormalization", inputs=5)
+def global_normalization(
+    builder: Builder,
+    node: Node,
+    x: Value,
+    mean: Value,
+    variance: Value,
+    offset: Value,
+    scale: Value,
+) -> Value:
+    if not node.flag("scale_after_normalization", True):
+        ones = np.ones_like(builder.weights(offset, "offset", 1))
+        scale = constant(f"{node.name}/scale", ones)
+    epsilon = node.number("variance_epsilon", 1e-4)
+    return _normalized(builder, node, x, [scale, offset, mean, variance], epsilon)
+
+
+def _normalized(
+    builder: Builder, node: Node, x: Value, statistics: list[Value], epsilon: float
+) -> Value:
+    x = as_map(builder, node, x)
+    channels = split(node, x)[1]
+    names = []
+    for what, value in zip(("scale", "offset", "mean", "variance"), statistics, strict=True):
+        array = builder.weights(value, what, 1)
+        if array.size != channels:
+            raise BadModelFile(
+                f"its {what} has {array.size} entries for {_shown(channels)} channels"
+            )
+        names.append(builder.constant(array, value.name))
+    return builder.result("BatchNormalization", x, *names, like=x, epsilon=epsilon)

@@ -1,0 +1,1 @@
+"""What recipes share: settings, inputs, plans, jobs and results."""

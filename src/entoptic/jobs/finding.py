@@ -1,0 +1,110 @@
+"""Files that a job needs, found again by their bytes, beside the result or where the user says.
+
+A job may come from anyone. What it says of a file is where to look inside folders that are the
+user's choice, and what the bytes must be; nothing else is opened, and nothing is decoded before its
+bytes are found to be right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from entoptic import images
+from entoptic.analysis.spectrum import Spectrum, read_spectrum
+from entoptic.errors import BadSetting, PictureNotFound
+from entoptic.images import Picture, PictureLike, picture_of
+from entoptic.images.large import MAX_MAPPED_PIXELS
+from entoptic.jobs.job import Job, Source
+
+# As many as the largest TIFF file that is read has, uncompressed at 16 bits with alpha.
+_MOST_BYTES = 8 * MAX_MAPPED_PIXELS
+
+_File = TypeVar("_File", Picture, Spectrum)
+
+
+@dataclass(frozen=True)
+class Finder:
+    """Finds the files of a job.
+
+    Args:
+        picture: the result.
+        job: what it carries.
+        folders: where files may lie, the most likely first.
+    """
+
+    picture: Path
+    job: Job
+    folders: tuple[Path, ...]
+
+    def photo(self, given: PictureLike | None) -> Picture:
+        """The picture to begin with, or another one that is given."""
+        if given is not None:
+            return picture_of(given)
+        return self._same("photo", self.job.photo or Source(None, None), images.read)
+
+    def guide(self, name: str) -> Picture:
+        """The guide that an objective names."""
+        known = {Path(each.name): each for each in self.job.guides if each.name is not None}
+        return self._same("guide", known.get(Path(name), Source(None, None)), images.read)
+
+    def spectrum(self, name: str) -> Path:
+        """Where the spectrum that the settings name is now."""
+        known = {each.name: each for each in self.job.guides}
+        found = self._same("spectrum", known.get(name, Source(name, None)), read_spectrum)
+        assert found.path is not None  # it was read from there
+        return found.path
+
+    def _same(self, what: str, source: Source, read: Callable[[Path], _File]) -> _File:
+        """A file whose bytes are what they were."""
+        if source.name is None:
+            raise BadSetting(
+                f"{str(self.picture)!r} was made from a {what} given in Python; "
+                f"say where it is with --{what} FILE"
+            )
+        changed = None
+        for place in self._places(source.name):
+            digest = _digest(place)
+            if digest is not None and digest == source.sha256:
+                file = read(place)
+                if file.sha256 == digest:  # it may have changed meanwhile
+                    return file
+            changed = changed or (place if digest is not None else None)
+        wrong = (
+            f"{str(changed)!r} has changed since {str(self.picture)!r} was made from it"
+            if changed
+            else f"{source.name!r} that {str(self.picture)!r} was made from isn't here"
+        )
+        raise PictureNotFound(f"the {what} {wrong}; say where it is with --{what} FILE")
+
+    def _places(self, name: str) -> Iterator[Path]:
+        """Where a file may be: as it is called and by its bare name, inside of each folder."""
+        called = Path(name)
+        for folder in self.folders:
+            whole = Path(os.path.normpath(folder.absolute()))
+            there = Path(os.path.normpath(whole / called))
+            # A name such as ../x, or one that begins at the root, may lead elsewhere; and what is
+            # inside of the root may be anything.
+            if there.is_relative_to(whole) and whole != whole.parent:
+                yield folder / called
+            yield folder / called.name
+
+
+def _digest(path: Path) -> str | None:
+    """The sha256 of a file's bytes; None where there is no regular file of a size that is read."""
+    try:
+        # Looked at before it is opened: opening a pipe would wait for its other end.
+        if not stat.S_ISREG(path.stat().st_mode):
+            return None
+        with path.open("rb") as stream:
+            found = os.fstat(stream.fileno())
+            if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
+                return None
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except (OSError, ValueError):
+        return None

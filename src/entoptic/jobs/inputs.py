@@ -1,0 +1,82 @@
+"""Photos that recipes are given: their size, and how a job remembers them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from entoptic import images
+from entoptic.analysis.spectrum import Spectrum
+from entoptic.errors import BadSetting
+from entoptic.images import Picture, PictureLike, picture_of
+from entoptic.images.resize import fit_long_side, resize
+from entoptic.jobs.job import Source
+from entoptic.networks.memory import check_memory
+from entoptic.objectives import Objective
+
+# Of a picture that is resized, or that is laid out of several.
+_COPIES = 4
+
+
+def photo_of(given: PictureLike, long_side: int | None) -> Picture:
+    """A photo in whatever form it was given, at a long side; None keeps its own.
+
+    Raises:
+        BadPicture: it is nothing of these.
+    """
+    return scaled(picture_of(given), long_side)
+
+
+def scaled(photo: Picture, long_side: int | None) -> Picture:
+    """A picture at another long side; None leaves it as it is."""
+    height, width = photo.image.shape[-2:]
+    if long_side is None or long_side == max(height, width):
+        return photo
+    size = fit_long_side(height, width, long_side)
+    check_pixels(*size)
+    alpha = None if photo.alpha is None else resized(photo.alpha, *size)
+    return replace(photo, image=resized(photo.image, *size), alpha=alpha)
+
+
+def resized(image: Tensor, height: int, width: int) -> Tensor:
+    """A picture at another size, in range."""
+    return resize(image, height, width).clamp(0, 1)
+
+
+def check_pixels(height: int, width: int) -> None:
+    """Refuse a picture that couldn't be read again, or that memory has no room for.
+
+    Raises:
+        BadSetting, NotEnoughMemory: with what is possible.
+    """
+    if height * width > images.MAX_PIXELS:
+        raise BadSetting(
+            f"{height}x{width} (height x width) is {height * width / 1e6:.0f} megapixels, more "
+            f"than the limit of {images.MAX_PIXELS / 1e6:.0f}; choose a smaller size"
+        )
+    check_memory(12.0 * _COPIES * height * width, (height, width), torch.device("cpu"), "")
+
+
+def source_of(file: Picture | Spectrum) -> Source:
+    """What a job remembers of a picture, or of another file."""
+    return Source(str(file.path) if file.path is not None else None, file.sha256)
+
+
+def notes_on_guides(bound: Objective) -> tuple[str, ...]:
+    """What is said of guides that are shrunk before the network sees them."""
+    shrunk = {
+        f"the guide {str(guide.path) if guide.path else 'that was given'!r} is matched at "
+        f"{reference.longest} pixels of its {max(guide.height, guide.width)}"
+        for reference in bound.references()
+        if isinstance(guide := reference.guide, Picture) and reference.longest is not None
+        if max(guide.height, guide.width) > reference.longest
+    }
+    return tuple(sorted(shrunk))
+
+
+def guides_of(bound: Objective) -> list[Picture]:
+    """The pictures that a bound objective compares with."""
+    found = {each.guide for each in bound.references()}
+    return sorted((each for each in found if isinstance(each, Picture)), key=lambda g: str(g.path))

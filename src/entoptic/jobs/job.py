@@ -1,0 +1,185 @@
+"""Jobs and results: what was asked for, in a form that a picture can carry, and what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from entoptic import images
+from entoptic.errors import NoJob, one_line
+from entoptic.types import Alpha, Image, PathLike
+
+FORMAT = 1
+"""Version of the text that pictures carry."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that a job needs: its name as it was given, and what its bytes were.
+
+    Args:
+        name: as the user gave it; None where the picture was given in Python.
+        sha256: of the file, None where there was none.
+    """
+
+    name: str | None
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that makes a picture: the same job on the same machine gives the same bytes.
+
+    Args:
+        recipe: `dream`, ...
+        model: what `load` is given.
+        objective: the expression that is climbed.
+        settings: the recipe's own, by name.
+        photo: the picture to begin with, None where it begins from noise.
+        guides: pictures that the objective names, and other files that the settings name.
+        seed: of all chance.
+        device: where it ran.
+        stopped_after: steps made, where it was stopped before its end.
+        made_with: versions of entoptic and torch.
+    """
+
+    recipe: str
+    model: str
+    objective: str
+    settings: Mapping[str, Any]
+    photo: Source | None
+    guides: tuple[Source, ...] = ()
+    seed: int = 0
+    device: str = "cpu"
+    stopped_after: int | None = None
+    made_with: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The text that a picture carries; in ASCII, since a file's name needn't be Unicode."""
+        return json.dumps({"entoptic": FORMAT} | asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        """Read what a picture carries.
+
+        Raises:
+            NoJob: the text isn't a job, or one of a newer entoptic.
+        """
+        try:
+            raw = json.loads(text)
+        except (ValueError, RecursionError):
+            raise NoJob("the job in the picture is damaged; it can't be made again") from None
+        if not _is_flat(raw, _DEEPEST):
+            raise NoJob("the job in the picture is damaged: it has lists in lists in lists")
+        if not isinstance(raw, dict) or type(raw.get("entoptic")) is not int:
+            raise NoJob("the picture carries something that isn't a job of entoptic")
+        if raw["entoptic"] > FORMAT:
+            raise NoJob("the picture was made by a newer entoptic; update it to make it again")
+        return cls(**{name: _checked(name, raw.get(name)) for name in _SHAPES})
+
+
+# A job has settings, which may be lists, of numbers or names.
+_DEEPEST = 4
+
+
+def _is_flat(raw: Any, levels: int) -> bool:
+    """Whether lists and objects are nested no deeper than so, so that all may be shown and read."""
+    if not isinstance(raw, list | dict):
+        return True
+    inside = raw.values() if isinstance(raw, dict) else raw
+    return levels > 0 and all(_is_flat(each, levels - 1) for each in inside)
+
+
+def _source(raw: Any) -> Source:
+    if not isinstance(raw, dict):
+        raise NoJob("the job in the picture is damaged: a picture's name is missing")
+    name, digest = raw.get("name"), raw.get("sha256")
+    if not isinstance(name, str | None) or not isinstance(digest, str | None):
+        raise NoJob("the job in the picture is damaged: a picture's name isn't text")
+    return Source(name, digest)
+
+
+_SHAPES: Mapping[str, type | tuple[type, ...]] = {
+    "recipe": str,
+    "model": str,
+    "objective": str,
+    "settings": dict,
+    "photo": (dict, type(None)),
+    "guides": list,
+    "seed": int,
+    "device": str,
+    "stopped_after": (int, type(None)),
+    "made_with": dict,
+}
+assert set(_SHAPES) == {each.name for each in fields(Job)}
+
+
+def _checked(name: str, value: Any) -> Any:
+    wrong = not isinstance(value, _SHAPES[name]) or isinstance(value, bool)
+    if name == "stopped_after" and isinstance(value, int):
+        wrong |= value < 0
+    if name == "made_with" and isinstance(value, dict):
+        wrong |= not all(isinstance(each, str) for each in value.values())
+    if wrong:
+        raise NoJob(f"the job in the picture is damaged: {name!r} is {one_line(repr(value))}")
+    if name == "photo":
+        return None if value is None else _source(value)
+    if name == "guides":
+        assert isinstance(value, list)
+        return tuple(_source(each) for each in value)
+    return value
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A finished picture with the job that made it.
+
+    Args:
+        image: (1, 3, height, width), sRGB in [0, 1].
+        job: what made it.
+        alpha: transparency, taken over from the photo.
+        scores: the score before each step.
+        notes: what the user should know.
+        bits: per channel, of the picture that was made again.
+    """
+
+    image: Image
+    job: Job
+    alpha: Alpha | None = None
+    scores: tuple[float, ...] = ()
+    notes: tuple[str, ...] = ()
+    bits: Literal[8, 16] = 8
+
+    def save(
+        self, path: PathLike, *, bits: Literal[8, 16] | None = None, replace: bool = True
+    ) -> Path:
+        """Write the picture with its job; a file is replaced in one go or not at all.
+
+        Args:
+            path: the ending says the format: .png, .jpg, .webp, .tif.
+            bits: 8, or 16 for PNG; by default as many as the picture had that was made again,
+                where the format can hold them.
+            replace: whether an existing file is replaced.
+
+        Returns:
+            The path.
+
+        Raises:
+            CannotWrite: with what to do.
+            AlreadyThere: the file exists and isn't to be replaced.
+        """
+        return images.write(
+            path,
+            self.image,
+            alpha=self.alpha,
+            job=self.job.to_json(),
+            bits=images.bits_for(path, self.bits) if bits is None else bits,
+            replace=replace,
+        )
+
+    def _repr_png_(self) -> bytes:
+        """The picture, for Jupyter."""
+        return images.Picture(self.image, self.alpha, None, None, ())._repr_png_()

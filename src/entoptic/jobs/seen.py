@@ -1,0 +1,83 @@
+"""What a layer holds at each place of a photo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from entoptic.ascent.memory import check_picture
+from entoptic.errors import BadSetting
+from entoptic.images import Picture
+from entoptic.jobs.defaults import middle_layer
+from entoptic.layers import Layer
+from entoptic.networks import Model
+
+# So many times the channels' mean square is added to their covariance, since a photo has fewer
+# places than a layer has channels. By eye: at 0.1 neighbours have nothing in common any more;
+# without any whitening all of a cat is eyes.
+_RIDGE = 4.0
+
+
+def layer_with_places(model: Model, name: Layer | str | None, best: Mapping[str, str]) -> Layer:
+    """A layer by name, by default the network's best.
+
+    A network that we don't know has the one that it dreams of.
+
+    Raises:
+        UnknownLayer: with the nearest name.
+    """
+    if name is None:
+        name = best.get(model.source.partition("?")[0])
+    if name is None:
+        name = middle_layer(model)
+    return model.resolve(name)
+
+
+def seen_size(model: Model, times: float = 1) -> int:
+    """The long side at which a network looks at a photo: its own pictures' or so many times it."""
+    own = model.preprocess
+    return max(own.size) if own.fixed_size else round(max(own.size) * times)
+
+
+@torch.no_grad()
+def activations_at(model: Model, photo: Picture, layer: Layer, where: torch.device) -> Tensor:
+    """What a layer makes of a photo.
+
+    Returns:
+        (channels, rows, columns), float32, on the CPU.
+
+    Raises:
+        BadSetting: the layer has no places, or holds nothing but zeros there.
+        PictureTooSmall, WrongPictureSize: the network can't work on a photo of this size.
+    """
+    size = photo.height, photo.width
+    if model.info(layer, size).places is None:
+        raise BadSetting(
+            f"{str(layer)!r} knows no places of a photo; name a layer with rows and columns "
+            "(`entoptic layers` lists them)"
+        )
+    check_picture(model, [layer], size, where)
+    acts = model.activations(photo.image.to(where), [layer])
+    values = model.arranged(acts, size)[layer][0].float().cpu()
+    if not (values.isfinite().all() and values.any()):
+        raise BadSetting(f"{str(layer)!r} holds nothing of this photo but zeros, or no numbers")
+    return values
+
+
+def whitened(vectors: Tensor, all_places: Tensor) -> Tensor:
+    """Directions of length 1 in which channels that are active together count as one.
+
+    Args:
+        vectors: (directions, channels).
+        all_places: (places, channels), what channels do together.
+
+    Source: Carter et al., "Activation Atlas", Distill, 2019; from the one photo alone.
+    """
+    places = all_places.double()
+    together = places.T @ places / len(places)
+    ridge = _RIDGE * together.diagonal().mean() * torch.eye(len(together), dtype=torch.float64)
+    solved: Tensor = torch.linalg.solve(together + ridge, vectors.double().T)
+    return functional.normalize(solved.T.float(), dim=1)

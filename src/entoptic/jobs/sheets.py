@@ -1,0 +1,562 @@
+"""Several pictures that climb, each for itself, and are laid on a sheet."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from entoptic import images
+from entoptic.analysis.spectrum import Spectrum, read_spectrum
+from entoptic.ascent.loop import Step, ascend, bind
+from entoptic.ascent.memory import enough_memory, picture_bytes, roomy_batch, within_memory
+from entoptic.ascent.spreading import Spread
+from entoptic.canvas import Canvas, Grey, Transparent, Weighed
+from entoptic.errors import BadSetting
+from entoptic.images import Picture
+from entoptic.images.color import in_colors, parts
+from entoptic.images.contact_sheet import sheet, sheet_size
+from entoptic.jobs.inputs import check_pixels, guides_of, notes_on_guides, source_of
+from entoptic.jobs.job import Job
+from entoptic.jobs.methods import CanvasKind, ClimbSettings, canvases
+from entoptic.jobs.painted import painted, transparency_words
+from entoptic.jobs.plan import Plan, made_with
+from entoptic.networks import (
+    DeviceLike,
+    Model,
+    at_a_time,
+    devices,
+    prepare,
+    share_of_cores,
+    used_precision,
+)
+from entoptic.networks.gradient_rules import redirected_relu
+from entoptic.networks.memory import check_memory
+from entoptic.objectives import Objective, PerImage
+from entoptic.transforms import OverBackground, Transform, presets, with_crop_size
+from entoptic.types import Alpha, Image, Planes
+
+# What part of the steps an opening has: enough for rare units to come alive; chosen by eye.
+_OPENING = 0.25
+
+# Batches that climb at the same time on a CPU, each on its share of the cores, since much of a step
+# runs on one core whatever there are. On two cores it is measured, see docs/performance.md; beyond
+# them this is a bound, for each batch takes its own memory.
+_AT_A_TIME = 4
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How pictures lie on a sheet.
+
+    Args:
+        labels: what is written below each picture; empty for none.
+        columns: None for about as many as rows.
+        gap: between pictures, in pixels.
+        before: pictures that don't climb and come first, (count, 3, height, width).
+        strengths: how far each picture that climbs stands out from middle grey, 0 to 1; empty for
+            all of it.
+    """
+
+    labels: Sequence[str] = ()
+    columns: int | None = None
+    gap: int = 4
+    before: Tensor | None = None
+    strengths: Sequence[float] = ()
+
+
+@dataclass(eq=False)
+class _Batch:
+    """Pictures that climb together: a canvas as long as they do, and what has become of it."""
+
+    canvas: Canvas | None = None
+    pictures: Tensor | None = None
+    opacity: Tensor | None = None
+
+    @torch.no_grad()
+    def end(self) -> None:
+        """Keep no more than the pictures."""
+        assert self.canvas is not None
+        self.pictures = self.canvas().cpu()
+        if isinstance(self.canvas, Weighed):
+            self.opacity = self.canvas.opacity().cpu()
+        self.canvas = None
+
+
+@dataclass(frozen=True, eq=False)
+class SheetPlan(Plan):
+    """Pictures that have been checked and can begin.
+
+    The objective is a `per_image`, whose pictures climb in batches, each on one of the devices; or
+    one for all pictures together, which then are one batch. What a batch becomes depends on its
+    number and its size; where several climb at the same time, they take turns.
+
+    Args:
+        settings: how to climb; the batch is a number.
+        size: (height, width) of each picture.
+        pictures_asked: how many pictures climb.
+        layout: of the sheet; a picture alone is no sheet.
+        places: the devices; one that is named twice works on two batches at a time, a CPU each on
+            its share of the cores.
+        photo: what all pictures begin as, (1, 3, height, width); None for noise.
+        read: the files that were read.
+        spectrum: of photographs, for a canvas that keeps to one.
+        transparency: whether only what has mattered in the climb is opaque.
+        opening: what climbs instead in the first steps, where `objective` is one for all pictures
+            together. A unit that is silent at the start is revived only where nothing else pulls.
+    """
+
+    settings: ClimbSettings
+    size: tuple[int, int]
+    pictures_asked: int
+    layout: Layout
+    places: tuple[torch.device, ...]
+    photo: Image | None = None
+    read: tuple[Path, ...] = ()
+    spectrum: Spectrum | None = None
+    transparency: bool = False
+    opening: Objective | None = None
+
+    @property
+    def batch(self) -> int:
+        """How many pictures climb together, where they climb in batches."""
+        assert isinstance(self.settings.batch, int)  # as `plan_sheet` has seen to
+        return self.settings.batch
+
+    @property
+    def batches(self) -> list[tuple[Objective, int]]:
+        """What climbs together, and how many pictures that are."""
+        if not isinstance(self.objective, PerImage):
+            return [(self.objective, self.pictures_asked)]
+        units, most = self.objective.objectives, self.batch
+        parts = (units[start : start + most] for start in range(0, len(units), most))
+        return [(PerImage(part), len(part)) for part in parts]
+
+    @property
+    def stages(self) -> Sequence[int]:
+        height, width = self.size
+        return [count * height * width for _, count in self.batches]
+
+    @property
+    def stage_name(self) -> str:
+        return "batch"
+
+    @property
+    def stage_steps(self) -> int:
+        return self.settings.steps
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        height, width = self.size[0], self.size[1] * parts(self._channels)
+        if self._count == 1:
+            return height, width
+        labelled = bool(self.layout.labels)
+        return sheet_size(
+            self._count, self._columns, height, width, gap=self.layout.gap, labelled=labelled
+        )
+
+    @property
+    def start(self) -> Image:
+        return self.laid_out([])
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        return (*super().inputs, *self.read)
+
+    def with_batch(self, batch: int) -> SheetPlan:
+        """The same pictures in batches of another size, as the job then says."""
+        plan = replace(self, settings=replace(self.settings, batch=batch))
+        used = ",".join(map(str, plan._used))
+        job = replace(self.job, settings={**self.job.settings, "batch": batch}, device=used)
+        return replace(plan, job=job)
+
+    def checked(self) -> SheetPlan:
+        """The plan itself, if memory has room for what climbs at a time.
+
+        Raises:
+            NotEnoughMemory: with what fits.
+        """
+        transforms = _transforms(self.settings, self.model)
+        each = picture_bytes(self.model, self.objective.layers(), self.size, transforms)
+        most = max(count for _, count in self.batches)
+        for place, sharing in Counter(self._used).items():
+            check_memory(sharing * most * each, self.size, place)
+        return self
+
+    def lighter(self) -> SheetPlan | None:
+        half = max(count for _, count in self.batches) // 2
+        if half == 0 or not isinstance(self.objective, PerImage):
+            alone = tuple(dict.fromkeys(self._used))
+            if len(alone) == len(self._used):
+                return None
+            return replace(self, places=alone).with_batch(self.batch)
+        # One note, however often they are halved.
+        notes = tuple(each for each in self.notes if each != _halved(self.batch))
+        return replace(self.with_batch(half), notes=(*notes, _halved(half)))
+
+    def all_steps(self) -> Iterator[Step]:
+        made = [_Batch() for _ in self.batches]
+        spread = self._spread(made)
+        for number, step in spread.items():
+            if step is None:
+                continue
+            canvas = made[number].canvas
+            assert canvas is not None  # until it has ended
+            alpha: Callable[[], Alpha] | None = None
+            if self.transparency:
+                alpha = functools.partial(self._opacity, made, spread)
+            elif self._keeps_transparency:
+                alpha = functools.partial(_alpha, canvas)
+            render = functools.partial(self._so_far, made, spread)
+            yield replace(step, octave=number, image=render, alpha=alpha)
+
+    def pictures(self) -> Iterator[Tensor]:
+        """The finished pictures of each batch, (count, channels, height, width), on the CPU."""
+        made = [_Batch() for _ in self.batches]
+        given = 0
+        for _, step in self._spread(made).items():
+            while step is None and given < len(made):
+                pictures = made[given].pictures
+                if pictures is None:
+                    break  # one after it was faster
+                yield pictures
+                given += 1
+
+    def _spread(self, made: Sequence[_Batch]) -> Spread[Step]:
+        """The climbs of all batches, over the devices; what they make is put there."""
+        models = self._models()
+        places, whole = self._used, torch.get_num_threads()
+
+        def work(number: int, worker: int) -> Generator[Step, None, None]:
+            count, place = self.batches[number][1], places[worker]
+            with (
+                share_of_cores(whole, places.count(place)),
+                enough_memory(self._too_much(count, place)),
+            ):
+                canvas = self._canvas(number, place)
+                made[number].canvas = canvas
+                yield from self._climb(number, canvas, models[worker])
+                made[number].end()
+
+        return Spread(work, len(made), len(places))
+
+    @property
+    def _used(self) -> tuple[torch.device, ...]:
+        """The devices that get something to do."""
+        return self.places[: len(self.batches)]
+
+    def _models(self) -> list[Model]:
+        """The network for each device: no two threads run the same modules."""
+        if len(self._used) == 1:
+            return [self.model]
+        models = []
+        for number, place in enumerate(self._used):
+            model = self.model
+            if place in self._used[:number]:
+                model = replace(model, members={k: replace(v) for k, v in model.members.items()})
+            # Before any of them runs, as `prepare` wants it.
+            prepare(model, self.objective.layers(), place, precision=self.settings.precision)
+            models.append(model)
+        return models
+
+    def _too_much(self, count: int, place: torch.device) -> str:
+        """What is wrong where memory runs out, and what to do."""
+        height, width = self.size
+        of = f"of {height}x{width} (height x width)"
+        fewer = ""
+        if count > 1:
+            fewer = " a smaller --batch," if isinstance(self.objective, PerImage) else " fewer,"
+        what = "a picture" if count == 1 else f"{count} pictures"
+        return (
+            f"there isn't enough memory on {place} for {what} {of}; try{fewer} a smaller --size, "
+            "a layer that comes earlier, or another device (--device cpu)"
+        )
+
+    def _climb(self, number: int, canvas: Canvas, model: Model) -> Iterator[Step]:
+        how = self.settings
+        transforms = _transforms(how, model)
+        if self._kind.transparent:
+            transforms = (OverBackground(), *transforms)
+        rng = torch.Generator().manual_seed(self.job.seed + number)
+        alone = 0 if self.opening is None else math.ceil(_OPENING * how.steps)
+        parts = [(self.opening, 0, alone), (self.batches[number][0], alone, how.steps - alone)]
+        for objective, begun, steps in parts:
+            if objective is None or steps == 0:
+                continue
+            for step in ascend(
+                model,
+                painted(objective) if self._kind.transparent else objective,
+                canvas,
+                transforms=transforms,
+                optimizer=how.rule,
+                rules=[redirected_relu()],
+                steps=steps,
+                seed=rng,
+                precision=how.precision,
+            ):
+                yield replace(step, index=begun + step.index)
+
+    def _canvas(self, number: int, place: torch.device) -> Canvas:
+        kind, count, seed = self._kind, self.batches[number][1], self.job.seed + number
+        if self.photo is None:
+            own: dict[str, Any] = {}
+            if self.spectrum is not None:
+                own["spectrum"] = self.spectrum.magnitude
+            make = kind.make
+            if self._channels != 3:
+                assert kind.planes is not None  # as `plan_sheet` has checked
+                make, own = kind.planes, {"channels": self._channels}
+            made = make(*self.size, batch=count, seed=seed, **own)
+        else:
+            assert kind.of is not None  # as `plan_sheet` has checked
+            made = kind.of(self.photo.expand(count, -1, -1, -1))
+        if self.model.preprocess.channels == 1:
+            made = Grey(made)
+        if kind.transparent:
+            made = Transparent(made, seed=seed)
+        made = made.to(place)
+        return Weighed(made) if self.transparency else made
+
+    @property
+    def _begin(self) -> Planes:
+        """What stands for a picture that hasn't begun to climb."""
+        if self.photo is not None:
+            return self.photo
+        return torch.full((1, self._channels, *self.size), 0.5)
+
+    @property
+    def _channels(self) -> int:
+        """How many the pictures have; others than 3 are shown side by side, see `in_colors`."""
+        return self.model.preprocess.shown
+
+    @property
+    def _kind(self) -> CanvasKind:
+        return canvases[self.settings.kind]
+
+    @property
+    def _keeps_transparency(self) -> bool:
+        """A picture alone does; those on a sheet are shown on white."""
+        return self._kind.transparent and self._count == 1
+
+    @property
+    def _count(self) -> int:
+        return self.pictures_asked + len(self._before)
+
+    @property
+    def _columns(self) -> int:
+        return self.layout.columns or math.ceil(math.sqrt(self._count))
+
+    @property
+    def _before(self) -> Tensor:
+        before = self.layout.before
+        return torch.zeros(0, 3, *self.size) if before is None else before
+
+    @torch.no_grad()
+    def _so_far(self, made: Sequence[_Batch], spread: Spread[Step]) -> Image:
+        """The pictures made so far, those that climb, and the others as they begin."""
+        spread.rest()
+        shown = []
+        for batch, (_, count) in zip(made, self.batches, strict=True):
+            if batch.canvas is None:
+                begun = self._begin.expand(count, -1, -1, -1)
+                shown.append(begun if batch.pictures is None else batch.pictures)
+            elif self._keeps_transparency:
+                shown.append(batch.canvas.planes()[:, :3].clone().cpu())
+            else:
+                shown.append(batch.canvas().clone().cpu())
+        return self.laid_out(shown)
+
+    def _opacity(self, made: Sequence[_Batch], spread: Spread[Step]) -> Alpha:
+        """Alpha of the pictures made so far; all else on the sheet is opaque."""
+        spread.rest()
+        opaque = torch.ones(1, 1, *self.size)
+        shown = [opaque.expand(len(self._before), -1, -1, -1)]
+        for batch, (_, count) in zip(made, self.batches, strict=True):
+            if isinstance(batch.canvas, Weighed):
+                shown.append(batch.canvas.opacity().cpu())
+            else:
+                begun = opaque.expand(count, -1, -1, -1)
+                shown.append(begun if batch.opacity is None else batch.opacity)
+        whole = torch.cat(shown)
+        if self._count == 1:
+            return whole
+        # White between the pictures is opaque.
+        blank = [""] * len(self.layout.labels)
+        grey = whole.expand(-1, 3, -1, -1)
+        return sheet(grey, self._columns, gap=self.layout.gap, labels=blank)[:, :1]
+
+    def laid_out(self, made: Sequence[Tensor]) -> Image:
+        """The pictures made so far; where there is none yet, the photo or middle grey."""
+        missing = self.pictures_asked - sum(map(len, made))
+        climbing = in_colors(torch.cat([*made, self._begin.expand(missing, -1, -1, -1)]))
+        layout = self.layout
+        if layout.strengths:
+            strengths = torch.tensor(layout.strengths).reshape(-1, 1, 1, 1)
+            climbing = 0.5 + strengths * (climbing - 0.5)
+        whole = torch.cat([self._before, climbing]) if len(self._before) else climbing
+        if self._count == 1:
+            return whole
+        return sheet(whole, self._columns, gap=layout.gap, labels=layout.labels)
+
+
+def _halved(batch: int) -> str:
+    """The note of a sheet whose batches were too large."""
+    return f"memory ran out, so that the pictures climbed {batch} at a time"
+
+
+def _transforms(how: ClimbSettings, model: Model) -> tuple[Transform, ...]:
+    return with_crop_size(presets[how.preset], model.preprocess.size)
+
+
+@torch.no_grad()
+def _alpha(canvas: Canvas) -> Alpha:
+    return canvas.planes()[:, 3:].clone()
+
+
+def plan_sheet(
+    recipe: str,
+    model: Model,
+    objective: Objective,
+    count: int,
+    how: ClimbSettings,
+    *,
+    layout: Layout,
+    size: tuple[int, int] | None = None,
+    photo: Picture | None = None,
+    begins: bool = False,
+    called: str | None = None,
+    transparency: bool = False,
+    opening: Objective | None = None,
+    extras: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    on: DeviceLike = "auto",
+    read_guide: Callable[[str], Picture] = images.read,
+) -> SheetPlan:
+    """Check pictures of a recipe and lay them out.
+
+    Args:
+        recipe: its name, for the job.
+        model: the network.
+        objective: `per_image` of as many objectives as there are pictures, or one for all together.
+        count: how many pictures climb.
+        how: how they climb.
+        layout: of the sheet.
+        size: (height, width) of each picture; by default a square of the settings' size.
+        photo: what the recipe was given, at the pictures' size; it is stored in the job.
+        begins: whether the pictures begin as the photo.
+        called: the objective's name in the job, where it is made of numbers found in a photo.
+        transparency: whether only what has mattered in the climb is opaque.
+        opening: what climbs instead in the first steps; see `SheetPlan`.
+        extras: the recipe's own settings, for the job.
+        seed: of all chance.
+        on: the device, or several with commas between, over which batches are spread.
+        read_guide: reads the guides that the objective names.
+
+    Raises:
+        EntopticError: whatever is wrong, before any work.
+    """
+    size = size or (how.size, how.size)
+    named = devices(on)
+    places = at_a_time(named, _AT_A_TIME) if on == "auto" else named
+    side_by_side = _check_shown(model, how, photo)
+    if begins and canvases[how.kind].of is None:
+        able = ", ".join(name for name in canvases if canvases[name].of is not None)
+        raise BadSetting(f"the canvas {how.kind!r} can't begin as a photo; there are {able}")
+    if begins and how.spectrum is not None:
+        raise BadSetting("what begins as a photo has that photo's spectrum; leave the spectrum out")
+    told = transparency_words(objective)
+    if told and not canvases[how.kind].transparent:
+        raise BadSetting(
+            f"{told[0]} is about transparency, and the canvas {how.kind} has none; take the canvas "
+            "alpha"
+        )
+    bound = bind(objective, model, size, read_guide)
+    used = used_precision(model, bound.layers(), places[0], how.precision)
+    how = replace(how, precision=used)
+    batch = how.batch
+    if isinstance(batch, str):  # `auto`
+        # What is drawn for a batch depends on its size, which is the same on any number of cores.
+        most = math.ceil(count / len(named))
+        batch = roomy_batch(model, bound.layers(), size, _transforms(how, model), places, most)
+    guides = guides_of(bound)
+    natural = None if how.spectrum is None else read_spectrum(how.spectrum)
+    sources: list[Picture | Spectrum] = [*guides] if natural is None else [*guides, natural]
+    job = Job(
+        recipe=recipe,
+        model=model.source,
+        objective=repr(objective) if called is None else called,
+        settings=asdict(how) | dict(extras or {}),
+        photo=None if photo is None else source_of(photo),
+        guides=tuple(map(source_of, sources)),
+        seed=seed,
+        made_with=made_with(),
+    )
+    files = [*sources] if photo is None else [photo, *sources]
+    read = tuple(each.path for each in files if each.path is not None)
+    said = side_by_side if photo is None else photo.notes
+    fit = model.fit_notes(bound.layers(), size)
+    notes = (*model.notes, *said, *notes_on_guides(bound), *fit)
+    start = photo.image if photo is not None and begins else None
+    plan = SheetPlan(
+        model,
+        bound,
+        places[0],
+        job,
+        notes,
+        how,
+        size,
+        count,
+        layout,
+        places,
+        photo=start,
+        read=read,
+        transparency=transparency,
+        opening=None if opening is None else bind(opening, model, size, read_guide),
+        spectrum=natural,
+    ).with_batch(batch)
+    check_pixels(*plan.shape)
+    return within_memory(plan, SheetPlan.checked)
+
+
+def _check_shown(model: Model, how: ClimbSettings, photo: Picture | None) -> tuple[str, ...]:
+    """How pictures of other channels than 3 are shown.
+
+    Raises:
+        BadSetting: the network is fed something else than pictures; or there is no such canvas.
+    """
+    fed = model.preprocess.shown
+    if fed == 3:
+        return ()
+    if not model.preprocess.mean:
+        raise BadSetting(
+            f"{model.source} is fed {fed} channels, which are no colours that a picture could "
+            "show; in Python, climb a canvas of so many: ascend(model, objective, "
+            f"Fourier(height, width, channels={fed}, decorrelated=False))"
+        )
+    if photo is not None:
+        raise BadSetting(model.preprocess.no_photos())
+    if canvases[how.kind].planes is None:
+        able = ", ".join(name for name in canvases if canvases[name].planes is not None)
+        raise BadSetting(
+            f"the canvas {how.kind} is of colours, and {model.source} is fed {fed} channels; take "
+            f"one of {able} (--canvas)"
+        )
+    return (_side_by_side(fed),)
+
+
+def _side_by_side(channels: int) -> str:
+    """In words, see `in_colors`."""
+    threes = channels // 3 * 3
+    each = "in threes " if threes > 3 else ""
+    colours = f"channels 0 to {threes - 1} {each}as red, green and blue" if threes else ""
+    greys = ", ".join(map(str, range(threes, channels)))
+    grey = f"channel{'s' if channels - threes > 1 else ''} {greys} in grey" if greys else ""
+    shown = " and ".join(filter(None, (colours, grey)))
+    return f"the network is fed {channels} channels, shown side by side: {shown}"

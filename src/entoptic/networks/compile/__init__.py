@@ -1,0 +1,1 @@
+"""A network compiled for a set of targets: rewritten, verified, fast."""

@@ -1,0 +1,108 @@
+"""Which precision a network is run in: the fastest that doesn't change what is seen."""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from collections.abc import Callable, Collection
+from typing import Literal, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from entoptic.checks import one_of
+
+Precision: TypeAlias = Literal["auto", "fp32", "bf16", "fp16"]
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+# What a precision may cost of the score reached, and how surely that must be known.
+_TOLERANCE, _SURE = 0.01, 0.01
+# A climb is chaotic: after 20 usual steps of 1.5 / 255, pictures that began a millionth apart score
+# 3% apart. So small steps are taken, in which a score grows twofold or so, and the mean over
+# several pictures counts.
+_PICTURES, _STEPS, _STEP = 8, 8, 0.25 / 255
+# A precision that is less than this much faster isn't worth its rounding.
+_WORTH = 1.25
+
+Scores: TypeAlias = Callable[[Tensor], Tensor]
+"""From pictures to a score for each, which is differentiable."""
+
+
+def checked(precision: str) -> str:
+    """The precision, if it is one.
+
+    Raises:
+        BadSetting: with those that there are.
+    """
+    found: str = one_of("auto", *DTYPES)("precision", precision)
+    return found
+
+
+@functools.cache
+def fast_dtype(device: str) -> torch.dtype | None:
+    """The reduced precision in which a device computes markedly faster; None where there is none.
+
+    Measured, by a convolution, if the device says that it has it at all.
+    """
+    kind = torch.device(device).type
+    candidate: torch.dtype
+    if kind == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        candidate = torch.bfloat16
+    elif kind == "cuda":
+        capable = torch.cuda.get_device_capability(device) >= (8, 0)
+        candidate = torch.bfloat16 if capable else torch.float16
+    else:
+        return None
+    return candidate if _speedup(candidate, device) > _WORTH else None
+
+
+def _speedup(dtype: torch.dtype, device: str) -> float:
+    """How much faster a convolution is than in float32, each at its best of several in turn."""
+    best: dict[torch.dtype, float] = {}
+    for _ in range(9):
+        for each in (torch.float32, dtype):
+            maps = torch.ones((1, 128, 64, 64), dtype=each, device=device)
+            maps = maps.contiguous(memory_format=torch.channels_last)
+            weight = torch.ones((128, 128, 3, 3), dtype=each, device=device)
+            started = time.perf_counter()
+            float(F.conv2d(maps, weight, padding=1)[0, 0, 0, 0])  # waits for the device
+            best[each] = min(best.get(each, math.inf), time.perf_counter() - started)
+    return best[torch.float32] / best[dtype]
+
+
+def keeps_the_look(plain: Scores, reduced: Scores, size: tuple[int, int], device: str) -> bool:
+    """Whether climbs in reduced precision get as high as those in float32.
+
+    Pictures of noise are climbed, and what has been reached is scored in float32. The mean of the
+    logarithms must differ by at most 1%, give or take its standard error, which must itself be at
+    most 1%.
+    """
+    rng = torch.Generator().manual_seed(0)
+    start = torch.rand((_PICTURES, 3, *size), generator=rng).to(device)
+    with torch.no_grad():
+        differ = plain(_climbed(reduced, start)).log() - plain(_climbed(plain, start)).log()
+    lost = float(differ.mean().abs())
+    error = float(differ.std()) / math.sqrt(_PICTURES)
+    # Neither is so where a score isn't finite.
+    return error <= _SURE and lost <= _TOLERANCE + error
+
+
+def _climbed(scores: Scores, pictures: Tensor) -> Tensor:
+    for _ in range(_STEPS):
+        pictures = pictures.detach().requires_grad_()
+        with torch.enable_grad():
+            total = scores(pictures).log().sum()
+        (gradient,) = torch.autograd.grad(total, pictures)
+        size = gradient.flatten(1).abs().mean(1).clamp(min=torch.finfo(gradient.dtype).tiny)
+        moved = pictures + _STEP * gradient / size.reshape(-1, 1, 1, 1)
+        pictures = moved.clamp(0, 1)
+    return pictures.detach()
+
+
+def energies(activations: Collection[Tensor]) -> Tensor:
+    """How strong activations are, image by image; the layers count by how much each changes."""
+    logs = [each.float().flatten(1).square().mean(1).log() for each in activations]
+    return torch.stack(logs).mean(0).exp()

@@ -1,0 +1,1 @@
+"""The layers of a network: kinds, shapes, axes, receptive fields."""

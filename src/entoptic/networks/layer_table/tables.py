@@ -1,0 +1,87 @@
+"""The layer tables of one network by the size of its pictures, each found out once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from torch import Tensor, nn
+
+from entoptic.images.resize import resize
+from entoptic.layers import Layer, LayerInfo
+from entoptic.networks.frozen import by_address
+from entoptic.networks.layer_table import probe
+from entoptic.networks.modes import in_usual_modes
+from entoptic.networks.preprocess import Preprocess
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """What a network runs on pictures of several sizes.
+
+    Args:
+        module: the network.
+        paths: of its layers, by address.
+        preprocess: how it wants its pictures.
+        found: the tables by (height, width) of the picture.
+    """
+
+    module: nn.Module
+    paths: Mapping[str, str]
+    preprocess: Preprocess
+    found: dict[tuple[int, int], probe.Table] = field(default_factory=dict)
+
+    def at(self, size: tuple[int, int]) -> probe.Table:
+        """Of pictures of (height, width) that are shown as they are, or grown to a multiple."""
+        if size not in self.found:
+            self.found[size] = self.fed(self.preprocess.grown(size))
+        return self.found[size]
+
+    @in_usual_modes
+    def fed(self, size: tuple[int, int], *, computed: bool = False) -> probe.Table:
+        """Of pictures that reach the network at (height, width), whatever it is said to take.
+
+        Args:
+            size: that.
+            computed: see `probe.table`.
+        """
+        shape = self.preprocess.channels, *size
+        listed = functools.partial(by_address, paths=self.paths)
+        return probe.table(self.module, listed, shape, computed=computed)
+
+    def shown(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[int, int]:
+        """The size at which pictures of (height, width) are shown, for the network to reach layers.
+
+        Only a network of one size is shown others than they are.
+        """
+        how = self.preprocess
+        if not how.fixed_size or size == how.size or self.reaches(layers, size):
+            return size
+        return how.size
+
+    def reaches(self, layers: Collection[Layer], size: tuple[int, int]) -> bool:
+        """Whether the network comes by all these layers, shown such a picture as it is."""
+        return self.at(size).rows.keys() >= set(layers)
+
+    def row(self, layer: Layer, size: tuple[int, int]) -> LayerInfo | None:
+        """What is known of a layer, None where it isn't reached."""
+        shown = self.shown({layer}, size)
+        row = self.at(shown).rows.get(layer)
+        # Places of a picture that is shown at another size don't see pixels of its own.
+        return row if row is None or shown == size else replace(row, reach=None)
+
+    def rows(self, size: tuple[int, int]) -> Mapping[Layer, LayerInfo]:
+        """What is known of all layers that are reached, in the order in which they run."""
+        how = self.preprocess
+        table = self.at(size)
+        if not (how.fixed_size and table.failure):
+            return table.rows
+        found = {layer: self.row(layer, size) for layer in self.at(how.size).rows}
+        return {layer: row for layer, row in found.items() if row is not None}
+
+    def fitted(self, image: Tensor, layers: Collection[Layer]) -> Tensor:
+        """A picture at the size at which the network is shown it, to reach some layers."""
+        size = image.shape[-2], image.shape[-1]
+        shown = self.shown(layers, size)
+        return image if shown == size else resize(image, *shown)

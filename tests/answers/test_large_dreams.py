@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from entoptic.ascent.tiling import stored
 from torch import Tensor, nn
 
 import entoptic as ent
 from entoptic.ascent.optimizers import normalised, smoothed
-from entoptic.ascent.tiling import Stored, parse_memory, resized, tile_side
+from entoptic.ascent.tiling import Stored, parse_memory, resized, stored, tile_side
 from entoptic.ascent.tiling.feathered import FeatheredTiles
 from entoptic.ascent.tiling.sheet import Sheet
 from entoptic.ascent.tiling.stored import norms, smooth

@@ -61,7 +61,7 @@ def views(method: str, picture: Tensor) -> dict[str, Tensor]:
     found = {method: picture}
     if share := METHODS[method].shown:
         height, width = (round(side * share) for side in picture.shape[-2:])
-        found[f"{method}, middle"] = ent.centre_crop(picture, height, width)
+        found[f"{method}, middle"] = ent.center_crop(picture, height, width)
     return found
 
 

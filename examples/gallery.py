@@ -84,7 +84,7 @@ def landscape(size: int) -> Tensor:
     """The middle square of our landscape."""
     photo = ent.read("clouds.png").image
     height, width = ent.fit_short_side(*photo.shape[-2:], size)
-    return ent.centre_crop(ent.resize(photo, height, width).clamp(0, 1), size, size)
+    return ent.center_crop(ent.resize(photo, height, width).clamp(0, 1), size, size)
 
 
 # --- layers ---
@@ -155,7 +155,7 @@ def canvases(size: int = 176, steps: int = 160) -> Tensor:
         "MaCo": (ent.MaCo(size, size, seed=0), 1.0, goldfish, ent.ROBUST),
         "CPPN": (ent.CPPN(size, size, seed=1), 0.005, goldfish, ent.ROBUST),
         "Shared": (ent.Shared(size, size, batch=2), 0.05, goldfish, ent.ROBUST),
-        "Grey": (ent.Grey(ent.Fourier(size, size)), 0.05, goldfish, ent.ROBUST),
+        "Gray": (ent.Gray(ent.Fourier(size, size)), 0.05, goldfish, ent.ROBUST),
         "Transparent": (ent.Transparent(ent.Fourier(size, size)), 0.05, alone, over),
         "Masked": (ent.Masked(ent.Fourier.of(photo), disc, photo), 0.05, goldfish, ent.ROBUST),
         "Fourier.of(photo)": (ent.Fourier.of(photo), 0.02, goldfish, ent.ROBUST),
@@ -271,7 +271,7 @@ def rules(size: int = 176, steps: int = 128) -> Tensor:
         "redirected_relu": [ent.redirected_relu()],
         "guided": [ent.guided()],
         "smooth_max_pool": [ent.smooth_max_pool()],
-        "normalised_layers": [ent.normalised_layers("fire5", "fire7")],
+        "normalized_layers": [ent.normalized_layers("fire5", "fire7")],
     }
     model = ent.load("squeezenet1_1")
     photo = landscape(size)
@@ -299,7 +299,7 @@ def transforms(size: int = 144) -> Tensor:
         "Affine": ent.Affine((0.7, 0.9), angle_deg=20, shear_deg=10, shift=16),
         "Blur": ent.Blur(2, 3),
         "Noise": ent.Noise(0.15),
-        "ColourShift": ent.ColourShift(sd=0.2, contrast=0.4),
+        "ColorShift": ent.ColorShift(sd=0.2, contrast=0.4),
         "Grayscale": ent.Grayscale(),
         "RandomCrops": ent.RandomCrops(1, side=(0.4, 0.1)),
         "OverBackground": ent.OverBackground(),
@@ -406,7 +406,7 @@ SECTIONS = {
         (
             Shot(
                 "canvases",
-                "SqueezeNet's goldfish. `Grey` has no colours to change; `Transparent` (on a"
+                "SqueezeNet's goldfish. `Gray` has no colours to change; `Transparent` (on a"
                 " chequerboard) paints only what counts; `Masked` keeps our landscape but in its"
                 " middle; the last one began as our landscape.",
                 canvases,
@@ -580,7 +580,7 @@ def make(names: Sequence[str], folder: Path, **changes: int) -> None:
     with beside_our_landscape():
         for shot in (shot for name in names for shot in SECTIONS[name].shots):
             picture, job = made(shot, **changes)
-            ent.pictures.write(folder / f"{shot.name}.jpg", picture, job=job, quality=QUALITY)
+            ent.images.write(folder / f"{shot.name}.jpg", picture, job=job, quality=QUALITY)
             print(folder / f"{shot.name}.jpg", flush=True)
     (folder / "README.md").write_text(page(), "utf-8")
 

@@ -203,16 +203,16 @@ def crowns(rng: Rng, size: int = 512, cells: int = 26) -> tuple[Array, Array]:
     """A periodic wood from above: the height of its conifers (0..1), and a tint for each."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) * (cells / size)
     at_y, at_x, tall, tint = rng.uniform(0, 1, (4, cells, cells)).astype(np.float32)
-    height, colour = np.zeros((2, size, size), np.float32)
+    height, color = np.zeros((2, size, size), np.float32)
     for j in (-1, 0, 1):
         for i in (-1, 0, 1):
             row, col = y.astype(int) + j, x.astype(int) + i
             cell = (row % cells, col % cells)
             gap = np.hypot(row + at_y[cell] - y, col + at_x[cell] - x)
             tree = (0.45 + 0.55 * tall[cell]) * np.clip(1 - gap / 0.62, 0, 1)
-            colour = np.where(tree > height, tint[cell], colour)
+            color = np.where(tree > height, tint[cell], color)
             height = np.maximum(height, tree)
-    return height, colour
+    return height, color
 
 
 class Land(NamedTuple):
@@ -271,20 +271,20 @@ def lit_land(land: Land, rng: Rng) -> Array:
     rock = np.maximum(rock, smoothstep(600, 900, land.height + 60 * land.fine))
     snow = smoothstep(800, 1000, land.height + 80 * land.fine - 300 * steep)
     mottled, tint = (1 + 0.35 * land.fine)[..., None], (0.6 + 0.8 * land.tint)[..., None]
-    colour = mottled * rgb(0.17, 0.19, 0.06)
+    color = mottled * rgb(0.17, 0.19, 0.06)
     for part, paint in (
         (smoothstep(10, 5, land.inland), rgb(0.05, 0.05, 0.035)),
         (smoothstep(0, 0.05, land.wood), tint * rgb(0.040, 0.066, 0.026)),
         (rock, mottled * rgb(0.20, 0.18, 0.17)),
         (snow, rgb(0.80, 0.80, 0.82)),
     ):
-        colour = colour + (paint - colour) * part[..., None]
+        color = color + (paint - color) * part[..., None]
     clear = np.exp(-z[..., None] * rgb(0.00005, 0.00007, 0.00011))
     haze = HAZE + np.exp(-np.maximum(x / z + 0.6, 0) * 2.4)[..., None] * SUN * 0.12
-    return (colour * (sun[..., None] * SUN * 1.05 + SKYLIGHT * 0.45) - haze) * clear + haze
+    return (color * (sun[..., None] * SUN * 1.05 + SKYLIGHT * 0.45) - haze) * clear + haze
 
 
-def seen(land: Land, colour: Array, horizon: int, focal: float, rows: int) -> tuple[Array, Array]:
+def seen(land: Land, color: Array, horizon: int, focal: float, rows: int) -> tuple[Array, Array]:
     """What hides what: colour and cover of the picture from its upper edge down to `rows`."""
     top = np.maximum.accumulate((land.top - EYE) / land.away, 0) * focal
     count, width = top.shape
@@ -296,7 +296,7 @@ def seen(land: Land, colour: Array, horizon: int, focal: float, rows: int) -> tu
     low, high = top[k - 1, column], top[k, column]  # between two distances, mix their colours
     up = horizon - 0.5 - np.arange(rows, dtype=np.float32)[:, None]
     mix = np.clip((up - low) / np.maximum(high - low, 1e-3), 0, 1)[..., None]
-    return colour[k - 1, column] * (1 - mix) + colour[k, column] * mix, (hiding > 0)[..., None]
+    return color[k - 1, column] * (1 - mix) + color[k, column] * mix, (hiding > 0)[..., None]
 
 
 def with_land(sky: Array, height: int, rngs: list[Rng]) -> tuple[Array, Array]:
@@ -306,14 +306,14 @@ def with_land(sky: Array, height: int, rngs: list[Rng]) -> tuple[Array, Array]:
     land = far_land(width * FINE, width / focal, rngs[0])
     waterline = (horizon + EYE / land.shore * focal).reshape(width, FINE).mean(1)
     rows = int(np.ceil(waterline.max()))
-    colour, cover = seen(land, lit_land(land, rngs[1]), horizon * FINE, focal * FINE, rows * FINE)
-    colour, cover = (
+    color, cover = seen(land, lit_land(land, rngs[1]), horizon * FINE, focal * FINE, rows * FINE)
+    color, cover = (
         part.reshape(rows, FINE, width, FINE, -1).mean((1, 3), dtype=np.float32)
-        for part in (colour * cover, cover)
+        for part in (color * cover, cover)
     )
     picture = np.zeros((height, width, 3), np.float32)
     picture[:horizon] = sky
-    picture[:rows] = picture[:rows] * (1 - cover) + colour
+    picture[:rows] = picture[:rows] * (1 - cover) + color
     return picture, waterline
 
 
@@ -341,7 +341,7 @@ def with_lake(picture: Array, waterline: Array, rng: Rng) -> Array:
     return np.r_[picture[:start], np.where(wet, water, picture[start:])]
 
 
-def grass_colours(shade: Array, dry: Array) -> NDArray[np.int64]:
+def grass_colors(shade: Array, dry: Array) -> NDArray[np.int64]:
     """From dark to sunlit, from lush to straw."""
     powers = np.stack([np.ones_like(shade), shade, shade**4], -1)
     lush = powers @ np.array([[20, 36, 18], [108, 108, 40], [70, 50, 40]])
@@ -366,7 +366,7 @@ def meadow(height: int, width: int, rng: Rng) -> Image.Image:
     shade = 0.46 - 0.2 * depth + 0.14 * np.tanh(patch) + 0.13 * clump + rng.normal(0, 0.2, count)
     shade = np.clip(shade, 0, 1)
     dry = np.clip(0.35 + 0.45 * sample(tile, depth * 25 + 150, u * 9), 0, 1)
-    colours = grass_colours(shade, dry * rng.uniform(0, 1, count))
+    colors = grass_colors(shade, dry * rng.uniform(0, 1, count))
     size = (0.3 + 1.3 * depth) * rng.uniform(0.5, 1.2, count) * (1 + 0.2 * clump) * height
     lean = (rng.normal(0.25, 0.35, count) + 0.1 * patch) * size
     fields = [sample(tile, depth * 30 + 60 * i, u * 10 + 40 * i) for i in range(len(FLOWERS))]
@@ -377,7 +377,7 @@ def meadow(height: int, width: int, rng: Rng) -> Image.Image:
         thick = max(0.005 * s, 0.6)
         bend, tip = (px + 0.05 * dx, py - 0.10 * s), (px + 0.18 * dx, py - 0.17 * s)
         blade = [(px - thick, py), bend, tip, (bend[0] + 1.4 * thick, bend[1]), (px + thick, py)]
-        draw.polygon(blade, fill=tuple(colours[i].tolist()))
+        draw.polygon(blade, fill=tuple(colors[i].tolist()))
         if blooms[i]:
             light = 0.7 + 0.3 * float(shade[i])
             flower(draw, *tip, max(0.0062 * s, 0.7), FLOWERS[kind[i]], light, rng)
@@ -399,8 +399,8 @@ def with_meadow(picture: Array, rng: Rng) -> Array:
     height, width = picture.shape[:2]
     low = round(height * 0.26)
     strokes = meadow(low * FINE, width * FINE, rng).resize((width, low), Image.Resampling.BOX)
-    colour, cover = np.split(np.asarray(strokes, np.float32) / 255, [3], 2)
-    bank = picture[-low:] + (colour**2.2 - picture[-low:]) * cover
+    color, cover = np.split(np.asarray(strokes, np.float32) / 255, [3], 2)
+    bank = picture[-low:] + (color**2.2 - picture[-low:]) * cover
     return np.r_[picture[:-low], bank]
 
 

@@ -58,7 +58,7 @@ def square(file: Path) -> Tensor:
     """The middle of a photo, as large as the networks like it."""
     photo = ent.read(file).image
     height, width = ent.fit_short_side(photo.shape[-2], photo.shape[-1], SIDE)
-    return ent.centre_crop(ent.resize(photo, height, width).clamp(0, 1), SIDE, SIDE)
+    return ent.center_crop(ent.resize(photo, height, width).clamp(0, 1), SIDE, SIDE)
 
 
 def noise(side: int = SIDE) -> Tensor:

@@ -39,13 +39,13 @@ class FromImageNet(nn.Module):
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).reshape(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).reshape(1, 3, 1, 1))
 
-    def forward(self, normalised: Tensor) -> Tensor:
-        scores: Tensor = self.network(self.preprocess(self.picture(normalised)))
+    def forward(self, normalized: Tensor) -> Tensor:
+        scores: Tensor = self.network(self.preprocess(self.picture(normalized)))
         return scores
 
-    def picture(self, normalised: Tensor) -> Tensor:
+    def picture(self, normalized: Tensor) -> Tensor:
         """sRGB in [0, 1] again."""
-        return normalised * self.std + self.mean
+        return normalized * self.std + self.mean
 
 
 def save(folder: Path, unit: int, picture: NDArray[np.float32]) -> None:

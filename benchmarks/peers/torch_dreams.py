@@ -22,7 +22,7 @@ from benchmarks.peers.network import Task
 from entoptic.networks import Preprocess
 
 
-class Normalisation(nn.Module):
+class Normalization(nn.Module):
     """A network's preprocessing as the module that torch-dreams asks for."""
 
     def __init__(self, preprocess: Preprocess) -> None:
@@ -52,7 +52,7 @@ def pictures(
 
     model = task.model
     dreamer = Dreamer(task.module, quiet=True, device=task.device)
-    dreamer.set_custom_normalization(Normalisation(model.preprocess))
+    dreamer.set_custom_normalization(Normalization(model.preprocess))
     layer = model.module.get_submodule(task.path)
     side = task.side or _SIDE
     for part in task.parts(units):

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         CPPN as CPPN,
         Canvas as Canvas,
         Fourier as Fourier,
-        Grey as Grey,
+        Gray as Gray,
         Laplacian as Laplacian,
         MaCo as MaCo,
         Masked as Masked,
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
         sheet as sheet,
     )
     from entoptic.images.resize import (
-        centre_crop as centre_crop,
+        center_crop as center_crop,
         fit_short_side as fit_short_side,
         resize as resize,
     )
@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     )
     from entoptic.networks.gradient_rules import (
         guided as guided,
-        normalised_layers as normalised_layers,
+        normalized_layers as normalized_layers,
         redirected_relu as redirected_relu,
         smooth_max_pool as smooth_max_pool,
     )
@@ -156,7 +156,7 @@ if TYPE_CHECKING:
         STRONG as STRONG,
         Affine as Affine,
         Blur as Blur,
-        ColourShift as ColourShift,
+        ColorShift as ColorShift,
         Flip as Flip,
         Grayscale as Grayscale,
         Jitter as Jitter,
@@ -183,7 +183,7 @@ _HOMES = {
         "CPPN",
         "Canvas",
         "Fourier",
-        "Grey",
+        "Gray",
         "Laplacian",
         "MaCo",
         "Masked",
@@ -215,7 +215,7 @@ _HOMES = {
     ),
     "networks.gradient_rules": (
         "guided",
-        "normalised_layers",
+        "normalized_layers",
         "redirected_relu",
         "smooth_max_pool",
     ),
@@ -288,7 +288,7 @@ _HOMES = {
         "spectrum",
     ),
     "images.resize": (
-        "centre_crop",
+        "center_crop",
         "fit_short_side",
         "resize",
     ),
@@ -308,7 +308,7 @@ _HOMES = {
         "STRONG",
         "Affine",
         "Blur",
-        "ColourShift",
+        "ColorShift",
         "Flip",
         "Grayscale",
         "Jitter",
@@ -328,8 +328,26 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = tuple(_HOME_OF)
 
+# British spellings of the first releases, which stay for one more.
+_RENAMED = {
+    "ColourShift": "ColorShift",
+    "Grey": "Gray",
+    "centre_crop": "center_crop",
+    "normalised_layers": "normalized_layers",
+}
+
 
 def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        import warnings
+
+        warnings.warn(
+            f"entoptic.{name} is called entoptic.{_RENAMED[name]} now; the old name goes with the "
+            "next release",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        name = _RENAMED[name]
     if name not in _HOME_OF:
         raise AttributeError(f"module 'entoptic' has no attribute {name!r}")
     return getattr(importlib.import_module(f"entoptic.{_HOME_OF[name]}"), name)

@@ -354,8 +354,8 @@ def test_every_step_shows_the_finished_pictures_and_those_that_climb(
     for step in plan.steps():
         numbers.setdefault(step.octave, []).append(step.index)
         last = step.image()
-        grey = last[..., 40 * (step.octave // 2) + 4 : 40 * (step.octave // 2) + 20, :]
-        assert grey.std() > 0.01
+        gray = last[..., 40 * (step.octave // 2) + 4 : 40 * (step.octave // 2) + 20, :]
+        assert gray.std() > 0.01
     assert numbers == {batch: [0, 1, 2] for batch in range(3)}
     assert last is not None
     assert torch.equal(last, plan.run().image)

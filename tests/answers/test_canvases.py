@@ -28,7 +28,7 @@ MAKERS: dict[str, Callable[[int, int, int, int], ent.Canvas]] = {
     "transparent": lambda h, w, n, seed: ent.Transparent(
         ent.Fourier(h, w, batch=n, seed=seed), seed=seed
     ),
-    "grey": lambda h, w, n, seed: ent.Grey(ent.Fourier(h, w, batch=n, seed=seed)),
+    "grey": lambda h, w, n, seed: ent.Gray(ent.Fourier(h, w, batch=n, seed=seed)),
     "masked": lambda h, w, n, seed: ent.Masked(
         ent.Fourier(h, w, batch=n, seed=seed),
         torch.linspace(0, 1, h * w).reshape(1, 1, h, w),
@@ -240,7 +240,7 @@ def test_unit_coefficients_make_waves_of_1_over_frequency(
             assert torch.allclose(waves[0, :, row, column], expected, rtol=1e-6)
 
 
-def test_white_noise_gets_natural_images_colours() -> None:
+def test_white_noise_gets_natural_images_colors() -> None:
     rng = torch.Generator().manual_seed(1)
     values = torch.randn((1, 3, 500, 600), generator=rng, dtype=torch.float64)
     # lucid's published matrix, scaled so that its longest column has length 1.
@@ -251,16 +251,16 @@ def test_white_noise_gets_natural_images_colours() -> None:
     assert torch.allclose(covariance, color.COVARIANCE, atol=0.005)
 
 
-def test_noise_on_a_fourier_canvas_has_natural_images_colours() -> None:
+def test_noise_on_a_fourier_canvas_has_natural_images_colors() -> None:
     canvas = ent.Fourier(64, 48, batch=200, sd=1e-3, decay=0)
     # Near middle grey the sigmoid is a line of slope 1/4; half the energy is real, half imaginary.
-    colours = (canvas().detach() - 0.5) * 4
-    pixels = colours.transpose(0, 1).flatten(1).double()
+    colors = (canvas().detach() - 0.5) * 4
+    pixels = colors.transpose(0, 1).flatten(1).double()
     sd = 1e-3 * 0.25 * math.sqrt(2)
     assert torch.allclose(pixels.cov() / sd**2, color.COVARIANCE, atol=0.01)
 
 
-def test_colours_there_and_back_are_the_same() -> None:
+def test_colors_there_and_back_are_the_same() -> None:
     values = torch.randn((2, 3, 4, 5), dtype=torch.float64)
     assert torch.allclose(color.to_decorrelated(color.to_srgb(values)), values, atol=1e-12)
     assert torch.allclose(color.to_srgb(color.to_decorrelated(values)), values, atol=1e-12)
@@ -550,18 +550,18 @@ def test_a_mask_or_background_that_does_not_fit_is_refused() -> None:
         ent.Masked(canvas, torch.tensor([0.0, 2.0]).repeat(12).reshape(1, 1, 4, 6), background)
 
 
-def test_a_transparent_canvas_starts_half_opaque_with_the_colours_it_was_given() -> None:
-    colours = picture(12, 7)
-    canvas = ent.Transparent(ent.Fourier.of(colours), seed=3)
+def test_a_transparent_canvas_starts_half_opaque_with_the_colors_it_was_given() -> None:
+    colors = picture(12, 7)
+    canvas = ent.Transparent(ent.Fourier.of(colors), seed=3)
     planes = canvas.planes().detach()
     assert planes.shape == (2, 4, 12, 7)
-    assert (planes[:, :3] - colours).abs().max() < 1 / 255
+    assert (planes[:, :3] - colors).abs().max() < 1 / 255
     alpha = planes[:, 3:]
     assert (alpha - 0.5).abs().max() < 0.1
     assert not torch.equal(alpha[0], alpha[1])
     # What any other part of entoptic sees of it is the picture on white.
     assert torch.allclose(canvas(), alpha * planes[:, :3] + 1 - alpha)
-    faint = ent.Transparent(ent.Fourier.of(colours), opacity=0.05)
+    faint = ent.Transparent(ent.Fourier.of(colors), opacity=0.05)
     assert float(faint.alpha().detach().mean()) == pytest.approx(0.05, abs=0.01)
 
 
@@ -598,12 +598,12 @@ def test_what_does_not_matter_becomes_transparent() -> None:
 
 
 def test_a_picture_is_shown_as_it_is_where_opaque_and_else_the_background() -> None:
-    colours = picture(9, 12)
-    planes = torch.cat([colours, torch.zeros(2, 1, 9, 12)], 1)
+    colors = picture(9, 12)
+    planes = torch.cat([colors, torch.zeros(2, 1, 9, 12)], 1)
     planes[:, 3, :, :5] = 1
     rng = torch.Generator().manual_seed(4)
     first, again = ent.OverBackground()(planes, rng), ent.OverBackground()(planes, rng)
-    assert torch.equal(first[..., :5], colours[..., :5])
+    assert torch.equal(first[..., :5], colors[..., :5])
     assert (first[..., 5:] - again[..., 5:]).abs().mean() > 0.05
     assert (first[0, :, :, 5:] - first[1, :, :, 5:]).abs().mean() > 0.05
     assert 0 < first[..., 5:].min() < first[..., 5:].max() < 1
@@ -658,14 +658,14 @@ def test_a_transparent_picture_is_saved_with_its_alpha(tmp_path: Path) -> None:
     assert torch.equal(torch.cat([read.image, read.alpha], 1), (planes * 255).round() / 255)
 
 
-def test_a_canvas_in_grey_has_three_equal_channels_and_the_luma_of_its_picture() -> None:
-    colours = picture(5, 7)
-    shown = ent.Grey(ent.Pixels(colours))()
-    luma = 0.299 * colours[:, 0] + 0.587 * colours[:, 1] + 0.114 * colours[:, 2]
+def test_a_canvas_in_gray_has_three_equal_channels_and_the_luma_of_its_picture() -> None:
+    colors = picture(5, 7)
+    shown = ent.Gray(ent.Pixels(colors))()
+    luma = 0.299 * colors[:, 0] + 0.587 * colors[:, 1] + 0.114 * colors[:, 2]
     assert torch.allclose(shown, luma[:, None].expand(-1, 3, -1, -1))
 
 
-def grey_model(weight: Tensor) -> ent.Model:
+def gray_model(weight: Tensor) -> ent.Model:
     """A filter of one channel, fed 100 to 200 as -1 to 1."""
     convolution = nn.Conv2d(1, 1, weight.shape[2:], bias=False)
     convolution.weight.data = weight.clone()
@@ -674,7 +674,7 @@ def grey_model(weight: Tensor) -> ent.Model:
 
 
 def test_a_network_of_one_channel_is_fed_luma() -> None:
-    model = grey_model(torch.ones(1, 1, 9, 12))
+    model = gray_model(torch.ones(1, 1, 9, 12))
     image = torch.full((1, 3, 9, 12), 100 / 255)
     image[:, 1] = 200 / 255
     acts = model.activations(image, ["0<in>", "input"])
@@ -687,11 +687,11 @@ def test_a_network_of_one_channel_is_fed_luma() -> None:
     assert torch.allclose(fed, torch.full((1, 1, 9, 12), -1.0), atol=1e-5)
 
 
-def test_a_filter_of_one_channel_is_drawn_in_grey() -> None:
+def test_a_filter_of_one_channel_is_drawn_in_gray() -> None:
     weight = smooth(9, 12)[:, :1] - 0.5
-    canvas = ent.Grey(ent.Pixels(picture(9, 12, 1) / 2 + 0.25))
+    canvas = ent.Gray(ent.Pixels(picture(9, 12, 1) / 2 + 0.25))
     score = 0.1 * ent.channel("0", 0) - ent.l2() * ent.l2() / 10
-    for _ in ent.ascend(grey_model(weight), score, canvas, optimizer=ent.adam(0.02), steps=200):
+    for _ in ent.ascend(gray_model(weight), score, canvas, optimizer=ent.adam(0.02), steps=200):
         pass
     shown = canvas().detach()
     assert torch.equal(shown[:, 0], shown[:, 2])

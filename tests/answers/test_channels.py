@@ -104,27 +104,27 @@ def test_what_the_options_say_is_no_guess(source: str, here: Path) -> None:
     assert not any(note.startswith(GUESS) for note in model.notes)
 
 
-def is_grey(image: Tensor) -> bool:
+def is_gray(image: Tensor) -> bool:
     return bool((image - image[:, :1]).abs().max() < 1e-6)
 
 
-def test_everything_works_on_one_channel_and_is_grey(here: Path) -> None:
+def test_everything_works_on_one_channel_and_is_gray(here: Path) -> None:
     model = ent.load("python:digit_networks:digits")
-    colours = torch.rand((1, 3, 28, 28), generator=torch.Generator().manual_seed(0))
-    dreamt = ent.dream(model, colours, layer="conv2", steps=2, octaves=1)
+    colors = torch.rand((1, 3, 28, 28), generator=torch.Generator().manual_seed(0))
+    dreamt = ent.dream(model, colors, layer="conv2", steps=2, octaves=1)
     assert "the network is fed one channel, so that the dream is in grey" in dreamt.notes
     seen = [
         dreamt.image,
-        ent.dream(model, colours, layer="conv2", steps=1, octaves=1, tile=16).image,
+        ent.dream(model, colors, layer="conv2", steps=1, octaves=1, tile=16).image,
         ent.dream(model, noise=(28, 40), layer="conv2", steps=1, octaves=1).image,
         ent.visualize(model, "conv2:1", steps=2, size=28).image,
         ent.visualize(model, "class:3", steps=2, size=28).image,
-        ent.caricature_of(model, colours, layer="conv2", steps=1).image,
-        ent.invert(model, colours, layer="conv1", steps=1).image,
+        ent.caricature_of(model, colors, layer="conv2", steps=1).image,
+        ent.invert(model, colors, layer="conv1", steps=1).image,
     ]
-    assert all(each.shape[1] == 3 and is_grey(each) for each in seen[:5])
-    gradient = ent.gradient(model, of="conv2", at=colours)
-    image = luma(colours).requires_grad_()
+    assert all(each.shape[1] == 3 and is_gray(each) for each in seen[:5])
+    gradient = ent.gradient(model, of="conv2", at=colors)
+    image = luma(colors).requires_grad_()
     module = _names["digits"]()
     hidden = functional.max_pool2d(functional.relu(module.conv1(image)), 2)
     module.conv2(hidden).sum().backward()
@@ -133,7 +133,7 @@ def test_everything_works_on_one_channel_and_is_grey(here: Path) -> None:
     torch.testing.assert_close(gradient, weights * image.grad)
 
 
-def test_a_digit_that_is_grey_already_is_not_said_to_become_it(here: Path) -> None:
+def test_a_digit_that_is_gray_already_is_not_said_to_become_it(here: Path) -> None:
     dreamt = ent.dream(ent.load(SOURCES[2]), "digit.png", steps=1, octaves=1)
     assert not any("dream is in grey" in note for note in dreamt.notes)
 
@@ -201,7 +201,7 @@ def test_units_of_other_channels_are_shown_side_by_side(channels: int, parts: in
     assert sheet.image.shape[-1] == 2 * parts * 24 + 4
 
 
-def test_side_by_side_are_threes_in_colours_and_the_rest_in_grey() -> None:
+def test_side_by_side_are_threes_in_colors_and_the_rest_in_gray() -> None:
     planes = torch.arange(5.0).reshape(1, 5, 1, 1) / 5
     shown = in_colors(planes)[0, :, 0].T
     torch.testing.assert_close(
@@ -209,7 +209,7 @@ def test_side_by_side_are_threes_in_colours_and_the_rest_in_grey() -> None:
     )
 
 
-def test_what_needs_colours_says_what_to_do_on_other_channels() -> None:
+def test_what_needs_colors_says_what_to_do_on_other_channels() -> None:
     model = ent.Model.wrap(fed(4), normalize=None)
     photo = torch.full((1, 3, 16, 16), 0.5)
     told = r"say what (the others|channels that a photo lacks) hold, from 0 to 1.*\?fill=1"
@@ -233,8 +233,8 @@ def test_a_photo_is_shown_with_what_fill_says(channels: int) -> None:
     model = ent.Model.wrap(module, preprocess=how)
     photo = torch.rand((1, 3, 16, 16), generator=torch.Generator().manual_seed(0))
     (found,) = model.activations(photo, ["0"]).values()
-    colours = luma(photo) if channels == 2 else photo
-    whole = torch.cat([colours, torch.full((1, 1, 16, 16), 0.75)], 1)
+    colors = luma(photo) if channels == 2 else photo
+    whole = torch.cat([colors, torch.full((1, 1, 16, 16), 0.75)], 1)
     torch.testing.assert_close(found, module[0](whole).detach())
     assert ent.dream(model, photo, layer="0", steps=1, octaves=1).image.shape == photo.shape
 
@@ -248,7 +248,7 @@ def test_a_fill_that_makes_no_sense_is_refused(fill: float, channels: int) -> No
         ent.Preprocess((8, 8), numbers, numbers, channels=channels, fill=fill)
 
 
-def test_blue_comes_first_among_the_colours_only() -> None:
+def test_blue_comes_first_among_the_colors_only() -> None:
     how = ent.Preprocess((1, 1), (0.0,) * 4, (1.0,) * 4, order="BGR", channels=4)
     image = torch.tensor([0.1, 0.2, 0.3, 0.4]).reshape(1, 4, 1, 1)
     torch.testing.assert_close(how(image).flatten(), torch.tensor([0.3, 0.2, 0.1, 0.4]))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import entoptic as ent
-from entoptic.ascent.optimizers import NORMS, normalised
+from entoptic.ascent.optimizers import NORMS, normalized
 from entoptic.errors import BadSetting, PictureNotFound
 from entoptic.objectives import vocabulary
 from entoptic.recipes import plan_dream, plan_redo, together_by_size
@@ -121,9 +121,9 @@ def test_copies_that_are_more_pixels_than_a_picture_may_have_are_refused(
 def test_the_size_of_a_gradient_is_its_own_in_any_company(norm: str) -> None:
     # So many numbers that several threads share the sum over one of them.
     gradients = torch.randn((4, 3, 200, 300), generator=torch.Generator().manual_seed(0))
-    together = normalised(gradients, norm)  # type: ignore[arg-type]
+    together = normalized(gradients, norm)  # type: ignore[arg-type]
     for alone, among in zip(gradients.split(1), together.split(1), strict=True):
-        assert torch.equal(normalised(alone, norm), among)  # type: ignore[arg-type]
+        assert torch.equal(normalized(alone, norm), among)  # type: ignore[arg-type]
 
 
 def test_a_users_objective_that_may_compare_images_has_each_photo_alone(

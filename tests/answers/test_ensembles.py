@@ -110,12 +110,12 @@ def test_the_picture_itself_is_there_under_its_own_name_and_each_members(picture
 
 def test_a_rule_names_a_layer_as_the_ensemble_does(picture: Tensor) -> None:
     a, b = network(1), network(2)
-    alone = ent.gradient(a, of="mean('near')", at=picture, rules=[ent.normalised_layers("near")])
+    alone = ent.gradient(a, of="mean('near')", at=picture, rules=[ent.normalized_layers("near")])
     found = ent.gradient(
         ent.ensemble(a=a, b=b),
         of="mean('a/near')",
         at=picture,
-        rules=[ent.normalised_layers("a/near")],
+        rules=[ent.normalized_layers("a/near")],
     )
     assert torch.equal(found, alone)
     assert not torch.equal(found, ent.gradient(a, of="mean('near')", at=picture))

@@ -26,10 +26,10 @@ from entoptic.recipes import plan_evaluate, plan_redo
 from entoptic.recipes.evaluation import Evaluation
 
 QUICK = {"size": 16, "steps": 60, "canvas": "pixels", "transforms": "none", "learning_rate": 0.1}
-COLOURS = ("red, crimson", "green", "blue, azure")
+COLORS = ("red, crimson", "green", "blue, azure")
 
 
-class Colours(nn.Module):
+class Colors(nn.Module):
     """Its channels are red, green and blue; its class scores their means, ten times as large."""
 
     def __init__(self) -> None:
@@ -41,26 +41,26 @@ class Colours(nn.Module):
         return 10 * self.own(image).mean((2, 3))
 
 
-def colours(
-    labels: tuple[str, ...] | None = COLOURS, synsets: tuple[str, ...] | None = None
+def colors(
+    labels: tuple[str, ...] | None = COLORS, synsets: tuple[str, ...] | None = None
 ) -> ent.Model:
     plain = Preprocess((12, 20), (0, 0, 0), (1, 1, 1))
-    wrapped = ent.Model.wrap(Colours(), preprocess=plain, labels=labels)
+    wrapped = ent.Model.wrap(Colors(), preprocess=plain, labels=labels)
     return replace(wrapped, synsets=synsets, _tables={})
 
 
-def flat(height: int, width: int, *colour: float) -> ent.Picture:
+def flat(height: int, width: int, *color: float) -> ent.Picture:
     """A picture of one colour."""
     return ent.Picture.of(
-        torch.tensor(colour, dtype=torch.float32).reshape(3, 1, 1).expand(3, height, width)
+        torch.tensor(color, dtype=torch.float32).reshape(3, 1, 1).expand(3, height, width)
     )
 
 
 def evaluated(*units: str, **how: object) -> Evaluation:
-    return ent.evaluate(colours(), *units, judges=(), **(QUICK | how))  # type: ignore[arg-type]
+    return ent.evaluate(colors(), *units, judges=(), **(QUICK | how))  # type: ignore[arg-type]
 
 
-def test_the_score_of_what_a_colour_wants_most_is_all_of_it() -> None:
+def test_the_score_of_what_a_color_wants_most_is_all_of_it() -> None:
     red, minus = evaluated("own:0", "-1 * own:2").rows
     assert (red.unit, red.score) == ("own:0", 1.0)
     assert minus.score == 0
@@ -73,7 +73,7 @@ def test_scores_are_of_the_picture_as_a_file_shows_it(tmp_path: Path) -> None:
     found.sheets[0].save(tmp_path / "red.png")
     in_file = ent.read(tmp_path / "red.png").image
     assert found.rows[0].score == pytest.approx(float(in_file[:, 0].mean()), abs=1e-7)
-    climbed = float(ent.visualize(colours(), "own:0", **(QUICK | {"steps": 3})).image[:, 0].mean())
+    climbed = float(ent.visualize(colors(), "own:0", **(QUICK | {"steps": 3})).image[:, 0].mean())
     assert found.rows[0].score != pytest.approx(climbed, abs=1e-6)
 
 
@@ -116,8 +116,8 @@ def test_photographs_are_found_in_folders_each_once(tmp_path: Path) -> None:
 
 
 def test_the_network_itself_as_its_judge_sees_the_class() -> None:
-    judge = colours()
-    found = ent.evaluate(colours(), "logit('blue')", "own:1", judges=[judge], **QUICK)
+    judge = colors()
+    found = ent.evaluate(colors(), "logit('blue')", "own:1", judges=[judge], **QUICK)
     blue, green = found.rows
     # Each score starts alike, near 4.9, and only blue's climbs, to 10.
     assert blue.top1 == 1
@@ -129,14 +129,14 @@ def test_the_network_itself_as_its_judge_sees_the_class() -> None:
 
 
 def test_a_judge_of_mixed_labels_sees_another_class() -> None:
-    judge = colours(labels=("blue", "red", "green"))
-    row = ent.evaluate(colours(), "logit('blue, azure')", judges=[judge], **QUICK).rows[0]
+    judge = colors(labels=("blue", "red", "green"))
+    row = ent.evaluate(colors(), "logit('blue, azure')", judges=[judge], **QUICK).rows[0]
     assert row.top1 == 0
 
 
 def test_a_verdict_is_the_share_of_pictures_and_their_mean_probability() -> None:
     images = torch.cat([flat(24, 40, *each).image for each in ((1, 0, 0), (0, 0, 1.0))])
-    found = verdict(colours(), 0, images)
+    found = verdict(colors(), 0, images)
     sure = torch.tensor([10.0, 0, 0]).softmax(0)
     assert found.top1 == 0.5
     assert found.probability == pytest.approx(float((sure[0] + sure[1]) / 2), rel=1e-5)
@@ -153,7 +153,7 @@ def test_a_verdict_is_the_share_of_pictures_and_their_mean_probability() -> None
 def test_classes_are_matched_by_synset_where_both_have_one(
     name: ClassName, number: int | None
 ) -> None:
-    assert counterpart(name, colours(synsets=("n1", "n2", "n3"))) == number
+    assert counterpart(name, colors(synsets=("n1", "n2", "n3"))) == number
 
 
 @pytest.mark.parametrize(
@@ -161,16 +161,16 @@ def test_classes_are_matched_by_synset_where_both_have_one(
     [("Crimson", 0), ("navy, AZURE", 2), ("green", 1), ("yellow", None), ("red, crimson", 0)],
 )
 def test_classes_are_matched_by_label_otherwise(label: str, number: int | None) -> None:
-    assert counterpart(ClassName(label, None), colours(synsets=("n1", "n2", "n3"))) == number
-    assert counterpart(ClassName(label, "n1"), colours()) == number
+    assert counterpart(ClassName(label, None), colors(synsets=("n1", "n2", "n3"))) == number
+    assert counterpart(ClassName(label, "n1"), colors()) == number
 
 
 def test_a_name_of_two_classes_is_neither() -> None:
-    assert counterpart(ClassName("crane", None), colours(labels=("crane", "crane", "x"))) is None
+    assert counterpart(ClassName("crane", None), colors(labels=("crane", "crane", "x"))) is None
 
 
 def test_a_class_of_an_ensemble_is_called_as_its_own_network_calls_it() -> None:
-    both = ent.ensemble(a=colours(), b=colours(labels=("x", "y", "z"), synsets=("n1", "n2", "n3")))
+    both = ent.ensemble(a=colors(), b=colors(labels=("x", "y", "z"), synsets=("n1", "n2", "n3")))
     assert class_name(both, ent.logit(1, "b/logits")) == ClassName("y", "n2")
     assert class_name(both, ent.logit("azure", "a/logits")) == ClassName("blue, azure", None)
 
@@ -181,7 +181,7 @@ def test_pictures_that_are_alike_have_no_diversity_and_others_have_some() -> Non
     assert noise.diversity is not None
     assert alike.diversity is not None
     pictures = [
-        ent.visualize(colours(), "own:0", seed=seed, **(QUICK | {"steps": 0})).image
+        ent.visualize(colors(), "own:0", seed=seed, **(QUICK | {"steps": 0})).image
         for seed in (0, 1)
     ]
     grams = [(each[0].flatten(1) @ each[0].flatten(1).T).flatten() for each in pictures]
@@ -226,13 +226,13 @@ def test_what_isnt_measured_is_said() -> None:
     def notes(*units: str, model: ent.Model, **how: object) -> str:
         return " | ".join(plan_evaluate(model, units, size=16, **how).notes)  # type: ignore[arg-type]
 
-    assert "name some: --photos FOLDER" in notes("own:0", model=colours())
-    assert "no photographs" not in notes("own:0", model=colours(), photos=[flat(3, 4, 0, 0, 0)])
-    assert "has no labels, so that no other" in notes("logit(1)", model=colours(labels=None))
-    assert "name one: --judge" in notes("logit(1)", model=colours(), judges=[])
-    assert "nothing to judge" in notes("own:1", model=colours(), judges=[colours()])
-    other = colours(labels=("red", "yellow", "pink"))
-    lacking = notes("logit('azure')", "logit('red')", model=colours(), judges=[other])
+    assert "name some: --photos FOLDER" in notes("own:0", model=colors())
+    assert "no photographs" not in notes("own:0", model=colors(), photos=[flat(3, 4, 0, 0, 0)])
+    assert "has no labels, so that no other" in notes("logit(1)", model=colors(labels=None))
+    assert "name one: --judge" in notes("logit(1)", model=colors(), judges=[])
+    assert "nothing to judge" in notes("own:1", model=colors(), judges=[colors()])
+    other = colors(labels=("red", "yellow", "pink"))
+    lacking = notes("logit('azure')", "logit('red')", model=colors(), judges=[other])
     assert "python has no one class for 'blue, azure'" in lacking
 
 
@@ -251,8 +251,8 @@ def test_the_other_embedded_networks_judge_where_nobody_is_named() -> None:
     [
         ({"seeds": 0}, BadSetting, "seeds is 0"),
         ({"judges": ["nothing"]}, UnknownModel, "no model named 'nothing'"),
-        ({"judges": [colours(labels=None)]}, BadSetting, "python can't judge.*no labels"),
-        ({"judges": [ent.ensemble(a=colours())]}, BadSetting, "name each of them as a judge"),
+        ({"judges": [colors(labels=None)]}, BadSetting, "python can't judge.*no labels"),
+        ({"judges": [ent.ensemble(a=colors())]}, BadSetting, "name each of them as a judge"),
         ({"photos": ["not-there.png"]}, PictureNotFound, "not-there.png"),
         ({"photos": ["empty"]}, PictureNotFound, "the folder 'empty' has no pictures"),
         ({"photos": ["false.png"]}, BadPicture, "false.png"),
@@ -271,9 +271,9 @@ def test_what_is_wrong_is_told_before_any_work(
     Path("empty").mkdir()
     Path("false.png").write_text("no picture")
     with pytest.raises(error, match=told):
-        plan_evaluate(colours(), ["logit('red')"], **how)  # type: ignore[arg-type]
+        plan_evaluate(colors(), ["logit('red')"], **how)  # type: ignore[arg-type]
 
 
 def test_a_unit_that_cant_be_is_told_before_any_work() -> None:
     with pytest.raises(UnknownLayer, match="did you mean 'own'"):
-        plan_evaluate(colours(), ["owl:3"])
+        plan_evaluate(colors(), ["owl:3"])

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.ascent.optimizers import normalised, smoothed
+from entoptic.ascent.optimizers import normalized, smoothed
 from entoptic.ascent.tiling import Stored, parse_memory, resized, stored, tile_side
 from entoptic.ascent.tiling.feathered import FeatheredTiles
 from entoptic.ascent.tiling.sheet import Sheet
@@ -224,7 +224,7 @@ def test_gradients_in_files_are_smoothed_like_others(sigma: float) -> None:
 def test_gradients_in_files_are_measured_like_others(norm: Any) -> None:
     gradient = photo(152, 208) - 0.4
     size = norms(Stored.copy(gradient), norm).reshape(-1, 1, 1, 1)
-    assert torch.allclose(gradient / size, normalised(gradient, norm), rtol=1e-5)
+    assert torch.allclose(gradient / size, normalized(gradient, norm), rtol=1e-5)
 
 
 def gated() -> ent.Model:
@@ -251,10 +251,10 @@ def test_where_a_layer_sees_the_whole_picture_tiles_are_an_approximation_and_tha
 
 def test_feathered_tiles_of_a_plain_picture_leave_no_seam() -> None:
     model, size = gated(), (200, 300)
-    grey = torch.full((1, 3, *size), 0.5)
+    gray = torch.full((1, 3, *size), 0.5)
     tiles = FeatheredTiles(model, ent.total("output"), size, 120, [torch.device("cpu")])
-    gradient = torch.zeros_like(grey)
-    tiles.climb(Sheet(grey), Sheet(gradient), torch.Generator().manual_seed(0))
+    gradient = torch.zeros_like(gray)
+    tiles.climb(Sheet(gray), Sheet(gradient), torch.Generator().manual_seed(0))
     # Every tile of a plain picture says the same, but within two pixels of its border.
     inner = gradient[..., 5:-5, 5:-5]
     assert inner.std(dim=(2, 3)).max() < 0.02 * inner.abs().mean()
@@ -283,4 +283,4 @@ def test_a_picture_too_large_for_memory_is_dreamt_from_file_to_file(
     same = ent.dream(squeezenet, ent.read(path).image, layer="fire3", octaves=2, steps=2, tile=120)
     assert torch.equal(result.image, same.image)
     assert torch.allclose(ent.read(saved).image, result.image, atol=0.51 / 255)
-    assert ent.pictures.read_job(saved) == result.job.to_json()
+    assert ent.images.read_job(saved) == result.job.to_json()

@@ -723,7 +723,7 @@ def test_one_size_is_enough_and_one_that_is_too_small_is_told() -> None:
         (lambda: Net, r"type isn't a torch.nn.Module; make one, such as Net\(\)"),
         (lambda: [Net()], "list isn't a torch.nn.Module; give the network itself"),
         (
-            lambda: quantised(),
+            lambda: quantized(),
             r"'1' is quantised \(Linear\), and no gradient flows .*; wrap the net",
         ),
     ],
@@ -733,7 +733,7 @@ def test_what_cannot_be_looked_into_is_refused(make: Callable[[], Any], told: st
         check_module(make())
 
 
-def quantised() -> nn.Module:
+def quantized() -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return nn.Sequential(nn.Flatten(), torch.ao.nn.quantized.dynamic.Linear(240, 3))

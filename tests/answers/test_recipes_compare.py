@@ -30,10 +30,10 @@ def efficientnet() -> ent.Model:
     return ent.load("efficientnet_lite0")
 
 
-def colour_model(source: str, colours: list[int]) -> ent.Model:
+def color_model(source: str, colors: list[int]) -> ent.Model:
     """Its channels are some of red, green and blue."""
-    module = nn.Conv2d(3, len(colours), 1, bias=False)
-    module.weight.data = torch.eye(3)[colours].reshape(-1, 3, 1, 1)
+    module = nn.Conv2d(3, len(colors), 1, bias=False)
+    module.weight.data = torch.eye(3)[colors].reshape(-1, 3, 1, 1)
     plain = Preprocess((16, 16), (0, 0, 0), (1, 1, 1))
     return ent.Model.wrap(nn.Sequential(module), preprocess=plain, source=source)
 
@@ -56,7 +56,7 @@ def test_a_comparison_is_made_again_in_the_same_precision(
 
 
 def test_each_network_has_its_column_and_each_unit_its_row() -> None:
-    networks = [colour_model("red first", [0, 2]), colour_model("blue first", [2, 0])]
+    networks = [color_model("red first", [0, 2]), color_model("blue first", [2, 0])]
     plan = plan_compare(
         networks, ["0:0", "0:1"],
         size=16, steps=120, canvases=["pixels"], transforms=["none"],
@@ -65,8 +65,8 @@ def test_each_network_has_its_column_and_each_unit_its_row() -> None:
     image = plan.run().image
     assert image.shape[-2:] == plan.shape == (20 + 2 * 36 + 4, 2 * 16 + 4)
     for row, column, wanted, other in ((0, 0, 0, 2), (0, 1, 2, 0), (1, 0, 2, 0), (1, 1, 0, 2)):
-        colour = tile(image, row, column, 16)[0].mean((1, 2))
-        assert colour[wanted] > max(0.75, colour[other] + 0.2)
+        color = tile(image, row, column, 16)[0].mean((1, 2))
+        assert color[wanted] > max(0.75, color[other] + 0.2)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def squeezenet() -> ent.Model:
     return ent.load()
 
 
-def colour_model() -> ent.Model:
+def color_model() -> ent.Model:
     """Three channels: red, green and blue themselves."""
     module = nn.Conv2d(3, 3, 1, bias=False)
     module.weight.data = torch.eye(3).reshape(3, 3, 1, 1)
@@ -32,8 +32,8 @@ def colour_model() -> ent.Model:
 
 def halves(left: tuple[float, float, float], right: tuple[float, float, float]) -> Image:
     """A picture of two colours, 16 wide and 8 high."""
-    colours = torch.tensor([left] * 8 + [right] * 8)
-    return colours.T.reshape(1, 3, 1, 16).repeat(1, 1, 8, 1)
+    colors = torch.tensor([left] * 8 + [right] * 8)
+    return colors.T.reshape(1, 3, 1, 16).repeat(1, 1, 8, 1)
 
 
 RED_AND_BLUE = halves((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
@@ -46,7 +46,7 @@ def noise(path: Path, height: int = 60, width: int = 90) -> Path:
 
 def test_what_is_red_on_the_left_and_blue_on_the_right_is_so_in_the_grid() -> None:
     plan = plan_grid(
-        colour_model(), RED_AND_BLUE, GridSettings("0", cells=4),
+        color_model(), RED_AND_BLUE, GridSettings("0", cells=4),
         size=16, steps=60, canvas="pixels", transforms="none", learning_rate=0.05,
     )  # fmt: skip
     image = plan.run().image
@@ -60,7 +60,7 @@ def test_what_is_red_on_the_left_and_blue_on_the_right_is_so_in_the_grid() -> No
 
 def test_every_cell_goes_in_the_direction_of_its_own_place() -> None:
     plan = plan_grid(
-        colour_model(),
+        color_model(),
         halves((0.9, 0, 0), (0, 0.3, 0.4)),
         GridSettings("0", cells=4, plain=True),
         **QUICK,
@@ -76,7 +76,7 @@ def test_what_all_places_have_in_common_counts_less() -> None:
     # times (.1935, .4380, -.0475) that is the red half.
     photo = halves((0.3, 0.9, 0.0), (0.0, 0.9, 0.3))
     plain, whitened = (
-        plan_grid(colour_model(), photo, GridSettings("0", cells=2, plain=each), **QUICK)
+        plan_grid(color_model(), photo, GridSettings("0", cells=2, plain=each), **QUICK)
         for each in (True, False)
     )
     for plan, known in ((plain, 3), (whitened, 0.4380 / 0.1935)):
@@ -101,7 +101,7 @@ def test_a_weighted_picture_stands_out_as_far_as_its_place_is_strong() -> None:
     strong_and_weak = halves((0.8, 0, 0), (0, 0, 0.2))
     plain, weighted = (
         plan_grid(
-            colour_model(), strong_and_weak, GridSettings("0", cells=2, weighted=each), **QUICK
+            color_model(), strong_and_weak, GridSettings("0", cells=2, weighted=each), **QUICK
         ).run().image
         for each in (False, True)
     )  # fmt: skip
@@ -109,9 +109,9 @@ def test_a_weighted_picture_stands_out_as_far_as_its_place_is_strong() -> None:
     assert (weighted[..., 16:] - 0.5).allclose((plain[..., 16:] - 0.5) / 4, atol=1e-6)
 
 
-def test_where_the_layer_holds_nothing_there_is_grey() -> None:
+def test_where_the_layer_holds_nothing_there_is_gray() -> None:
     image = ent.grid(
-        colour_model(), halves((0.8, 0, 0), (0, 0, 0)), layer="0", cells=2, **QUICK
+        color_model(), halves((0.8, 0, 0), (0, 0, 0)), layer="0", cells=2, **QUICK
     ).image
     assert image[..., :16].std() > 0
     assert (image[..., 16:] == 0.5).all()
@@ -158,4 +158,4 @@ def test_what_is_wrong_is_told_before_any_work(
 
 def test_a_photo_in_which_the_layer_holds_nothing_is_refused() -> None:
     with pytest.raises(BadSetting, match="'0' holds nothing of this photo but zeros"):
-        plan_grid(colour_model(), torch.zeros(1, 3, 8, 16), GridSettings("0"))
+        plan_grid(color_model(), torch.zeros(1, 3, 8, 16), GridSettings("0"))

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 import entoptic as ent
-from answers.test_recipes_grid import RED_AND_BLUE, colour_model, halves, noise
+from answers.test_recipes_grid import RED_AND_BLUE, color_model, halves, noise
 from entoptic.errors import BadSetting, UnknownLayer
 from entoptic.recipes import GroupSettings, plan_groups, plan_redo
 from entoptic.types import Image
 
-Colour = tuple[float, float, float]
+Color = tuple[float, float, float]
 
 QUICK = {"size": 16, "steps": 2, "transforms": "none"}
 
@@ -23,14 +23,14 @@ def squeezenet() -> ent.Model:
     return ent.load()
 
 
-def sharp(left: Colour, right: Colour) -> Image:
+def sharp(left: Color, right: Color) -> Image:
     """Two colours as wide as the network looks at, so that none of their border is interpolated."""
     return halves(left, right)[..., [0] * 12 + [15] * 12]
 
 
 def test_two_halves_of_a_photo_are_two_groups_exactly() -> None:
     plan = plan_groups(
-        colour_model(), sharp((1.0, 0.0, 0.0), (0.0, 0.0, 1.0)), GroupSettings("0", 2), **QUICK
+        color_model(), sharp((1.0, 0.0, 0.0), (0.0, 0.0, 1.0)), GroupSettings("0", 2), **QUICK
     )
     parts = [unit.arguments[1] for unit in plan.objective.objectives]
     assert torch.tensor(sorted(parts)).allclose(torch.tensor([[0.0, 0, 1], [1, 0, 0]]))
@@ -39,15 +39,15 @@ def test_two_halves_of_a_photo_are_two_groups_exactly() -> None:
 
 def test_the_largest_group_comes_first_and_its_share_is_told() -> None:
     plan = plan_groups(
-        colour_model(), sharp((0.0, 0.2, 0.0), (0.6, 0.0, 0.0)), GroupSettings("0", 2), **QUICK
+        color_model(), sharp((0.0, 0.2, 0.0), (0.6, 0.0, 0.0)), GroupSettings("0", 2), **QUICK
     )
     assert plan.objective.objectives[0].arguments[1] == pytest.approx((1, 0, 0))
     assert list(plan.layout.labels[:3]) == ["all of 0", "group 1: 75%", "group 2: 25%"]
 
 
-def test_a_group_is_coloured_where_it_is_and_nowhere_else() -> None:
+def test_a_group_is_colored_where_it_is_and_nowhere_else() -> None:
     plan = plan_groups(
-        colour_model(), halves((0.2, 0.0, 0.0), (0.0, 0.0, 0.6)), GroupSettings("0", 2), **QUICK
+        color_model(), halves((0.2, 0.0, 0.0), (0.0, 0.0, 0.6)), GroupSettings("0", 2), **QUICK
     )
     _, first, second, photo = plan.layout.before
     # Of two hues the first is red. Beyond the border between the halves, which is interpolated,
@@ -61,7 +61,7 @@ def test_a_group_is_coloured_where_it_is_and_nowhere_else() -> None:
 
 def test_a_groups_picture_is_what_its_channels_want() -> None:
     plan = plan_groups(
-        colour_model(), halves((0.2, 0.0, 0.0), (0.0, 0.0, 0.6)), GroupSettings("0", 2),
+        color_model(), halves((0.2, 0.0, 0.0), (0.0, 0.0, 0.6)), GroupSettings("0", 2),
         size=16, steps=60, canvas="pixels", transforms="none", learning_rate=0.05,
     )  # fmt: skip
     (pictures,) = plan.pictures()
@@ -111,9 +111,9 @@ def test_what_is_wrong_is_told_before_any_work(
 
 
 def test_what_a_layer_holds_below_0_is_left_out_and_that_is_said() -> None:
-    plain = plan_groups(colour_model(), RED_AND_BLUE, GroupSettings("0", 2), **QUICK)
+    plain = plan_groups(color_model(), RED_AND_BLUE, GroupSettings("0", 2), **QUICK)
     assert plain.notes == ()
-    network = colour_model()
+    network = color_model()
     network.module[0].weight.data[1, 1] = -1
     photo = sharp((0.5, 0.9, 0.0), (0.0, 0.9, 0.5))
     plan = plan_groups(network, photo, GroupSettings("0", 2), **QUICK)
@@ -124,4 +124,4 @@ def test_what_a_layer_holds_below_0_is_left_out_and_that_is_said() -> None:
 
 def test_more_groups_than_the_photo_has_are_refused() -> None:
     with pytest.raises(BadSetting, match="holds no more than 2 groups in this photo; ask for no"):
-        plan_groups(colour_model(), RED_AND_BLUE, GroupSettings("0", 3), **QUICK)
+        plan_groups(color_model(), RED_AND_BLUE, GroupSettings("0", 3), **QUICK)

@@ -38,7 +38,7 @@ def file(tmp_path: Path) -> Path:
     return ent.write(tmp_path / "photo.png", photo())
 
 
-def colour_model() -> ent.Model:
+def color_model() -> ent.Model:
     """Three channels: red, green and blue themselves, as they are and again."""
     layers = [nn.Conv2d(3, 3, 1, bias=False) for _ in range(2)]
     for layer in layers:
@@ -50,7 +50,7 @@ def colour_model() -> ent.Model:
 @pytest.mark.parametrize(("transforms", "near"), [("none", 0.02), ("robust", 0.05)])
 def test_a_layer_that_keeps_everything_gives_the_photo_back(transforms: str, near: float) -> None:
     how = {"size": 40, "steps": 120, "transforms": transforms, "canvas": "pixels"}
-    made = ent.invert(colour_model(), photo(), layer="0", smoothness=0.0, **how)
+    made = ent.invert(color_model(), photo(), layer="0", smoothness=0.0, **how)
     assert (made.image - photo())[..., 4:-4, 4:-4].abs().mean() < near
 
 
@@ -69,7 +69,7 @@ def test_what_a_layer_does_not_keep_does_not_come_back() -> None:
 def test_smoothness_takes_the_roughness_out_of_an_inversion() -> None:
     how = {"layer": "0", "size": 40, "steps": 100, "transforms": "none", "canvas": "pixels"}
     rough, smooth = (
-        ent.invert(colour_model(), photo(), smoothness=weight, **how).image for weight in (0.0, 20)
+        ent.invert(color_model(), photo(), smoothness=weight, **how).image for weight in (0.0, 20)
     )
     assert smooth.diff(dim=-1).abs().mean() < 0.5 * rough.diff(dim=-1).abs().mean()
 
@@ -79,7 +79,7 @@ def test_a_caricature_goes_past_the_photo_where_the_photo_goes() -> None:
     red_left = torch.full((1, 3, 20, 40), 0.05)
     red_left[:, 0, :, :20] = 0.7
     red_left[:, 2, :, 20:] = 0.7
-    made = ent.caricature_of(colour_model(), red_left, cosine_power=8.0, **how).image[0]
+    made = ent.caricature_of(color_model(), red_left, cosine_power=8.0, **how).image[0]
     assert made[0, :, :16].mean() > 0.9 > 0.3 > made[2, :, :16].mean()
     assert made[2, :, 24:].mean() > 0.9 > 0.3 > made[0, :, 24:].mean()
 
@@ -89,7 +89,7 @@ def test_an_accentuation_changes_the_photo_towards_the_unit_and_a_huge_strength_
 ):
     how = {"layer": "0", "size": 40, "steps": 60, "transforms": "none"}
     free, held = (
-        ent.accentuate(colour_model(), photo(), "1:0", strength=strength, **how).image
+        ent.accentuate(color_model(), photo(), "1:0", strength=strength, **how).image
         for strength in (0.0, 1e6)
     )
     assert free[:, 0].mean() > photo()[:, 0].mean() + 0.1

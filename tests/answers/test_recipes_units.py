@@ -22,7 +22,7 @@ def squeezenet() -> ent.Model:
     return ent.load()
 
 
-def colour_model() -> ent.Model:
+def color_model() -> ent.Model:
     """Three channels: red, green and blue themselves."""
     module = nn.Conv2d(3, 3, 1, bias=False)
     module.weight.data = torch.eye(3).reshape(3, 3, 1, 1)
@@ -30,9 +30,9 @@ def colour_model() -> ent.Model:
     return ent.Model.wrap(nn.Sequential(module), preprocess=plain)
 
 
-def test_a_row_goes_from_one_units_colour_to_the_others() -> None:
+def test_a_row_goes_from_one_units_color_to_the_others() -> None:
     made = ent.interpolate(
-        colour_model(), "0:0", "0:2", pictures=3, layer="0", strength=0.0, size=16, steps=120,
+        color_model(), "0:0", "0:2", pictures=3, layer="0", strength=0.0, size=16, steps=120,
         canvas="pixels", transforms="none",
     ).image[0]  # fmt: skip
     first, middle, last = (made[:, 2:14, at : at + 12].mean((1, 2)) for at in (2, 22, 42))
@@ -43,10 +43,10 @@ def test_a_row_goes_from_one_units_colour_to_the_others() -> None:
     assert middle[1] < 0.6
 
 
-def test_aligned_neighbours_are_more_alike() -> None:
+def test_aligned_neighbors_are_more_alike() -> None:
     how = {"pictures": 2, "layer": "0", "size": 16, "steps": 60, "transforms": "none"}
     free, held = (
-        ent.interpolate(colour_model(), "0:0", "0:2", strength=weight, **how).image
+        ent.interpolate(color_model(), "0:0", "0:2", strength=weight, **how).image
         for weight in (0.0, 1000.0)
     )
     apart = [(image[..., :16, :16] - image[..., :16, 20:36]).abs().mean() for image in (free, held)]

@@ -314,12 +314,12 @@ def test_dilated_pooling_keeps_its_own_gradient(pool: nn.Module) -> None:
     assert torch.equal(found, ent.gradient(model(pool), of="0", at=at))
 
 
-def test_the_gradient_at_a_normalised_layer_has_length_1_for_each_image_or_is_zero() -> None:
+def test_the_gradient_at_a_normalized_layer_has_length_1_for_each_image_or_is_zero() -> None:
     network = model(Shifted(0), nn.ReLU(inplace=True), Shifted(0, 5))
     cotangent = torch.zeros(2, 1, 2, 3)
     cotangent[0, 0, 0, :2] = torch.tensor([3.0, 4.0])
     at = torch.ones(2, 3, 2, 3)
-    found = first_channel(network, at, "2", cotangent, ent.normalised_layers("0"))
+    found = first_channel(network, at, "2", cotangent, ent.normalized_layers("0"))
     torch.testing.assert_close(found, cotangent[:, 0] / 5)
 
 
@@ -327,7 +327,7 @@ RULES = [
     ent.redirected_relu(),
     ent.guided(),
     ent.smooth_max_pool(),
-    ent.normalised_layers("conv", "relu"),
+    ent.normalized_layers("conv", "relu"),
 ]
 
 
@@ -364,7 +364,7 @@ ADDRESSES = ("conv", "relu", "relu#1", "pool", "output")
 def test_every_forward_value_stays_the_same_to_the_last_bit(rule: GradientRule) -> None:
     network = ent.Model.wrap(mixed(), preprocess=PLAIN)
     layers = [network.resolve(ent.Layer.parse(each)) for each in ADDRESSES]
-    prepared = ent.models.prepare(network, layers, torch.device("cpu"))
+    prepared = ent.networks.prepare(network, layers, torch.device("cpu"))
     image = IMAGES.clone().requires_grad_()
     plain, ruled = prepared(image), prepared(image, [rule.bound(network)])
     assert all(torch.equal(plain[layer], ruled[layer]) for layer in layers)
@@ -384,7 +384,7 @@ def test_nothing_of_a_rule_is_left_in_the_users_module_or_after_an_error(
     network = ent.Model.wrap(module, preprocess=PLAIN)
     plain = ent.gradient(network, of="output", at=IMAGES)
     ent.gradient(network, of="output", at=IMAGES, rules=[rule])
-    prepared = ent.models.prepare(network, [ent.Layer("output")], torch.device("cpu"))
+    prepared = ent.networks.prepare(network, [ent.Layer("output")], torch.device("cpu"))
     one_pixel = IMAGES[..., :1, :1].clone().requires_grad_()
     with pytest.raises(RuntimeError, match="Output size is too small"):
         prepared(one_pixel, [rule.bound(network)])
@@ -417,13 +417,13 @@ def test_of_two_rules_for_one_function_the_first_holds() -> None:
     assert swapped[0].tolist() == [[1.0, 0.0, 3.0], [0.0, 5.0, 6.0]]
 
 
-def grey(count: int = 1) -> ent.Pixels:
+def gray(count: int = 1) -> ent.Pixels:
     return ent.Pixels(torch.full((count, 3, 4, 5), 0.5))
 
 
 def test_a_dead_channel_climbs_with_the_rule_only() -> None:
     network = model(Shifted(-0.55), nn.ReLU(inplace=True))
-    objective, canvas = ent.channel("1", 0), grey()
+    objective, canvas = ent.channel("1", 0), gray()
     with pytest.raises(DeadGradient, match=r"in Python rules=\[redirected_relu\(\)\]"):
         list(ent.ascend(network, objective, canvas, steps=20))
     steps = ent.ascend(
@@ -442,12 +442,12 @@ def test_a_dead_channel_climbs_with_the_rule_only() -> None:
 def test_what_lowers_a_score_is_not_let_through_to_a_dead_unit() -> None:
     network = model(Shifted(-0.55), nn.ReLU())
     with pytest.raises(DeadGradient):
-        list(ent.ascend(network, -ent.mean("1"), grey(), rules=[ent.redirected_relu()], steps=9))
+        list(ent.ascend(network, -ent.mean("1"), gray(), rules=[ent.redirected_relu()], steps=9))
 
 
 def test_a_rule_ends_after_its_steps() -> None:
     network = model(Shifted(-0.55), nn.ReLU())
-    canvas, seen = grey(), []
+    canvas, seen = gray(), []
     steps = ent.ascend(
         network,
         ent.mean("1"),
@@ -499,15 +499,15 @@ def test_fewer_than_0_steps_are_refused() -> None:
 
 
 @pytest.mark.parametrize("layer", ["fire2<in>", "fire2#1", "input"])
-def test_only_whole_layers_are_normalised(layer: str) -> None:
+def test_only_whole_layers_are_normalized(layer: str) -> None:
     with pytest.raises(BadSetting, match=f"outputs of whole layers, not '{layer}'"):
-        ent.normalised_layers(layer)
+        ent.normalized_layers(layer)
     with pytest.raises(BadSetting, match="at least one layer"):
-        ent.normalised_layers()
+        ent.normalized_layers()
 
 
 def test_a_layer_that_does_not_exist_is_told_before_any_work() -> None:
-    rules = [ent.normalised_layers("rleu")]
+    rules = [ent.normalized_layers("rleu")]
     network = ent.Model.wrap(mixed(), preprocess=PLAIN)
     with pytest.raises(UnknownLayer, match="did you mean 'relu'"):
         ent.ascend(network, ent.mean("output"), ent.Pixels(IMAGES), rules=rules)

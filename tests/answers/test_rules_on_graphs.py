@@ -109,7 +109,7 @@ def test_the_gradient_is_that_of_the_network_itself_if_one_image_is_dead_and_ano
 
 
 @pytest.mark.parametrize("rule", RULES, ids=NAMES)
-def test_classes_that_are_dead_in_a_grey_picture_only_are_revived_there(rule: GradientRule) -> None:
+def test_classes_that_are_dead_in_a_gray_picture_only_are_revived_there(rule: GradientRule) -> None:
     model = ent.load()
     fast, exact = both(model, "relu_conv10")
     images = torch.cat([torch.full((1, 3, 64, 96), 0.5), photo(1, 64, 96)])
@@ -220,7 +220,7 @@ def test_a_rule_for_modules_runs_the_network_itself() -> None:
     model = ent.load()
     fast, exact = both(model, "fire3")
     images = photo(1, 48, 64)
-    rules = [ent.normalised_layers("fire2").bound(model), ent.redirected_relu()]
+    rules = [ent.normalized_layers("fire2").bound(model), ent.redirected_relu()]
     cotangent = torch.ones_like(exact(images)[ent.Layer("fire3")])
     ours, theirs = (gradient(each, "fire3", images, rules, cotangent) for each in (fast, exact))
     assert differs_by(ours, theirs) < 1e-3

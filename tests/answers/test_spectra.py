@@ -198,7 +198,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
 
 def waves(image: torch.Tensor) -> torch.Tensor:
     """How large the waves of a picture are."""
-    return fourier.to_spectrum(ent.color.from_image(image)).abs()[0]
+    return fourier.to_spectrum(ent.images.color.from_image(image)).abs()[0]
 
 
 def test_pictures_have_the_waves_of_the_photographs(squeezenet: ent.Model, file: Path) -> None:

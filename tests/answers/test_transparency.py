@@ -100,7 +100,7 @@ def test_words_on_transparency_want_a_canvas_that_has_it(squeezenet: ent.Model) 
 
 
 @pytest.mark.parametrize("canvas", ["fourier", "pixels", "maco", "alpha"])
-def test_pictures_for_a_network_of_one_channel_are_grey(canvas: str) -> None:
+def test_pictures_for_a_network_of_one_channel_are_gray(canvas: str) -> None:
     made = ent.visualize(fed(1), "0:0", size=24, steps=60, canvas=canvas, transforms="none")
     red, green, blue = made.image[0]
     assert torch.equal(red, green)
@@ -109,13 +109,13 @@ def test_pictures_for_a_network_of_one_channel_are_grey(canvas: str) -> None:
         assert float(red.mean()) > 0.6
 
 
-def test_a_network_of_five_channels_is_shown_three_in_colours_and_two_in_grey() -> None:
+def test_a_network_of_five_channels_is_shown_three_in_colors_and_two_in_gray() -> None:
     result = plan_visualize(fed(5), ["0:0"], size=16, steps=2).run()
     assert result.image.shape == (1, 3, 16, 3 * 16)
     (note,) = (each for each in result.notes if "fed 5 channels" in each)
     assert "channels 0 to 2 as red, green and blue and channels 3, 4 in grey" in note
-    grey = result.image[..., 16:]
-    assert torch.equal(grey[:, :1].expand_as(grey), grey)
+    gray = result.image[..., 16:]
+    assert torch.equal(gray[:, :1].expand_as(gray), gray)
     canvas = ent.Fourier(16, 24, channels=5, decorrelated=False)
     before = canvas.planes().mean()
     list(ent.ascend(fed(5), ent.channel("0", 0), canvas, steps=5))

@@ -23,7 +23,7 @@ def squeezenet() -> ent.Model:
     return ent.load()
 
 
-def colour_model() -> ent.Model:
+def color_model() -> ent.Model:
     """Three channels: red, green and blue themselves."""
     module = nn.Conv2d(3, 3, 1, bias=False)
     module.weight.data = torch.eye(3).reshape(3, 3, 1, 1)
@@ -33,9 +33,9 @@ def colour_model() -> ent.Model:
 
 # In decorrelated colours every step is mostly one of brightness; there the colour comes later.
 @pytest.mark.parametrize(("canvas", "margin"), [("pixels", 0.2), ("fourier", 0.05)])
-def test_what_a_colour_wants_most_is_that_colour(canvas: str, margin: float) -> None:
+def test_what_a_color_wants_most_is_that_color(canvas: str, margin: float) -> None:
     plan = plan_visualize(
-        colour_model(), ["0:0", "0:2"], size=16, steps=120, canvas=canvas, transforms="none"
+        color_model(), ["0:0", "0:2"], size=16, steps=120, canvas=canvas, transforms="none"
     )
     image = plan.run().image
     red, blue = image[0, :, 2:14, 2:14].mean((1, 2)), image[0, :, 2:14, 22:34].mean((1, 2))

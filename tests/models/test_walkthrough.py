@@ -88,7 +88,7 @@ def test_the_middle_of_a_photo_is_square_and_in_the_middle(
     torch.testing.assert_close(found, ent.read(file).image[..., 112:336])
 
 
-def test_noise_is_grey_between_128_and_148(walk: ModuleType) -> None:
+def test_noise_is_gray_between_128_and_148(walk: ModuleType) -> None:
     values = walk.noise() * 255
     assert 128 <= values.min() < 128.1
     assert 147.9 < values.max() <= 148
@@ -138,8 +138,8 @@ def test_the_whole_walk_writes_nine_pictures_that_show_what_they_should(
     changed += tiles(pictures["6-what-each-adds"], 5)
     for picture in changed:
         assert (picture - start).abs().mean() > 0.02
-    grey, *flamingos = tiles(pictures["7-class"], 4)
-    assert grey.std() < 0.05
+    gray, *flamingos = tiles(pictures["7-class"], 4)
+    assert gray.std() < 0.05
     for picture in flamingos:
         assert identify(google, ent.resize(picture, 256, 256))[0].number == FLAMINGO
     before, after = (identify(google, image)[0] for image in (start, pictures["8-cats"]))

@@ -311,7 +311,7 @@ def encoded(kind: str) -> bytes:
     return stream.getvalue()
 
 
-def png_of(width: int, height: int, depth: int = 8, colour: int = 2) -> bytes:
+def png_of(width: int, height: int, depth: int = 8, color: int = 2) -> bytes:
     """A PNG file that claims to be of some size."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
@@ -319,7 +319,7 @@ def png_of(width: int, height: int, depth: int = 8, colour: int = 2) -> bytes:
             struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         )
 
-    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     data = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + data
 
@@ -352,7 +352,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "no pixels": (png_of(0, 0), _READ),
     "no data": (png_of(48, 36), _READ),
     "odd depth": (png_of(48, 36, depth=7), _READ),
-    "odd colours": (png_of(48, 36, colour=5), _READ),
+    "odd colours": (png_of(48, 36, color=5), _READ),
     "nan": (float_tiff(float("nan")), "must lie in 0 to 1"),
     "bright": (float_tiff(7.0), "has numbers from 7 to 7, but they must lie in 0 to 1"),
     **{f"start of a {kind}": (encoded(kind)[:20], _READ) for kind in _KINDS},

@@ -345,14 +345,14 @@ def test_one_octave_is_left_out_in_the_singular(folder: Path) -> None:
 
 
 def test_the_first_frame_of_an_animation_is_dreamt_and_that_is_said(folder: Path) -> None:
-    frames = [Image.new("RGB", (48, 36), colour) for colour in ("red", "green", "blue")]
+    frames = [Image.new("RGB", (48, 36), color) for color in ("red", "green", "blue")]
     frames[0].save(folder / "film.gif", save_all=True, append_images=frames[1:])
     done = entoptic("dream", "film.gif", "--steps", "0", "--octaves", "1", folder=folder)
     assert (done.code, done.err) == (0, "Note: first of 3 frames\n")
     assert read(folder / "film-dream.png").image[0, :, 0, 0].tolist() == [1, 0, 0]
 
 
-def test_a_colour_profile_is_converted_and_that_is_said(folder: Path) -> None:
+def test_a_color_profile_is_converted_and_that_is_said(folder: Path) -> None:
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
     Image.open(folder / "sky.png").save(folder / "odd.png", icc_profile=lab)
     done = entoptic("dream", "odd.png", "--steps", "0", "--octaves", "1", folder=folder)

@@ -43,7 +43,7 @@ def model(*more: nn.Module) -> ent.Model:
     return ent.Model.wrap(nn.Sequential(nn.AvgPool2d(1), *more), preprocess=PLAIN)
 
 
-def grey(batch: int = 1) -> ent.Pixels:
+def gray(batch: int = 1) -> ent.Pixels:
     return ent.Pixels(torch.full((batch, 3, 4, 5), 0.5))
 
 
@@ -74,35 +74,35 @@ def test_what_is_wrong_is_said_by_the_call_before_any_work(
     objective: ent.Objective, how: dict[str, Any], error: type[Exception], told: str
 ) -> None:
     network, runs = counted()
-    canvas = grey()
+    canvas = gray()
     with pytest.raises(error, match=told):
         ent.ascend(network, objective, canvas, **how)
     assert runs == []
-    assert torch.equal(canvas(), grey()())
+    assert torch.equal(canvas(), gray()())
 
 
 def test_a_canvas_too_small_for_the_layer_is_refused_by_the_call() -> None:
     network = ent.Model.wrap(nn.Sequential(nn.Conv2d(3, 2, (5, 3))))
     with pytest.raises(PictureTooSmall, match="a picture of 4x5"):
-        ent.ascend(network, ent.energy("0"), grey())
+        ent.ascend(network, ent.energy("0"), gray())
 
 
 def test_an_objective_of_no_layer_is_refused_by_the_call() -> None:
     with pytest.raises(BadSetting, match="3 asks for no layer, so that nothing can climb it"):
-        ent.ascend(model(), Const(3.0), grey())
+        ent.ascend(model(), Const(3.0), gray())
 
 
 def test_a_canvas_without_parameters_is_refused_by_the_call() -> None:
-    canvas = grey()
+    canvas = gray()
     canvas.requires_grad_(False)
     with pytest.raises(BadSetting, match="the canvas Pixels has no parameters to change"):
         ent.ascend(model(), ent.energy("0"), canvas)
 
 
 def test_nothing_moves_until_a_step_is_asked_for_and_then_one_at_a_time() -> None:
-    canvas = grey()
+    canvas = gray()
     steps = ent.ascend(model(), ent.total("0"), canvas, optimizer=ent.climb(0.125), steps=3)
-    assert torch.equal(canvas(), grey()())
+    assert torch.equal(canvas(), gray()())
     for index in range(3):
         step = next(steps)
         assert (step.index, step.octave) == (index, 0)
@@ -112,18 +112,18 @@ def test_nothing_moves_until_a_step_is_asked_for_and_then_one_at_a_time() -> Non
 
 
 def test_no_steps_are_no_steps() -> None:
-    assert list(ent.ascend(model(), ent.total("0"), grey(), steps=0)) == []
+    assert list(ent.ascend(model(), ent.total("0"), gray(), steps=0)) == []
 
 
 def test_the_image_of_a_step_is_a_copy() -> None:
-    canvas = grey()
+    canvas = gray()
     step = next(ent.ascend(model(), ent.total("0"), canvas))
     step.image().zero_()
     assert canvas().all()
 
 
 def test_scores_carry_no_gradient_and_there_is_one_for_each_image() -> None:
-    step = next(ent.ascend(model(), ent.mean("0"), grey(3)))
+    step = next(ent.ascend(model(), ent.mean("0"), gray(3)))
     assert step.scores.tolist() == [0.5, 0.5, 0.5]
     assert not step.scores.requires_grad
 
@@ -138,7 +138,7 @@ def test_transforms_are_applied_in_order_and_anew_in_each_step() -> None:
     def add(image: Image, rng: torch.Generator) -> Image:
         return image + 1
 
-    steps = ent.ascend(model(), ent.mean("0"), grey(), transforms=[note, add], steps=3, seed=4)
+    steps = ent.ascend(model(), ent.mean("0"), gray(), transforms=[note, add], steps=3, seed=4)
     assert next(steps).scores.tolist() == [2]
     list(steps)
     rng = torch.Generator().manual_seed(4)
@@ -159,7 +159,7 @@ def test_a_generator_is_gone_on_with() -> None:
 def test_the_global_generator_is_neither_used_nor_changed() -> None:
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    list(ent.ascend(model(), ent.neuron("0", 0), grey(), transforms=[ent.Jitter(2)], steps=2))
+    list(ent.ascend(model(), ent.neuron("0", 0), gray(), transforms=[ent.Jitter(2)], steps=2))
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -167,7 +167,7 @@ def test_a_rule_that_asks_for_the_score_several_times_climbs_too() -> None:
     def lbfgs(parameters: Any) -> torch.optim.Optimizer:
         return torch.optim.LBFGS(parameters, lr=0.5, max_iter=20)
 
-    canvas = grey()
+    canvas = gray()
     list(ent.ascend(model(), -ent.energy("0"), canvas, optimizer=lbfgs, steps=5))
     assert canvas().max() < 1e-3
 
@@ -187,7 +187,7 @@ def test_a_layer_that_is_zero_everywhere_is_named_with_what_to_try() -> None:
         r"'2' is zero everywhere; try another start \(--seed\), a layer before a ReLU, energy"
     )
     with pytest.raises(DeadGradient, match=told):
-        climb(dead, ent.channel("2", 1), grey())
+        climb(dead, ent.channel("2", 1), gray())
 
 
 def test_a_score_that_does_not_depend_on_the_picture_is_named() -> None:
@@ -197,7 +197,7 @@ def test_a_score_that_does_not_depend_on_the_picture_is_named() -> None:
 
     told = r"no gradient leads from mean\('1'\) back to 'input': the one doesn't depend on the"
     with pytest.raises(NoPath, match=told):
-        climb(model(Fixed()), ent.mean("1"), grey())
+        climb(model(Fixed()), ent.mean("1"), gray())
 
 
 def test_a_dead_image_of_a_batch_is_named_by_its_number() -> None:
@@ -209,7 +209,7 @@ def test_a_dead_image_of_a_batch_is_named_by_its_number() -> None:
 
 def test_a_dead_start_is_given_eight_steps_to_come_alive() -> None:
     dead = model(Shifted(-3), nn.ReLU())
-    steps = ent.ascend(dead, ent.mean("2"), grey(), steps=20)
+    steps = ent.ascend(dead, ent.mean("2"), gray(), steps=20)
     assert len(list(itertools.islice(steps, 7))) == 7
     with pytest.raises(DeadGradient):
         next(steps)
@@ -218,7 +218,7 @@ def test_a_dead_start_is_given_eight_steps_to_come_alive() -> None:
 def test_a_climb_that_has_moved_may_rest() -> None:
     # The picture becomes white, where the gradient of the ReLU's mirror image ends.
     saturating = model(Shifted(-0.6), nn.Hardtanh(-1, 0))
-    canvas = grey()
+    canvas = gray()
     assert climb(saturating, ent.mean("2"), canvas, steps=30) == 30
     torch.testing.assert_close(canvas().detach(), torch.full((1, 3, 4, 5), 0.6), atol=0.02, rtol=0)
 
@@ -240,16 +240,16 @@ def test_a_layer_with_values_that_are_not_finite_is_named() -> None:
         "the score isn't finite in step 1; '1' has values that aren't finite; "
         "try another layer, a smaller step, or another picture"
     )
-    canvas = grey()
+    canvas = gray()
     with pytest.raises(NonFiniteGradient, match=told):
         climb(model(Reciprocal()), ent.total("1") + ent.mean("0"), canvas)
-    assert torch.equal(canvas(), grey()())
+    assert torch.equal(canvas(), gray()())
 
 
 def test_an_infinite_slope_is_told_with_the_score_where_all_values_are_finite() -> None:
     told = r"isn't finite in step 1; \(1 / \(mean\('0'\) - 0.5\)\) is \[inf\] there; try"
     with pytest.raises(NonFiniteGradient, match=told):
-        climb(model(), 1 / (ent.mean("0") - 0.5), grey())
+        climb(model(), 1 / (ent.mean("0") - 0.5), gray())
 
 
 def test_a_slope_that_becomes_infinite_is_noticed_soon_and_ends_the_climb() -> None:
@@ -263,7 +263,7 @@ def test_a_slope_that_becomes_infinite_is_noticed_soon_and_ends_the_climb() -> N
 def test_a_guide_is_run_once_for_all_steps() -> None:
     network, runs = counted()
     guide = ent.Picture.of(torch.rand(1, 3, 6, 7))
-    list(ent.ascend(network, ent.match("0", guide), grey(2), steps=3))
+    list(ent.ascend(network, ent.match("0", guide), gray(2), steps=3))
     assert runs[-3:] == [2, 2, 2]
     # Network and copy are compared, by values for the guide and by a gradient for the climb; and
     # whether two images may go through the network together is learnt.
@@ -274,7 +274,7 @@ def test_a_guide_too_small_for_the_layer_is_refused_by_the_call() -> None:
     network = ent.Model.wrap(nn.Sequential(nn.Conv2d(3, 2, 3)))
     guide = ent.Picture.of(torch.rand(1, 3, 2, 7))
     with pytest.raises(PictureTooSmall, match="a picture of 2x7"):
-        ent.ascend(network, ent.match("0", guide), grey())
+        ent.ascend(network, ent.match("0", guide), gray())
 
 
 def rolled_and_mirrored(image: Image, rng: torch.Generator) -> Tensor:

@@ -49,7 +49,7 @@ def test_blocks_nest_with_and_without_colon_and_in_angle_brackets():
     assert message.messages("e") == ()
 
 
-def test_strings_have_two_quotes_escapes_and_neighbours_that_join():
+def test_strings_have_two_quotes_escapes_and_neighbors_that_join():
     message = parsed(
         r"""a: "it's" a: 'a "b"' a: "x" 'y' "z" a: "\t\\\"\x41\101\345\233\276\u00e9" """
     )

@@ -47,7 +47,7 @@ def test_a_resized_canvas_is_a_new_one_with_the_picture_resized() -> None:
     assert torch.equal(canvas(), image())
 
 
-def test_noise_lies_low_around_middle_grey_and_comes_from_its_seed() -> None:
+def test_noise_lies_low_around_middle_gray_and_comes_from_its_seed() -> None:
     canvas = Pixels.noise(30, 40, seed=3, batch=2)
     expected = torch.rand((2, 3, 30, 40), generator=torch.Generator().manual_seed(3))
     torch.testing.assert_close(canvas(), (20 * expected + 118) / 255)

@@ -57,7 +57,7 @@ def test_small_and_odd_sizes_come_out_as_asked(height: int, width: int) -> None:
     assert make_clouds.paint(height, width, seed=3).size == (width, height)
 
 
-def test_colours_use_the_range_without_much_clipping(landscape: np.ndarray) -> None:
+def test_colors_use_the_range_without_much_clipping(landscape: np.ndarray) -> None:
     assert landscape.shape == (200, 333, 3)
     assert np.percentile(luminance(landscape), 1) < 40
     assert np.percentile(luminance(landscape), 99) > 210

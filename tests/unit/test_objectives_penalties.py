@@ -36,8 +36,8 @@ def test_blurriness_is_what_a_gaussian_takes_from_a_line() -> None:
     picture[..., 4] = 1
     weights = [math.exp(-(offset**2) / 2) for offset in range(4)]
     whole = weights[0] + 2 * sum(weights[1:])
-    centre, *sides = (weight / whole for weight in weights)
-    taken = ((1 - centre) ** 2 + 2 * sum(side**2 for side in sides)) / 9
+    center, *sides = (weight / whole for weight in weights)
+    taken = ((1 - center) ** 2 + 2 * sum(side**2 for side in sides)) / 9
     assert float(ent.blurriness()({INPUT: picture})) == pytest.approx(-taken, rel=1e-5)
 
 

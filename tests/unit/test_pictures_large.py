@@ -47,8 +47,8 @@ KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
 
 
 def saved(path: Path, values: Any, how: dict[str, Any]) -> Path:
-    colour = "minisblack" if values.ndim == 2 else "rgb"
-    tifffile.imwrite(path, values, **({"photometric": colour} | how))
+    color = "minisblack" if values.ndim == 2 else "rgb"
+    tifffile.imwrite(path, values, **({"photometric": color} | how))
     return path
 
 

@@ -46,7 +46,7 @@ def test_an_array_with_alpha_is_taken_apart(kind: type, top: int) -> None:
 
 
 @pytest.mark.parametrize("shape", [(2, 5), (2, 5, 1)])
-def test_a_grey_array_becomes_three_channels(shape: tuple[int, ...]) -> None:
+def test_a_gray_array_becomes_three_channels(shape: tuple[int, ...]) -> None:
     picture = Picture.of(np.full(shape, 0.25, np.float32))
     assert torch.equal(picture.image, torch.full((1, 3, 2, 5), 0.25))
     assert picture.alpha is None

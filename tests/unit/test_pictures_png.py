@@ -24,10 +24,10 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def handmade(
-    size: tuple[int, int], colour_type: int, lines: bytes, *extra: bytes, interlaced: int = 0
+    size: tuple[int, int], color_type: int, lines: bytes, *extra: bytes, interlaced: int = 0
 ) -> bytes:
     """A 16-bit PNG file; size is (height, width)."""
-    head = struct.pack(">IIBBBBB", size[1], size[0], 16, colour_type, 0, 0, interlaced)
+    head = struct.pack(">IIBBBBB", size[1], size[0], 16, color_type, 0, 0, interlaced)
     middle = b"".join(extra)
     data = chunk(b"IDAT", zlib.compress(lines))
     return png.SIGNATURE + chunk(b"IHDR", head) + middle + data + chunk(b"IEND", b"")
@@ -66,11 +66,11 @@ def test_an_unknown_filter_is_refused() -> None:
         png.unfilter(np.array([[5, 0, 0]], np.uint8), 2)
 
 
-@pytest.mark.parametrize(("colour_type", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
-def test_every_bit_of_hand_made_samples_is_read(colour_type: int, channels: int) -> None:
+@pytest.mark.parametrize(("color_type", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+def test_every_bit_of_hand_made_samples_is_read(color_type: int, channels: int) -> None:
     expected = samples_of(1, (3, 2, channels))
     lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in expected)
-    samples, transparent = png.decode_16_bit(handmade((3, 2), colour_type, lines))
+    samples, transparent = png.decode_16_bit(handmade((3, 2), color_type, lines))
     assert (samples == expected).all()
     assert transparent is None
 
@@ -90,7 +90,7 @@ def test_interlaced_samples_find_their_places(size: tuple[int, int]) -> None:
     assert (png.decode_16_bit(file)[0] == expected).all()
 
 
-def test_the_transparent_colour_is_read() -> None:
+def test_the_transparent_color_is_read() -> None:
     file = handmade((1, 1), 2, b"\0" + b"\1\2\3\4\5\6", chunk(b"tRNS", b"\1\2\3\4\5\6"))
     assert png.decode_16_bit(file)[1] == (0x0102, 0x0304, 0x0506)
 
@@ -118,7 +118,7 @@ def test_sixteen_bits_survive_the_round_trip(
     assert (decoded == samples).all()
 
 
-def test_pillow_reads_16_bit_grey_that_is_encoded() -> None:
+def test_pillow_reads_16_bit_gray_that_is_encoded() -> None:
     samples = samples_of(4, (5, 7, 1))
     with Pillow.open(io.BytesIO(png.encode(samples))) as judge:
         assert (np.asarray(judge) == samples[..., 0]).all()

@@ -32,10 +32,10 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def handmade(
-    size: tuple[int, int], depth: int, colour_type: int, lines: bytes, *extra: bytes
+    size: tuple[int, int], depth: int, color_type: int, lines: bytes, *extra: bytes
 ) -> bytes:
     """A PNG file; size is (height, width)."""
-    head = struct.pack(">IIBBBBB", size[1], size[0], depth, colour_type, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", size[1], size[0], depth, color_type, 0, 0, 0)
     middle = b"".join(extra) + chunk(b"IDAT", zlib.compress(lines))
     return png.SIGNATURE + chunk(b"IHDR", head) + middle + chunk(b"IEND", b"")
 
@@ -87,7 +87,7 @@ def test_a_picture_tells_its_size_its_file_and_the_hash_of_its_bytes(
         ("PPM", {}),
     ],
 )
-def test_colours_are_exact_in_every_lossless_kind(
+def test_colors_are_exact_in_every_lossless_kind(
     put: Callable[..., Path], kind: str, options: dict[str, Any]
 ) -> None:
     path = put(saved(Pillow.fromarray(RGB), kind, **options))
@@ -103,7 +103,7 @@ def test_colours_are_exact_in_every_lossless_kind(
 @pytest.mark.parametrize(
     ("kind", "options"), [("PNG", {}), ("TIFF", {}), ("WEBP", {"exact": True})]
 )
-def test_transparent_pixels_keep_their_colours(
+def test_transparent_pixels_keep_their_colors(
     put: Callable[..., Path], kind: str, options: dict[str, Any]
 ) -> None:
     rgba = RGBA.copy()
@@ -116,7 +116,7 @@ def test_transparent_pixels_keep_their_colours(
     assert (values(picture.alpha) == rgba[..., 3:]).all()
 
 
-def test_a_jpeg_of_one_colour_is_that_colour(put: Callable[..., Path]) -> None:
+def test_a_jpeg_of_one_color_is_that_color(put: Callable[..., Path]) -> None:
     picture = read(put(saved(Pillow.new("RGB", (9, 6), (200, 100, 50)), "JPEG", quality=98)))
     assert picture.image.shape == (1, 3, 6, 9)
     assert np.abs(values(picture.image) - (200, 100, 50)).max() <= 2
@@ -127,13 +127,13 @@ def test_one_bit_becomes_black_and_white(put: Callable[..., Path]) -> None:
     assert values(picture.image)[..., 1].tolist() == [[255, 0, 255], [0, 255, 0]]
 
 
-def test_grey_becomes_three_equal_channels(put: Callable[..., Path]) -> None:
+def test_gray_becomes_three_equal_channels(put: Callable[..., Path]) -> None:
     picture = read(put(handmade((1, 3), 8, 0, b"\0\x00\x33\xff")))
     assert values(picture.image).tolist() == [[[0] * 3, [51] * 3, [255] * 3]]
     assert picture.image.is_contiguous()
 
 
-def test_grey_with_alpha_is_taken_apart(put: Callable[..., Path]) -> None:
+def test_gray_with_alpha_is_taken_apart(put: Callable[..., Path]) -> None:
     picture = read(put(handmade((1, 2), 8, 4, b"\0\x33\x00\x66\x80")))
     assert values(picture.image)[..., 2].tolist() == [[51, 102]]
     assert picture.alpha is not None
@@ -148,18 +148,18 @@ def test_grey_with_alpha_is_taken_apart(put: Callable[..., Path]) -> None:
         (4, b"\x5a", b"\0\5", [85, 170]),
     ],
 )
-def test_the_transparent_grey_is_scaled_like_the_others(
-    put: Callable[..., Path], depth: int, line: bytes, transparent: bytes, grey: list[int]
+def test_the_transparent_gray_is_scaled_like_the_others(
+    put: Callable[..., Path], depth: int, line: bytes, transparent: bytes, gray: list[int]
 ) -> None:
     file = handmade((1, 2), depth, 0, b"\0" + line, chunk(b"tRNS", transparent))
     picture = read(put(file))
-    assert values(picture.image)[0, :, 0].tolist() == grey
+    assert values(picture.image)[0, :, 0].tolist() == gray
     assert picture.alpha is not None
     expected = [255, 0] if depth == 1 else [0, 255]
     assert values(picture.alpha)[0, :, 0].tolist() == expected
 
 
-def test_one_transparent_colour_makes_alpha(put: Callable[..., Path]) -> None:
+def test_one_transparent_color_makes_alpha(put: Callable[..., Path]) -> None:
     file = handmade((1, 2), 8, 2, b"\0\1\2\3\4\5\6", chunk(b"tRNS", b"\0\4\0\5\0\6"))
     picture = read(put(file))
     assert values(picture.image).tolist() == [[[1, 2, 3], [4, 5, 6]]]
@@ -168,7 +168,7 @@ def test_one_transparent_colour_makes_alpha(put: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize("transparency", [b"\xff\x00", b"\x80\x10"])
-def test_a_palette_gives_colours_and_alpha(put: Callable[..., Path], transparency: bytes) -> None:
+def test_a_palette_gives_colors_and_alpha(put: Callable[..., Path], transparency: bytes) -> None:
     palette = chunk(b"PLTE", bytes([10, 20, 30, 40, 50, 60, 70, 80, 90]))
     file = handmade((1, 3), 2, 3, b"\0\x18", palette, chunk(b"tRNS", transparency))
     picture = read(put(file))
@@ -177,23 +177,23 @@ def test_a_palette_gives_colours_and_alpha(put: Callable[..., Path], transparenc
     assert values(picture.alpha)[0, :, 0].tolist() == [*transparency, 255]
 
 
-@pytest.mark.parametrize(("colour_type", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+@pytest.mark.parametrize(("color_type", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
 def test_16_bit_png_is_read_to_the_last_bit(
-    put: Callable[..., Path], colour_type: int, channels: int
+    put: Callable[..., Path], color_type: int, channels: int
 ) -> None:
     samples = np.random.default_rng(1).integers(0, 65536, (3, 4, channels))
     lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
-    picture = read(put(handmade((3, 4), 16, colour_type, lines)))
+    picture = read(put(handmade((3, 4), 16, color_type, lines)))
     assert picture.notes == ("16 bits per channel",)
-    colours = 1 if channels < 3 else 3
-    expected = np.broadcast_to(samples[..., :colours], (3, 4, 3))
+    colors = 1 if channels < 3 else 3
+    expected = np.broadcast_to(samples[..., :colors], (3, 4, 3))
     assert (values(picture.image, 65535) == expected).all()
     assert (picture.alpha is not None) == (channels in (2, 4))
     if picture.alpha is not None:
         assert (values(picture.alpha, 65535) == samples[..., -1:]).all()
 
 
-def test_the_transparent_16_bit_colour_is_compared_to_the_last_bit(
+def test_the_transparent_16_bit_color_is_compared_to_the_last_bit(
     put: Callable[..., Path],
 ) -> None:
     line = b"\0\x12\x34\x12\x35"
@@ -202,20 +202,20 @@ def test_the_transparent_16_bit_colour_is_compared_to_the_last_bit(
     assert values(picture.alpha)[0, :, 0].tolist() == [0, 255]
 
 
-def test_16_bit_grey_tiff_keeps_its_depth(put: Callable[..., Path]) -> None:
+def test_16_bit_gray_tiff_keeps_its_depth(put: Callable[..., Path]) -> None:
     samples = np.array([[0, 1, 257], [4660, 65534, 65535]], np.uint16)
     picture = read(put(saved(Pillow.fromarray(samples), "TIFF")))
     assert (values(picture.image, 65535)[..., 0] == samples).all()
     assert picture.notes == ("16 bits per channel",)
 
 
-def test_16_bit_grey_tiff_may_count_from_white(put: Callable[..., Path]) -> None:
+def test_16_bit_gray_tiff_may_count_from_white(put: Callable[..., Path]) -> None:
     samples = np.array([[0, 1, 65535]], np.uint16)
     picture = read(put(saved(Pillow.fromarray(samples), "TIFF", tiffinfo={262: 0})))
     assert (values(picture.image, 65535)[..., 0] == 65535 - samples).all()
 
 
-def test_16_bit_colour_tiff_keeps_its_depth(put: Callable[..., Path]) -> None:
+def test_16_bit_color_tiff_keeps_its_depth(put: Callable[..., Path]) -> None:
     pixel = struct.pack("<3H", 0x1234, 0x8000, 0xFFFF)
     entries = [(256, 4, 1), (257, 4, 1), (258, 3, 3), (259, 3, 1), (262, 3, 2)]
     entries += [(273, 4, 200), (277, 3, 3), (278, 4, 1), (279, 4, 6)]
@@ -311,8 +311,8 @@ def test_damaged_exif_is_a_note(put: Callable[..., Path]) -> None:
 def test_the_first_of_several_is_read_and_said(
     put: Callable[..., Path], kind: str, noun: str
 ) -> None:
-    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
-    first, *others = (Pillow.new("RGB", (6, 4), colour) for colour in colours)
+    colors = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
+    first, *others = (Pillow.new("RGB", (6, 4), color) for color in colors)
     lossless = {"lossless": True} if kind == "WEBP" else {}
     picture = read(put(saved(first, kind, save_all=True, append_images=others, **lossless)))
     assert np.abs(values(picture.image) - (255, 0, 0)).max() == 0
@@ -386,7 +386,7 @@ def to_srgb(linear: NDArray[Any]) -> NDArray[Any]:
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
-def test_linear_colours_are_brought_to_the_curve_of_srgb(put: Callable[..., Path]) -> None:
+def test_linear_colors_are_brought_to_the_curve_of_srgb(put: Callable[..., Path]) -> None:
     icc = rgb_profile(gamma(1.0), name="linear light")
     picture = read(put(saved(Pillow.fromarray(RGB), "PNG", icc_profile=icc)))
     assert np.abs(values(picture.image) - to_srgb(RGB / 255) * 255).max() <= 1
@@ -433,18 +433,18 @@ def test_16_bits_with_another_profile_are_converted_at_8(
     )
 
 
-def test_a_grey_profile_is_applied_to_grey(put: Callable[..., Path]) -> None:
-    grey = np.array([[0, 64, 128, 255]], np.uint8)
+def test_a_gray_profile_is_applied_to_gray(put: Callable[..., Path]) -> None:
+    gray = np.array([[0, 64, 128, 255]], np.uint8)
     icc = profile(b"GRAY", {b"kTRC": gamma(1.0)})
-    picture = read(put(saved(Pillow.fromarray(grey), "PNG", icc_profile=icc)))
-    assert np.abs(values(picture.image)[..., 1] - to_srgb(grey / 255) * 255).max() <= 1
+    picture = read(put(saved(Pillow.fromarray(gray), "PNG", icc_profile=icc)))
+    assert np.abs(values(picture.image)[..., 1] - to_srgb(gray / 255) * 255).max() <= 1
 
 
-def test_a_colour_profile_is_applied_to_grey(put: Callable[..., Path]) -> None:
-    grey = np.array([[0, 64, 128, 255]], np.uint8)
+def test_a_color_profile_is_applied_to_gray(put: Callable[..., Path]) -> None:
+    gray = np.array([[0, 64, 128, 255]], np.uint8)
     icc = rgb_profile(gamma(1.0))
-    picture = read(put(saved(Pillow.fromarray(grey), "PNG", icc_profile=icc)))
-    assert np.abs(values(picture.image)[..., 1] - to_srgb(grey / 255) * 255).max() <= 1
+    picture = read(put(saved(Pillow.fromarray(gray), "PNG", icc_profile=icc)))
+    assert np.abs(values(picture.image)[..., 1] - to_srgb(gray / 255) * 255).max() <= 1
 
 
 def test_alpha_is_left_out_of_the_profile(put: Callable[..., Path]) -> None:

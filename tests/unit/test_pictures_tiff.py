@@ -20,7 +20,7 @@ imagecodecs = pytest.importorskip("imagecodecs", reason="needs the package image
 
 HEIGHT, WIDTH = 21, 35
 # photometric, channels, what the extra channel is
-COLOURS: dict[str, tuple[str, int, list[str]]] = {
+COLORS: dict[str, tuple[str, int, list[str]]] = {
     "grey": ("minisblack", 1, []),
     "white is zero": ("miniswhite", 1, []),
     "grey with alpha": ("minisblack", 2, ["unassalpha"]),
@@ -44,9 +44,9 @@ def samples(channels: int, kind: str) -> NDArray[Any]:
 
 
 @pytest.mark.parametrize("planar", ["contig", "separate"])
-@pytest.mark.parametrize("colours", COLOURS)
-def test_every_layout_is_read_to_the_last_bit(tmp_path: Path, colours: str, planar: str) -> None:
-    photometric, channels, extra = COLOURS[colours]
+@pytest.mark.parametrize("colours", COLORS)
+def test_every_layout_is_read_to_the_last_bit(tmp_path: Path, colors: str, planar: str) -> None:
+    photometric, channels, extra = COLORS[colors]
     if channels == 1 and planar == "separate":
         pytest.skip("one channel lies in one plane")
     path = tmp_path / "picture.tif"
@@ -75,11 +75,11 @@ def test_every_layout_is_read_to_the_last_bit(tmp_path: Path, colours: str, plan
             )
         picture = read(path)
         wanted = (values / top).astype(np.float32) if kind[0] != "f" else values.astype(np.float32)
-        colour = wanted[..., : 3 if channels > 2 else 1]
-        colour = 1 - colour if photometric == "miniswhite" else colour
+        color = wanted[..., : 3 if channels > 2 else 1]
+        color = 1 - color if photometric == "miniswhite" else color
         found = picture.image[0].permute(1, 2, 0).numpy()
         case = f"{kind} {packed} {predictor} {tile} {order} {big}"
-        np.testing.assert_allclose(*np.broadcast_arrays(found, colour), atol=2e-7, err_msg=case)
+        np.testing.assert_allclose(*np.broadcast_arrays(found, color), atol=2e-7, err_msg=case)
         if channels in (2, 4) and extra != ["unspecified"]:
             assert picture.alpha is not None
             np.testing.assert_allclose(picture.alpha[0, 0], wanted[..., -1], atol=2e-7)
@@ -87,7 +87,7 @@ def test_every_layout_is_read_to_the_last_bit(tmp_path: Path, colours: str, plan
             assert picture.alpha is None
 
 
-def test_colours_that_were_multiplied_by_alpha_are_divided_by_it(tmp_path: Path) -> None:
+def test_colors_that_were_multiplied_by_alpha_are_divided_by_it(tmp_path: Path) -> None:
     stored = np.array([[[50, 25, 0, 100], [0, 0, 0, 0], [255, 7, 1, 255]]], np.uint16)
     path = tmp_path / "picture.tif"
     tifffile.imwrite(path, stored, photometric="rgb", extrasamples=["assocalpha"])

@@ -143,9 +143,9 @@ def test_jpeg_is_laid_on_white(tmp_path: Path) -> None:
     alpha = torch.tensor([0.0, 0.5, 1.0]).repeat_interleave(16).expand(1, 1, 16, 48)
     written = read(write(tmp_path / "a.jpg", image, alpha=alpha, quality=100)).image
     expected = [[1, 1, 1], [1, 0.5, 0.5], [1, 0, 0]]
-    for column, colour in zip((8, 24, 40), expected, strict=True):
+    for column, color in zip((8, 24, 40), expected, strict=True):
         torch.testing.assert_close(
-            written[0, :, 8, column], torch.tensor(colour).float(), atol=0.02, rtol=0
+            written[0, :, 8, column], torch.tensor(color).float(), atol=0.02, rtol=0
         )
 
 

@@ -428,7 +428,7 @@ def test_preprocessing_is_folded_into_the_first_convolution(order: str, padding:
     run = prepare(model, [ent.Layer("output")], CPU)
     assert isinstance(run, Prepared)
     feed = run.graph.get_submodule("feed")
-    assert feed.centred
+    assert feed.centerd
     image = torch.rand((2, 3, 13, 18), generator=torch.Generator().manual_seed(1)).requires_grad_()
     ours, theirs = run(image)[ent.Layer("output")], network(how(image))
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
@@ -438,7 +438,7 @@ def test_preprocessing_is_folded_into_the_first_convolution(order: str, padding:
 
 def test_preprocessing_that_others_see_too_is_not_folded() -> None:
     run = prepared(chain(nn.Conv2d(3, 6, 3), nn.ReLU()), "output<in>", "output")
-    assert not run.graph.get_submodule("feed").centred
+    assert not run.graph.get_submodule("feed").centerd
 
 
 class Deciding(nn.Module):

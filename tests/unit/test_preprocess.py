@@ -25,7 +25,7 @@ IMAGE = PIXEL.expand(2, 3, 4, 5)
         ),
     ],
 )
-def test_pictures_are_scaled_and_normalised_in_the_networks_own_order(
+def test_pictures_are_scaled_and_normalized_in_the_networks_own_order(
     how: Preprocess, expected: tuple[float, ...]
 ) -> None:
     wanted = torch.tensor(expected).reshape(1, 3, 1, 1).expand(2, 3, 4, 5)

@@ -23,7 +23,7 @@ import entoptic as ent
 RED = torch.tensor([0.8, 0.2, 0.4]).reshape(1, 3, 1, 1).expand(1, 3, 30, 20)
 
 
-class Colours(nn.Module):
+class Colors(nn.Module):
     """Three classes: as red, as green and as blue as the picture is on the whole."""
 
     def forward(self, image: Tensor) -> Tensor:
@@ -50,19 +50,19 @@ def seeing(module: nn.Module) -> ent.Model:
 
 @pytest.mark.parametrize(("label", "first"), [(0, 1.0), (1, 0.0), (2, 0.0)])
 def test_only_the_class_that_a_network_sees_counts_as_top_1(label: int, first: float) -> None:
-    scores = judge.class_score(seeing(Colours()), RED, label)
+    scores = judge.class_score(seeing(Colors()), RED, label)
     assert (scores["top1"], scores["top5"]) == (first, 1.0)
 
 
 def test_the_probability_is_the_softmaxs() -> None:
-    scores = judge.class_score(seeing(Colours()), RED, 2)
+    scores = judge.class_score(seeing(Colors()), RED, 2)
     whole = math.exp(4) + math.exp(1) + math.exp(2)
     assert scores["probability"] == pytest.approx(math.exp(2) / whole, rel=1e-5)
 
 
 def test_a_network_that_sees_nothing_is_never_right() -> None:
-    grey = torch.full((1, 3, 30, 20), 0.5)
-    assert judge.class_score(seeing(Colours()), grey, 0)["top1"] == 0
+    gray = torch.full((1, 3, 30, 20), 0.5)
+    assert judge.class_score(seeing(Colors()), gray, 0)["top1"] == 0
 
 
 def test_the_clean_score_is_the_channels_mean_over_space() -> None:
@@ -72,7 +72,7 @@ def test_the_clean_score_is_the_channels_mean_over_space() -> None:
 def test_chelsea_is_an_egyptian_cat_to_the_judge() -> None:
     photo = ent.Picture.of(data.chelsea()).image
     side = min(photo.shape[-2:])
-    scores = judge.class_score(ent.load("squeezenet1_1"), ent.centre_crop(photo, side, side), 285)
+    scores = judge.class_score(ent.load("squeezenet1_1"), ent.center_crop(photo, side, side), 285)
     assert scores["top1"] == 1
 
 
@@ -90,7 +90,7 @@ def test_methods_are_compared_by_the_units_that_all_of_them_drew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(judge, "NETWORKS", ("colours",))
-    monkeypatch.setattr(judge.ent, "load", lambda _name: seeing(Colours()))
+    monkeypatch.setattr(judge.ent, "load", lambda _name: seeing(Colors()))
     monkeypatch.setattr(judge, "LAYER", "output")
     monkeypatch.delenv("ENTOPTIC_TEST_DATA", raising=False)
     for method, units in (("entoptic", (0, 1)), ("lucent", (0,))):

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from entoptic.errors import BadSetting
 from entoptic.images.resize import (
-    centre_crop,
+    center_crop,
     fit_long_side,
     fit_short_side,
     gaussian_blur,
@@ -131,7 +131,7 @@ def test_an_empty_size_is_refused(height: int, width: int) -> None:
     with pytest.raises(BadSetting, match=expected):
         octave_sizes(height, width, 3, 1.4)
     with pytest.raises(BadSetting, match=expected):
-        centre_crop(torch.rand(1, 3, 4, 4), height, width)
+        center_crop(torch.rand(1, 3, 4, 4), height, width)
     with pytest.raises(BadSetting, match=expected):
         fit_long_side(height, width, 3)
 
@@ -154,17 +154,17 @@ def test_a_side_without_pixels_is_refused() -> None:
 
 def test_a_crop_takes_the_middle() -> None:
     image = torch.arange(7.0 * 9).reshape(1, 1, 7, 9).expand(1, 3, 7, 9)
-    assert torch.equal(centre_crop(image, 3, 4), image[..., 2:5, 2:6])
+    assert torch.equal(center_crop(image, 3, 4), image[..., 2:5, 2:6])
 
 
 def test_a_crop_of_the_whole_is_the_whole() -> None:
     image = torch.rand(1, 3, 4, 7)
-    assert torch.equal(centre_crop(image, 4, 7), image)
+    assert torch.equal(center_crop(image, 4, 7), image)
 
 
 def test_a_crop_larger_than_the_picture_is_refused() -> None:
     with pytest.raises(BadSetting, match=r"crop of 5 x 4 .* picture, 4 x 7; resize the picture"):
-        centre_crop(torch.rand(1, 3, 4, 7), 5, 4)
+        center_crop(torch.rand(1, 3, 4, 7), 5, 4)
 
 
 def test_a_blurred_point_is_the_gaussian() -> None:

@@ -137,8 +137,8 @@ def test_they_are_those_that_torch_tells(case: str) -> None:
 def test_a_batch_norm_by_its_own_statistics_keeps_the_shape() -> None:
     op, *args = normed(MAPS)
     watched = Watched(op)
-    normalised, *_ = shapes.result(watched, tuple(args), {})
-    assert (told(normalised), watched.done) == (told(MAPS), ["cpu"])
+    normalized, *_ = shapes.result(watched, tuple(args), {})
+    assert (told(normalized), watched.done) == (told(MAPS), ["cpu"])
 
 
 @pytest.mark.parametrize("case", IN_PLACE)

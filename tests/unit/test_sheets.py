@@ -9,11 +9,11 @@ import entoptic as ent
 from entoptic.errors import BadSetting
 from entoptic.images.contact_sheet import sheet, sheet_size
 
-GREYS = torch.tensor([0.1, 0.2, 0.3]).reshape(3, 1, 1, 1).expand(3, 3, 2, 3)
+GRAYS = torch.tensor([0.1, 0.2, 0.3]).reshape(3, 1, 1, 1).expand(3, 3, 2, 3)
 
 
 def test_pictures_stand_row_by_row_with_gaps_between_and_none_around() -> None:
-    found = ent.sheet(GREYS, 2, gap=1, background=0)
+    found = ent.sheet(GRAYS, 2, gap=1, background=0)
     row = [0.1, 0.1, 0.1, 0, 0.2, 0.2, 0.2]
     last = [0.3, 0.3, 0.3, 0, 0, 0, 0]
     expected = torch.tensor([row, row, [0] * 7, last, last])

@@ -180,7 +180,7 @@ def test_torchvisions_labels_and_preprocessing_are_those_of_its_best_weights(
     assert model.labels[285] == "Egyptian cat"
 
 
-def test_googlenets_own_normalisation_is_taken_over() -> None:
+def test_googlenets_own_normalization_is_taken_over() -> None:
     from torchvision.models import googlenet
     from torchvision.transforms.functional import normalize
 

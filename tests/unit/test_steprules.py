@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from entoptic.ascent.optimizers import Norm, adam, climb, normalised
+from entoptic.ascent.optimizers import Norm, adam, climb, normalized
 from entoptic.errors import BadSetting
 
 # Two images of different size of gradient; each is divided by its own.
@@ -28,20 +28,20 @@ def test_each_image_is_divided_by_its_own_size(norm: Norm) -> None:
         expected[1] /= math.sqrt((900 + 100 + 1600) / 4 - 15**2)
     else:
         expected[1] /= 10 * SIZES[norm]
-    torch.testing.assert_close(normalised(GRADIENT, norm), expected)
+    torch.testing.assert_close(normalized(GRADIENT, norm), expected)
 
 
 def test_none_leaves_the_gradient_as_it_is() -> None:
-    assert normalised(GRADIENT, "none") is GRADIENT
+    assert normalized(GRADIENT, "none") is GRADIENT
 
 
 @pytest.mark.parametrize("norm", SIZES)
 def test_a_gradient_of_zero_makes_no_step(norm: Norm) -> None:
-    assert not normalised(torch.zeros(2, 3, 4, 5), norm).any()
+    assert not normalized(torch.zeros(2, 3, 4, 5), norm).any()
 
 
 def test_equal_numbers_have_no_spread_however_they_are_rounded() -> None:
-    assert not normalised(torch.full((1, 3, 50, 70), 0.1), "std").any()
+    assert not normalized(torch.full((1, 3, 50, 70), 0.1), "std").any()
 
 
 def test_a_step_moves_against_the_gradient_by_its_length() -> None:

@@ -127,4 +127,4 @@ def test_sizes_and_counts_are_bounded(spec: str, told: str) -> None:
 
 def test_devices_are_bounded() -> None:
     with pytest.raises(BadSetting, match="65 devices; name 64 at most"):
-        ent.models.devices("cpu," * 64 + "cpu")
+        ent.networks.devices("cpu," * 64 + "cpu")

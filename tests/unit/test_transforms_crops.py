@@ -33,8 +33,8 @@ def boxes(crops: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     middle = crops[:, :, height // 2 - 1 : height // 2 + 1, width // 2 - 1 : width // 2 + 1]
     wide = (middle[:, 0, 0, 1] - middle[:, 0, 0, 0]) * width
     high = (middle[:, 1, 1, 0] - middle[:, 1, 0, 0]) * height
-    centre = middle.mean((2, 3))
-    return high, wide, centre[:, 1] - high / 2, centre[:, 0] - wide / 2
+    center = middle.mean((2, 3))
+    return high, wide, center[:, 1] - high / 2, center[:, 0] - wide / 2
 
 
 def test_the_whole_picture_is_a_crop_of_side_one() -> None:

@@ -15,7 +15,7 @@ from entoptic.transforms import (
     NONE,
     ROBUST,
     Blur,
-    ColourShift,
+    ColorShift,
     Grayscale,
     Noise,
     Transform,
@@ -34,7 +34,7 @@ EVERY = [
     Noise(0.1),
     Noise(0.1, uniform=True),
     Noise(0.1, shared=True),
-    ColourShift(0.1, 0.2, 0.3),
+    ColorShift(0.1, 0.2, 0.3),
     Grayscale(0.5),
 ]
 
@@ -57,7 +57,7 @@ def test_the_seed_decides_and_nothing_else(transform: Transform, dtype: torch.dt
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("still", [Blur(0, 0), Noise(0), Grayscale(0), ColourShift()], ids=repr)
+@pytest.mark.parametrize("still", [Blur(0, 0), Noise(0), Grayscale(0), ColorShift()], ids=repr)
 def test_what_is_at_rest_changes_nothing(still: Transform) -> None:
     assert torch.allclose(still(IMAGE, rng()), IMAGE, atol=1e-15)
 
@@ -120,9 +120,9 @@ def test_noise_that_is_shared_is_the_same_in_every_image_but_for_its_size() -> N
     torch.testing.assert_close(alike, alike[:1].expand_as(alike), atol=1e-5, rtol=0)
 
 
-def test_colours_shift_as_a_whole_image_by_image() -> None:
+def test_colors_shift_as_a_whole_image_by_image() -> None:
     image = torch.full((4000, 3, 1, 2), 0.25, dtype=torch.float64)
-    shift = ColourShift(0.1)(image, rng()) - image
+    shift = ColorShift(0.1)(image, rng()) - image
     assert torch.equal(shift[..., 0], shift[..., 1])
     assert shift.mean().item() == pytest.approx(0, abs=3 * 0.1 / 12000**0.5)
     assert shift.std().item() == pytest.approx(0.1, rel=0.03)
@@ -130,41 +130,41 @@ def test_colours_shift_as_a_whole_image_by_image() -> None:
 
 def test_brightness_shifts_all_channels_alike() -> None:
     image = torch.full((4000, 3, 1, 1), 0.25, dtype=torch.float64)
-    shift = (ColourShift(brightness=0.2)(image, rng()) - image)[..., 0, 0]
+    shift = (ColorShift(brightness=0.2)(image, rng()) - image)[..., 0, 0]
     assert torch.allclose(shift, shift[:, :1].expand(-1, 3))
     assert shift[:, 0].std().item() == pytest.approx(0.2, rel=0.04)
 
 
-def test_contrast_scales_distances_from_middle_grey() -> None:
+def test_contrast_scales_distances_from_middle_gray() -> None:
     image = torch.tensor([0.5, 0.7]).double().expand(4000, 3, 1, 2)
-    changed = ColourShift(contrast=0.4)(image, rng())
+    changed = ColorShift(contrast=0.4)(image, rng())
     assert torch.allclose(changed[..., 0], torch.tensor(0.5).double())
     gains = (changed[:, 0, 0, 1] - 0.5) / 0.2
     assert 0.6 <= gains.min() < 0.61
     assert 1.39 < gains.max() <= 1.4 + 1e-9
 
 
-def test_grey_is_luma_in_all_channels_as_often_as_asked() -> None:
+def test_gray_is_luma_in_all_channels_as_often_as_asked() -> None:
     image = torch.tensor([1.0, 0.5, 0.25]).double().reshape(1, 3, 1, 1).expand(4000, 3, 1, 1)
     shown = Grayscale(0.3)(image, rng())[..., 0, 0]
     luma = 0.299 + 0.587 * 0.5 + 0.114 * 0.25
-    grey = (shown[:, 0] != 1).double()
-    assert torch.allclose(shown[grey > 0], torch.tensor(luma).double())
-    assert torch.equal(shown[grey == 0], image[grey == 0][..., 0, 0])
-    assert grey.mean().item() == pytest.approx(0.3, abs=0.022)  # three standard errors
+    gray = (shown[:, 0] != 1).double()
+    assert torch.allclose(shown[gray > 0], torch.tensor(luma).double())
+    assert torch.equal(shown[gray == 0], image[gray == 0][..., 0, 0])
+    assert gray.mean().item() == pytest.approx(0.3, abs=0.022)  # three standard errors
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4, 5])
 def test_shifts_keep_any_number_of_channels_and_shift_each_by_its_own_draw(channels: int) -> None:
     image = torch.full((2, channels, 3, 4), 0.5)
-    shifted = ColourShift(0.1)(image, rng())
+    shifted = ColorShift(0.1)(image, rng())
     assert shifted.shape == image.shape
     amounts = (shifted - image)[:, :, 0, 0]
     assert torch.allclose(shifted - image, amounts[..., None, None].expand_as(image))
     assert len(amounts.flatten().unique()) == 2 * channels
 
 
-def test_grey_of_one_channel_is_itself_and_of_others_is_refused() -> None:
+def test_gray_of_one_channel_is_itself_and_of_others_is_refused() -> None:
     image = torch.rand((2, 1, 3, 4), generator=rng())
     assert torch.equal(Grayscale()(image, rng()), image)
     with pytest.raises(BadSetting, match="only 3 channels are colours that have a grey, not 5"):
@@ -195,9 +195,9 @@ BAD: list[tuple[Any, str]] = [
     (lambda: Blur(2, 1), "a blur from 2 to 1 pixels"),
     (lambda: Noise(-0.1), "sd is -0.1; it must be at least 0, and finite"),
     (lambda: Noise(math.nan), "sd is nan"),
-    (lambda: ColourShift(-1), "sd is -1; it must be at least 0, and finite"),
-    (lambda: ColourShift(0, math.inf), "brightness is inf"),
-    (lambda: ColourShift(contrast=2), "contrast is 2; it must be at least 0 and at most 1"),
+    (lambda: ColorShift(-1), "sd is -1; it must be at least 0, and finite"),
+    (lambda: ColorShift(0, math.inf), "brightness is inf"),
+    (lambda: ColorShift(contrast=2), "contrast is 2; it must be at least 0 and at most 1"),
     (lambda: Grayscale(1.5), "probability is 1.5; it must be at least 0 and at most 1"),
 ]
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from entoptic.checks import count, taking
 from entoptic.errors import BadSetting
 from entoptic.images import PictureLike, image_of
-from entoptic.images.resize import centre_crop, resize
+from entoptic.images.resize import center_crop, resize
 from entoptic.layers import LOGITS
 from entoptic.networks import ModelLike, model_of
 
@@ -59,4 +59,4 @@ def _middle(image: Tensor, height: int, width: int) -> Tensor:
     rows, columns = image.shape[-2:]
     side = min(rows / height, columns / width) * _SHOWN
     crop = max(1, round(height * side)), max(1, round(width * side))
-    return resize(centre_crop(image, *crop), height, width).clamp(0, 1)
+    return resize(center_crop(image, *crop), height, width).clamp(0, 1)

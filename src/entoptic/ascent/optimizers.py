@@ -75,7 +75,7 @@ class Climb(_Descent):
         self.smoothing = smoothing
 
     def move(self, parameter: Tensor, gradient: Tensor) -> None:
-        change = normalised(smoothed(gradient, self.smoothing), self.norm)
+        change = normalized(smoothed(gradient, self.smoothing), self.norm)
         parameter.sub_(change, alpha=self.length)
 
 
@@ -109,7 +109,7 @@ class Adam(_Descent):
         parameter.addcdiv_(mean, spread, value=-length)
 
 
-def normalised(gradient: Tensor, norm: Norm) -> Tensor:
+def normalized(gradient: Tensor, norm: Norm) -> Tensor:
     """A gradient divided by its own size, image by image; a gradient of zero stays zero.
 
     Args:

@@ -4,7 +4,7 @@ from entoptic.canvas.alpha import Transparent
 from entoptic.canvas.base import Canvas
 from entoptic.canvas.cppn import CPPN
 from entoptic.canvas.fourier import Fourier
-from entoptic.canvas.grey import Grey
+from entoptic.canvas.gray import Gray
 from entoptic.canvas.laplacian import Laplacian
 from entoptic.canvas.maco import MaCo, spectrum_of
 from entoptic.canvas.masked import Masked
@@ -16,7 +16,7 @@ __all__ = [
     "CPPN",
     "Canvas",
     "Fourier",
-    "Grey",
+    "Gray",
     "Laplacian",
     "MaCo",
     "Masked",

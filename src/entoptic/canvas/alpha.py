@@ -60,8 +60,8 @@ class Transparent(Canvas):
 
     def forward(self) -> Image:
         """The picture on white."""
-        colours: Image = self.canvas()
-        return torch.lerp(torch.ones_like(colours), colours, self.alpha())
+        colors: Image = self.canvas()
+        return torch.lerp(torch.ones_like(colors), colors, self.alpha())
 
     @torch.no_grad()
     @taking(height=side, width=side)

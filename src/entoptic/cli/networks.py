@@ -85,8 +85,8 @@ def gradient_command(
             write_file(path, _npy(found), replace=replace)
         else:
             # A network of one channel is fed the luma: the gradient by grey has no colour.
-            is_grey = network.preprocess.channels == 1 and wrt == "input"
-            values = found.sum(1, keepdim=True).expand(-1, 3, -1, -1) if is_grey else found
+            is_gray = network.preprocess.channels == 1 and wrt == "input"
+            values = found.sum(1, keepdim=True).expand(-1, 3, -1, -1) if is_gray else found
             shown = gradient_picture(values, picture.height, picture.width)
             write(path, shown, replace=replace)
 

@@ -49,7 +49,7 @@ def to_srgb(values: Tensor) -> Tensor:
     return _mixed(values, "to_srgb")
 
 
-def to_decorrelated(colours: Tensor) -> Tensor:
+def to_decorrelated(colors: Tensor) -> Tensor:
     """Coordinates without correlation from colours; the inverse of `to_srgb`.
 
     Args:
@@ -58,7 +58,7 @@ def to_decorrelated(colours: Tensor) -> Tensor:
     >>> to_decorrelated(to_srgb(torch.ones(1, 3, 1, 1))).flatten()
     tensor([1.0000, 1.0000, 1.0000])
     """
-    return _mixed(colours, "to_decorrelated")
+    return _mixed(colors, "to_decorrelated")
 
 
 def to_image(values: Tensor, *, decorrelated: bool = True) -> Planes:
@@ -71,8 +71,8 @@ def to_image(values: Tensor, *, decorrelated: bool = True) -> Planes:
     >>> to_image(torch.zeros(1, 3, 1, 1)).flatten()
     tensor([0.5000, 0.5000, 0.5000])
     """
-    colours = to_srgb(values) if decorrelated else values
-    return colours.sigmoid()
+    colors = to_srgb(values) if decorrelated else values
+    return colors.sigmoid()
 
 
 def from_image(image: Planes, *, decorrelated: bool = True) -> Tensor:
@@ -81,8 +81,8 @@ def from_image(image: Planes, *, decorrelated: bool = True) -> Tensor:
     >>> (to_image(from_image(torch.zeros(1, 3, 1, 1))) * 255).round().abs().flatten()
     tensor([0., 0., 0.])
     """
-    colours = image.clamp(_MARGIN, 1 - _MARGIN).logit()
-    return to_decorrelated(colours) if decorrelated else colours
+    colors = image.clamp(_MARGIN, 1 - _MARGIN).logit()
+    return to_decorrelated(colors) if decorrelated else colors
 
 
 def luma(image: Tensor) -> Tensor:
@@ -121,9 +121,9 @@ def in_colors(planes: Planes) -> Tensor:
     torch.Size([1, 3, 2, 12])
     """
     threes = planes.shape[1] // 3 * 3
-    colours = torch.split(planes[:, :threes], 3, 1) if threes else ()
-    greys = (each[:, None].expand(-1, 3, -1, -1) for each in planes[:, threes:].unbind(1))
-    return torch.cat([*colours, *greys], 3)
+    colors = torch.split(planes[:, :threes], 3, 1) if threes else ()
+    grays = (each[:, None].expand(-1, 3, -1, -1) for each in planes[:, threes:].unbind(1))
+    return torch.cat([*colors, *grays], 3)
 
 
 def parts(channels: int) -> int:

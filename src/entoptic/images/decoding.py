@@ -32,7 +32,7 @@ class Planes:
         notes: what the user should be told.
     """
 
-    colour: NDArray[Any]
+    color: NDArray[Any]
     alpha: NDArray[Any] | None
     top: int
     alpha_top: int
@@ -53,7 +53,7 @@ def decode(image: Pillow.Image, data: bytes = b"") -> Planes:
     if image.format == "PNG" and png.header(data).depth == 16:
         planes = _png_16_bit(image, data)
     elif image.mode.startswith("I;16"):
-        planes = _grey_16_bit(image)
+        planes = _gray_16_bit(image)
     elif image.mode == "F":
         planes = _float(image)
     else:
@@ -81,15 +81,15 @@ def decode_tiff(data: bytes, span: Span | None = None) -> Planes | None:
         # A sample's distance from white; alpha counts as ever.
         planes[0] = high - (planes[0] - low)
     samples = planes.transpose(1, 2, 0)
-    colour, alpha = samples[..., : 3 if how.channels > 2 else 1], None
+    color, alpha = samples[..., : 3 if how.channels > 2 else 1], None
     if how.alpha:
         alpha = samples[..., -1]
-        colour = _divided(colour, alpha, high) if how.premultiplied else colour
-    read = _profiled(colour, alpha, (low, high), how.profile, plain=how.kind[1:] in ("u1", "u2"))
+        color = _divided(color, alpha, high) if how.premultiplied else color
+    read = _profiled(color, alpha, (low, high), how.profile, plain=how.kind[1:] in ("u1", "u2"))
     notes = _pages(data)
     turned = None if read.alpha is None else _turned(read.alpha, how.orientation)
-    upright = _turned(read.colour, how.orientation)
-    return replace(read, colour=upright, alpha=turned, notes=(*read.notes, *notes))
+    upright = _turned(read.color, how.orientation)
+    return replace(read, color=upright, alpha=turned, notes=(*read.notes, *notes))
 
 
 def _pages(data: bytes) -> tuple[str, ...]:
@@ -135,17 +135,17 @@ def scaled(samples: NDArray[Any], low: float, high: float) -> NDArray[np.float32
     return values.astype(np.float32)
 
 
-def _divided(colour: NDArray[Any], alpha: NDArray[Any], top: float) -> NDArray[Any]:
+def _divided(color: NDArray[Any], alpha: NDArray[Any], top: float) -> NDArray[Any]:
     """Colours that were multiplied by alpha, as they were before; black where nothing is seen."""
     seen = alpha[..., None].astype(np.float64)
-    values = np.divide(colour * float(top), seen, out=np.zeros(colour.shape), where=seen > 0)
-    if colour.dtype.kind == "f":
-        return values.astype(colour.dtype)
-    return (np.minimum(values, top) + 0.5).astype(colour.dtype)
+    values = np.divide(color * float(top), seen, out=np.zeros(color.shape), where=seen > 0)
+    if color.dtype.kind == "f":
+        return values.astype(color.dtype)
+    return (np.minimum(values, top) + 0.5).astype(color.dtype)
 
 
 def _profiled(
-    colour: NDArray[Any], alpha: NDArray[Any] | None, span: Span, profile: bytes, *, plain: bool
+    color: NDArray[Any], alpha: NDArray[Any] | None, span: Span, profile: bytes, *, plain: bool
 ) -> Planes:
     """Samples of a TIFF file in sRGB.
 
@@ -156,22 +156,22 @@ def _profiled(
         plain: whether the samples have 8 or 16 bits, of which each value counts.
     """
     if not plain:
-        kind = "floating-point numbers" if colour.dtype.kind == "f" else "whole numbers"
+        kind = "floating-point numbers" if color.dtype.kind == "f" else "whole numbers"
         note = f"{kind} from {span[0]:g} to {span[1]:g} taken as sRGB"
         alpha = None if alpha is None else scaled(alpha, *span)
-        return Planes(scaled(colour, *span), alpha, 1, 1, (note,))
-    if colour.dtype == np.uint16:
-        return _sixteen_bit(profile, colour, alpha, 65535)
-    grey = colour.shape[2] == 1
+        return Planes(scaled(color, *span), alpha, 1, 1, (note,))
+    if color.dtype == np.uint16:
+        return _sixteen_bit(profile, color, alpha, 65535)
+    gray = color.shape[2] == 1
     converted = to_srgb(
-        Pillow.fromarray(np.ascontiguousarray(colour[..., 0] if grey else colour)), profile
+        Pillow.fromarray(np.ascontiguousarray(color[..., 0] if gray else color)), profile
     )
     notes = () if converted.note is None else (converted.note,)
     return Planes(_with_channels(np.asarray(converted.image)), alpha, 255, 255, notes)
 
 
 def _eight_bit(image: Pillow.Image, data: bytes) -> Planes:
-    _scale_transparent_grey(image, data)
+    _scale_transparent_gray(image, data)
     notes: tuple[str, ...] = ()
     if 16 in _tiff_bits(image):
         notes = ("16 bits per channel read as 8; PNG keeps 16",)
@@ -181,20 +181,20 @@ def _eight_bit(image: Pillow.Image, data: bytes) -> Planes:
     if image.has_transparency_data:
         alpha = np.asarray(image.convert("RGBA").getchannel("A"))
     if image.mode in {"L", "LA"}:
-        colour = image.convert("L")
+        color = image.convert("L")
     elif image.mode in {"P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"}:
-        colour = image.convert("RGB")
+        color = image.convert("RGB")
     elif image.mode == "CMYK":
-        colour = image
+        color = image
     else:
         raise ValueError(f"samples of the kind {image.mode!r} have no known range")
-    converted = to_srgb(colour, image.info.get("icc_profile"))
+    converted = to_srgb(color, image.info.get("icc_profile"))
     if converted.note:
         notes += (converted.note,)
     return Planes(_with_channels(np.asarray(converted.image)), alpha, 255, 255, notes)
 
 
-def _scale_transparent_grey(image: Pillow.Image, data: bytes) -> None:
+def _scale_transparent_gray(image: Pillow.Image, data: bytes) -> None:
     """Pillow scales samples of 1, 2 and 4 bits to 8, but not always the transparent one."""
     if image.format == "PNG" and image.mode in {"1", "L"} and "transparency" in image.info:
         scale = 255 // (2 ** png.header(data).depth - 1)
@@ -211,7 +211,7 @@ def _png_16_bit(image: Pillow.Image, data: bytes) -> Planes:
     return _sixteen_bit(image.info.get("icc_profile"), samples, alpha, 65535)
 
 
-def _grey_16_bit(image: Pillow.Image) -> Planes:
+def _gray_16_bit(image: Pillow.Image) -> Planes:
     top = 2 ** min((16, *_tiff_bits(image))) - 1
     samples = np.asarray(image).astype(np.uint16)[..., None]
     tags = getattr(image, "tag_v2", {})
@@ -228,8 +228,8 @@ def _sixteen_bit(
     if not profile:
         return Planes(samples, alpha, top, 65535, (note,))
     rounded = (samples.astype(np.uint32) * 255 + top // 2) // top
-    grey = samples.shape[2] == 1
-    eight = Pillow.fromarray((rounded[..., 0] if grey else rounded).astype(np.uint8))
+    gray = samples.shape[2] == 1
+    eight = Pillow.fromarray((rounded[..., 0] if gray else rounded).astype(np.uint8))
     converted = to_srgb(eight, profile)
     if not converted.changed:
         notes = (note,) if converted.note is None else (note, converted.note)
@@ -263,7 +263,7 @@ def _upright(image: Pillow.Image, planes: Planes) -> Planes:
         note = "its EXIF data are damaged, so it may lie on its side"
         return replace(planes, notes=(*planes.notes, note))
     alpha = planes.alpha if planes.alpha is None else _turned(planes.alpha, orientation)
-    return replace(planes, colour=_turned(planes.colour, orientation), alpha=alpha)
+    return replace(planes, color=_turned(planes.color, orientation), alpha=alpha)
 
 
 def _turned(samples: NDArray[Any], orientation: object) -> NDArray[Any]:

@@ -93,7 +93,7 @@ def _read(stream: io.BufferedReader, how: tiff.Segments, path: Path, span: Span 
     if how.premultiplied:
         raise ValueError("its colours are multiplied by alpha; save them as they are")
     low, high = span_of(how, span)
-    colours = 3 if how.channels > 2 else 1
+    colors = 3 if how.channels > 2 else 1
     image, mapped = mapped_zeros((1, 3, how.height, how.width))
     alpha, mapped_alpha = None, None
     if how.alpha:
@@ -101,10 +101,10 @@ def _read(stream: io.BufferedReader, how: tiff.Segments, path: Path, span: Span 
     for channels, rows, columns, samples in tiff.parts(stream, how):
         values = scaled(samples, low, high)
         for channel, plane in zip(range(channels.start, channels.stop), values, strict=True):
-            if channel >= colours:
+            if channel >= colors:
                 if alpha is not None:
                     alpha[0, 0, rows, columns] = torch.from_numpy(plane)
-            elif colours == 1:
+            elif colors == 1:
                 image[0, :, rows, columns] = torch.from_numpy(
                     1 - plane if how.white_is_zero else plane
                 )

@@ -93,11 +93,11 @@ class Picture:
         cls, planes: Planes, path: Path | None = None, sha256: str | None = None
     ) -> Picture:
         """A picture of decoded samples."""
-        colour = _scaled(planes.colour, planes.top).expand(1, 3, -1, -1).contiguous()
+        color = _scaled(planes.color, planes.top).expand(1, 3, -1, -1).contiguous()
         alpha = None
         if planes.alpha is not None:
             alpha = _scaled(planes.alpha[..., None], planes.alpha_top)
-        return cls(colour, alpha, path, sha256, planes.notes)
+        return cls(color, alpha, path, sha256, planes.notes)
 
     def _repr_png_(self) -> bytes:
         """How Jupyter shows it."""

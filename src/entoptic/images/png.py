@@ -27,7 +27,7 @@ _ADAM7 = (
     (1, 0, 2, 1),
 )
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
+_COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 # Rows that are filtered at once when writing: few enough to stay in a processor's cache.
 _BAND = 64
 
@@ -38,7 +38,7 @@ class Header(NamedTuple):
     width: int
     height: int
     depth: int
-    colour_type: int
+    color_type: int
     interlaced: bool
 
 
@@ -74,8 +74,8 @@ def header(data: bytes) -> Header:
     kind, body = next(chunks(data), (b"", memoryview(b"")))
     if kind != b"IHDR" or len(body) != 13:
         raise ValueError("it has no PNG header")
-    width, height, depth, colour_type, _, _, interlaced = struct.unpack(">IIBBBBB", body)
-    return Header(width, height, depth, colour_type, bool(interlaced))
+    width, height, depth, color_type, _, _, interlaced = struct.unpack(">IIBBBBB", body)
+    return Header(width, height, depth, color_type, bool(interlaced))
 
 
 def decode_16_bit(data: bytes) -> tuple[NDArray[np.uint16], tuple[int, ...] | None]:
@@ -89,9 +89,9 @@ def decode_16_bit(data: bytes) -> tuple[NDArray[np.uint16], tuple[int, ...] | No
         ValueError: the file is damaged.
     """
     head = header(data)
-    if head.depth != 16 or head.colour_type not in _CHANNELS:
+    if head.depth != 16 or head.color_type not in _CHANNELS:
         raise ValueError("its PNG header is damaged")
-    channels = _CHANNELS[head.colour_type]
+    channels = _CHANNELS[head.color_type]
     packed, transparent = bytearray(), None
     for kind, body in chunks(data):
         if kind == b"IDAT":
@@ -192,7 +192,7 @@ def encode(samples: NDArray[Any], job: str | None = None) -> bytes:
     """
     height, width, channels = samples.shape
     depth = 8 * samples.dtype.itemsize
-    head = struct.pack(">IIBBBBB", width, height, depth, _COLOUR_TYPES[channels], 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, depth, _COLOR_TYPES[channels], 0, 0, 0)
     rows = np.ascontiguousarray(samples, samples.dtype.newbyteorder(">")).view(np.uint8)
     packer = zlib.compressobj(6)
     rows = rows.reshape(height, -1)

@@ -102,7 +102,7 @@ def fit_short_side(height: int, width: int, short_side: int) -> tuple[int, int]:
 
 
 @taking(image=planes, height=side, width=side)
-def centre_crop(image: Tensor, height: int, width: int) -> Tensor:
+def center_crop(image: Tensor, height: int, width: int) -> Tensor:
     """The middle of a picture; where it can't be centred, half a pixel up or to the left.
 
     Returns:
@@ -111,7 +111,7 @@ def centre_crop(image: Tensor, height: int, width: int) -> Tensor:
     Raises:
         BadSetting: a size less than 1, or larger than the picture.
 
-    >>> centre_crop(torch.arange(5.0).expand(1, 3, 2, 5), 1, 2)[0, 0]
+    >>> center_crop(torch.arange(5.0).expand(1, 3, 2, 5), 1, 2)[0, 0]
     tensor([[1., 2.]])
     """
     rows, columns = image.shape[-2:]

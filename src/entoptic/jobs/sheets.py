@@ -18,7 +18,7 @@ from entoptic.analysis.spectrum import Spectrum, read_spectrum
 from entoptic.ascent.loop import Step, ascend, bind
 from entoptic.ascent.memory import enough_memory, picture_bytes, roomy_batch, within_memory
 from entoptic.ascent.spreading import Spread
-from entoptic.canvas import Canvas, Grey, Transparent, Weighed
+from entoptic.canvas import Canvas, Gray, Transparent, Weighed
 from entoptic.errors import BadSetting
 from entoptic.images import Picture
 from entoptic.images.color import in_colors, parts
@@ -318,7 +318,7 @@ class SheetPlan(Plan):
             assert kind.of is not None  # as `plan_sheet` has checked
             made = kind.of(self.photo.expand(count, -1, -1, -1))
         if self.model.preprocess.channels == 1:
-            made = Grey(made)
+            made = Gray(made)
         if kind.transparent:
             made = Transparent(made, seed=seed)
         made = made.to(place)
@@ -389,8 +389,8 @@ class SheetPlan(Plan):
             return whole
         # White between the pictures is opaque.
         blank = [""] * len(self.layout.labels)
-        grey = whole.expand(-1, 3, -1, -1)
-        return sheet(grey, self._columns, gap=self.layout.gap, labels=blank)[:, :1]
+        gray = whole.expand(-1, 3, -1, -1)
+        return sheet(gray, self._columns, gap=self.layout.gap, labels=blank)[:, :1]
 
     def laid_out(self, made: Sequence[Tensor]) -> Image:
         """The pictures made so far; where there is none yet, the photo or middle grey."""
@@ -555,8 +555,8 @@ def _side_by_side(channels: int) -> str:
     """In words, see `in_colors`."""
     threes = channels // 3 * 3
     each = "in threes " if threes > 3 else ""
-    colours = f"channels 0 to {threes - 1} {each}as red, green and blue" if threes else ""
-    greys = ", ".join(map(str, range(threes, channels)))
-    grey = f"channel{'s' if channels - threes > 1 else ''} {greys} in grey" if greys else ""
-    shown = " and ".join(filter(None, (colours, grey)))
+    colors = f"channels 0 to {threes - 1} {each}as red, green and blue" if threes else ""
+    grays = ", ".join(map(str, range(threes, channels)))
+    gray = f"channel{'s' if channels - threes > 1 else ''} {grays} in grey" if grays else ""
+    shown = " and ".join(filter(None, (colors, gray)))
     return f"the network is fed {channels} channels, shown side by side: {shown}"

@@ -26,7 +26,7 @@ _WRAPPERS = {
     "DeepSpeedEngine": "module",
 }
 # Where torch keeps layers that compute in whole numbers.
-_QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized")
+_QUANTIZED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized")
 # Values that nothing can change, and that hold none which something could.
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, type, types.BuiltinFunctionType)
 _CONTAINERS: tuple[type, ...] = (dict, OrderedDict, list, tuple, set)
@@ -123,7 +123,7 @@ def check_module(module: Any) -> None:
         )
         raise BadNetwork(f"{type(module).__name__} isn't a torch.nn.Module; {advice}")
     for path, part in parts(module):
-        if type(part).__module__.startswith(_QUANTISED):
+        if type(part).__module__.startswith(_QUANTIZED):
             raise BadNetwork(
                 f"{path or 'the network'!r} is quantised ({type(part).__name__}), and no gradient "
                 "flows through such layers; wrap the network that it was made of"

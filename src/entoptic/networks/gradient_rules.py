@@ -503,8 +503,8 @@ def _of_generalised_mean(
 
 
 @dataclass(frozen=True)
-class NormalisedLayers(GradientRule):
-    """See `normalised_layers`."""
+class NormalizedLayers(GradientRule):
+    """See `normalized_layers`."""
 
     layers: tuple[Layer, ...] = ()
 
@@ -515,13 +515,13 @@ class NormalisedLayers(GradientRule):
     def applied(self, modules: Mapping[str, nn.Module]) -> Iterator[None]:
         with ExitStack() as stack:
             for layer in self.layers:
-                handle = modules[layer.name].register_forward_hook(_normalise)
+                handle = modules[layer.name].register_forward_hook(_normalize)
                 stack.callback(handle.remove)
             yield
 
 
 @taking(layers=layer_name, steps=_STEPS)
-def normalised_layers(*layers: Layer | str, steps: int | None = None) -> GradientRule:
+def normalized_layers(*layers: Layer | str, steps: int | None = None) -> GradientRule:
     """The gradient at the output of some layers is scaled to length 1 (L2), image by image.
 
     So several layers (or the branches of one) have equal say in what comes before them. A gradient
@@ -537,24 +537,24 @@ def normalised_layers(*layers: Layer | str, steps: int | None = None) -> Gradien
 
     >>> import entoptic as ent
     >>> photo = torch.full((1, 3, 40, 60), 0.5)
-    >>> rules = [ent.normalised_layers("fire2")]
+    >>> rules = [ent.normalized_layers("fire2")]
     >>> found = ent.gradient(ent.load(), of="fire3", wrt="fire2", at=photo, rules=rules)
     >>> round(float(found.norm()), 4)
     1.0
     """
     parsed = tuple(Layer.parse(layer) for layer in layers)
     if not parsed:
-        raise BadSetting("normalised_layers needs at least one layer")
+        raise BadSetting("normalized_layers needs at least one layer")
     for layer in parsed:
         if layer != Layer(layer.name) or layer.name == "input":
             raise BadSetting(
-                f"normalised_layers takes outputs of whole layers, not {str(layer)!r}; "
+                f"normalized_layers takes outputs of whole layers, not {str(layer)!r}; "
                 "name a layer without <in> and #"
             )
-    return NormalisedLayers(steps, parsed)
+    return NormalizedLayers(steps, parsed)
 
 
-def _normalise(_: nn.Module, __: tuple[Any, ...], output: Any) -> None:
+def _normalize(_: nn.Module, __: tuple[Any, ...], output: Any) -> None:
     """A hook on the tensor itself, which goes when the tensor goes."""
     if _differentiable(output):
         output.register_hook(_of_length_1)

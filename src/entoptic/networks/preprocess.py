@@ -133,10 +133,10 @@ class Preprocess:
             return image
         if given != 3 or self.fill is None:
             raise BadSetting(self.no_photos(given))
-        colours = luma(image) if self.channels == 2 else image
-        batch, count, height, width = colours.shape
-        rest = colours.new_full((batch, self.channels - count, height, width), self.fill)
-        return torch.cat([colours, rest], 1)
+        colors = luma(image) if self.channels == 2 else image
+        batch, count, height, width = colors.shape
+        rest = colors.new_full((batch, self.channels - count, height, width), self.fill)
+        return torch.cat([colors, rest], 1)
 
     def no_photos(self, given: int = 3) -> str:
         """Why a network isn't shown pictures of so many channels, and what to do."""
@@ -147,13 +147,13 @@ class Preprocess:
             "hold, from 0 to 1: ?fill=1, or fill=1 of the Preprocess"
         )
 
-    def centred(self, image: Tensor) -> Tensor:
-        """An image less what becomes 0, for `weights_for_centred`; of a network fed 3 channels."""
+    def centerd(self, image: Tensor) -> Tensor:
+        """An image less what becomes 0, for `weights_for_centerd`; of a network fed 3 channels."""
         factor, offset = _affine(self, image.device, image.dtype)
-        centre = -offset / factor
-        return self._fitted(image) - (centre.flip(1) if self.order == "BGR" else centre)
+        center = -offset / factor
+        return self._fitted(image) - (center.flip(1) if self.order == "BGR" else center)
 
-    def weights_for_centred(self, weight: Tensor) -> Tensor:
+    def weights_for_centerd(self, weight: Tensor) -> Tensor:
         """A convolution's weights, (out, 3, height, width), as wanted by `centred` images.
 
         With them it gives what it gives for the network's input; what pads it is 0 in both.

@@ -311,7 +311,7 @@ def plan_dream(
         raise BadSetting(model.preprocess.no_photos())
     start = _start(photo, how, seed)
     if model.preprocess.channels == 1:
-        start = _grey(start)
+        start = _gray(start)
     height, width = start.image.shape[-2:]
     bound = bind(wanted, model, (height, width), read_guide)
     sizes, left_out = _octaves(model, bound, how, height, width)
@@ -406,13 +406,13 @@ def _start(photo: PictureLike | None, how: DreamSettings, seed: int) -> Picture:
     return photo_of(photo, how.size)
 
 
-def _grey(photo: Picture) -> Picture:
+def _gray(photo: Picture) -> Picture:
     """A picture as a network of one channel sees it."""
-    grey = luma(photo.image).expand(-1, 3, -1, -1)
-    if torch.allclose(grey, photo.image, rtol=0, atol=_HALF_A_LEVEL):
+    gray = luma(photo.image).expand(-1, 3, -1, -1)
+    if torch.allclose(gray, photo.image, rtol=0, atol=_HALF_A_LEVEL):
         return photo
     said = "the network is fed one channel, so that the dream is in grey"
-    return replace(photo, image=grey, notes=(*photo.notes, said))
+    return replace(photo, image=gray, notes=(*photo.notes, said))
 
 
 def _in_three_channels(step: Step) -> Step:

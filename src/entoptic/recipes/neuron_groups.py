@@ -143,7 +143,7 @@ def plan_groups(
         layout=Layout(
             labels=[f"all of {layer}", *shares, "the photo", *names],
             columns=columns,
-            before=torch.cat([_coloured(tile.image, maps), tile.image]),
+            before=torch.cat([_colored(tile.image, maps), tile.image]),
         ),
         size=size,
         photo=tile,
@@ -184,7 +184,7 @@ def _groups_of(table: Tensor, count: int) -> Factors:
     return factors
 
 
-def _coloured(photo: Image, maps: Tensor) -> Tensor:
+def _colored(photo: Image, maps: Tensor) -> Tensor:
     """A photo in grey under the colours of all groups, then of each, (1 + groups, 3, ...).
 
     Args:
@@ -195,15 +195,15 @@ def _coloured(photo: Image, maps: Tensor) -> Tensor:
     amounts = resized(maps / maps.amax((2, 3), keepdim=True), height, width)
     count = len(maps)
     hues = [colorsys.hls_to_rgb(each / count, 0.6, 0.85) for each in range(count)]
-    colours = torch.tensor(hues)[:, :, None, None]
-    grey = (photo * torch.tensor(_BRIGHTNESS).reshape(1, 3, 1, 1)).sum(1, keepdim=True)
-    alone = _tinted(grey, colours, amounts)
+    colors = torch.tensor(hues)[:, :, None, None]
+    gray = (photo * torch.tensor(_BRIGHTNESS).reshape(1, 3, 1, 1)).sum(1, keepdim=True)
+    alone = _tinted(gray, colors, amounts)
     together = amounts.sum(0, keepdim=True)
-    mixed = (amounts * colours).sum(0, keepdim=True) / together.clamp(min=1e-6)
-    return torch.cat([_tinted(grey, mixed, amounts.amax(0, keepdim=True)), alone])
+    mixed = (amounts * colors).sum(0, keepdim=True) / together.clamp(min=1e-6)
+    return torch.cat([_tinted(gray, mixed, amounts.amax(0, keepdim=True)), alone])
 
 
-def _tinted(grey: Tensor, colours: Tensor, amounts: Tensor) -> Tensor:
+def _tinted(gray: Tensor, colors: Tensor, amounts: Tensor) -> Tensor:
     """Grey, darkened, with colour where there is some; both keep the photo's light and shade."""
-    dark, lit = 0.4 * grey, colours * (0.3 + 0.7 * grey)
+    dark, lit = 0.4 * gray, colors * (0.3 + 0.7 * gray)
     return dark + amounts * (lit - dark)

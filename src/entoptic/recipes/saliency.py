@@ -37,13 +37,13 @@ def gradient_picture(gradient: Tensor, height: int, width: int) -> Image:
     >>> gradient_picture(torch.tensor([-2.0, 0, 1]).reshape(1, 3, 1, 1), 1, 1).flatten()
     tensor([0.0000, 0.5000, 0.7500])
     """
-    colour = gradient.shape[1] == 3
-    values = gradient if colour else gradient.norm(dim=1, keepdim=True)
+    color = gradient.shape[1] == 3
+    values = gradient if color else gradient.norm(dim=1, keepdim=True)
     sizes = values.abs().flatten(1)
     if not sizes.any(1).all():
         raise DeadGradient("the gradient is zero everywhere; there is nothing to see")
     full = sizes.kthvalue(math.ceil(_SHOWN * sizes.shape[1])).values
     full = full.where(full > 0, sizes.amax(1)).reshape(-1, 1, 1, 1)
     shown = (values / full).clamp(-1, 1)
-    picture = shown / 2 + 0.5 if colour else shown.expand(-1, 3, -1, -1)
+    picture = shown / 2 + 0.5 if color else shown.expand(-1, 3, -1, -1)
     return resize(picture, height, width).clamp(0, 1)

@@ -16,7 +16,7 @@ from entoptic.transforms.presets import (
     presets,
     with_crop_size,
 )
-from entoptic.transforms.tones import Blur, ColourShift, Grayscale, Noise
+from entoptic.transforms.tones import Blur, ColorShift, Grayscale, Noise
 
 __all__ = [
     "ACCENTUATE",
@@ -28,7 +28,7 @@ __all__ = [
     "STRONG",
     "Affine",
     "Blur",
-    "ColourShift",
+    "ColorShift",
     "Flip",
     "Grayscale",
     "Jitter",

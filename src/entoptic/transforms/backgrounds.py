@@ -47,11 +47,11 @@ class OverBackground:
                 f"{image.shape[1]}: climb a Transparent canvas, and let this transform come first"
             )
         batch, _, height, width = image.shape
-        colour = moved(uniform((-2.0, 2.0), (batch, 3, 1, 1), rng), image)
+        color = moved(uniform((-2.0, 2.0), (batch, 3, 1, 1), rng), image)
         contrast = moved(uniform((0.0, self.contrast), (batch, 1, 1, 1), rng), image)
         seed = int(torch.randint(2**62, (), generator=rng))
         noise = _natural_noise((batch, 3, height, width), image, seed)
-        background = to_image(colour + contrast * noise)
+        background = to_image(color + contrast * noise)
         return torch.lerp(background, image[:, :3], image[:, 3:])
 
 

@@ -119,8 +119,8 @@ def _sums(matrix: Tensor, height: int, width: int, border: Border, dtype: torch.
         (row[1] * down + row[2] + (length - 1) / 2)[:, None].to(dtype) + (row[0] * across).to(dtype)
         for row, length in zip(matrix[:2], (width, height), strict=True)
     )
-    left, right = _neighbours(x, width, border)
-    above, below = _neighbours(y, height, border)
+    left, right = _neighbors(x, width, border)
+    above, below = _neighbors(y, height, border)
     near = [(one, other) for one in (above, below) for other in (left, right)]
     numbers = torch.stack([width * row + column for (row, _), (column, _) in near], 2)
     weights = torch.stack([one * other for (_, one), (_, other) in near], 2)
@@ -128,7 +128,7 @@ def _sums(matrix: Tensor, height: int, width: int, border: Border, dtype: torch.
     return _Bags(numbers.flatten(), weights.flatten(), begins)
 
 
-def _neighbours(
+def _neighbors(
     places: Tensor, length: int, border: Border
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """The pixels before and after places along one axis, as int32, with their weights."""

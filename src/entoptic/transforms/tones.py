@@ -108,7 +108,7 @@ class Noise:
 
 @taking(sd=number(least=0), brightness=number(least=0), contrast=number(least=0, most=1))
 @dataclass(frozen=True)
-class ColourShift:
+class ColorShift:
     """Shift the colours, the brightness and the contrast of each image as a whole.
 
     Args:
@@ -119,7 +119,7 @@ class ColourShift:
     Raises:
         BadSetting: a setting that is negative or not finite, a contrast above 1.
 
-    >>> ColourShift(0.1)(torch.ones(2, 3, 4, 6), torch.Generator()).shape
+    >>> ColorShift(0.1)(torch.ones(2, 3, 4, 6), torch.Generator()).shape
     torch.Size([2, 3, 4, 6])
     """
 
@@ -155,5 +155,5 @@ class Grayscale:
     probability: float = 1.0
 
     def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
-        grey = chosen(self.probability, len(image), rng).to(image.device, non_blocking=True)
-        return torch.where(grey, luma(image), image)
+        gray = chosen(self.probability, len(image), rng).to(image.device, non_blocking=True)
+        return torch.where(gray, luma(image), image)

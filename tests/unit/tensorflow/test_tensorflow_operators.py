@@ -160,7 +160,7 @@ def test_pooling_leaves_the_padding_out(graph, noise, op, padding, kernel, strid
     close(graph.run(x), answer)
 
 
-def test_lrn_sums_over_the_neighbours_without_dividing(graph, noise):
+def test_lrn_sums_over_the_neighbors_without_dividing(graph, noise):
     x = 5 * noise(1, 3, 4, 7)
     settings = {"depth_radius": 2, "bias": 1.5, "alpha": 0.3, "beta": 0.75}
     graph.picture(-1, -1, -1, 7).node("y", "LRN", ["in"], **settings)

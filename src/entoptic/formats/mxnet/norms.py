@@ -62,12 +62,12 @@ def _layer_norm(call: Call) -> Value:
     if call.axis(axis) == call.rank() - 1:
         return call.last("LayerNormalization", data, gamma, beta, axis=-1, epsilon=eps)
     mean = call.step("mean", "ReduceMean", data, axes=[axis], keepdims=1)
-    centred = call.step("centred", "Sub", data, mean)
-    square = call.step("square", "Mul", centred, centred)
+    centerd = call.step("centred", "Sub", data, mean)
+    square = call.step("square", "Mul", centerd, centerd)
     variance = call.step("variance", "ReduceMean", square, axes=[axis], keepdims=1)
     above_zero = call.step("plus_eps", "Add", variance, call.constant("eps", eps))
     deviation = call.step("deviation", "Sqrt", above_zero)
-    normal = call.step("normal", "Div", centred, deviation)
+    normal = call.step("normal", "Div", centerd, deviation)
     return _scaled(call, normal, _known(gamma), _known(beta), axis)
 
 

@@ -140,10 +140,10 @@ class Feed(nn.Module):
     def __init__(self, preprocess: Preprocess) -> None:
         super().__init__()
         self.preprocess = preprocess
-        self.centred = False
+        self.centerd = False
 
     def forward(self, picture: Tensor) -> Tensor:
-        return self.preprocess.centred(picture) if self.centred else self.preprocess(picture)
+        return self.preprocess.centerd(picture) if self.centerd else self.preprocess(picture)
 
 
 class _Rewriting:
@@ -220,8 +220,8 @@ class _Rewriting:
             weight, bias = norm.folded(conv)
             self._skip(_only_user(node))
         if self._is_fed_the_picture(node) and conv.groups == 1:
-            self.feed.centred = True
-            weight = self.feed.preprocess.weights_for_centred(weight)
+            self.feed.centerd = True
+            weight = self.feed.preprocess.weights_for_centerd(weight)
         made = self.made.get(_fast(node))
         if isinstance(made, FrozenConv) and made.dtype == self.dtype:
             self._replace(node, made.unrectified())

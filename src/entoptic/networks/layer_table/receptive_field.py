@@ -352,7 +352,7 @@ def _pooled_channels(found: Places, args: tuple[Any, ...], out: Tensor) -> Place
     return _same_places(found, args, out) if tuple(args[1][1:]) == (1, 1) else None
 
 
-def _standardised(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+def _standardized(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
     """A batch norm by the statistics of the picture itself mixes all places."""
     by_own_statistics = args[5]
     return None if by_own_statistics else _same_places(found, args, out)
@@ -365,7 +365,7 @@ def _concatenated(found: Places, args: tuple[Any, ...], out: Tensor) -> Places |
     return _same_places(found, args, out)
 
 
-def _normalised(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+def _normalized(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
     """A layer norm mixes its last axes: the channels, where those are last."""
     mixed = len(args[1])
     if found.axes is not None and max(found.axes) >= 4 - mixed:
@@ -385,7 +385,7 @@ _RULES: dict[Any, Rule] = {
     aten.max_pool2d_with_indices: _pooled,
     aten.avg_pool2d: _pooled,
     aten.avg_pool3d: _pooled_channels,
-    aten.native_batch_norm: _standardised,
+    aten.native_batch_norm: _standardized,
     aten.upsample_nearest2d: functools.partial(_resized, 1),
     aten._upsample_nearest_exact2d: functools.partial(_resized, 1),
     aten.upsample_bilinear2d: functools.partial(_resized, 2),
@@ -397,7 +397,7 @@ _RULES: dict[Any, Rule] = {
     aten.squeeze: _viewed,
     aten.unsqueeze: _viewed,
     aten.cat: _concatenated,
-    aten.native_layer_norm: _normalised,
+    aten.native_layer_norm: _normalized,
     aten._softmax: _softmaxed,
     aten.constant_pad_nd: _padded,
     aten.reflection_pad2d: _mirrored,

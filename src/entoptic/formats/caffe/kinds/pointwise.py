@@ -156,7 +156,7 @@ def _chain(site: Site, steps: list[tuple[str, str, float | None]]) -> Tensor:
 
 
 @caffe_layer("BatchNorm", "batch_norm_param", "use_global_stats moving_average_fraction eps")
-def batch_normalisation(site: Site) -> Tensor:
+def batch_normalization(site: Site) -> Tensor:
     """BatchNormalization without scale and shift, which are a Scale layer's in Caffe.
 
     Caffe stores sums: mean and variance must be divided by the third blob.

@@ -188,7 +188,7 @@ def _pooled(length: int, kernel: int, pad: int, stride: int, ceil: bool) -> int:
 
 
 @caffe_layer("LRN", "lrn_param", "local_size alpha beta norm_region k engine")
-def local_response_normalisation(site: Site) -> Tensor:
+def local_response_normalization(site: Site) -> Tensor:
     """LRN: across channels as ONNX has it (alpha over the window's size too), or over space."""
     bottom = site.bottom(rank=4)
     size = site.param.integer("local_size", 5, low=1, high=_LARGEST_WINDOW)

@@ -13,7 +13,7 @@ from entoptic.types import Image
 
 
 @final
-class Grey(Canvas):
+class Gray(Canvas):
     """Another canvas in grey: its luma, three times over.
 
     A network of one channel is fed the luma in any case; on a canvas with colours those would stay
@@ -37,8 +37,8 @@ class Grey(Canvas):
 
     @torch.no_grad()
     @taking(height=side, width=side)
-    def resized(self, height: int, width: int) -> Grey:
-        return Grey(self.canvas.resized(height, width))
+    def resized(self, height: int, width: int) -> Gray:
+        return Gray(self.canvas.resized(height, width))
 
     @torch.no_grad()
     def constrain(self) -> None:

@@ -1,13 +1,42 @@
-"""A table of named things, which knows how to say that a name isn't in it."""
+"""A table of named things: each registered once, found by name, and described for a page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Generic, TypeVar
 
-from entoptic.errors import EntopticError, did_you_mean, one_line
+from entoptic.errors import BadSetting, EntopticError, NotAllowed, did_you_mean, one_line
 
 T = TypeVar("T")
+
+# So many names an error lists, where there are many more.
+_LISTED = 10
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a page says of a registered thing.
+
+    Args:
+        name: in the registry.
+        signature: as it is called in Python; the name alone, where it isn't called.
+        summary: the first sentence of its docstring.
+        arguments: their meanings by name.
+        source: the paper or the program that it comes from; empty where there is none.
+    """
+
+    name: str
+    signature: str
+    summary: str
+    arguments: Mapping[str, str]
+    source: str
 
 
 class Registry(Generic[T]):
@@ -16,33 +45,105 @@ class Registry(Generic[T]):
     Args:
         noun: what the things are called in an error ("objective").
         error: what is raised for a name that isn't there.
+        group: the entry point group by which installed packages bring more; the entry's name is
+            the thing's, and its object registers it when it is imported. None where they can't.
     """
 
-    def __init__(self, noun: str, error: type[EntopticError]) -> None:
+    def __init__(self, noun: str, error: type[EntopticError], group: str | None = None) -> None:
         self.noun = noun
         self.error = error
+        self.group = group
         self._things: dict[str, T] = {}
+        self._told: dict[str, object] = {}
 
-    def add(self, name: str, thing: T) -> None:
+    def add(
+        self, name: str, thing: T, *, told: object | None = None, redefined: bool = False
+    ) -> None:
         """Register a thing.
+
+        Args:
+            name: to find it by.
+            thing: what is found.
+            told: the function or class whose docstring describes it, or a docstring; by default the
+                thing itself.
+            redefined: replace what the same definition registered before, as when a notebook's
+                cell runs again.
 
         Raises:
             ValueError: the name is taken by another thing; nothing is replaced silently.
         """
-        if self._things.get(name, thing) is not thing:
+        told = thing if told is None else told
+        same = redefined and _definition(self._told.get(name)) == _definition(told) is not None
+        if self._things.get(name, thing) is not thing and not same:
             raise ValueError(f"{self.noun} {name!r} is registered already; choose another name")
         self._things[name] = thing
+        self._told[name] = told
 
     def __getitem__(self, name: str) -> T:
+        """Return the thing of a name, registered here or brought by an installed package."""
         if not isinstance(name, str):
             raise self.error(f"a {self.noun} is called {one_line(repr(name))}; give one name")
-        try:
+        if name not in self._things:
+            self._import(name)
+        if name in self._things:
             return self._things[name]
-        except KeyError:
-            hint = did_you_mean(name, self._things) or f"; there are {', '.join(self._things)}"
-            raise self.error(f"no {self.noun} named {name!r}{hint}") from None
+        known = [*self._things, *self._brought()]
+        more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED + 4 else ""
+        listed = known[:_LISTED] if more else known
+        hint = did_you_mean(name, known) or f"; there are {', '.join(listed)}{more}"
+        raise self.error(f"no {self.noun} named {name!r}{hint}")
 
-    def __contains__(self, name: str) -> bool:
+    def rows(self) -> list[Row]:
+        """Return what a page says of each thing, in order of registration."""
+        return [_row(name, self._told.get(name, thing)) for name, thing in self._things.items()]
+
+    def told(self, name: str) -> object:
+        """Return the function or class that describes a registered thing, or a docstring."""
+        return self._told.get(name, self._things[name])
+
+    def check_stored(self, names: Iterable[str]) -> None:
+        """Refuse names of a picture's job for which a package's code would be imported.
+
+        Raises:
+            NotAllowed: of the first such name; what the user has imported is allowed.
+        """
+        for name in names:
+            if name not in self._things and (entries := self._brought().get(name)):
+                raise NotAllowed(
+                    f"the {self.noun} {one_line(repr(name))} is of the package "
+                    f"{_package(entries[0])}, whose code a picture's job doesn't run; import the "
+                    "package yourself, or name something else"
+                )
+
+    def _brought(self) -> Mapping[str, list[EntryPoint]]:
+        """The entry points of installed packages, by name; none of them is imported."""
+        found: dict[str, list[EntryPoint]] = {}
+        for entry in entry_points(group=self.group) if self.group else ():
+            found.setdefault(entry.name, []).append(entry)
+        return found
+
+    def _import(self, name: str) -> None:
+        """Import the package whose entry point has the name, so that it registers the thing.
+
+        Raises:
+            EntopticError: two packages have it, it can't be imported, or it doesn't register it.
+        """
+        entries = self._brought().get(name, [])
+        if len(entries) > 1:
+            packages = ", ".join(map(_package, entries))
+            raise self.error(f"the {self.noun} {name!r} comes from {packages}; remove all but one")
+        for entry in entries:
+            of = f"the {self.noun} {name!r} of the package {_package(entry)}"
+            try:
+                entry.load()
+            except (ImportError, AttributeError, SyntaxError) as error:
+                raise self.error(
+                    f"{of} can't be imported ({error}); update or remove that package"
+                ) from None
+            if name not in self._things:
+                raise self.error(f"{of} isn't registered by importing it; tell its authors")
+
+    def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name in self._things
 
     def __iter__(self) -> Iterator[str]:
@@ -50,3 +151,94 @@ class Registry(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._things)
+
+
+def import_file(path: str | Path) -> None:
+    """Run a Python file of the user's, so that it registers what it defines.
+
+    Raises:
+        BadSetting: there is no such file, or it fails; with the line.
+    """
+    file = Path(path)
+    name = re.sub(r"\W", "_", file.stem)
+    spec = importlib.util.spec_from_file_location(f"entoptic_user_{name}", file)
+    if spec is None or spec.loader is None or not file.is_file():
+        raise BadSetting(f"no Python file {str(path)!r} to import; give one that ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except EntopticError:
+        raise
+    # Whatever the user's code raises is the user's to read, in one line as all else.
+    except Exception as error:
+        del sys.modules[spec.name]
+        raise BadSetting(f"{file.name} can't be imported: {_failure(file, error)}") from error
+
+
+def _failure(file: Path, error: Exception) -> str:
+    """An error in a user's file, with the last of its lines that it came through."""
+    if isinstance(error, SyntaxError):
+        return f"{error.msg} (line {error.lineno})"
+    lines, trace = [], error.__traceback__
+    while trace is not None:
+        if Path(trace.tb_frame.f_code.co_filename) == file:
+            lines.append(trace.tb_lineno)
+        trace = trace.tb_next
+    at = f" (line {lines[-1]})" if lines else ""
+    return one_line(f"{type(error).__name__}: {error}", 200) + at
+
+
+def _package(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else entry.value
+
+
+def _definition(thing: object) -> tuple[str, str] | None:
+    """Where a function or a class is defined; None of anything else."""
+    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+    return (module, name) if isinstance(module, str) and isinstance(name, str) else None
+
+
+def plain_signature(signature: inspect.Signature) -> str:
+    """Return the parameters without their annotations, as a user would write them."""
+    plain = [
+        each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()
+    ]
+    return str(inspect.Signature(plain))
+
+
+def _row(name: str, told: object) -> Row:
+    if isinstance(told, str):
+        summary, source = _summary(told), _source(told)
+        return Row(name, name, summary, {}, source)
+    assert callable(told)
+    text = inspect.getdoc(told) or ""
+    arguments: dict[str, str] = {}
+    bases = reversed(told.__mro__) if isinstance(told, type) else [told]
+    for each in bases:
+        arguments |= _arguments(inspect.cleandoc(each.__doc__ or ""))
+    signature = inspect.signature(told)
+    meanings = {each: arguments[each] for each in signature.parameters if each in arguments}
+    called = getattr(told, "__name__", name) + plain_signature(signature)
+    return Row(name, called, _summary(text), meanings, _source(text))
+
+
+def _summary(text: str) -> str:
+    """The first sentence of a docstring."""
+    first = " ".join(inspect.cleandoc(text).split("\n\n")[0].split())
+    return re.split(r"(?<=\.)\s+(?=[A-Z])", first)[0]
+
+
+def _source(text: str) -> str:
+    found = re.search(
+        r"^Source: (.*?)(?=\n\n|\Z)", inspect.cleandoc(text), re.DOTALL | re.MULTILINE
+    )
+    return " ".join(found[1].split()) if found else ""
+
+
+def _arguments(text: str) -> dict[str, str]:
+    """The meanings of the section Args of a docstring, each on one line."""
+    section = re.search(r"^Args:\n((?:    .*\n?|\n(?=    ))+)", text, re.MULTILINE)
+    parts = re.split(r"^    (?=\w+: )", section[1] if section else "", flags=re.MULTILINE)
+    named = (each.partition(": ") for each in parts if each.strip())
+    return {name: " ".join(meaning.split()) for name, _, meaning in named}

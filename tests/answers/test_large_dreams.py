@@ -152,7 +152,7 @@ def test_only_a_photo_that_nobody_else_holds_leaves_its_memory(
     for start in (path, image, ent.read(path)):
         plan_dream(squeezenet, start, layer="fire3", octaves=1)
     plan_dream(squeezenet, noise=(152, 224), layer="fire3", octaves=1)
-    monkeypatch.setattr(ent.pictures, "MAX_PIXELS", 10)  # a larger one is read into a file
+    monkeypatch.setattr(ent.images, "MAX_PIXELS", 10)  # a larger one is read into a file
     plan_dream(squeezenet, path, layer="fire3", octaves=1)
     taken = 4 * 3 * 152 * 224
     assert said == [taken, 0, 0, taken, 0]

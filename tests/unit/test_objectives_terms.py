@@ -22,7 +22,7 @@ from entoptic.errors import (
     UnknownLabel,
     UnknownLayer,
 )
-from entoptic.objectives import Activations, Objective, Reference, vocabulary
+from entoptic.objectives import Activations, Objective, Overlay, Reference, vocabulary
 from entoptic.types import Scores
 
 
@@ -193,6 +193,78 @@ def test_a_taken_name_and_parameters_without_a_place_are_refused(forgotten: None
         @ent.objective
         def keyed(acts: Activations, layer: ent.Layer, *, by: int) -> Scores:
             return acts[layer].mean((1, 2, 3))
+
+
+def test_a_cell_that_runs_again_replaces_its_objective(forgotten: None) -> None:
+    def cell(factor: float) -> Callable[..., Objective]:
+        @ent.objective
+        def scaled(acts: Activations, layer: ent.Layer) -> Scores:
+            return factor * acts[layer].flatten(1).sum(1)
+
+        return scaled
+
+    first, second = cell(1)("a"), cell(2)("a")
+    acts = {ent.Layer("a"): torch.tensor([[1.0, 2.0]])}
+    assert (first(acts).item(), second(acts).item()) == (3, 6)
+    assert ent.parse("scaled('a')")(acts).item() == 6
+
+
+def test_an_objective_without_a_name_or_with_facts_that_contradict_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"registered by its name; define .*lambda.* with def"):
+        ent.objective(lambda acts: acts)
+    with pytest.raises(ValueError, match="over positions doesn't compare images"):
+        ent.objective(over_places="mean", compares_images=True)
+
+
+def test_an_index_outside_of_a_layer_is_refused_before_work(
+    model: ent.Model, forgotten: None
+) -> None:
+    @ent.objective
+    def one(acts: Activations, layer: ent.Layer, index: int) -> Scores:
+        return acts[layer].flatten(2)[:, index].sum(1)
+
+    assert bind(one("0", 4), model, (9, 13)) == one("0", 4)
+    told = r"one\('0', 5\) indexes what its layer doesn't have: index 5 is out of bounds"
+    with pytest.raises(ChannelOutOfRange, match=told):
+        bind(ent.energy("0") + one("0", 5), model, (9, 13))
+
+
+def test_what_is_no_score_for_each_image_is_refused_before_work(
+    model: ent.Model, forgotten: None
+) -> None:
+    @ent.objective
+    def of_all(acts: Activations, layer: ent.Layer) -> Scores:
+        return acts[layer].sum()
+
+    with pytest.raises(BadExpression, match=r"of_all\('0'\) gives a tensor of shape \(\) for 2 im"):
+        bind(of_all("0"), model, (9, 13))
+
+
+@pytest.mark.parametrize("facts", [{"compares_images": False}, {"over_places": "mean"}])
+def test_an_objective_that_compares_images_and_denies_it_is_refused(
+    model: ent.Model, forgotten: None, facts: dict[str, Any]
+) -> None:
+    @ent.objective(**facts)
+    def brighter(acts: Activations, layer: ent.Layer) -> Scores:
+        means = acts[layer].flatten(1).mean(1)
+        return means - means.mean()
+
+    with pytest.raises(BadExpression, match=r"otherwise alone than beside .*compares_images=True"):
+        bind(brighter("0"), model, (9, 13))
+
+
+def test_an_objective_of_guides_is_tried_with_a_guide(
+    model: ent.Model, forgotten: None, tmp_path: Path
+) -> None:
+    @ent.objective(compares_images=False)
+    def dots(acts: Activations, layer: ent.Layer, guide: Overlay, index: int) -> Scores:
+        theirs = acts[Reference(guide, layer, fitted=True)]
+        return (acts[layer] * theirs)[:, index].flatten(1).sum(1)
+
+    ent.write(tmp_path / "guide.png", torch.full((1, 3, 9, 13), 0.2))
+    bind(dots("0", tmp_path / "guide.png", 4), model, (9, 13))
+    with pytest.raises(ChannelOutOfRange, match="indexes what its layer doesn't have"):
+        bind(dots("0", tmp_path / "guide.png", 5), model, (9, 13))
 
 
 def test_signatures_show_what_a_user_writes() -> None:

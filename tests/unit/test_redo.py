@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 import entoptic as ent
+from entoptic import registry
 from entoptic.errors import (
     BadExpression,
     BadSetting,
@@ -153,6 +155,21 @@ def test_a_picture_without_a_job_is_told(photo: Path) -> None:
         plan_redo(photo)
 
 
+def test_a_job_alone_imports_no_package_for_its_objective(
+    picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = EntryPoint("brought", "missing", "entoptic.objectives")
+    monkeypatch.setattr(registry, "entry_points", lambda *, group: [entry])
+    odd = with_job(picture, objective="brought('fire3')")
+    with pytest.raises(
+        NotAllowed, match="the objective 'brought' is of the package missing, whose"
+    ):
+        plan_redo(odd)
+    # What the user names is looked for.
+    with pytest.raises(BadExpression, match="'brought' of the package missing can't be imported"):
+        plan_redo(odd, objective="brought('fire3')")
+
+
 STRANGE = [
     ({"recipe": "paint"}, NoJob, "was made by 'paint', which this entoptic doesn't know"),
     ({"model": "nothing"}, UnknownModel, "no model named 'nothing'"),
@@ -196,7 +213,7 @@ def test_a_file_is_not_decoded_before_its_bytes_are_right(
     picture: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded: list[Path] = []
-    monkeypatch.setattr(ent.pictures, "read", lambda path: decoded.append(path))
+    monkeypatch.setattr(ent.images, "read", lambda path: decoded.append(path))
     noise(photo, 2)
     with pytest.raises(PictureNotFound, match="has changed since"):
         plan_redo(picture)

@@ -26,7 +26,7 @@ from entoptic.images.contact_sheet import sheet, sheet_size
 from entoptic.jobs.inputs import check_pixels, guides_of, notes_on_guides, source_of
 from entoptic.jobs.job import Job
 from entoptic.jobs.methods import CanvasKind, ClimbSettings, canvases
-from entoptic.jobs.painted import painted, transparency_words
+from entoptic.jobs.painted import painted
 from entoptic.jobs.plan import Plan, made_with
 from entoptic.networks import (
     DeviceLike,
@@ -40,6 +40,7 @@ from entoptic.networks import (
 from entoptic.networks.gradient_rules import redirected_relu
 from entoptic.networks.memory import check_memory
 from entoptic.objectives import Objective, PerImage
+from entoptic.objectives.facts import needing_alpha
 from entoptic.transforms import OverBackground, Transform, presets, with_crop_size
 from entoptic.types import Alpha, Image, Planes
 
@@ -471,7 +472,7 @@ def plan_sheet(
         raise BadSetting(f"the canvas {how.kind!r} can't begin as a photo; there are {able}")
     if begins and how.spectrum is not None:
         raise BadSetting("what begins as a photo has that photo's spectrum; leave the spectrum out")
-    told = transparency_words(objective)
+    told = needing_alpha(objective)
     if told and not canvases[how.kind].transparent:
         raise BadSetting(
             f"{told[0]} is about transparency, and the canvas {how.kind} has none; take the canvas "

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from entoptic.checks import instance, taking
-from entoptic.errors import BadExpression, did_you_mean, one_line
+from entoptic.errors import BadExpression, one_line
 from entoptic.objectives.algebra import Const, Objective, objective_like, per_image
 from entoptic.objectives.terms import vocabulary
 from entoptic.objectives.units import channel, channels, log_odds
@@ -307,9 +307,6 @@ class _Reader:
             if not isinstance(of, Objective):
                 raise BadExpression("abs wants one objective: abs(...)")
             return abs(of)
-        if name not in vocabulary:
-            hint = did_you_mean(name, vocabulary) or f"; {_known()}"
-            raise BadExpression(f"no objective named {name!r}{hint}")
         return vocabulary[name](*args, **named)
 
     def _joined(self, sign: str, left: Any, right: Any) -> Any:

@@ -96,7 +96,7 @@ def boundary_complexity(
     return over_places(unrest[:, :, _border(values.shape[2:], width, values.device)])
 
 
-@objective(compares_images=False)
+@objective(compares_images=False, needs_alpha=True, prices_opacity=True)
 def opacity(acts: Activations, layer: Layer = CANVAS) -> Scores:
     """Mean alpha of a canvas with transparency: how much of the picture is painted at all.
 
@@ -122,7 +122,7 @@ def opacity(acts: Activations, layer: Layer = CANVAS) -> Scores:
     return over_places(_alpha("opacity", acts, layer))
 
 
-@objective(compares_images=False)
+@objective(compares_images=False, needs_alpha=True)
 def alpha_blurriness(acts: Activations, layer: Map = CANVAS, sigma: Blur = 1.0) -> Scores:
     """How little a blur would change the alpha of a canvas; add it for soft, large shapes.
 

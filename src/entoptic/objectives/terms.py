@@ -22,26 +22,37 @@ from entoptic.objectives.kinds import (
     bind_argument,
     read_argument,
 )
-from entoptic.registry import Registry
+from entoptic.objectives.trial import check_by_trial
+from entoptic.registry import Registry, plain_signature
 from entoptic.types import Scores
 
 OverPlaces: TypeAlias = Literal["mean", "sum"]
-"""How a score comes of what its function finds at each place of a layer by itself."""
+"""How a score comes of what its function finds at each position of a layer by itself."""
 
 
 @dataclass(frozen=True)
-class Term:
-    """A registered function, the kinds of its parameters, and what `objective` was told of it."""
+class Facts:
+    """What is declared of an objective beside its function; see `objective`."""
 
-    name: str
-    function: Callable[..., Scores]
-    kinds: dict[str, Any]
-    signature: inspect.Signature
-    over_places: OverPlaces | None
-    compares_images: bool | None
+    over_places: OverPlaces | None = None
+    compares_images: bool | None = None
+    needs_alpha: bool = False
+    prices_opacity: bool = False
 
 
-vocabulary: Registry[Callable[..., Leaf]] = Registry("objective", BadExpression)
+@dataclass(frozen=True)
+class Term(Facts):
+    """A registered function, the kinds of its parameters, and the facts about it."""
+
+    name: str = field(kw_only=True)
+    function: Callable[..., Scores] = field(kw_only=True)
+    kinds: dict[str, Any] = field(kw_only=True)
+    signature: inspect.Signature = field(kw_only=True)
+
+
+vocabulary: Registry[Callable[..., Leaf]] = Registry(
+    "objective", BadExpression, "entoptic.objectives"
+)
 """The objectives that `parse` and the command line know, by name."""
 
 
@@ -77,7 +88,9 @@ class Leaf(Objective):
             # A channel is one of the layer before it; a label may come before its only layer.
             layer = value if kind in LAYERS else layer
             checked.append(bind_argument(kind, value, layer, network))
-        return Leaf(self.name, tuple(checked), self.term)
+        bound = Leaf(self.name, tuple(checked), self.term)
+        check_by_trial(bound, network)
+        return bound
 
     def __call__(self, acts: Activations) -> Scores:
         return self.term.function(acts, *self.arguments)
@@ -103,37 +116,58 @@ class Leaf(Objective):
 def objective(function: Callable[..., Scores]) -> Callable[..., Leaf]: ...
 @overload
 def objective(
-    *, over_places: OverPlaces | None = None, compares_images: bool | None = None
+    *,
+    over_places: OverPlaces | None = None,
+    compares_images: bool | None = None,
+    needs_alpha: bool = False,
+    prices_opacity: bool = False,
 ) -> Callable[[Callable[..., Scores]], Callable[..., Leaf]]: ...
-@taking(function=function, over_places=one_of(*get_args(OverPlaces)), compares_images=flag)
+@taking(
+    function=function,
+    over_places=one_of(*get_args(OverPlaces)),
+    compares_images=flag,
+    needs_alpha=flag,
+    prices_opacity=flag,
+)
 def objective(
     function: Callable[..., Scores] | None = None,
     *,
     over_places: OverPlaces | None = None,
     compares_images: bool | None = None,
+    needs_alpha: bool = False,
+    prices_opacity: bool = False,
 ) -> Any:
-    """Register a function of activations as an objective.
+    """Register a function of activations as an objective, with the facts about it.
 
     The function is given the activations, then its own arguments, and returns one score per image.
     Its annotations say what is checked before the first step: `Layer`, `Channel`, `Channels`,
     `Row`, `Column`, `Map`, `Positions`, `Label`, `Labels`, `LabelOrPattern`, `Guide`, `Matched`,
     `Overlay`, `Vector`, `Matrix`, `Block`, `Blur`, `Positive`, `Power`, `int`, `float`, `str`.
-    A channel, a place, a blur or a vector is of the layer named before it. A parameter that may be
-    left out has a default.
+    A channel, a position, a blur or a vector is of the layer named before it. A parameter that may
+    be left out has a default. Before the first step the function is also tried once on random
+    activations of the layers' shapes, so that an index outside of them is refused in time.
+
+    A function that is defined again in the same module under the same name, as by a notebook's cell
+    that runs again, replaces the one before.
 
     Args:
-        over_places: whether the score is the mean, or the sum, over places of what the function
-            finds at each place by itself; then a large picture is scored tile by tile. What isn't
-            either is scored on the whole layer.
+        over_places: whether the score is the mean, or the sum, over positions of what the function
+            finds at each position by itself; then a large picture is scored tile by tile. What
+            isn't either is scored on the whole layer.
         compares_images: whether an image's score depends on the other images of its batch. Where
             this isn't said, several photos are dreamt one by one; where it is False, together,
-            which is faster. A score `over_places` never does.
+            which is faster, and it is checked. A score `over_places` never does.
+        needs_alpha: whether it is about transparency, so that only a canvas with an alpha channel
+            will do.
+        prices_opacity: whether it says itself what opacity costs, so that a recipe doesn't multiply
+            the objective by `1 - opacity()`.
 
     Returns:
         A function of those arguments that makes the objective.
 
     Raises:
-        ValueError: the name is taken, or a parameter can't be given by position.
+        ValueError: the name is taken, a parameter can't be given by position, or the facts
+            contradict each other.
 
     >>> @objective
     ... def loudest(acts: Activations, layer: Layer) -> Scores:
@@ -144,18 +178,20 @@ def objective(
     ... def squares(acts: Activations, layer: Layer) -> Scores:
     ...     return acts[layer].square().flatten(1).sum(1)
     """
-    if over_places is not None and compares_images is None:
-        compares_images = False
-    if function is None:
-        return functools.partial(
-            _registered, over_places=over_places, compares_images=compares_images
+    if over_places is not None and compares_images:
+        raise ValueError(
+            "an objective over positions doesn't compare images; leave one of the two out"
         )
-    return _registered(function, over_places, compares_images)
+    alone = False if over_places is not None else compares_images
+    facts = Facts(over_places, alone, needs_alpha, prices_opacity)
+    if function is None:
+        return functools.partial(_registered, facts=facts)
+    return _registered(function, facts)
 
 
-def _registered(
-    function: Callable[..., Scores], over_places: OverPlaces | None, compares_images: bool | None
-) -> Callable[..., Leaf]:
+def _registered(function: Callable[..., Scores], facts: Facts) -> Callable[..., Leaf]:
+    if not function.__name__.isidentifier():
+        raise ValueError(f"an objective is registered by its name; define {function!r} with def")
     hints = get_type_hints(function, include_extras=True)
     _, *parameters = inspect.signature(function).parameters.values()
     for each in parameters:
@@ -163,14 +199,16 @@ def _registered(
             raise ValueError(f"{function.__name__}'s {each.name!r} can't be given by position")
     signature = inspect.Signature(parameters)
     kinds = {each.name: hints.get(each.name, Any) for each in parameters}
-    term = Term(function.__name__, function, kinds, signature, over_places, compares_images)
+    term = Term(
+        **vars(facts), name=function.__name__, function=function, kinds=kinds, signature=signature
+    )
 
     @functools.wraps(function)
     def make(*args: Any, **kwargs: Any) -> Leaf:
         try:
             given = signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise BadExpression(f"{term.name}{signature_text(signature)}: {error}") from None
+            raise BadExpression(f"{term.name}{plain_signature(signature)}: {error}") from None
         given.apply_defaults()
         values = tuple(
             read_argument(term.name, name, kind, given.arguments[name])
@@ -182,16 +220,8 @@ def _registered(
     del make.__wrapped__
     make.__annotations__ = {}
     make.__signature__ = signature  # type: ignore[attr-defined]
-    vocabulary.add(term.name, make)
+    vocabulary.add(term.name, make, redefined=True)
     return make
-
-
-def signature_text(signature: inspect.Signature) -> str:
-    """The parameters without their annotations, as a user would write them."""
-    plain = [
-        each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()
-    ]
-    return str(inspect.Signature(plain))
 
 
 def _source(value: Any) -> str:

@@ -33,11 +33,11 @@ from entoptic.errors import BadSetting, WrongPictureSize
 from entoptic.images import Picture, PictureLike, picture_of, read
 from entoptic.jobs.defaults import tuned
 from entoptic.jobs.job import Result
-from entoptic.jobs.painted import transparency_words
 from entoptic.jobs.sheets import SheetPlan
 from entoptic.jobs.units import label_of, read_units
 from entoptic.networks import DeviceLike, Model, ModelLike, model_of, models_of, prepare
 from entoptic.objectives import Objective, PerImage, diversity, parse
+from entoptic.objectives.facts import needing_alpha
 from entoptic.recipes.visualization import plan_visualize
 from entoptic.types import Image
 
@@ -338,7 +338,7 @@ def plan_evaluate(
         for number in range(seeds)
     )
     wanted = [each for unit in units for each in read_units(unit)]
-    told = [word for each in wanted for word in transparency_words(each)]
+    told = [word for each in wanted for word in needing_alpha(each)]
     if told:
         raise BadSetting(
             f"{told[0]} is about transparency, and pictures are measured on white; leave it out"

@@ -17,6 +17,7 @@ from entoptic.jobs.finding import Finder
 from entoptic.jobs.job import Job, Result
 from entoptic.jobs.methods import ClimbSettings, changed
 from entoptic.jobs.plan import Plan
+from entoptic.jobs.stored import check_stored
 from entoptic.networks import Model, load
 from entoptic.objectives import parse
 from entoptic.paths import is_same
@@ -114,6 +115,8 @@ def plan_redo(
             f"{str(picture)!r} wasn't stopped before its end; there is nothing to finish"
         )
     given = {key: value for key, value in changes.items() if value is not None}
+    if "objective" not in given:
+        check_stored(job.objective)
     whole = finish or "steps" in given
     if given.get("steps") == job.settings.get("steps"):
         given.pop("steps", None)  # no change

@@ -22,7 +22,8 @@ from entoptic.jobs.job import Result
 from entoptic.layers import Layer
 from entoptic.networks import DeviceLike, ModelLike, model_of
 from entoptic.networks.modes import in_usual_modes
-from entoptic.objectives import Leaf, Objective, PerImage
+from entoptic.objectives import Objective
+from entoptic.objectives.facts import may_compare_images
 from entoptic.recipes.deepdream import MOST_TOGETHER, DreamPlan, parted, plan_dream
 
 # How many photos of a size climb together where nobody says: with eight each takes 0.8 to 1.0 of
@@ -180,7 +181,7 @@ def check_batch(batch: int | str) -> None:
 
 def _most(plan: DreamPlan, batch: int | str) -> int:
     """How many photos of a dream's size climb together at most."""
-    if plan.large is not None or _is_about_a_batch(plan.objective):
+    if plan.large is not None or may_compare_images(plan.objective):
         return 1
     pixels = math.prod(plan.shape)
     allowed = max(1, images.MAX_PIXELS // pixels)
@@ -195,15 +196,6 @@ def _most(plan: DreamPlan, batch: int | str) -> int:
         memory if isinstance(memory, int) else None,
     )
     return min(batch if isinstance(batch, int) else _USUAL, room, allowed)
-
-
-def _is_about_a_batch(objective: Objective) -> bool:
-    """Whether an image's score depends on the others of its batch, or may do so."""
-    return any(
-        isinstance(each, PerImage)
-        or (isinstance(each, Leaf) and each.term.compares_images is not False)
-        for each in objective.within()
-    )
 
 
 def _in_order(

@@ -1,0 +1,39 @@
+"""Facts about an objective, as its terms declare them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from entoptic.objectives.algebra import Objective, PerImage
+from entoptic.objectives.terms import Leaf, Term
+
+
+def terms(objective: Objective) -> Iterator[Term]:
+    """Go through the terms of all that an objective is made of."""
+    return (each.term for each in objective.within() if isinstance(each, Leaf))
+
+
+def may_compare_images(objective: Objective) -> bool:
+    """Return whether an image's score depends on the others of its batch, or may do so.
+
+    >>> from entoptic.objectives import diversity, energy
+    >>> may_compare_images(energy("fire7")), may_compare_images(2 * diversity("fire7"))
+    (False, True)
+    """
+    each_its_own = any(isinstance(each, PerImage) for each in objective.within())
+    return each_its_own or any(each.compares_images is not False for each in terms(objective))
+
+
+def needing_alpha(objective: Objective) -> list[str]:
+    """Return the names of the terms that want a canvas with an alpha channel.
+
+    >>> from entoptic.objectives import energy, opacity
+    >>> needing_alpha(energy("fire7") * (1 - opacity()))
+    ['opacity']
+    """
+    return sorted({each.name for each in terms(objective) if each.needs_alpha})
+
+
+def prices_opacity(objective: Objective) -> bool:
+    """Return whether one of the terms says itself what opacity costs."""
+    return any(each.prices_opacity for each in terms(objective))

@@ -15,10 +15,10 @@ from jaxtyping import config, install_import_hook
 # networks', which are traced with stand-ins for tensors.
 _SOURCE = Path(__file__).parents[1] / "src" / "entoptic"
 _checked = [
-    prefix + each.name
-    for folder, prefix in ((_SOURCE, "entoptic."), (_SOURCE / "models", "entoptic.networks."))
-    for each in iter_modules([str(folder)])
-    if each.name not in ("cli", "models", "networks")
+    ".".join(("entoptic", *folder, each.name))
+    for folder in ((), ("networks",), ("networks", "sources"))
+    for each in iter_modules([str(_SOURCE.joinpath(*folder))])
+    if each.name not in ("cli", "networks", "sources", "zoo")
 ]
 install_import_hook(_checked, "typechecker.checked")
 

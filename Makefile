@@ -1,8 +1,8 @@
-# make dream: a picture, a minute after cloning.   make test: everything.   make check: style, types, layers.
+# `make help` lists the targets. `make` alone dreams: a picture, a minute after cloning.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: dream test slow check format bench bench-gpu clean
+.PHONY: help dream test slow check format hooks coverage package matrix bench bench-gpu clean
 .DEFAULT_GOAL := dream
 
 .venv/core: pyproject.toml
@@ -15,36 +15,54 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,test,check]'
 	@touch $@ .venv/core
 
-dream: .venv/core
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+dream: .venv/core ## dream the first picture, of clouds that it makes itself
 	@mkdir -p out
 	$(BIN)/python examples/make_clouds.py out/clouds.png
 	$(BIN)/entoptic dream out/clouds.png --force -o out/clouds-dream.png
 	@echo "Your first dream is in $(CURDIR)/out/clouds-dream.png"
 
 # Two files at a time, each on one thread: with more, small tensors wait for each other's threads.
-test: .venv/develop
+test: .venv/develop ## run all tests but the slow ones
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-# Half an hour: a dream of a network of each family of timm, and the whole walk-through.
-slow: .venv/develop
+slow: .venv/develop ## run the slow tests, half an hour: a network of each family of timm, the walk-through
 	$(BIN)/python -m pytest -q -m slow
 
-check: .venv/develop
+check: .venv/develop ## check style, types and layers of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: .venv/develop
+format: .venv/develop ## put the style right
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+hooks: .venv/develop ## have git run the quick checks before each commit
+	$(BIN)/pre-commit install
+
+# Traced lines are slow, so this isn't part of `make test`.
+coverage: .venv/develop ## measure which lines the unit tests and answers run; out/coverage/index.html
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit tests/answers \
+		--cov=entoptic --cov-report=term --cov-report=html:out/coverage
+
+package: .venv/develop ## build dist/*.tar.gz and *.whl, and test both as a user installs them
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+	$(BIN)/python -m pytest -q tests/shells/test_package.py
+
+matrix: ## run the tests under each Python at hand, with the oldest and the newest dependencies
+	$(PYTHON) .ci/matrix.py $(CELLS)
+
 # Hours, of which most are the peers'; BENCH=--quick shows in minutes that everything works.
-bench: .venv/develop
+bench: .venv/develop ## measure speed and quality, beside other tools; BENCH=--quick takes minutes
 	$(BIN)/python -m benchmarks --out out/benchmarks $(BENCH)
 
-bench-gpu: .venv/develop
+bench-gpu: .venv/develop ## the same on a GPU
 	$(BIN)/python -m benchmarks --out out/benchmarks-gpu --device cuda $(BENCH)
 
-clean:
-	rm -rf .venv out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## remove the environment and everything that was made
+	rm -rf .venv out dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -6,13 +6,15 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from entoptic.errors import BadSetting, EntopticError, NotAllowed, did_you_mean, one_line
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -87,11 +89,11 @@ class Registry(Generic[T]):
             self._import(name)
         if name in self._things:
             return self._things[name]
-        known = [*self._things, *self._brought()]
-        more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED + 4 else ""
-        listed = known[:_LISTED] if more else known
-        hint = did_you_mean(name, known) or f"; there are {', '.join(listed)}{more}"
-        raise self.error(f"no {self.noun} named {name!r}{hint}")
+        raise self.error(f"no {self.noun} named {name!r}{suggestion(name, self.known())}")
+
+    def known(self) -> list[str]:
+        """Return all names, those too that installed packages would bring."""
+        return [*self._things, *(name for name in self._brought() if name not in self._things)]
 
     def rows(self) -> list[Row]:
         """Return what a page says of each thing, in order of registration."""
@@ -117,6 +119,8 @@ class Registry(Generic[T]):
 
     def _brought(self) -> Mapping[str, list[EntryPoint]]:
         """The entry points of installed packages, by name; none of them is imported."""
+        from importlib.metadata import entry_points  # which takes a while, and is rarely needed
+
         found: dict[str, list[EntryPoint]] = {}
         for entry in entry_points(group=self.group) if self.group else ():
             found.setdefault(entry.name, []).append(entry)
@@ -151,6 +155,17 @@ class Registry(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._things)
+
+
+def suggestion(name: str, known: Sequence[str]) -> str:
+    """Return the end of an error for a name that isn't known: the nearest one, or those that are.
+
+    >>> suggestion("x", ["three", "seven"])
+    '; there are three, seven'
+    """
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED + 4 else ""
+    listed = known[:_LISTED] if more else known
+    return did_you_mean(name, known) or f"; there are {', '.join(listed)}{more}"
 
 
 def import_file(path: str | Path) -> None:

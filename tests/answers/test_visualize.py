@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 import entoptic as ent
+from entoptic.canvas import canvases
 from entoptic.errors import BadExpression, BadSetting, ChannelOutOfRange, UnknownLayer
-from entoptic.jobs.methods import canvases, methods
+from entoptic.jobs.methods import methods
 from entoptic.jobs.units import read_units
 from entoptic.networks import Preprocess
 from entoptic.recipes import plan_redo, plan_visualize

@@ -150,6 +150,7 @@ _WRONG: dict[str, Callable[[], Any]] = {
 _FLAGS = (
     *("shared", "uniform", "relative", "decorrelated", "weighted", "plain", "transparency"),
     *("replace", "fixed_size", "biased", "stored", "compares_images"),
+    *("needs_alpha", "prices_opacity"),
 )
 # Such a channel is found out when the network is known.
 _COUNTED = ("row", "column", "index", "channel1", "channel2", "label")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 from dataclasses import replace
 from importlib.metadata import EntryPoint
@@ -12,7 +13,6 @@ import pytest
 import torch
 
 import entoptic as ent
-from entoptic import registry
 from entoptic.errors import (
     BadExpression,
     BadSetting,
@@ -155,19 +155,25 @@ def test_a_picture_without_a_job_is_told(photo: Path) -> None:
         plan_redo(photo)
 
 
-def test_a_job_alone_imports_no_package_for_its_objective(
-    picture: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_job_alone_imports_no_package_for_its_names(
+    model: ent.Model, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entry = EntryPoint("brought", "missing", "entoptic.objectives")
-    monkeypatch.setattr(registry, "entry_points", lambda *, group: [entry])
+    def entry_points(*, group: str) -> list[EntryPoint]:
+        return [EntryPoint("brought", "missing", group)]
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
     odd = with_job(picture, objective="brought('fire3')")
-    with pytest.raises(
-        NotAllowed, match="the objective 'brought' is of the package missing, whose"
-    ):
+    with pytest.raises(NotAllowed, match="the objective 'brought' is of the package missing, who"):
         plan_redo(odd)
-    # What the user names is looked for.
     with pytest.raises(BadExpression, match="'brought' of the package missing can't be imported"):
         plan_redo(odd, objective="brought('fire3')")
+    unit = ent.visualize(model, "fire3:1", size=24, steps=0, transforms="flip")
+    settings = {**unit.job.settings, "transforms": "flip + brought(3)"}
+    Result(unit.image, replace(unit.job, settings=settings)).save(odd)
+    with pytest.raises(NotAllowed, match="'brought' is of the package missing, whose code"):
+        plan_redo(odd)
+    with pytest.raises(NoJob, match="'brought' of the package missing can't be imported"):
+        plan_redo(odd, transforms="brought(3)")
 
 
 STRANGE = [

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
-from entoptic import registry as module
 from entoptic.errors import BadSetting, NotAllowed, UnknownModel
 from entoptic.registry import Registry, Row, import_file
 
@@ -123,7 +123,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry[int]:
     holder = type(sys)("unit_registry_brought")
     holder.REGISTRY = brought  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "unit_registry_brought", holder)
-    monkeypatch.setattr(module, "entry_points", entry_points)
+    monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "brought_numbers", raising=False)
     return brought

@@ -1,17 +1,22 @@
-"""Step rules: how far the canvas moves along the gradient."""
+"""Optimizers: how far the canvas moves along the gradient; and their registry."""
 
 from __future__ import annotations
 
 import functools
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, get_args, overload, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from entoptic.checks import number, one_of, taking
+from entoptic.calls import read_calls
+from entoptic.checks import Meaning, number, one_of, refused, shown, taking
+from entoptic.errors import BadSetting
 from entoptic.images.resize import gaussian_blur
+from entoptic.registry import Registry
 
 Norm: TypeAlias = Literal["mean_abs", "max_abs", "std", "l2", "none"]
 NORMS: tuple[str, ...] = get_args(Norm)
@@ -27,6 +32,95 @@ class Optimizer(Protocol):
 
 Rule: TypeAlias = Callable[[Iterable[Tensor]], Optimizer]
 """Makes an optimizer for parameters; a class of torch.optim with its settings bound is one."""
+
+_Maker = TypeVar("_Maker", bound=Callable[..., Rule])
+
+optimizers: Registry[Callable[..., Rule]] = Registry("optimizer", BadSetting, "entoptic.optimizers")
+"""What makes each rule from its settings, by the names that `optimizer_of` reads."""
+
+
+@dataclass(frozen=True)
+class NamedRule:
+    """A rule that a registered function has made; its `repr` makes it again."""
+
+    name: str
+    settings: tuple[tuple[str, Any], ...]
+    rule: Rule = field(compare=False)
+
+    def __call__(self, parameters: Iterable[Tensor]) -> Optimizer:
+        return self.rule(parameters)
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{key}={value!r}' for key, value in self.settings)})"
+
+
+@overload
+def optimizer(maker: _Maker, /) -> _Maker: ...
+@overload
+def optimizer(**meanings: Meaning) -> Callable[[_Maker], _Maker]: ...
+def optimizer(maker: Any = None, /, **meanings: Meaning) -> Any:
+    """Register a function that makes a rule for `ascend` from its settings, the first its rate.
+
+    Args:
+        maker: the function, such as `adam`.
+        meanings: bounds of its settings, see `taking`.
+
+    Raises:
+        ValueError: the name is taken.
+
+    >>> optimizers["adam"](0.1), optimizer_of("climb(norm='l2')")
+    (adam(learning_rate=0.1), climb(norm='l2'))
+    """
+    if maker is None:
+        return lambda later: _registered(taking(**meanings)(later))
+    return _registered(maker)
+
+
+def _registered(maker: Any) -> Any:
+    if not maker.__name__.isidentifier():
+        raise ValueError(f"an optimizer is registered by its name; define {maker!r} with def")
+    signature = inspect.signature(maker)
+
+    @functools.wraps(maker)
+    def make(*args: Any, **kwargs: Any) -> Rule:
+        given = signature.bind(*args, **kwargs).arguments
+        return NamedRule(maker.__name__, tuple(given.items()), maker(*args, **kwargs))
+
+    optimizers.add(maker.__name__, make, redefined=True)
+    return make
+
+
+def optimizer_of(given: str | Rule, rate: float | None = None, name: str = "optimizer") -> Rule:
+    """Return the rule that is meant.
+
+    Args:
+        given: the name of a registered one, with settings or without: `"adam"`, `"adam(0.1)"`; or
+            a rule, such as `adam(0.1)` or a class of torch.optim with its settings bound.
+        rate: for a name without settings; its own default where this is None.
+        name: of the parameter, for errors.
+
+    Raises:
+        BadSetting: there is no such name, a setting is out of its bounds, or the rate is given
+            twice.
+
+    >>> optimizer_of("adam", 0.1)
+    adam(learning_rate=0.1)
+    """
+    call = None
+    if isinstance(given, str):
+        calls = read_calls(given, name)
+        if len(calls) != 1:
+            raise BadSetting(f"{name} is {shown(given)}; give one")
+        (call,) = calls
+    elif not callable(given):
+        raise refused(name, given, "must be a rule, such as adam(0.05), or the name of one")
+    if rate is not None and (call is None or call.args or call.named):
+        raise BadSetting(f"{name} {shown(given)} has a rate of its own; leave the other one out")
+    if call is None:
+        return given  # type: ignore[return-value]
+    call = call if rate is None else replace(call, args=(rate,))
+    return call.of(optimizers[call.name])
+
 
 _SIZES: dict[str, Callable[[Tensor], Tensor]] = {
     "mean_abs": lambda gradient: gradient.abs().mean(1),
@@ -116,7 +210,7 @@ def normalized(gradient: Tensor, norm: Norm) -> Tensor:
         gradient: (batch, ...).
         norm: the size: `mean_abs` (the original DeepDream's), `max_abs`, `std`, `l2`, `none`.
 
-    >>> normalised(torch.tensor([[3.0, -1.0]]), "mean_abs")
+    >>> normalized(torch.tensor([[3.0, -1.0]]), "mean_abs")
     tensor([[ 1.5000, -0.5000]])
     """
     if norm == "none":
@@ -149,7 +243,7 @@ def smoothed(gradient: Tensor, sigma: float) -> Tensor:
     return gradient + gaussian_blur(gradient, sigma) + gaussian_blur(gradient, 2 * sigma)
 
 
-@taking(step=number(above=0), norm=one_of(*NORMS), smoothing=number(least=0))
+@optimizer(step=number(above=0), norm=one_of(*NORMS), smoothing=number(least=0))
 def climb(step: float = 1.5 / 255, norm: Norm = "mean_abs", smoothing: float = 0.0) -> Rule:
     """Plain gradient ascent with normalised steps.
 
@@ -170,9 +264,12 @@ def climb(step: float = 1.5 / 255, norm: Norm = "mean_abs", smoothing: float = 0
     return functools.partial(Climb, length=step, norm=norm, smoothing=smoothing)
 
 
-@taking(learning_rate=number(above=0))
+@optimizer(learning_rate=number(above=0))
 def adam(learning_rate: float = 0.05) -> Rule:
     """Adam, the rule of most feature visualization.
+
+    Args:
+        learning_rate: how far a step goes.
 
     Raises:
         BadSetting: the rate isn't finite and above 0.
@@ -180,3 +277,18 @@ def adam(learning_rate: float = 0.05) -> Rule:
     Source: Kingma, Ba, 2014; lucid's default rate.
     """
     return functools.partial(Adam, learning_rate=learning_rate)
+
+
+@optimizer(learning_rate=number(above=0))
+def nadam(learning_rate: float = 1.0) -> Rule:
+    """Adam with Nesterov's momentum, torch's own: the rule of MaCo.
+
+    Args:
+        learning_rate: how far a step goes.
+
+    Raises:
+        BadSetting: the rate isn't finite and above 0.
+
+    Source: Dozat, "Incorporating Nesterov Momentum into Adam", 2016; as in xplique, at its rate.
+    """
+    return functools.partial(torch.optim.NAdam, lr=learning_rate)

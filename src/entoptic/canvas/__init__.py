@@ -1,7 +1,7 @@
 """What is optimised: a canvas holds parameters and renders an image from them."""
 
 from entoptic.canvas.alpha import Transparent
-from entoptic.canvas.base import Canvas
+from entoptic.canvas.base import Canvas, CanvasKind, canvas, canvas_kind, canvases
 from entoptic.canvas.cppn import CPPN
 from entoptic.canvas.fourier import Fourier
 from entoptic.canvas.gray import Gray
@@ -15,6 +15,7 @@ from entoptic.canvas.weighed import Weighed
 __all__ = [
     "CPPN",
     "Canvas",
+    "CanvasKind",
     "Fourier",
     "Gray",
     "Laplacian",
@@ -24,5 +25,8 @@ __all__ = [
     "Shared",
     "Transparent",
     "Weighed",
+    "canvas",
+    "canvas_kind",
+    "canvases",
     "spectrum_of",
 ]

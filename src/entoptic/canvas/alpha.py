@@ -6,7 +6,7 @@ from typing import final
 
 import torch
 
-from entoptic.canvas.base import Canvas, a_canvas
+from entoptic.canvas.base import Canvas, a_canvas, canvas
 from entoptic.canvas.fourier import Fourier
 from entoptic.canvas.noise import noise
 from entoptic.checks import number, seed, side, taking
@@ -19,6 +19,8 @@ _DECAY = 1.5
 _SD = 0.01
 
 
+# A recipe makes the colors as usual, and puts them into a Transparent when they are complete.
+@canvas(name="alpha", make=lambda cls: Fourier, transparent=True)
 @final
 class Transparent(Canvas):
     """Another canvas's colours, and how opaque each pixel is.

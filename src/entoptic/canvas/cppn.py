@@ -9,7 +9,7 @@ from typing import TypeAlias, final
 import torch
 from torch import Tensor, nn
 
-from entoptic.canvas.base import Canvas
+from entoptic.canvas.base import Canvas, canvas
 from entoptic.canvas.noise import noise
 from entoptic.checks import count, flag, seed, side, taking, whole
 from entoptic.types import Image
@@ -26,6 +26,7 @@ _BIAS = 0.1
 _CUT = 0.87962566103423978
 
 
+@canvas
 @final
 class CPPN(Canvas):
     """A compositional pattern-producing network, from coordinates to colours by 1 x 1 convolutions.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from entoptic.canvas.base import Canvas
+from entoptic.canvas.base import Canvas, canvas
 from entoptic.canvas.noise import in_range, noise
 from entoptic.checks import count, flag, number, seed, side, taking
 from entoptic.errors import BadSetting
@@ -20,6 +21,7 @@ from entoptic.types import Planes
 _CONTRAST = 0.25
 
 
+@canvas(planes=lambda cls: functools.partial(cls, decorrelated=False))
 @final
 class Fourier(Canvas):
     """Waves, whose sizes are scaled by 1 / frequency; a sigmoid keeps the picture in [0, 1].

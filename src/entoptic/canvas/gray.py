@@ -23,7 +23,7 @@ class Gray(Canvas):
         canvas: what is optimised; it isn't copied.
 
     >>> from entoptic.canvas import Pixels
-    >>> Grey(Pixels(torch.tensor([1.0, 0.0, 0.0]).reshape(1, 3, 1, 1)))().flatten().tolist()[1:]
+    >>> Gray(Pixels(torch.tensor([1.0, 0.0, 0.0]).reshape(1, 3, 1, 1)))().flatten().tolist()[1:]
     [0.29899999499320984, 0.29899999499320984]
     """
 

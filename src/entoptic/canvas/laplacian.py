@@ -8,7 +8,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from entoptic.canvas.base import Canvas
+from entoptic.canvas.base import Canvas, canvas
 from entoptic.canvas.noise import in_range, noise
 from entoptic.checks import count, flag, number, seed, side, taking
 from entoptic.images import PictureLike, image_of
@@ -20,6 +20,7 @@ from entoptic.types import Image
 _COARSEST = 8
 
 
+@canvas
 @final
 class Laplacian(Canvas):
     """A Laplacian pyramid: layers of half the size each, enlarged and summed; then a sigmoid.

@@ -7,7 +7,7 @@ from typing import TypeAlias, final
 import torch
 from torch import Tensor, nn
 
-from entoptic.canvas.base import Canvas
+from entoptic.canvas.base import Canvas, canvas
 from entoptic.canvas.noise import in_range, noise
 from entoptic.checks import count, instance, number, seed, side, taking
 from entoptic.errors import BadSetting
@@ -22,6 +22,7 @@ _Moments: TypeAlias = tuple[Tensor, Tensor]
 _EPSILON = 1e-5
 
 
+@canvas(natural=True)
 @final
 class MaCo(Canvas):
     """Waves whose sizes are a natural image's and stay so, while their phases change.

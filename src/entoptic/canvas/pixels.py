@@ -7,7 +7,7 @@ from typing import final
 import torch
 from torch import nn
 
-from entoptic.canvas.base import Canvas
+from entoptic.canvas.base import Canvas, canvas
 from entoptic.checks import count, seed, side, taking
 from entoptic.errors import BadPicture
 from entoptic.images import PictureLike, image_of
@@ -15,6 +15,7 @@ from entoptic.images.resize import resize
 from entoptic.types import Planes
 
 
+@canvas(make=lambda cls: cls.noise, of=lambda cls: cls, planes=lambda cls: cls.noise)
 @final
 class Pixels(Canvas):
     """Pixels, kept in [0, 1] by clipping after each step.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from entoptic.canvas.base import Canvas
+from entoptic.canvas.base import Canvas, canvas
 from entoptic.canvas.fourier import Fourier
 from entoptic.checks import count, flag, seed, several, side, taking
 from entoptic.images import PictureLike, image_of
@@ -17,6 +17,7 @@ from entoptic.images.color import to_image
 from entoptic.types import Image
 
 
+@canvas
 @final
 class Shared(Canvas):
     """Waves for each picture, as in `Fourier`, plus coarse layers that all pictures share.

@@ -76,14 +76,26 @@ was typed wrongly; 130 ended by Ctrl-C, 143 by SIGTERM, 129 by a closed terminal
 (SIGHUP), with what there was saved.
 """,
 )
+@click.option(
+    "--import",
+    "imports",
+    multiple=True,
+    metavar="FILE",
+    help="Python file that registers objectives, transforms, canvases or optimizers; it is run.",
+)
 @click.version_option(package_name="entoptic", prog_name="entoptic")
 @click.pass_context
-def main(ctx: click.Context) -> None:
+def main(ctx: click.Context, imports: tuple[str, ...]) -> None:
     """See what a neural network sees.
 
     entoptic changes a picture so that whatever you choose inside a network grows: the DeepDream of
     a photo, offline and in seconds.
     """
+    if imports:
+        from entoptic.registry import import_file
+
+        for each in imports:
+            import_file(each)
     if ctx.invoked_subcommand is None:
         echo(ctx.get_help())
 

@@ -2,62 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from entoptic.ascent.optimizers import Rule, adam
-from entoptic.canvas import CPPN, Canvas, Fourier, Laplacian, MaCo, Pixels, Shared
-from entoptic.checks import either, number, path, taking, text, whole
+from entoptic.ascent.optimizers import Rule, adam, nadam
+from entoptic.canvas import canvas_kind, canvases
+from entoptic.checks import either, number, path, refused, taking, text, whole
 from entoptic.errors import BadSetting
 from entoptic.networks import checked_precision
 from entoptic.registry import Registry
-from entoptic.transforms import presets
-from entoptic.types import Image, PathLike
+from entoptic.transforms import transforms_of, transforms_text
+from entoptic.types import PathLike
 
 AUTO = "auto"
 """For a batch that a plan chooses."""
-
-
-@dataclass(frozen=True)
-class CanvasKind:
-    """A kind of canvas that recipes can make.
-
-    Args:
-        make: from (height, width, batch=, seed=).
-        of: from pictures to begin with; None where it can't.
-        natural: whether `make` takes spectrum=, as photographs have it.
-        transparent: whether the pictures get transparency, which is optimised too.
-        planes: as `make`, with channels=, for networks whose pictures have no colours; None where
-            there is no such canvas.
-    """
-
-    make: Callable[..., Canvas]
-    of: Callable[[Image], Canvas] | None = None
-    natural: bool = False
-    transparent: bool = False
-    planes: Callable[..., Canvas] | None = None
-
-
-_plain_fourier = functools.partial(Fourier, decorrelated=False)
-
-canvases: Registry[CanvasKind] = Registry("canvas", BadSetting)
-"""By the names of the command's --canvas."""
-
-for _name, _kind in (
-    ("fourier", CanvasKind(Fourier, Fourier.of, planes=_plain_fourier)),
-    ("pixels", CanvasKind(Pixels.noise, Pixels, planes=Pixels.noise)),
-    ("laplacian", CanvasKind(Laplacian, Laplacian.of)),
-    ("maco", CanvasKind(MaCo, MaCo.of, natural=True)),
-    ("cppn", CanvasKind(CPPN)),
-    ("shared", CanvasKind(Shared)),
-    ("alpha", CanvasKind(Fourier, transparent=True)),
-):
-    canvases.add(_name, _kind)
 
 
 @dataclass(frozen=True)
@@ -66,7 +26,7 @@ class Method:
 
     Args:
         canvas: by its name in `canvases`.
-        transforms: a preset of transforms.
+        transforms: as `transforms_of` reads them.
         learning_rate: of the step rule.
         rule: makes the step rule from the rate.
     """
@@ -75,10 +35,6 @@ class Method:
     transforms: str
     learning_rate: float
     rule: Callable[[float], Rule] = adam
-
-
-def _nadam(learning_rate: float) -> Rule:
-    return functools.partial(torch.optim.NAdam, lr=learning_rate)
 
 
 methods: Registry[Method] = Registry("method", BadSetting)
@@ -94,7 +50,7 @@ for _named, _method in (
     ("lucid", Method("fourier", "lucid", 0.05)),
     # Fel et al., 2023; NAdam at a rate of 1 as in xplique, to which the canvas belongs: it brings
     # phases back to one deviation, or such steps would be noise.
-    ("maco", Method("maco", "maco", 1.0, _nadam)),
+    ("maco", Method("maco", "maco", 1.0, nadam)),
     # lucid's notebook on CPPNs, 2018, but for our transforms and what `CPPN` says.
     ("cppn", Method("cppn", "gentle", 0.005)),
     # Erhan et al., 2009: the plain pixels.
@@ -103,12 +59,28 @@ for _named, _method in (
     methods.add(_named, _method)
 
 
+def _canvas_name(name: str, value: Any) -> str:
+    """The name of a canvas, which a job keeps, of the name or of the class."""
+    return canvas_kind(value, name).name
+
+
+def _transforms_text(name: str, value: Any) -> str:
+    """Transforms as a job keeps them, of such a text or of the transforms themselves."""
+    if isinstance(value, str):
+        return value
+    meant = transforms_of(value, name)
+    kept = transforms_text(meant)
+    if transforms_of(kept, name) != meant:
+        raise refused(name, value, "must be dataclasses that are registered by @transform")
+    return kept
+
+
 @taking(
     size=whole(1, 10_000),
     steps=whole(0, 1_000_000),
     method=text,
-    canvas=text,
-    transforms=text,
+    canvas=_canvas_name,
+    transforms=_transforms_text,
     learning_rate=number(above=0, most=1000),
     batch=either(AUTO, otherwise=whole(1, 10_000)),
     spectrum=path,
@@ -123,8 +95,8 @@ class ClimbSettings:
         size: side of each picture in pixels; its long side where there is a photo.
         steps: of the climb.
         method: a set of the next three, by name.
-        canvas: a kind of canvas, by name.
-        transforms: a preset of transforms, by name.
+        canvas: a kind of canvas, by name, or its registered class.
+        transforms: by name, as `transforms_of` reads them, or registered transforms.
         learning_rate: of the method's step rule.
         batch: how many pictures climb together; `auto` for as many as memory has room for and is of
             use, which a plan turns into a number.
@@ -153,7 +125,7 @@ class ClimbSettings:
             if getattr(self, name) is None:
                 object.__setattr__(self, name, getattr(method, name))
         canvases[self.kind]
-        presets[self.preset]
+        transforms_of(self.preset)
         self._check_spectrum()
 
     def _check_spectrum(self) -> None:

@@ -18,14 +18,14 @@ from entoptic.analysis.spectrum import Spectrum, read_spectrum
 from entoptic.ascent.loop import Step, ascend, bind
 from entoptic.ascent.memory import enough_memory, picture_bytes, roomy_batch, within_memory
 from entoptic.ascent.spreading import Spread
-from entoptic.canvas import Canvas, Gray, Transparent, Weighed
+from entoptic.canvas import Canvas, CanvasKind, Gray, Transparent, Weighed, canvases
 from entoptic.errors import BadSetting
 from entoptic.images import Picture
 from entoptic.images.color import in_colors, parts
 from entoptic.images.contact_sheet import sheet, sheet_size
 from entoptic.jobs.inputs import check_pixels, guides_of, notes_on_guides, source_of
 from entoptic.jobs.job import Job
-from entoptic.jobs.methods import CanvasKind, ClimbSettings, canvases
+from entoptic.jobs.methods import ClimbSettings
 from entoptic.jobs.painted import painted
 from entoptic.jobs.plan import Plan, made_with
 from entoptic.networks import (
@@ -41,7 +41,7 @@ from entoptic.networks.gradient_rules import redirected_relu
 from entoptic.networks.memory import check_memory
 from entoptic.objectives import Objective, PerImage
 from entoptic.objectives.facts import needing_alpha
-from entoptic.transforms import OverBackground, Transform, presets, with_crop_size
+from entoptic.transforms import OverBackground, Transform, transforms_of, with_crop_size
 from entoptic.types import Alpha, Image, Planes
 
 # What part of the steps an opening has: enough for rare units to come alive; chosen by eye.
@@ -413,7 +413,7 @@ def _halved(batch: int) -> str:
 
 
 def _transforms(how: ClimbSettings, model: Model) -> tuple[Transform, ...]:
-    return with_crop_size(presets[how.preset], model.preprocess.size)
+    return with_crop_size(transforms_of(how.preset), model.preprocess.size)
 
 
 @torch.no_grad()

@@ -197,8 +197,10 @@ def _registered(function: Callable[..., Scores], facts: Facts) -> Callable[..., 
     for each in parameters:
         if each.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
             raise ValueError(f"{function.__name__}'s {each.name!r} can't be given by position")
-    signature = inspect.Signature(parameters)
     kinds = {each.name: hints.get(each.name, Any) for each in parameters}
+    signature = inspect.Signature(
+        [each.replace(annotation=kinds[each.name]) for each in parameters]
+    )
     term = Term(
         **vars(facts), name=function.__name__, function=function, kinds=kinds, signature=signature
     )

@@ -115,8 +115,7 @@ def plan_redo(
             f"{str(picture)!r} wasn't stopped before its end; there is nothing to finish"
         )
     given = {key: value for key, value in changes.items() if value is not None}
-    if "objective" not in given:
-        check_stored(job.objective)
+    check_stored("" if "objective" in given else job.objective, job.settings, given)
     whole = finish or "steps" in given
     if given.get("steps") == job.settings.get("steps"):
         given.pop("steps", None)  # no change

@@ -1,9 +1,19 @@
 """What makes a climb robust: random changes of the picture before the network sees it."""
 
 from entoptic.transforms.backgrounds import OverBackground
-from entoptic.transforms.base import Transform
+from entoptic.transforms.base import Transform, transform, transforms
+from entoptic.transforms.by_name import transforms_of, transforms_text
 from entoptic.transforms.crops import RandomCrops
-from entoptic.transforms.geometry import Affine, Flip, Pad, Rotate, Scale, Shear, Translate
+from entoptic.transforms.geometry import (
+    Affine,
+    Flip,
+    LucidMoves,
+    Pad,
+    Rotate,
+    Scale,
+    Shear,
+    Translate,
+)
 from entoptic.transforms.jitter import Jitter
 from entoptic.transforms.presets import (
     ACCENTUATE,
@@ -32,6 +42,7 @@ __all__ = [
     "Flip",
     "Grayscale",
     "Jitter",
+    "LucidMoves",
     "Noise",
     "OverBackground",
     "Pad",
@@ -42,5 +53,9 @@ __all__ = [
     "Transform",
     "Translate",
     "presets",
+    "transform",
+    "transforms",
+    "transforms_of",
+    "transforms_text",
     "with_crop_size",
 ]

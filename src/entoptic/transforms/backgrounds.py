@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from entoptic.checks import number, taking
+from entoptic.checks import number
 from entoptic.errors import BadSetting
 from entoptic.images import fourier
 from entoptic.images.color import to_image
-from entoptic.transforms.base import moved, uniform
+from entoptic.transforms.base import moved, transform, uniform
 from entoptic.types import Image, Planes
 
 
-@taking(contrast=number(least=0))
+@transform(contrast=number(least=0))
 @dataclass(frozen=True)
 class OverBackground:
     """Lay a picture with transparency on a random background; must be the first of the transforms.

@@ -1,16 +1,21 @@
-"""What a transform is, and how it draws its chance."""
+"""Transforms: their protocol, their registry, and how they draw random numbers."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+import re
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from entoptic.checks import Meaning, refused
+from entoptic.checks import Meaning, refused, taking
 from entoptic.errors import BadSetting
+from entoptic.registry import Registry
 from entoptic.types import Planes
+
+_Made = TypeVar("_Made", bound=Callable[..., Any])
 
 Range: TypeAlias = float | tuple[float, float]
 """What a number is drawn from, uniformly: a stands for -a..a, a pair for its low..high."""
@@ -26,6 +31,52 @@ class Transform(Protocol):
 
     def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
         """The changed image, on the same device."""
+
+
+transforms: Registry[Callable[..., Transform]] = Registry(
+    "transform", BadSetting, "entoptic.transforms"
+)
+"""What makes each transform from its arguments, by the names that `transforms_of` reads."""
+
+
+@overload
+def transform(made: _Made, /) -> _Made: ...
+@overload
+def transform(**meanings: Meaning) -> Callable[[_Made], _Made]: ...
+def transform(made: Any = None, /, **meanings: Meaning) -> Any:
+    """Register a transform: a class whose instances are transforms, or a function that is one.
+
+    A class is best a frozen dataclass: what it was made of then stands in a picture's job. Its name
+    on the command line is the class's in lower case: `ColorShift` is `color_shift`. What is defined
+    again, as by a notebook's cell, replaces the one before.
+
+    Args:
+        made: the class or the function.
+        meanings: bounds of the class's arguments, see `taking`.
+
+    Raises:
+        ValueError: the name is taken.
+
+    >>> @transform
+    ... def brighter(image: Planes, rng: torch.Generator) -> Planes:
+    ...     return image + 0.1 * torch.rand((), generator=rng)
+    >>> transforms["brighter"]() is brighter
+    True
+    """
+    if made is None:
+        return lambda later: _registered(taking(**meanings)(later))
+    return _registered(made)
+
+
+def _registered(made: _Made) -> _Made:
+    if not made.__name__.isidentifier():
+        raise ValueError(f"a transform is registered by its name; define {made!r} with def")
+    if isinstance(made, type):
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", made.__name__).lower()
+        transforms.add(name, made, redefined=True)
+    else:
+        transforms.add(made.__name__, lambda: made, told=made, redefined=True)
+    return made
 
 
 def span(each: Meaning, most: float = math.inf) -> Meaning:

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from entoptic.checks import count, flag, number, pair, side, taking
+from entoptic.checks import count, flag, number, pair, side
 from entoptic.errors import BadSetting
-from entoptic.transforms.base import moved, normal, uniform
+from entoptic.transforms.base import moved, normal, transform, uniform
 from entoptic.types import Planes
 
 # Of the largest window that fits: smaller crops of a usual picture are but a few pixels.
 _SMALLEST = 0.05
 
 
-@taking(
+@transform(
     count=count,
     side=pair(number(), "(mean, deviation), or (low, high)"),
     uniform=flag,

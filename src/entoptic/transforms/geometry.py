@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from entoptic.checks import flag, number, one_of, pair, taking, whole
+from entoptic.checks import flag, number, one_of, pair, whole
 from entoptic.errors import BadSetting
-from entoptic.transforms.base import Range, chosen, span, uniform
+from entoptic.transforms.base import Range, chosen, span, transform, uniform
 from entoptic.transforms.sampling import Border, sampled
 from entoptic.types import Planes
 
@@ -25,7 +25,7 @@ _SHIFT = whole(-1_000_000, 1_000_000)
 _WARPED = {"border": one_of(*BORDERS), "value": _PART, "shared": flag}
 
 
-@taking(pixels=whole(0), mode=one_of(*BORDERS), value=_PART)
+@transform(pixels=whole(0), mode=one_of(*BORDERS), value=_PART)
 @dataclass(frozen=True)
 class Pad:
     """Grow the picture on all four sides.
@@ -62,7 +62,7 @@ class Pad:
         return functional.pad(image, sides, mode=self.mode)
 
 
-@taking(horizontal=_PART, vertical=_PART)
+@transform(horizontal=_PART, vertical=_PART)
 @dataclass(frozen=True)
 class Flip:
     """Mirror images of the batch, each with a draw of its own.
@@ -120,10 +120,14 @@ class Warp(ABC):
 
 
 @final
-@taking(low=number(above=0), high=number(above=0), **_WARPED)
+@transform(low=number(above=0), high=number(above=0), **_WARPED)
 @dataclass(frozen=True)
 class Scale(Warp):
     """Zoom about the middle, by a factor drawn uniformly from low..high; above 1 things grow.
+
+    Args:
+        low: smallest factor.
+        high: largest factor.
 
     Raises:
         BadSetting: a factor that isn't above 0 and finite, low above high.
@@ -144,7 +148,7 @@ class Scale(Warp):
 
 
 @final
-@taking(angle_deg=span(number()), **_WARPED)
+@transform(angle_deg=span(number()), **_WARPED)
 @dataclass(frozen=True)
 class Rotate(Warp):
     """Turn about the middle, counter-clockwise for angles above 0.
@@ -166,7 +170,7 @@ class Rotate(Warp):
 
 
 @final
-@taking(angle_deg=span(number(), most=90), **_WARPED)
+@transform(angle_deg=span(number(), most=90), **_WARPED)
 @dataclass(frozen=True)
 class Shear(Warp):
     """Lean to a side: rows shift against each other, so that uprights lean by an angle.
@@ -190,7 +194,7 @@ class Shear(Warp):
 
 
 @final
-@taking(pixels=span(_SHIFT), **_WARPED)
+@transform(pixels=span(_SHIFT), **_WARPED)
 @dataclass(frozen=True)
 class Translate(Warp):
     """Shift by whole pixels; unlike `Jitter`, nothing wraps around, and each image moves by itself.
@@ -217,7 +221,7 @@ class Translate(Warp):
 
 
 @final
-@taking(
+@transform(
     scale=pair(number(above=0), "(low, high)"),
     angle_deg=span(number()),
     shear_deg=span(number(), most=90),
@@ -280,13 +284,15 @@ _CROPS = Translate(4), Translate(2)
 
 
 @final
-@taking(margin=whole(0), **_WARPED)
+@transform(margin=whole(0), **_WARPED)
 @dataclass(frozen=True)
 class LucidMoves(Warp):
     """Lucid's standard transforms by one resampling: crop, scale, turn, crop; see `LUCID`.
 
     Args:
         margin: as of `Affine`: of the padded pixels those that two crops leave in view.
+
+    Source: lucid.optvis.transform.standard_transforms, 2018.
     """
 
     border: Border = "constant"

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import torch
 
-from entoptic.checks import taking, whole
+from entoptic.checks import whole
+from entoptic.transforms.base import transform
 from entoptic.types import Planes
 
 
-@taking(pixels=whole(0))
+@transform(pixels=whole(0))
 @dataclass(frozen=True)
 class Jitter:
     """Roll the picture by up to `pixels` in both directions, wrapping around.

@@ -21,91 +21,118 @@ from entoptic.transforms.tones import Noise
 Transforms: TypeAlias = tuple[Transform, ...]
 
 presets: Registry[Transforms] = Registry("set of transforms", BadSetting)
-"""By the names of the command's --transforms."""
+"""Transforms that belong together, by the names of the command's --transforms."""
 
-NONE: Transforms = ()
-"""The picture as it is."""
 
-LUCID: Transforms = (LucidMoves(shared=True),)
-"""Lucid's defaults by one resampling: pad 12 (grey), jitter 8, scale 0.9-1.1, turn +-10, jitter 4.
+def preset(name: str, transforms: Transforms, about: str) -> Transforms:
+    """Register transforms that are used together.
 
-Draws are lucid's: shifts by whole pixels, of up to 4 before and 2 after, one of 11 factors, and
-whole degrees, 0 in 6 of 26. Other than lucid's,
+    Args:
+        name: for `transforms_of` and the command line.
+        transforms: in their order.
+        about: what they are for, in sentences; and their source.
+    """
+    presets.add(name, transforms, told=about)
+    return transforms
 
-- the picture keeps its size. There the network sees another one in each step: with padding, less
-  two crops, times the factor, so that of 224 x 224 pictures come sides of 212 to 260. Networks of
-  one size and compiled ones couldn't take them, and lucent brings all to 224. So here what sticks
-  out is cut off where the factor is above 1, and more of the border is seen where it is below.
-- what turning brings into view is grey, not black.
 
-Source: lucid.optvis.transform.standard_transforms, 2018.
-"""
+ROBUST = preset(
+    "robust",
+    (
+        Affine(scale=(0.7, 1.3), angle_deg=15, shift=16, shared=True),
+        Noise(0.2, relative=True, shared=True),
+    ),
+    """Wide movements, and noise in proportion to the picture's contrast; ours.
 
-MACO: Transforms = (RandomCrops(32, side=(0.25, 0.1)), Noise(0.1, uniform=True))
-"""MaCo's: 32 crops whose sides are a quarter of the picture's, give or take, and uniform noise.
-
-Its crops go in at the network's own size: `with_crop_size(MACO, model.preprocess.size)`, as recipes
-do; else they are as large as the picture.
-
-The numbers are the paper's. Its authors' xplique has a side that falls from a half to a twentieth,
-and normal noise of 0.04 and uniform of +-0.02 (of [0, 1]) in place of uniform of +-0.1; Horama has
-6 crops of 0.25 to 0.3. Both draw the crops' middles normally around the picture's (deviation 0.15),
-so that some reach beyond it; here they are drawn evenly, and lie inside.
-
-Source: Fel et al., "Unlocking feature visualization for deeper networks with MAgnitude Constrained
-Optimization", 2023.
-"""
-
-ACCENTUATE: Transforms = (
-    RandomCrops(16, side=(0.05, 0.99), uniform=True),
-    Noise(0.02),
+    Noise of a fixed size drowns a start that is nearly grey: after `GENTLE`, channels of
+    SqueezeNet's fire7 that wake late stay dead. Of 20 classes drawn for SqueezeNet 1.1 by their
+    log-odds (128 steps), EfficientNet-Lite0 gave the class a mean probability of 0.22 after
+    `GENTLE`, 0.24 after these movements without noise, and 0.28 with noise of 0.4; 0.2 is a choice
+    between.
+    """,
 )
-"""Feature accentuation's: 16 crops of all sizes, and a little noise; see `MACO` for their size.
 
-Source: Hamblin et al., "Feature accentuation", 2024; the defaults of its faccent package.
-"""
+GENTLE = preset(
+    "gentle",
+    (
+        Affine(scale=(0.9, 1.1), angle_deg=10, shift=8, shared=True),
+        Noise(0.05, shared=True),
+    ),
+    """Small movements over a mirrored border, and a little noise; ours.
 
-GENTLE: Transforms = (
-    Affine(scale=(0.9, 1.1), angle_deg=10, shift=8, shared=True),
-    Noise(0.05, shared=True),
+    They are lucid's, but for the border, which no picture learns as a frame. For small pictures,
+    and for those whose positions must stay.
+    """,
 )
-"""Ours, for small pictures and for those whose places must stay: lucid's movements over a mirrored
-border, so that no frame is learnt, and a little noise.
-"""
 
-ROBUST: Transforms = (
-    Affine(scale=(0.7, 1.3), angle_deg=15, shift=16, shared=True),
-    Noise(0.2, relative=True, shared=True),
+STRONG = preset(
+    "strong",
+    (
+        Affine(scale=(0.5, 1.5), angle_deg=25, shift=32, shared=True),
+        Noise(0.1, shared=True),
+    ),
+    """The widest movements, and noise; ours.
+
+    For networks that are easily pleased by what no other network sees, as EfficientNets are. Of 20
+    classes drawn for EfficientNet-Lite0 by their log-odds (64 steps), SqueezeNet 1.1 and GoogLeNet
+    gave the class a mean probability of 0.13 and 0.16; after `ROBUST`'s movements without noise
+    0.05 and 0.07.
+    """,
 )
-"""Ours: wider movements, and noise in proportion to the picture's contrast.
 
-Noise of a fixed size drowns a start that is nearly grey: after `GENTLE`, channels of SqueezeNet's
-fire7 that wake late stay dead. Of 20 classes drawn for SqueezeNet 1.1 by their log-odds (128
-steps), EfficientNet-Lite0 gave the class a mean probability of 0.22 after `GENTLE`, 0.24 after
-these movements without noise, and 0.28 with noise of 0.4; 0.2 is a choice between.
-"""
+LUCID = preset(
+    "lucid",
+    (LucidMoves(shared=True),),
+    """Lucid's defaults by one resampling: pad 12, jitter 8, scale 0.9-1.1, turn 10, jitter 4.
 
-STRONG: Transforms = (
-    Affine(scale=(0.5, 1.5), angle_deg=25, shift=32, shared=True),
-    Noise(0.1, shared=True),
+    Draws are lucid's: shifts by whole pixels, of up to 4 before and 2 after, one of 11 factors, and
+    whole degrees, 0 in 6 of 26. Other than lucid's,
+
+    - the picture keeps its size. There the network sees another one in each step: with padding,
+      less two crops, times the factor, so that of 224 x 224 pictures come sides of 212 to 260.
+      Networks of one size and compiled ones couldn't take them, and lucent brings all to 224. So
+      here what sticks out is cut off where the factor is above 1, and more of the border is seen
+      where it is below.
+    - what turning brings into view is grey, not black.
+
+    Source: lucid.optvis.transform.standard_transforms, 2018.
+    """,
 )
-"""Ours, for networks that are easily pleased by what no other network sees, as EfficientNets are.
 
-Of 20 classes drawn for EfficientNet-Lite0 by their log-odds (64 steps), SqueezeNet 1.1 and
-GoogLeNet gave the class a mean probability of 0.13 and 0.16; after `ROBUST`'s movements without
-noise 0.05 and 0.07.
-"""
+MACO = preset(
+    "maco",
+    (RandomCrops(32, side=(0.25, 0.1)), Noise(0.1, uniform=True)),
+    """MaCo's 32 random crops, a quarter of the picture's side in the mean, and uniform noise.
 
-for _name, _preset in (
-    ("robust", ROBUST),
-    ("gentle", GENTLE),
-    ("strong", STRONG),
-    ("lucid", LUCID),
-    ("maco", MACO),
-    ("accentuate", ACCENTUATE),
-    ("none", NONE),
-):
-    presets.add(_name, _preset)
+    Its crops go in at the network's own size: `with_crop_size(MACO, model.preprocess.size)`, as
+    recipes do; else they are as large as the picture.
+
+    The numbers are the paper's. Its authors' xplique has a side that falls from a half to a
+    twentieth, and normal noise of 0.04 and uniform of +-0.02 (of [0, 1]) in place of uniform of
+    +-0.1; Horama has 6 crops of 0.25 to 0.3. Both draw the crops' middles normally around the
+    picture's (deviation 0.15), so that some reach beyond it; here they are drawn evenly, and lie
+    inside.
+
+    Source: Fel et al., "Unlocking feature visualization for deeper networks with MAgnitude
+    Constrained Optimization", 2023.
+    """,
+)
+
+ACCENTUATE = preset(
+    "accentuate",
+    (
+        RandomCrops(16, side=(0.05, 0.99), uniform=True),
+        Noise(0.02),
+    ),
+    """Feature accentuation's 16 random crops of all sizes, and a little noise.
+
+    See `MACO` for the size at which they go in.
+
+    Source: Hamblin et al., "Feature accentuation", 2024; the defaults of its faccent package.
+    """,
+)
+
+NONE = preset("none", (), "No transforms: the picture as it is.")
 
 
 @taking(

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from entoptic.checks import flag, number, taking
+from entoptic.checks import flag, number
 from entoptic.errors import BadSetting
 from entoptic.images.color import luma
-from entoptic.transforms.base import chosen, moved, normal, uniform
+from entoptic.transforms.base import chosen, moved, normal, transform, uniform
 from entoptic.types import Planes
 
 # In pixels; a Gaussian so narrow changes nothing, and one of width 0 can't be computed.
 _NARROWEST = 0.01
 
 
-@taking(low=number(least=0), high=number(least=0))
+@transform(low=number(least=0), high=number(least=0))
 @dataclass(frozen=True)
 class Blur:
     """Blur each image by a Gaussian whose width is drawn uniformly; edges are repeated beyond.
@@ -59,7 +59,7 @@ class Blur:
         return planes.reshape(image.shape)
 
 
-@taking(sd=number(least=0), uniform=flag, relative=flag, shared=flag)
+@transform(sd=number(least=0), uniform=flag, relative=flag, shared=flag)
 @dataclass(frozen=True)
 class Noise:
     """Add noise to every value of every pixel.
@@ -106,7 +106,7 @@ class Noise:
         return torch.addcmul(image, noise, contrast.reshape(-1, 1, 1, 1))
 
 
-@taking(sd=number(least=0), brightness=number(least=0), contrast=number(least=0, most=1))
+@transform(sd=number(least=0), brightness=number(least=0), contrast=number(least=0, most=1))
 @dataclass(frozen=True)
 class ColorShift:
     """Shift the colours, the brightness and the contrast of each image as a whole.
@@ -136,7 +136,7 @@ class ColorShift:
         return torch.addcmul(moved(0.5 - 0.5 * gain + shift, image), image, moved(gain, image))
 
 
-@taking(probability=number(least=0, most=1))
+@transform(probability=number(least=0, most=1))
 @dataclass(frozen=True)
 class Grayscale:
     """Take the colour out of images of the batch, each with a draw of its own.

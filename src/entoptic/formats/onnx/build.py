@@ -425,11 +425,11 @@ def _check_inputs(node: Node, child: nn.Module) -> None:
     """As many inputs as the module takes, none of them missing that it needs."""
     if not isinstance(child, Operation):
         computed = [i for i, part in enumerate(node.operands) if part.present and i != 0]
-        if not node.has(0) or any(node.constant(index) is None for index in computed):
+        if not node.has_input(0) or any(node.constant(index) is None for index in computed):
             node.refuse("all its inputs but the first must be in the file")
         return
     try:
-        needs = inspect.signature(child.compute).bind(*node.operands).signature.parameters
+        needs = child.inputs().bind(*node.operands).signature.parameters
     except TypeError as error:
         node.refuse(f"it has {len(node.operands)} inputs: {error}")
     for parameter, operand in zip(needs.values(), node.operands, strict=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
@@ -14,7 +15,8 @@ from entoptic.formats.onnx.operators.operation import (
     operator,
     parameter,
 )
-from entoptic.formats.onnx.operators.windows import Window, pad, pad_for
+from entoptic.formats.onnx.operators.windows import pad, pad_for, window_of
+from entoptic.formats.windows import LARGEST, Window
 
 # torch.fx is told by name what it shall not look into, in each file that calls it.
 fx.wrap("pad_for")
@@ -49,43 +51,65 @@ class PaddedConv3d(nn.Conv3d):
 
 @operator("Conv")
 def conv(node: Node) -> nn.Module:
-    """A convolution of torch with the file's weights."""
-    weight, bias = node.constant(1), node.constant(2)
-    if weight is None or (node.has(2) and bias is None):
-        node.refuse("weights that are computed by the network itself aren't imported")
-    window = Window.read(node, _kernel_of(node, weight))
-    groups = node.integer("group", 1)
-    if groups < 1 or weight.shape[0] % groups:
-        node.refuse(f"{weight.shape[0]} filters can't be cut into {groups} groups")
-    if window.padding is None:
-        kinds: tuple[type[nn.Module], ...] = (PaddedConv1d, PaddedConv2d, PaddedConv3d)
-    else:
-        kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-    kind = by_rank(kinds, weight.dim())
-    assert kind is not None
-    module = kind(
-        weight.shape[1] * groups,
-        weight.shape[0],
-        window.kernel,
-        stride=window.stride,
-        padding=window.padding or 0,
-        dilation=window.dilation,
-        groups=groups,
-        bias=bias is not None,
-        device="meta",
+    """Make a convolution of torch with the file's weights."""
+    weight, bias = _weights(node)
+    window = window_of(node, _kernel_of(node, weight)).fixed()
+    plain = window.padding is not None
+    kinds = (
+        (nn.Conv1d, nn.Conv2d, nn.Conv3d) if plain else (PaddedConv1d, PaddedConv2d, PaddedConv3d)
     )
+    groups = _groups(node, weight, "filters")
+    channels = weight.shape[1] * groups, weight.shape[0]
+    module = _made(kinds, channels, window, window.padding or 0, groups, weight, bias)
     if isinstance(module, PaddedConv1d | PaddedConv2d | PaddedConv3d):
         module.window = window
     return _with_weights(node, module, weight, bias)
+
+
+def _weights(node: Node) -> tuple[Tensor, Tensor | None]:
+    weight, bias = node.constant(1), node.constant(2)
+    if weight is None or (node.has_input(2) and bias is None):
+        node.refuse("weights that are computed by the network itself aren't imported")
+    return weight, bias
 
 
 def _kernel_of(node: Node, weight: Tensor) -> tuple[int, ...]:
     kernel = tuple(weight.shape[2:])
     if not 3 <= weight.dim() <= 5:
         node.refuse(f"weights of shape {list(weight.shape)}; it needs 1 to 3 spatial axes")
-    if 0 in weight.shape or (node.integers("kernel_shape") or kernel) != kernel:
+    if 0 in weight.shape or node.integers("kernel_shape", kernel) != kernel:
         node.refuse(f"weights of shape {list(weight.shape)} don't fit its kernel_shape")
     return kernel
+
+
+def _groups(node: Node, weight: Tensor, noun: str) -> int:
+    groups = node.integer("group", 1)
+    if groups < 1 or weight.shape[0] % groups:
+        node.refuse(f"{weight.shape[0]} {noun} can't be cut into {groups} groups")
+    return groups
+
+
+def _made(
+    kinds: tuple[type[nn.Module], ...],
+    channels: tuple[int, int],
+    window: Window,
+    padding: tuple[int, ...] | int,
+    groups: int,
+    weight: Tensor,
+    bias: Tensor | None,
+) -> nn.Module:
+    kind: Any = by_rank(kinds, weight.dim())
+    module: nn.Module = kind(
+        *channels,
+        window.kernel,
+        stride=window.stride,
+        padding=padding,
+        dilation=window.dilation,
+        groups=groups,
+        bias=bias is not None,
+        device="meta",
+    )
+    return module
 
 
 def _with_weights(node: Node, module: nn.Module, weight: Tensor, bias: Tensor | None) -> nn.Module:
@@ -99,83 +123,67 @@ def _with_weights(node: Node, module: nn.Module, weight: Tensor, bias: Tensor | 
 
 @operator("ConvTranspose")
 def conv_transpose(node: Node) -> nn.Module:
-    """A transposed convolution: computed without padding, then cut to the declared size."""
-    weight, bias = node.constant(1), node.constant(2)
-    if weight is None or (node.has(2) and bias is None):
-        node.refuse("weights that are computed by the network itself aren't imported")
+    """Make a transposed convolution: computed without padding, then cut to the declared size."""
+    weight, bias = _weights(node)
     kernel = _kernel_of(node, weight)
-    window = Window.read(node, kernel)
-    groups = node.integer("group", 1)
-    extra = node.sizes("output_padding", len(kernel), 0, minimum=0)
-    fixed = node.integers("output_shape")
-    if groups < 1 or weight.shape[0] % groups:
-        node.refuse(f"{weight.shape[0]} channels can't be cut into {groups} groups")
+    window = window_of(node, kernel)
+    upper = window.same == "upper"
+    if all(stride == 1 for stride in window.stride):  # then plain pads mean the same here
+        window = window.fixed()
+    groups = _groups(node, weight, "channels")
+    count = len(kernel)
+    extra = node.integers("output_padding", (0,) * count, 0, LARGEST, count)
+    fixed = node.integers("output_shape", None)
     plain = window.padding is not None and fixed is None and not any(extra)
     kinds: tuple[type[nn.Module], ...] = (
         (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
         if plain
         else (CutConvTranspose1d, CutConvTranspose2d, CutConvTranspose3d)
     )
-    kind = by_rank(kinds, weight.dim())
-    assert kind is not None
-    module = kind(
-        weight.shape[0],
-        weight.shape[1] * groups,
-        window.kernel,
-        stride=window.stride,
-        padding=window.padding if plain else 0,
-        groups=groups,
-        bias=bias is not None,
-        dilation=window.dilation,
-        device="meta",
-    )
+    channels = weight.shape[0], weight.shape[1] * groups
+    padding = window.padding or 0 if plain else 0
+    module = _made(kinds, channels, window, padding, groups, weight, bias)
     if isinstance(module, CutConvTranspose1d | CutConvTranspose2d | CutConvTranspose3d):
-        module.cut = Cut(
-            window.begin,
-            window.end,
-            extra,
-            window.stride,
-            window.spans,
-            fixed[-len(kernel) :] if fixed is not None else None,
-            # A SAME window of stride 1 has become plain pads, which mean the same here.
-            window.same,
-            upper=node.text("auto_pad", "NOTSET") == "SAME_UPPER",
-        )
+        module.cut = Cut(window, extra, fixed[-count:] if fixed is not None else None, upper)
     return _with_weights(node, module, weight, bias)
 
 
 @dataclass(frozen=True)
 class Cut:
-    """What of a transposed convolution's full output is kept."""
+    """The part of a transposed convolution's full output that is kept.
 
-    begin: tuple[int, ...]
-    end: tuple[int, ...]
+    Args:
+        window: the convolution's.
+        extra: positions that are added at the end of each axis.
+        fixed: lengths of the axes, where they are given.
+        upper: of an odd padding the larger half lies after.
+    """
+
+    window: Window
     extra: tuple[int, ...]
-    stride: tuple[int, ...]
-    span: tuple[int, ...]
     fixed: tuple[int, ...] | None
-    same: str
     upper: bool
 
     def pads(self, sizes: tuple[int, ...]) -> list[tuple[int, int]]:
-        """Negative pads for the full output, at this input size."""
+        """Return negative pads for the full output, at this input size."""
         pads = []
+        window = self.window
         for axis, size in enumerate(sizes):
-            full = self.stride[axis] * (size - 1) + self.span[axis]
-            begin, length = self.begin[axis], full + self.extra[axis]
-            if self.fixed is not None or self.same:
-                wanted = size * self.stride[axis] if self.fixed is None else self.fixed[axis]
+            full = window.stride[axis] * (size - 1) + window.spans[axis]
+            begin, length = window.begin[axis], full + self.extra[axis]
+            if self.fixed is not None or window.same:
+                wanted = size * window.stride[axis] if self.fixed is None else self.fixed[axis]
                 total = max(length - wanted, 0)
                 begin = total // 2 if self.upper else total - total // 2
             else:
-                wanted = length - begin - self.end[axis]
+                wanted = length - begin - window.end[axis]
             pads.append((-begin, wanted - full + begin))
         return pads
 
 
 def cut_output(output: Tensor, input: Tensor, cut: Cut, bias: Tensor | None) -> Tensor:
-    """The declared part of the full output; what lies beyond the full output is only bias."""
-    count = len(cut.stride)
+    """Return the declared part of the full output; beyond the full output there is only bias."""
+    count = len(cut.extra)
     output = pad(output, cut.pads(tuple(input.shape[-count:])))
     return output if bias is None else output + bias.reshape(-1, *(1,) * count)
 

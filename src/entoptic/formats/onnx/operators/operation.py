@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NoReturn, TypeAlias
+from types import UnionType
+from typing import Any, ClassVar, Literal, NoReturn, TypeAlias, get_args, get_origin
 
 import torch
 from torch import Tensor, fx, nn
 
 from entoptic.errors import BadModelFile
-from entoptic.formats.onnx.graph import Attribute, GraphNode
+from entoptic.formats.attributes import REQUIRED, Attributes, D, instance
+from entoptic.formats.onnx.graph import GraphNode
 
 Builder: TypeAlias = Callable[["Node"], nn.Module]
 
@@ -30,9 +33,6 @@ MAX_FROM_NOTHING = 2**27
 _MAX_STEPS = 2**12
 """Nor does a network repeat anything more often: taps of a window, steps of a sequence."""
 
-_MAX_SETTING = 2**16
-"""No window, stride or pad is larger; a larger one is damage or an attack."""
-
 # TensorProto.DataType of the whole numbers and booleans; unsigned ones as graph.to_tensor has them.
 _WHOLE_TYPES = {
     2: torch.uint8,
@@ -46,21 +46,8 @@ _WHOLE_TYPES = {
     13: torch.int64,
 }
 _FLOATING_TYPES = (1, 10, 11, 16)
-# Until opset 5 a type is said by its name.
-_NAMED_TYPES = {
-    "FLOAT": 1,
-    "UINT8": 2,
-    "INT8": 3,
-    "UINT16": 4,
-    "INT16": 5,
-    "INT32": 6,
-    "INT64": 7,
-    "BOOL": 9,
-    "FLOAT16": 10,
-    "DOUBLE": 11,
-    "UINT32": 12,
-    "UINT64": 13,
-}
+# What the first operators noted for their own memory, and the type that a norm computes in.
+_IGNORED = frozenset({"consumed_inputs", "stash_type"})
 
 
 def operator(*names: str) -> Callable[[Builder], Builder]:
@@ -94,8 +81,11 @@ class Operand:
 
 
 @dataclass
-class Node:
+class Node(Attributes):
     """One node of the graph, as the builder of its operator sees it.
+
+    Each attribute that a builder asks for is marked as read; `check_all_read` refuses a node with
+    one that nobody asked for, so that nothing in a file is ignored silently.
 
     Args:
         source: the node in the file.
@@ -110,12 +100,12 @@ class Node:
     operands: tuple[Operand, ...]
     is_host: bool = False
     used: tuple[bool, ...] = (True,)
-    _read: set[str] = field(default_factory=set)
+    _read_keys: set[str] = field(default_factory=set)
 
     def operand(self, index: int) -> Operand:
         return self.operands[index] if index < len(self.operands) else Operand(present=False)
 
-    def has(self, index: int) -> bool:
+    def has_input(self, index: int) -> bool:
         return self.operand(index).present
 
     def constant(self, index: int) -> Tensor | None:
@@ -125,121 +115,56 @@ class Node:
         shape = self.operand(index).shape
         return None if shape is None else len(shape)
 
-    @property
-    def output_count(self) -> int:
-        return len(self.source.outputs)
+    def uses(self, *outputs: int) -> bool:
+        """Return True where anything asks for one of the outputs."""
+        return any(self.used[output : output + 1] == (True,) for output in outputs)
 
-    def uses(self, index: int) -> bool:
-        """Whether anything asks for an output."""
-        return index < len(self.used) and self.used[index]
+    def fail(self, reason: str) -> BadModelFile:
+        return BadModelFile(f"node {self.source.name!r} ({self.source.op}): {reason}")
 
     def refuse(self, reason: str) -> NoReturn:
-        raise BadModelFile(f"node {self.source.name!r} ({self.source.op}): {reason}")
+        raise self.fail(reason)
 
-    # Attributes: each that a builder asks for is marked as read; `check_all_read` refuses a node
-    # with one that nobody asked for, so that nothing in a file is ignored silently.
+    def value(self, key: str) -> object | None:
+        self._read_keys.add(key)
+        return self.source.attributes.get(key)
 
-    def _attribute(self, name: str) -> Attribute | None:
-        self._read.add(name)
-        return self.source.attributes.get(name)
+    def given(self, *keys: str) -> bool:
+        """Return True where the file has one of the attributes; none is marked as read."""
+        return not self.source.attributes.keys().isdisjoint(keys)
 
-    def given(self, name: str) -> bool:
-        return name in self.source.attributes
+    def dtype(self, key: str, default: D = REQUIRED) -> torch.dtype | D:
+        """Read a type of numbers; all floating types are float32 here."""
+        return self._read(key, default, self._dtype, "a type of numbers")
 
-    def integer(self, name: str, default: int) -> int:
-        value = self._attribute(name)
-        if value is None:
-            return default
-        if not isinstance(value, int):
-            self.refuse(f"attribute {name!r} must be a whole number")
-        return value
+    def _dtype(self, value: object) -> torch.dtype:
+        if self.opset < 6 and isinstance(value, str):  # until then a type was said by its name
+            from onnx import TensorProto
 
-    def flag(self, name: str, default: bool = False) -> bool:
-        return self.integer(name, int(default)) != 0
-
-    def number(self, name: str, default: float) -> float:
-        value = self._attribute(name)
-        if value is None:
-            return default
-        if not isinstance(value, int | float) or not math.isfinite(value):
-            self.refuse(f"attribute {name!r} must be a finite number")
-        return float(value)
-
-    def text(self, name: str, default: str, allowed: Sequence[str] = ()) -> str:
-        value = self._attribute(name)
-        if value is None:
-            return default
-        if not isinstance(value, str) or (allowed and value not in allowed):
-            known = " or ".join(allowed) or "a text"
-            self.refuse(f"attribute {name!r} is {value!r}; what is imported is {known}")
-        return value
-
-    def integers(self, name: str) -> tuple[int, ...] | None:
-        value = self._attribute(name)
-        if value is None:
-            return None
-        if not isinstance(value, tuple) or not all(isinstance(number, int) for number in value):
-            self.refuse(f"attribute {name!r} must be a list of whole numbers")
-        return tuple(int(number) for number in value)
-
-    def numbers(self, name: str) -> tuple[float, ...] | None:
-        value = self._attribute(name)
-        if value is None:
-            return None
-        if not isinstance(value, tuple):
-            self.refuse(f"attribute {name!r} must be a list of numbers")
-        if not all(isinstance(number, int | float) for number in value):
-            self.refuse(f"attribute {name!r} must be a list of numbers")
-        return tuple(float(number) for number in value)
-
-    def sizes(self, name: str, count: int, default: int, minimum: int = 1) -> tuple[int, ...]:
-        """Sizes in pixels, one per spatial axis."""
-        values = self.integers(name) or (default,) * count
-        if len(values) != count or not all(minimum <= size <= _MAX_SETTING for size in values):
-            self.refuse(
-                f"attribute {name!r} is {list(values)}; it needs {count} numbers "
-                f"from {minimum} to {_MAX_SETTING}"
-            )
-        return values
-
-    def texts(self, name: str) -> tuple[str, ...] | None:
-        value = self._attribute(name)
-        if value is None:
-            return None
-        if not isinstance(value, tuple) or not all(isinstance(text, str) for text in value):
-            self.refuse(f"attribute {name!r} must be a list of texts")
-        return tuple(map(str, value))
-
-    def dtype(self, name: str) -> torch.dtype | None:
-        """A type of numbers, None where none is given; all floating types are float32 here."""
-        value = self._attribute(name)
-        if value is None:
-            return None
-        wanted = _NAMED_TYPES.get(value) if self.opset < 6 and isinstance(value, str) else value
-        if wanted in _FLOATING_TYPES:
+            value = dict(TensorProto.DataType.items()).get(value, value)
+        if value in _FLOATING_TYPES:
             return torch.float32
-        if not isinstance(wanted, int) or wanted not in _WHOLE_TYPES:
+        if not isinstance(value, int) or value not in _WHOLE_TYPES:
             self.refuse(f"numbers of type {value} aren't imported")
-        return _WHOLE_TYPES[wanted]
+        return _WHOLE_TYPES[value]
 
-    def tensor(self, name: str) -> Tensor | None:
-        value = self._attribute(name)
-        if value is not None and not isinstance(value, Tensor):
-            self.refuse(f"attribute {name!r} must be a tensor")
-        return value
+    def tensor(self, key: str, default: D = REQUIRED) -> Tensor | D:
+        """Read a tensor."""
+        return self._read(key, default, instance(Tensor), "a tensor")
 
-    def ignore(self, *names: str) -> None:
-        """Attributes that don't change what a network computes once it is trained."""
-        self._read.update(names)
+    def ignore(self, *keys: str) -> None:
+        """Pass over attributes that don't change what a network computes once it is trained."""
+        self._read_keys.update(keys)
 
-    def require(self, name: str, value: int) -> None:
-        """An attribute of which only one value is imported."""
-        given = self.integer(name, value)
+    def require(self, key: str, value: int) -> None:
+        """Refuse an attribute of which only one value is imported, where it has another."""
+        given = self.integer(key, value)
         if given != value:
-            self.refuse(f"attribute {name!r} is {given}; only {value} is imported")
+            self.refuse(f"attribute {key!r} is {given}; only {value} is imported")
 
     def check_all_read(self) -> None:
-        unread = sorted(set(self.source.attributes) - self._read)
+        """Refuse a node with attributes that nobody has asked for."""
+        unread = sorted(set(self.source.attributes) - self._read_keys - _IGNORED)
         if unread:
             names = ", ".join(map(repr, unread))
             self.refuse(f"attribute {names} isn't known in opset {self.opset}")
@@ -277,6 +202,10 @@ class Operation(nn.Module):
     def forward(self, *values: Traced) -> Traced:
         return _compute(self, *values)
 
+    def inputs(self) -> inspect.Signature:
+        """Return the inputs that the node may have; those with a default may be left out."""
+        return inspect.signature(self.compute)
+
     def operands(self, values: Sequence[Tensor]) -> list[Tensor | None]:
         """All inputs in the node's order, those left out as None."""
         if len(values) != len(self._dynamic):
@@ -300,6 +229,128 @@ class Operation(nn.Module):
             value if index in self.settings else value.to("meta")
             for index, value in zip(self._dynamic, values, strict=True)
         ]
+
+
+class FunctionOperation(Operation):
+    """An operation that is one function of its inputs and its attributes; `operation` makes it.
+
+    Args:
+        node: in the graph.
+        given: what is given to the function's keywords in place of the node's attributes.
+    """
+
+    key: ClassVar[str]
+    function: ClassVar[Callable[..., Any]]
+    signature: ClassVar[inspect.Signature]
+    keywords: ClassVar[Mapping[str, inspect.Parameter]]
+    ignored: ClassVar[tuple[str, ...]]
+
+    def __init__(self, node: Node, **given: Any) -> None:
+        super().__init__(node)
+        node.ignore(*self.ignored)
+        self.attributes = {
+            name: given[name] if name in given else _attribute(node, parameter)
+            for name, parameter in self.keywords.items()
+        }
+
+    def compute(self, *inputs: Tensor | None) -> Tensor | tuple[Tensor, ...]:
+        made: Tensor | tuple[Tensor, ...] = type(self).function(*inputs, **self.attributes)
+        return made
+
+    def inputs(self) -> inspect.Signature:
+        return self.signature
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _blank, (self.key,), self.__dict__
+
+
+_FUNCTIONS: dict[str, type[FunctionOperation]] = {}
+
+
+def _blank(key: str) -> FunctionOperation:
+    """Return an operation without its state, for copies and pickles."""
+    kind = _FUNCTIONS[key]
+    return kind.__new__(kind)
+
+
+def operation(
+    *names: str,
+    kind: str = "",
+    settings: Iterable[int] = (),
+    several: bool = False,
+    ignored: str = "",
+) -> Callable[[Callable[..., Any]], type[FunctionOperation]]:
+    """Make an operator's module of one function.
+
+    Its positional parameters are the node's inputs, those with a default optional; its keywords are
+    the node's attributes, read as their annotations say: `int`, `bool`, `float`, `Literal["a",
+    "b"]`, `tuple[int, ...] | None`, ... or a class that has a `read(node)`. A keyword `opset` is
+    the version of the operators' meaning.
+
+    Args:
+        names: of the ONNX operators that are registered; none where a builder chooses it.
+        kind: name of the module's class; by default the first operator's, else the function's.
+        settings: numbers of the inputs that are read as plain numbers.
+        several: the function returns a tuple, one tensor for each output.
+        ignored: attributes that don't change what is computed, with blanks between.
+    """
+
+    def make(function: Callable[..., Any]) -> type[FunctionOperation]:
+        plain = getattr(function, "__name__", "").title().replace("_", "")
+        named = kind or (names[0].rpartition(".")[2] if names else plain)
+        key = names[0] if names else named
+        parameters = inspect.signature(function, eval_str=True).parameters.values()
+        made = type(
+            named,
+            (FunctionOperation,),
+            {
+                "__doc__": function.__doc__,
+                "__module__": function.__module__,
+                "key": key,
+                "function": staticmethod(function),
+                "signature": inspect.Signature([p for p in parameters if p.kind != p.KEYWORD_ONLY]),
+                "keywords": {p.name: p for p in parameters if p.kind == p.KEYWORD_ONLY},
+                "settings": frozenset(settings),
+                "several": several,
+                "ignored": tuple(ignored.split()),
+            },
+        )
+        if key in _FUNCTIONS:
+            raise ValueError(f"operation {key!r} is registered already")
+        _FUNCTIONS[key] = made
+        operator(*names)(made)
+        return made
+
+    return make
+
+
+READERS: dict[object, Callable[..., Any]] = {
+    int: Node.integer,
+    bool: Node.flag,
+    float: Node.number,
+    str: Node.text,
+    torch.dtype: Node.dtype,
+    Tensor: Node.tensor,
+    tuple[int, ...]: Node.integers,
+    tuple[float, ...]: Node.numbers,
+    tuple[str, ...]: Node.texts,
+}
+"""The type of a keyword to what reads it: of a node, its name and its default."""
+
+
+def _attribute(node: Node, parameter: inspect.Parameter) -> Any:
+    """Read an attribute as a keyword of a function has it."""
+    wanted, name, default = parameter.annotation, parameter.name, parameter.default
+    default = REQUIRED if default is parameter.empty else default
+    if name == "opset":
+        return node.opset
+    if isinstance(wanted, UnionType):
+        (wanted,) = (part for part in get_args(wanted) if part is not type(None))
+    if get_origin(wanted) is Literal:
+        return node.text(name, default, get_args(wanted))
+    if hasattr(wanted, "read"):
+        return wanted.read(node)
+    return READERS[wanted](node, name, default)
 
 
 def _compute(operation: Operation, *values: Tensor) -> Tensor | tuple[Tensor, ...]:

@@ -27,7 +27,7 @@ _FUNCTIONS: dict[str, Function] = {
 
 @dataclass(frozen=True)
 class Way:
-    """What a layer has for one direction in which it goes through a sequence.
+    """The weights of one direction in which a layer goes through a sequence.
 
     Args:
         inner, bias: of the product with the step before; no bias is None.
@@ -41,7 +41,7 @@ class Way:
     functions: list[Function]
 
     def recalled(self, before: Tensor) -> Tensor:
-        """What the step before adds to what is given."""
+        """Return the share of the step before in a sum."""
         return F.linear(before, self.inner, self.bias)
 
 
@@ -54,21 +54,23 @@ class Recurrent(Operation):
     def __init__(self, node: Node) -> None:
         super().__init__(node)
         node.ignore("hidden_size", "output_sequence")  # which the weights, and the outputs, say
-        self.direction = node.text("direction", "forward", ("forward", "reverse", "bidirectional"))
+        ways = ("forward", "reverse", "bidirectional")
+        self.direction = node.text("direction", "forward", ways)
         self.count = 2 if self.direction == "bidirectional" else 1
-        names = [name.lower() for name in node.texts("activations") or self.functions * self.count]
+        usual = self.functions * self.count
+        names = [name.lower() for name in node.texts("activations", usual) or usual]
         unknown = sorted(set(names) - set(_FUNCTIONS))
         if unknown or len(names) != self.count * len(self.functions):
             node.refuse(f"the functions {', '.join(names)} aren't imported")
         self.names = names
         self.clip = node.number("clip", 0.0)
-        self.batch_first = node.flag("layout")
+        self.batch_first = node.flag("layout", False)
         self._check_lengths(node)
 
     def _check_lengths(self, node: Node) -> None:
         lengths, shape = node.constant(4), node.operand(0).shape
         full = None if shape is None else shape[1 if self.batch_first else 0]
-        if node.has(4) and (
+        if node.has_input(4) and (
             lengths is None or any(int(length) != full for length in lengths.flatten())
         ):
             node.refuse("sequences that end before the others aren't imported")
@@ -122,7 +124,7 @@ class Recurrent(Operation):
         return made[0].permute(2, 0, 1, 3), *(part.transpose(0, 1) for part in made[1:])
 
     def step(self, x: Tensor, state: tuple[Tensor, ...], way: Way) -> tuple[Tensor, ...]:
-        """The next state, its first part being what the layer shows."""
+        """Return the next state, whose first part the layer shows."""
         raise NotImplementedError
 
     def clipped(self, x: Tensor) -> Tensor:
@@ -150,7 +152,7 @@ class GRU(Recurrent):
 
     def __init__(self, node: Node) -> None:
         super().__init__(node)
-        self.linear_first = node.flag("linear_before_reset")
+        self.linear_first = node.flag("linear_before_reset", False)
 
     def step(self, x: Tensor, state: tuple[Tensor, ...], way: Way) -> tuple[Tensor, ...]:
         (before,) = state
@@ -179,7 +181,7 @@ class LSTM(Recurrent):
 
     def __init__(self, node: Node) -> None:
         super().__init__(node)
-        self.coupled = node.flag("input_forget")
+        self.coupled = node.flag("input_forget", False)
 
     def compute(
         self,

@@ -4,105 +4,43 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from entoptic.formats.onnx.operators.layout import AlongAxes
-from entoptic.formats.onnx.operators.operation import Node, Operation, operator
+from entoptic.formats.onnx.operators.layout import setting
+from entoptic.formats.onnx.operators.operation import operation
 
-
-class Reduction(AlongAxes):
-    """One number of all those along some axes, or along all."""
-
-    function: ClassVar[Callable[[Tensor, list[int], bool], Tensor]]
-
-    def __init__(self, node: Node) -> None:
-        super().__init__(node)
-        self.keep = node.flag("keepdims", True)
-        self.none_means_nothing = node.flag("noop_with_empty_axes")
-
-    def compute(self, x: Tensor, axes: Tensor | None = None) -> Tensor:
-        chosen = self.chosen(axes) or []
-        if not chosen:
-            if self.none_means_nothing:
-                return x
-            chosen = list(range(x.dim()))
-        return type(self).function(x, chosen, self.keep)
-
-
-@operator("ReduceMean")
-class ReduceMean(Reduction):
-    function = torch.mean
-
-
-@operator("ReduceSum")
-class ReduceSum(Reduction):
-    def compute(self, x: Tensor, axes: Tensor | None = None) -> Tensor:
-        return super().compute(x, axes).to(x.dtype)  # torch widens small whole numbers
-
-    function = torch.sum
-
-
-def _lowest(dtype: torch.dtype) -> float | int | bool:
-    """The number below all others of a type."""
-    if dtype == torch.bool:
-        return False
-    return -math.inf if dtype.is_floating_point else torch.iinfo(dtype).min
-
-
-def _highest(dtype: torch.dtype) -> float | int | bool:
-    """The number above all others of a type."""
-    if dtype == torch.bool:
-        return True
-    return math.inf if dtype.is_floating_point else torch.iinfo(dtype).max
+Reduction: TypeAlias = Callable[[Tensor, list[int], bool], Tensor]
 
 
 def _over_nothing(x: Tensor, axes: list[int], keep: bool, number: float | int | bool) -> Tensor:
-    """What a reduction gives along axes of no length: its neutral number."""
-    shape = [
-        1 if axis in {axis % x.dim() for axis in axes} else size
-        for axis, size in enumerate(x.shape)
-    ]
-    made = x.new_full(shape, number)
+    """Return the result along axes of no length: the reduction's neutral number."""
+    chosen = {axis % x.dim() for axis in axes}
+    made = x.new_full([1 if axis in chosen else n for axis, n in enumerate(x.shape)], number)
     return made if keep else made.squeeze(axes)
 
 
 def _maximum(x: Tensor, axes: list[int], keep: bool) -> Tensor:
-    if x.numel() == 0:
-        return _over_nothing(x, axes, keep, _lowest(x.dtype))
-    return torch.amax(x, axes, keep)
+    if x.numel():
+        return torch.amax(x, axes, keep)
+    return _over_nothing(x, axes, keep, _bounds(x.dtype)[0])
 
 
 def _minimum(x: Tensor, axes: list[int], keep: bool) -> Tensor:
-    if x.numel() == 0:
-        return _over_nothing(x, axes, keep, _highest(x.dtype))
-    return torch.amin(x, axes, keep)
+    if x.numel():
+        return torch.amin(x, axes, keep)
+    return _over_nothing(x, axes, keep, _bounds(x.dtype)[1])
 
 
-@operator("ReduceMax")
-class ReduceMax(Reduction):
-    function = _maximum
-
-
-@operator("ReduceMin")
-class ReduceMin(Reduction):
-    function = _minimum
-
-
-def _log_sum(x: Tensor, axes: list[int], keep: bool) -> Tensor:
-    return x.sum(axes, keep).log()
-
-
-@operator("ReduceLogSum")
-class ReduceLogSum(Reduction):
-    function = _log_sum
-
-
-@operator("ReduceLogSumExp")
-class ReduceLogSumExp(Reduction):
-    function = torch.logsumexp
+def _bounds(dtype: torch.dtype) -> tuple[float | int | bool, float | int | bool]:
+    """Return the numbers below and above all others of a type."""
+    if dtype == torch.bool:
+        return False, True
+    if dtype.is_floating_point:
+        return -math.inf, math.inf
+    return torch.iinfo(dtype).min, torch.iinfo(dtype).max
 
 
 def _product(x: Tensor, axes: list[int], keep: bool) -> Tensor:
@@ -111,104 +49,78 @@ def _product(x: Tensor, axes: list[int], keep: bool) -> Tensor:
     return x
 
 
-@operator("ReduceProd")
-class ReduceProd(Reduction):
-    function = _product
+_REDUCTIONS: dict[str, Reduction] = {
+    "ReduceMean": torch.mean,
+    "ReduceSum": lambda x, axes, keep: x.sum(axes, keep).to(x.dtype),  # not widened, as torch does
+    "ReduceMax": _maximum,
+    "ReduceMin": _minimum,
+    "ReduceLogSum": lambda x, axes, keep: x.sum(axes, keep).log(),
+    "ReduceLogSumExp": torch.logsumexp,
+    "ReduceProd": _product,
+    # Its gradient at zero is zero.
+    "ReduceL2": lambda x, axes, keep: torch.linalg.vector_norm(x, 2, axes, keep),
+    "ReduceL1": lambda x, axes, keep: x.abs().sum(axes, keep),
+    "ReduceSumSquare": lambda x, axes, keep: x.square().sum(axes, keep),
+}
 
 
-def _length(x: Tensor, axes: list[int], keep: bool) -> Tensor:
-    length: Tensor = torch.linalg.vector_norm(x, 2, axes, keep)  # its gradient at zero is zero
-    return length
+def _reduction(function: Reduction) -> Callable[..., Tensor]:
+    def compute(
+        x: Tensor,
+        along: Tensor | None = None,
+        *,
+        axes: tuple[int, ...] | None = None,
+        keepdims: bool = True,
+        noop_with_empty_axes: bool = False,
+    ) -> Tensor:
+        chosen = setting(along, axes)
+        if not chosen and noop_with_empty_axes:
+            return x
+        return function(x, chosen or list(range(x.dim())), keepdims)
+
+    return compute
 
 
-@operator("ReduceL2")
-class ReduceL2(Reduction):
-    function = _length
+for _name, _function in _REDUCTIONS.items():
+    operation(_name, settings=[1])(_reduction(_function))
 
 
-def _absolute_sum(x: Tensor, axes: list[int], keep: bool) -> Tensor:
-    return x.abs().sum(axes, keep)
+def _extreme(find: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def compute(
+        x: Tensor, *, axis: int = 0, keepdims: bool = True, select_last_index: bool = False
+    ) -> Tensor:
+        if not select_last_index:
+            return find(x, axis, keepdims)
+        return x.shape[axis] - 1 - find(x.flip(axis), axis, keepdims)
+
+    return compute
 
 
-@operator("ReduceL1")
-class ReduceL1(Reduction):
-    function = _absolute_sum
+operation("ArgMax")(_extreme(torch.argmax))
+operation("ArgMin")(_extreme(torch.argmin))
 
 
-def _square_sum(x: Tensor, axes: list[int], keep: bool) -> Tensor:
-    return x.square().sum(axes, keep)
-
-
-@operator("ReduceSumSquare")
-class ReduceSumSquare(Reduction):
-    function = _square_sum
-
-
-class ArgReduction(Operation):
-    """Where along an axis the largest (or smallest) number is."""
-
-    function: ClassVar[Callable[[Tensor, int, bool], Tensor]]
-
-    def __init__(self, node: Node) -> None:
-        super().__init__(node)
-        self.axis = node.integer("axis", 0)
-        self.keep = node.flag("keepdims", True)
-        self.last = node.flag("select_last_index")
-
-    def compute(self, x: Tensor) -> Tensor:
-        if not self.last:
-            return type(self).function(x, self.axis, self.keep)
-        from_end = type(self).function(x.flip(self.axis), self.axis, self.keep)
-        return x.shape[self.axis] - 1 - from_end
-
-
-@operator("ArgMax")
-class ArgMax(ArgReduction):
-    function = torch.argmax
-
-
-@operator("ArgMin")
-class ArgMin(ArgReduction):
-    function = torch.argmin
-
-
-@operator("TopK")
-class TopK(Operation):
-    """The largest (or smallest) numbers along an axis, and where they are.
+# Sorted numbers are right where any order is.
+@operation("TopK", settings=[1], several=True, ignored="sorted")
+def top_k(
+    x: Tensor, count: Tensor | None = None, *, axis: int = -1, largest: bool = True, k: int = 0
+) -> tuple[Tensor, ...]:
+    """The largest (or smallest) numbers along an axis, and their indices.
 
     Among equal numbers the first comes first, which torch's own `topk` doesn't promise.
     """
-
-    settings = frozenset({1})
-    several = True
-
-    def __init__(self, node: Node) -> None:
-        super().__init__(node)
-        self.axis = node.integer("axis", -1)
-        self.largest = node.flag("largest", True)
-        node.ignore("sorted")  # sorted ones are right where any order is
-        self.count = node.integer("k", 0)
-
-    def compute(self, x: Tensor, count: Tensor | None = None) -> tuple[Tensor, ...]:
-        k = self.count if count is None else int(count)
-        if not 0 <= k <= x.shape[self.axis]:
-            raise ValueError(f"there are no {k} numbers along an axis of {x.shape[self.axis]}")
-        numbers, places = torch.sort(x, dim=self.axis, descending=self.largest, stable=True)
-        return numbers.narrow(self.axis, 0, k), places.narrow(self.axis, 0, k)
+    wanted = k if count is None else int(count)
+    if not 0 <= wanted <= x.shape[axis]:
+        raise ValueError(f"there are no {wanted} numbers along an axis of {x.shape[axis]}")
+    numbers, indices = torch.sort(x, dim=axis, descending=largest, stable=True)
+    return numbers.narrow(axis, 0, wanted), indices.narrow(axis, 0, wanted)
 
 
-@operator("Hardmax")
-class Hardmax(Operation):
+@operation("Hardmax")
+def hardmax(x: Tensor, *, axis: int | None = None, opset: int) -> Tensor:
     """One where the largest number along an axis is, the first among equals; zero elsewhere."""
-
-    def __init__(self, node: Node) -> None:
-        super().__init__(node)
-        # Before opset 13 all axes from the given one on are one, as for Softmax.
-        self.is_flat = node.opset < 13
-        self.axis = node.integer("axis", 1 if self.is_flat else -1)
-
-    def compute(self, x: Tensor) -> Tensor:
-        flat = x.flatten(self.axis) if self.is_flat else x
-        axis = -1 if self.is_flat else self.axis
-        largest = flat.argmax(axis, keepdim=True)
-        return torch.zeros_like(flat).scatter(axis, largest, 1.0).reshape(x.shape)
+    if opset >= 13:
+        axis = -1 if axis is None else axis
+        return torch.zeros_like(x).scatter(axis, x.argmax(axis, keepdim=True), 1.0)
+    flat = x.flatten(1 if axis is None else axis)  # as for Softmax, all axes from it on are one
+    return torch.zeros_like(flat).scatter(-1, flat.argmax(-1, keepdim=True), 1.0).reshape(x.shape)

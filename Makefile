@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help dream test slow check format hooks coverage package matrix bench bench-gpu clean
+.PHONY: help dream test slow check format api hooks coverage package matrix bench bench-gpu clean
 .DEFAULT_GOAL := dream
 
 .venv/core: pyproject.toml
@@ -40,6 +40,9 @@ check: .venv/develop ## check style, types and layers of imports
 format: .venv/develop ## put the style right
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+api: .venv/develop ## write the stubs of the public API from the registries
+	$(BIN)/python tools/public_api.py
 
 hooks: .venv/develop ## have git run the quick checks before each commit
 	$(BIN)/pre-commit install

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
+import pkgutil
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -166,6 +168,17 @@ def suggestion(name: str, known: Sequence[str]) -> str:
     more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED + 4 else ""
     listed = known[:_LISTED] if more else known
     return did_you_mean(name, known) or f"; there are {', '.join(listed)}{more}"
+
+
+def import_modules(package: str, folder: Iterable[str]) -> None:
+    """Import every module of a package, so that it registers what it defines.
+
+    Args:
+        package: its full name.
+        folder: its `__path__`.
+    """
+    for module in pkgutil.iter_modules(folder):
+        importlib.import_module(f"{package}.{module.name}")
 
 
 def import_file(path: str | Path) -> None:

@@ -30,7 +30,17 @@ from entoptic.recipes import identify
 from entoptic.recipes.deepdream import DreamSettings
 
 # What entoptic makes and hands out; nobody is asked to make one.
-_OURS = {"Evaluation", "Job", "LayerInfo", "Picture", "Result", "Spectrum", "Step"}
+_OURS = {
+    "transform",
+    "optimizer",
+    "Evaluation",
+    "Job",
+    "LayerInfo",
+    "Picture",
+    "Result",
+    "Spectrum",
+    "Step",
+}
 # What has no parameters of its own: bases, and what is no function at all.
 _BASES = {"Canvas", "GradientRule", "Objective", "Transform", "EntopticError"}
 

@@ -128,9 +128,11 @@ def test_a_transform_that_a_job_cannot_keep_is_refused() -> None:
 
 
 @pytest.mark.parametrize("register", [transform, optimizer])
-def test_a_function_without_a_name_is_not_registered(register: Any) -> None:
+def test_a_function_without_a_name_is_not_registered(unchecked: None, register: Any) -> None:
     with pytest.raises(ValueError, match=r"registered by its name; define .* with def"):
         register(lambda *args: None)
+    with pytest.raises(BadSetting, match="what is registered is 3; it must be a function or a cl"):
+        register(3)
 
 
 # Canvases.

@@ -269,7 +269,7 @@ def test_an_objective_of_guides_is_tried_with_a_guide(
 
 def test_signatures_show_what_a_user_writes() -> None:
     assert str(inspect.signature(ent.neuron)).startswith("(layer: ")
-    assert ent.neuron.__doc__.startswith("Activation of one channel at one place.")
+    assert ent.neuron.__doc__.startswith("Activation of one channel at one position.")
 
 
 def test_classes_are_bound_to_their_numbers_each_once(model: ent.Model) -> None:

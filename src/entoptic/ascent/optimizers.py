@@ -77,6 +77,8 @@ def optimizer(maker: Any = None, /, **meanings: Meaning) -> Any:
 
 
 def _registered(maker: Any) -> Any:
+    if not callable(maker):
+        raise refused("what is registered", maker, "must be a function or a class")
     if not maker.__name__.isidentifier():
         raise ValueError(f"an optimizer is registered by its name; define {maker!r} with def")
     signature = inspect.signature(maker)

@@ -1,32 +1,11 @@
-"""What is optimised: a canvas holds parameters and renders an image from them."""
+"""Canvases: parameters that are optimised, and that an image is rendered from."""
 
-from entoptic.canvas.alpha import Transparent
-from entoptic.canvas.base import Canvas, CanvasKind, canvas, canvas_kind, canvases
-from entoptic.canvas.cppn import CPPN
-from entoptic.canvas.fourier import Fourier
-from entoptic.canvas.gray import Gray
-from entoptic.canvas.laplacian import Laplacian
-from entoptic.canvas.maco import MaCo, spectrum_of
-from entoptic.canvas.masked import Masked
-from entoptic.canvas.pixels import Pixels
-from entoptic.canvas.shared import Shared
-from entoptic.canvas.weighed import Weighed
+from __future__ import annotations
 
-__all__ = [
-    "CPPN",
-    "Canvas",
-    "CanvasKind",
-    "Fourier",
-    "Gray",
-    "Laplacian",
-    "MaCo",
-    "Masked",
-    "Pixels",
-    "Shared",
-    "Transparent",
-    "Weighed",
-    "canvas",
-    "canvas_kind",
-    "canvases",
-    "spectrum_of",
-]
+import lazy_loader
+
+from entoptic.registry import import_modules
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+import_modules(__name__, __path__)

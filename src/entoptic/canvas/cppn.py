@@ -148,7 +148,7 @@ def _coordinates(height: int, width: int) -> Tensor:
 
 
 def _painted(places: Tensor, first: tuple[Tensor, Tensor], layers: Sequence[_Weights]) -> Tensor:
-    """The last layer's sums for some places, (batch, places, 3)."""
+    """The last layer's sums for some positions, (batch, positions, 3)."""
     weight, bias = first
     units = torch.baddbmm(bias, places, weight)
     for odd, even, bias in layers:

@@ -1,4 +1,4 @@
-"""Words about the images of a batch together: each image has its own score all the same."""
+"""Terms that compare the images of a batch; each image has its own score all the same."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FARTHEST = 4
 def channel_interpolate(
     acts: Activations, layer1: Layer, channel1: Channel, layer2: Layer, channel2: Channel
 ) -> Scores:
-    """From one channel to another over a batch.
+    """Interpolation from one channel to another along the images of a batch.
 
     Of n images, image i has (1 - w) times the first channel's mean activation plus w times the
     second's, with w = i / (n - 1): the first image is all of one, the last all of the other.
@@ -54,7 +54,7 @@ def channel_interpolate(
 
 @objective(compares_images=True)
 def alignment(acts: Activations, layer: Layer, decay_ratio: Positive = 2.0) -> Scores:
-    """How alike the images of a batch are to those before and after them; keeps a sequence steady.
+    """Likeness of a batch's images to those before and after them; steadies a sequence.
 
     For each two images that are d = 1, 2, 3 or 4 apart the mean squared difference of the layer,
     divided by decay_ratio ** d, is taken away: half of it from each of the two scores.
@@ -87,7 +87,7 @@ def alignment(acts: Activations, layer: Layer, decay_ratio: Positive = 2.0) -> S
 
 @objective(compares_images=True)
 def diversity(acts: Activations, layer: Layer) -> Scores:
-    """How unlike the textures of each image are to those of the others in its batch.
+    """Unlikeness of an image's textures to those of the other images of its batch.
 
     1 minus the mean, over the other images, of the cosine of the two images' Gram matrices: 0 where
     all are the same, 1 where they share nothing. Each pair is in the scores of both its images.

@@ -1,4 +1,4 @@
-"""Words that compare a layer with what it makes of another picture, the guide."""
+"""Terms that compare a layer with what it makes of another picture, the guide."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from entoptic.types import Scores
 
 @objective(over_places="mean")
 def match(acts: Activations, layer: Layer, guide: Matched) -> Scores:
-    """How well each place of the picture matches its best place of another picture, the guide.
+    """Match of each position of the image with the best position of a guide.
 
-    For each place of the picture the largest dot product with any place of the guide is taken; the
-    score is their mean over places. The gradient at each place points to its best match, as in the
-    original guided dream.
+    For each position of the picture the largest dot product with any position of the guide is
+    taken; the score is their mean over positions. The gradient at each position points to its best
+    match, as in the original guided dream.
 
     Args:
-        layer: a layer with channels and places.
+        layer: a layer with channels and positions.
         guide: file name of the other picture, or a `Picture`; one whose long side is above 480
             pixels is shrunk to that.
 
@@ -54,11 +54,11 @@ def match(acts: Activations, layer: Layer, guide: Matched) -> Scores:
 def caricature(
     acts: Activations, layer: Layer, guide: Overlay, cosine_power: Power = 1.0
 ) -> Scores:
-    """How far a layer goes, at each place, where it goes for another picture at the same place.
+    """Dot product of a layer with what it makes of a guide, position by position.
 
-    The mean over places of (a . g) max(0.1, cos(a, g)) ** cosine_power, where a is what the layer
-    makes of the picture and g what it makes of the guide. Unlike `inversion` it has no end: what
-    the layer sees in the guide is exaggerated.
+    The mean over positions of (a . g) max(0.1, cos(a, g)) ** cosine_power, where a is what the
+    layer makes of the picture and g what it makes of the guide. Unlike `inversion` it has no end:
+    what the layer sees in the guide is exaggerated.
 
     Args:
         layer: any layer with channels.
@@ -69,10 +69,10 @@ def caricature(
         One score per image, in the layer's units squared.
 
     Raises:
-        BadSetting: while climbing, where places of the two can't be matched.
+        BadSetting: in the first step, where positions of the two can't be matched.
 
     Source: lucid's notebook "Feature Inversion Caricatures", 2018; there the cosine is of the layer
-    as a whole, here of each place.
+    as a whole, here of each position.
 
     >>> caricature("fire5", "cat.jpg")
     caricature('fire5', 'cat.jpg', 1.0)
@@ -83,10 +83,10 @@ def caricature(
 
 @objective(compares_images=False)
 def inversion(acts: Activations, layer: Layer, guide: Overlay) -> Scores:
-    """How near a layer is to what it makes of another picture: what does the layer keep of it?
+    """Nearness of a layer to what it makes of a guide: it shows what the layer keeps of it.
 
-    Minus |a - g| ** 2 / |g| ** 2, over all channels and places, where a is what the layer makes of
-    the picture and g what it makes of the guide: 0 where they are the same, -1 where a is zero.
+    Minus |a - g| ** 2 / |g| ** 2, over all channels and positions, where a is what the layer makes
+    of the picture and g what it makes of the guide: 0 where they are the same, -1 where a is zero.
 
     Args:
         layer: any layer.
@@ -96,7 +96,7 @@ def inversion(acts: Activations, layer: Layer, guide: Overlay) -> Scores:
         One score per image, without a unit.
 
     Raises:
-        BadSetting: while climbing, where places of the two can't be matched.
+        BadSetting: in the first step, where positions of the two can't be matched.
 
     Source: Mahendran, Vedaldi, "Understanding Deep Image Representations by Inverting Them", 2015.
 
@@ -109,10 +109,10 @@ def inversion(acts: Activations, layer: Layer, guide: Overlay) -> Scores:
 
 @objective(compares_images=False)
 def style(acts: Activations, layer: Layer, guide: Guide) -> Scores:
-    """How near a layer's textures are to those of another picture, wherever they are.
+    """Nearness of a layer's textures to those of a guide, wherever they are.
 
     Minus |G - H| ** 2 / |H| ** 2, over all pairs of channels, where G and H are the Gram matrices
-    of the picture and of the guide: the mean over places of the product of two channels. It is 0
+    of the picture and of the guide: the mean over positions of the product of two channels. It is 0
     where they are the same, -1 where the layer is zero.
 
     Args:
@@ -135,9 +135,9 @@ def style(acts: Activations, layer: Layer, guide: Guide) -> Scores:
 
 @objective(compares_images=False)
 def input_diff(acts: Activations, guide: Overlay, layer: Layer = INPUT) -> Scores:
-    """How different the picture is from another one; subtract it to stay near, add it to get away.
+    """Difference of the image from a guide; subtract it to stay near, add it to get away.
 
-    The square root of the mean squared difference, over all channels and places.
+    The square root of the mean squared difference, over all channels and positions.
 
     Args:
         guide: file name of the other picture, or a `Picture`; stretched to the picture's size.
@@ -147,7 +147,7 @@ def input_diff(acts: Activations, guide: Overlay, layer: Layer = INPUT) -> Score
         One score per image, in the layer's units.
 
     Raises:
-        BadSetting: while climbing, where places of the two can't be matched.
+        BadSetting: in the first step, where positions of the two can't be matched.
 
     Source: lucid's `input_diff`, 2018.
 

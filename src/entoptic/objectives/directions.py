@@ -1,4 +1,4 @@
-"""Words for directions among a layer's channels: everywhere, at a place, or place by place."""
+"""Terms for directions among a layer's channels: as a mean, at one position, or at each."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from entoptic.types import Scores
 
 @objective(over_places="mean")
 def direction(acts: Activations, layer: Layer, vector: Vector, cosine_power: Power = 0.0) -> Scores:
-    """How far a layer goes in a direction among its channels, at the mean of all places.
+    """Dot product of a layer with a direction among its channels, as a mean over positions.
 
-    The mean over places of (a . v) max(0.1, cos(a, v)) ** cosine_power, where a is what the layer
-    holds at a place and v the direction. A power above 0 asks for the direction itself rather than
-    for whatever is large.
+    The mean over positions of (a . v) max(0.1, cos(a, v)) ** cosine_power, where a is what the
+    layer holds at a position and v the direction. A power above 0 asks for the direction itself
+    rather than for whatever is large.
 
     Args:
         layer: any layer with channels.
@@ -50,9 +50,9 @@ def direction(acts: Activations, layer: Layer, vector: Vector, cosine_power: Pow
 
 @objective(over_places="mean")
 def cosine(acts: Activations, layer: Layer, vector: Vector) -> Scores:
-    """Cosine of the angle between a layer and a direction among its channels, at all places.
+    """Cosine between a layer and a direction among its channels, as a mean over positions.
 
-    The mean over places of cos(a, v), where a is what the layer holds at a place and v the
+    The mean over positions of cos(a, v), where a is what the layer holds at a position and v the
     direction: only the angle counts, however little the layer holds.
 
     Args:
@@ -60,7 +60,7 @@ def cosine(acts: Activations, layer: Layer, vector: Vector) -> Scores:
         vector: as many numbers as the layer has channels.
 
     Returns:
-        One score per image, from -1 to 1; 0 at a place that holds nothing.
+        One score per image, from -1 to 1; 0 at a position that holds nothing.
 
     Raises:
         UnknownLayer, ChannelOutOfRange: before the first step, by `ascend`.
@@ -83,9 +83,9 @@ def neuron_direction(
     column: Column = None,
     cosine_power: Power = 0.0,
 ) -> Scores:
-    """How far a layer goes in a direction among its channels, at one place.
+    """Dot product of a layer with a direction among its channels, at one position.
 
-    The formula is that of `direction`, for one place alone: (a . v) max(0.1, cos(a, v)) **
+    The formula is that of `direction`, for one position alone: (a . v) max(0.1, cos(a, v)) **
     cosine_power.
 
     Args:
@@ -114,11 +114,11 @@ def neuron_direction(
 def tensor_direction(
     acts: Activations, layer: Map, tensor: Block, cosine_power: Power = 0.0
 ) -> Scores:
-    """How far a layer goes in a direction of its own at each place.
+    """Dot product of a layer with a direction of its own at each position.
 
-    The mean over places of (a . v) max(0.1, cos(a, v)) ** cosine_power, where a is what the layer
-    holds at a place and v the tensor's direction there. The tensor lies in the middle of the layer;
-    where one of them is larger than the other, its border is left out.
+    The mean over positions of (a . v) max(0.1, cos(a, v)) ** cosine_power, where a is what the
+    layer holds at a position and v the tensor's direction there. The tensor lies in the middle of
+    the layer; where one of them is larger than the other, its border is left out.
 
     Args:
         layer: a layer with rows and columns: maps, or the tokens of a picture's patches.
@@ -149,17 +149,17 @@ def angled_direction(
     whitening: Matrix,
     cosine_power: Power = 4.0,
 ) -> Scores:
-    """How far a layer goes in a direction as seen in whitened space, at the mean of all places.
+    """Dot product of a layer with a whitened direction, as a mean over positions.
 
-    The mean over places of (a . w) max(0.1, cos(a, w)) ** cosine_power, where a is what the layer
-    holds at a place and w = S v the direction after whitening. What varies together in all pictures
-    anyway then counts less, and the angle counts more than the length.
+    The mean over positions of (a . w) max(0.1, cos(a, w)) ** cosine_power, where a is what the
+    layer holds at a position and w = S v the direction after whitening. What varies together in all
+    pictures anyway then counts less, and the angle counts more than the length.
 
     Args:
         layer: any layer with channels.
         vector: v, as many numbers as the layer has channels.
         whitening: S, as many rows of as many numbers: the inverse of the matrix of the channels'
-            mean products over many pictures, `torch.linalg.inv(a @ a.T / places)`.
+            mean products over many pictures, `torch.linalg.inv(a @ a.T / positions)`.
         cosine_power: exponent of the cosine; with 0 only the dot product counts.
 
     Returns:
@@ -168,7 +168,7 @@ def angled_direction(
     Raises:
         UnknownLayer, ChannelOutOfRange: before the first step, by `ascend`.
 
-    Source: Carter et al., "Activation Atlas", Distill, 2019, "whitened"; at all places.
+    Source: Carter et al., "Activation Atlas", Distill, 2019, "whitened"; at all positions.
 
     >>> angled_direction("a", [1, 0], [[2, -1], [-1, 1]], 2)
     angled_direction('a', (1.0, 0.0), ((2.0, -1.0), (-1.0, 1.0)), 2.0)
@@ -187,10 +187,10 @@ def angled_neuron_direction(
     column: Column = None,
     cosine_power: Power = 4.0,
 ) -> Scores:
-    """How far a layer goes in a direction as seen in whitened space, at one place.
+    """Dot product of a layer with a whitened direction, at one position.
 
-    The formula is that of `angled_direction`, for one place alone: (a . w) max(0.1, cos(a, w)) **
-    cosine_power, with w = S v.
+    The formula is that of `angled_direction`, for one position alone: (a . w) max(0.1, cos(a, w))
+    ** cosine_power, with w = S v.
 
     captum's `AngledNeuronDirection`, after the notebooks of the source, is another one. Its w is
     v S, the same where S is symmetric, as that of `angled_direction` is. Its product m is the mean

@@ -1,4 +1,4 @@
-"""The kinds of arguments: how each is read, and how it is checked against a network."""
+"""Kinds of arguments: each is read by its own rule, and checked against a network."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Channels: TypeAlias = Annotated[tuple[int, ...], "channels"]
 """Annotates several channels of the term's layer, counted from 0; a list will do, or "3-9,12"."""
 
 Blur: TypeAlias = Annotated[float, "blur"]
-"""Annotates the width of a blur in places of the term's layer: above 0, at most the layer's."""
+"""Annotates the width of a blur in positions of the term's layer: above 0, at most the layer's."""
 
 Row: TypeAlias = Annotated[int | None, "row"]
 """Annotates a row of the term's layer, counted from 0; None is the middle."""
@@ -57,14 +57,14 @@ Guide: TypeAlias = Annotated[str | Picture, "guide"]
 """Annotates another picture, by file name or in any other form, see `picture_of`."""
 
 Matched: TypeAlias = Annotated[str | Picture, "matched"]
-"""Annotates a guide all of whose places are compared with all of the picture's: one whose long side
-is above `LONGEST_MATCHED` pixels is shrunk to that."""
+"""Annotates a guide all of whose positions are compared with all of the picture's: one whose long
+side is above `LONGEST_MATCHED` pixels is shrunk to that."""
 
 LONGEST_MATCHED = 480
-"""Larger ones say little more, and the comparisons grow with the number of their places."""
+"""Larger ones say little more, and the comparisons grow with the number of their positions."""
 
 Overlay: TypeAlias = Annotated[str | Picture, "overlay"]
-"""Annotates a guide that is stretched to the size of the picture, so that places correspond."""
+"""Annotates a guide that is stretched to the size of the picture, so that positions correspond."""
 
 GUIDES = (Guide, Matched, Overlay)
 
@@ -75,7 +75,7 @@ Matrix: TypeAlias = Annotated[tuple[tuple[float, ...], ...], "matrix"]
 """Annotates rows of numbers, as many of each as the term's layer has channels."""
 
 Block: TypeAlias = Annotated[tuple[tuple[tuple[float, ...], ...], ...], "block"]
-"""Annotates numbers for each channel of the term's layer and for places: channels of rows."""
+"""Annotates numbers for each channel of the term's layer and for positions: channels of rows."""
 
 Positive: TypeAlias = Annotated[float, "positive"]
 """Annotates a number above 0."""
@@ -103,7 +103,7 @@ def read_argument(term: str, name: str, kind: Any, value: Any) -> Any:
     Raises:
         BadExpression: it isn't what its kind wants.
     """
-    wanted, reader = _KINDS.get(kind, ("", None))
+    wanted, reader, _ = _KINDS.get(kind, ("", None, ""))
     if reader is None:
         return tuple(value) if isinstance(value, list) else value
     try:
@@ -113,6 +113,11 @@ def read_argument(term: str, name: str, kind: Any, value: Any) -> Any:
     except (TypeError, ValueError, OverflowError, RuntimeError):  # the last is torch's
         given = shown(value)
         raise BadExpression(f"{term} wants {wanted} for {name!r}, got {given}") from None
+
+
+def type_taken(kind: Any) -> str:
+    """Return the type of what a user may give for a kind of argument, as a stub writes it."""
+    return _KINDS[kind][2] if kind in _KINDS else "Any"
 
 
 def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) -> Any:
@@ -355,27 +360,36 @@ def _refuse() -> Any:
     raise TypeError
 
 
-_KINDS: dict[Any, tuple[str, Callable[[Any], Any]]] = {
-    Layer: ("the name of a layer", _layer),
-    Map: ("the name of a layer", _layer),
-    Positions: ("the name of a layer", _layer),
-    Channel: ("a channel number (0, 1, ...)", _counted),
-    Channels: ("different channel numbers (0, 1, ...)", _group),
-    Row: ("a row (0, 1, ...) or None", _place),
-    Column: ("a column (0, 1, ...) or None", _place),
-    Label: ("a class, by number or name,", _label),
-    LabelOrPattern: ("a class, by number or name,", _label),
-    Labels: ("different classes, by number or name,", _labels),
-    Guide: ("the file name of a picture", _guide),
-    Matched: ("the file name of a picture", _guide),
-    Overlay: ("the file name of a picture", _guide),
-    Vector: ("numbers, one for each channel,", _vector),
-    Matrix: ("rows of numbers, as many as channels,", _matrix),
-    Block: ("numbers for each channel, row and column,", _block),
-    Blur: ("a width above 0", _positive),
-    Positive: (f"a number above 0, at most {_LARGEST:.0f},", _positive),
-    Power: (f"a power (0 to {_LARGEST:.0f})", _power),
-    int: ("a whole number", _whole),
-    float: ("a number", _number),
-    str: ("a text", _text),
+_KINDS: dict[Any, tuple[str, Callable[[Any], Any], str]] = {
+    # What is wanted in words, what reads it, and the type of what a user may give.
+    Layer: ("the name of a layer", _layer, "Layer | str"),
+    Map: ("the name of a layer", _layer, "Layer | str"),
+    Positions: ("the name of a layer", _layer, "Layer | str"),
+    Channel: ("a channel number (0, 1, ...)", _counted, "int"),
+    Channels: ("different channel numbers (0, 1, ...)", _group, "Iterable[int] | str"),
+    Row: ("a row (0, 1, ...) or None", _place, "int | None"),
+    Column: ("a column (0, 1, ...) or None", _place, "int | None"),
+    Label: ("a class, by number or name,", _label, "int | str"),
+    LabelOrPattern: ("a class, by number or name,", _label, "int | str"),
+    Labels: ("different classes, by number or name,", _labels, "Iterable[int | str] | str"),
+    Guide: ("the file name of a picture", _guide, "PictureLike"),
+    Matched: ("the file name of a picture", _guide, "PictureLike"),
+    Overlay: ("the file name of a picture", _guide, "PictureLike"),
+    Vector: ("numbers, one for each channel,", _vector, "Sequence[float] | NDArray[Any] | Tensor"),
+    Matrix: (
+        "rows of numbers, as many as channels,",
+        _matrix,
+        "Sequence[Sequence[float]] | NDArray[Any] | Tensor",
+    ),
+    Block: (
+        "numbers for each channel, row and column,",
+        _block,
+        "Sequence[Sequence[Sequence[float]]] | NDArray[Any] | Tensor",
+    ),
+    Blur: ("a width above 0", _positive, "float"),
+    Positive: (f"a number above 0, at most {_LARGEST:.0f},", _positive, "float"),
+    Power: (f"a power (0 to {_LARGEST:.0f})", _power, "float"),
+    int: ("a whole number", _whole, "int"),
+    float: ("a number", _number, "float"),
+    str: ("a text", _text, "str"),
 }

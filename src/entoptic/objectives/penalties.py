@@ -1,4 +1,4 @@
-"""Words for what a picture should have little of; most are subtracted."""
+"""Terms for what an image should have little of; most are subtracted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BORDER_WEIGHT = 0.8
 
 @objective(compares_images=False)
 def total_variation(acts: Activations, layer: Map = INPUT) -> Scores:
-    """Mean absolute difference of neighbours, down plus across; subtract it for smoothness.
+    """Mean absolute difference of neighbors, down plus across; subtract it for smoothness.
 
     Args:
         layer: a layer with rows and columns; the picture itself by default.
@@ -44,14 +44,14 @@ def total_variation(acts: Activations, layer: Map = INPUT) -> Scores:
 
 @objective(compares_images=False)
 def blurriness(acts: Activations, layer: Map = INPUT, sigma: Blur = 1.0) -> Scores:
-    """How little a blur would change; add it for smoothness.
+    """Nearness of a layer to its own blur; add it for smoothness.
 
     Minus the mean squared difference of a layer from its own Gaussian blur: 0 where all is plain.
     Fine grain counts most, and what is much larger than sigma hardly at all.
 
     Args:
         layer: a layer with rows and columns; the picture itself by default.
-        sigma: standard deviation of the blur, in places of the layer; no more than it has.
+        sigma: standard deviation of the blur, in positions of the layer; no more than it has.
 
     Returns:
         One score per image, in the layer's units squared.
@@ -70,15 +70,15 @@ def blurriness(acts: Activations, layer: Map = INPUT, sigma: Blur = 1.0) -> Scor
 def boundary_complexity(
     acts: Activations, layer: Map = INPUT, width: Positive = 20.0, constant: float = 0.5
 ) -> Scores:
-    """How much goes on near the border; subtract it, so that the picture keeps to its middle.
+    """Detail near the border; subtract it, so that the picture keeps to its middle.
 
-    The mean, over all places less than `width` from the border, of (a - blur(a)) ** 2 + 0.8 (a -
+    The mean, over all positions less than `width` from the border, of (a - blur(a)) ** 2 + 0.8 (a -
     constant) ** 2, where the blur is a Gaussian of standard deviation 1: what is there should be
     plain, and near the constant.
 
     Args:
         layer: a layer with rows and columns; the picture itself by default.
-        width: of the border, in places of the layer.
+        width: of the border, in positions of the layer.
         constant: the value to be near to; by default middle grey.
 
     Returns:
@@ -124,7 +124,7 @@ def opacity(acts: Activations, layer: Layer = CANVAS) -> Scores:
 
 @objective(compares_images=False, needs_alpha=True)
 def alpha_blurriness(acts: Activations, layer: Map = CANVAS, sigma: Blur = 1.0) -> Scores:
-    """How little a blur would change the alpha of a canvas; add it for soft, large shapes.
+    """Nearness of a canvas's alpha to its own blur; add it for soft, large shapes.
 
     Minus the mean squared difference of alpha from its own Gaussian blur, as `blurriness`.
 
@@ -191,7 +191,7 @@ def l2(acts: Activations, layer: Layer = INPUT, constant: float = 0.5) -> Scores
 
 @objective(compares_images=False)
 def linf(acts: Activations, layer: Layer = INPUT, constant: float = 0.5) -> Scores:
-    """Largest absolute difference of a layer from a constant; subtract it so that none stands out.
+    """Largest absolute difference of a layer from a constant; subtract it to keep all near.
 
     Args:
         layer: any layer; the picture itself by default, whose middle grey is 0.5.
@@ -222,7 +222,7 @@ def _alpha(word: str, acts: Activations, layer: Layer) -> Tensor:
 
 @functools.lru_cache(maxsize=64)
 def _border(size: torch.Size, width: float, device: torch.device) -> Tensor:
-    """(height, width), True for places less than so many from the border."""
+    """(height, width), True for positions less than so many from the border."""
     rows, columns = (
         torch.minimum(torch.arange(side), side - 1 - torch.arange(side)) for side in size
     )

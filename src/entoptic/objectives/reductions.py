@@ -1,4 +1,4 @@
-"""From activations to one number per image: what several words share."""
+"""From activations to one number per image: what several terms share."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def over_places(values: Tensor) -> Scores:
 
 
 def in_a_row(values: Tensor) -> Tensor:
-    """(batch, channels, places); a layer without rows and columns is one place."""
+    """(batch, channels, positions); a layer without rows and columns is one position."""
     return values.reshape(*values.shape[:2], -1)
 
 
 def at_place(values: Tensor, row: int | None, column: int | None) -> Tensor:
-    """(batch, channels) at one place, by default the middle (height // 2, width // 2)."""
+    """(batch, channels) at one position, by default the middle (height // 2, width // 2)."""
     if values.ndim == 2:  # a layer without rows and columns
         return values
     height, width = values.shape[2:]
@@ -50,7 +50,7 @@ def at_place(values: Tensor, row: int | None, column: int | None) -> Tensor:
 
 
 def for_channels(vector: Vector, values: Tensor) -> Tensor:
-    """A vector as a tensor that broadcasts over the batch and the places of activations."""
+    """A vector as a tensor that broadcasts over the batch and the positions of activations."""
     numbers = _tensor(vector, values.device, values.dtype)
     return numbers.reshape(1, -1, *[1] * (values.ndim - 2))
 
@@ -64,7 +64,7 @@ def whitened(vector: Vector, whitening: Matrix, values: Tensor) -> Tensor:
 
 
 def as_block(numbers: Block, values: Tensor) -> Tensor:
-    """Numbers for channels and places as a tensor beside activations, for all images."""
+    """Numbers for channels and positions as a tensor beside activations, for all images."""
     return _tensor(numbers, values.device, values.dtype)[None]
 
 
@@ -76,7 +76,7 @@ def in_the_middle(values: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def dot_cosine(values: Tensor, others: Tensor, power: float) -> Tensor:
-    """Dot product over channels times the cosine, at least 0.1, to a power; at each place."""
+    """Dot product over channels times the cosine, at least 0.1, to a power; at each position."""
     dot = (values * others).sum(1)
     if power == 0:
         return dot
@@ -85,7 +85,7 @@ def dot_cosine(values: Tensor, others: Tensor, power: float) -> Tensor:
 
 
 def gram(values: Tensor) -> Tensor:
-    """(batch, channels, channels): mean product of each channel with each, over places."""
+    """(batch, channels, channels): mean product of each channel with each, over positions."""
     places = in_a_row(values)
     return torch.einsum("bcp,bdp->bcd", places, places) / places.shape[2]
 

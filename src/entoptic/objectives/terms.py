@@ -21,6 +21,7 @@ from entoptic.objectives.kinds import (
     Overlay,
     bind_argument,
     read_argument,
+    type_taken,
 )
 from entoptic.objectives.trial import check_by_trial
 from entoptic.registry import Registry, plain_signature
@@ -224,6 +225,23 @@ def _registered(function: Callable[..., Scores], facts: Facts) -> Callable[..., 
     make.__signature__ = signature  # type: ignore[attr-defined]
     vocabulary.add(term.name, make, redefined=True)
     return make
+
+
+def stub(name: str) -> str:
+    """Return what a stub says of a registered objective: its arguments' types and its sentence."""
+    make = vocabulary[name]
+    parts = []
+    for each in inspect.signature(make).parameters.values():
+        default = (
+            "" if each.default is each.empty else f" = {_source(each.default)}".replace("'", '"')
+        )
+        parts.append(f"{each.name}: {type_taken(each.annotation)}{default}")
+    line = f"def {name}({', '.join(parts)}) -> Leaf:"
+    if len(line) > 100:
+        listed = "".join(f"    {each},\n" for each in parts)
+        line = f"def {name}(\n{listed}) -> Leaf:"
+    summary = next(row.summary for row in vocabulary.rows() if row.name == name)
+    return f'{line}\n    """{summary}"""\n'
 
 
 def _source(value: Any) -> str:

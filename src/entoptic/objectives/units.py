@@ -1,4 +1,4 @@
-"""Words for units of a layer: channels, neurons, places, classes."""
+"""Terms for units of a layer: channels, neurons, positions, classes."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def channels(acts: Activations, layer: Layer, indices: Channels) -> Scores:
 def channel_weights(acts: Activations, layer: Layer, weights: Vector) -> Scores:
     """Weighted mean of a layer's activations, with a weight for each channel.
 
-    The mean over channels and places of weight times activation; its pull on each channel is in
+    The mean over channels and positions of weight times activation; its pull on each channel is in
     proportion to the weight. `direction` is the same without the division by the number of
     channels.
 
@@ -103,7 +103,7 @@ def channel_weights(acts: Activations, layer: Layer, weights: Vector) -> Scores:
 def neuron(
     acts: Activations, layer: Positions, index: Channel, row: Row = None, column: Column = None
 ) -> Scores:
-    """Activation of one channel at one place.
+    """Activation of one channel at one position.
 
     Args:
         layer: maps, the tokens of a picture's patches, or features, which are one position.
@@ -129,7 +129,7 @@ def neuron(
 def neuron_weights(
     acts: Activations, layer: Positions, weights: Vector, row: Row = None, column: Column = None
 ) -> Scores:
-    """Weighted mean of a layer's channels at one place.
+    """Weighted mean of a layer's channels at one position.
 
     Args:
         layer: maps, the tokens of a picture's patches, or features, which are one position.
@@ -154,7 +154,7 @@ def neuron_weights(
 
 @objective(compares_images=False)
 def cell(acts: Activations, layer: Positions, row: Row = None, column: Column = None) -> Scores:
-    """Mean square of all channels at one place: all that a layer has to say there.
+    """Mean square of all channels at one position.
 
     Args:
         layer: maps, the tokens of a picture's patches, or features, which are one position.
@@ -202,7 +202,7 @@ def logit(acts: Activations, label: Label, layer: Layer = LOGITS) -> Scores:
 
 @objective(compares_images=False)
 def log_odds(acts: Activations, label: LabelOrPattern, layer: Layer = LOGITS) -> Scores:
-    """Score of a class against all others: the class, and nothing that is like it.
+    """Log-odds of a class against all others, so that nothing that is only like it grows.
 
     The log of p / (1 - p), where p is the probability that a softmax gives the class: its logit
     minus the log of the sum of the exponentials of all other logits. While `logit` also grows with

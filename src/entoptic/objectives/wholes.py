@@ -1,4 +1,4 @@
-"""Words for a whole layer."""
+"""Terms for a whole layer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from entoptic.types import Scores
 
 @objective(over_places="mean")
 def energy(acts: Activations, layer: Layer) -> Scores:
-    """Mean square of a layer's activations: what the original DeepDream climbs.
+    """Mean square of a layer's activations: the objective of the original DeepDream.
 
     Args:
         layer: any layer.
@@ -63,7 +63,7 @@ def total(acts: Activations, layer: Layer) -> Scores:
 
 @objective(over_places="sum")
 def positive(acts: Activations, layer: Layer) -> Scores:
-    """Sum of a layer's positive activations: what is below zero neither counts nor pulls.
+    """Sum of a layer's positive activations; those below zero have no gradient.
 
     Args:
         layer: any layer; after a ReLU it is the same as `total`.

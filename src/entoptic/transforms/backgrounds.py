@@ -29,7 +29,7 @@ class OverBackground:
             are plain.
 
     Raises:
-        BadSetting: a contrast that is negative or not finite; in a climb, a picture without a
+        BadSetting: a contrast that is negative or not finite; when optimised, a picture without a
             fourth channel.
 
     Source: Mordvintsev et al., "Differentiable Image Parameterizations", Distill, 2018.

@@ -23,7 +23,7 @@ Range: TypeAlias = float | tuple[float, float]
 
 @runtime_checkable
 class Transform(Protocol):
-    """A random, differentiable change of an image; all chance comes from the generator.
+    """A random, differentiable change of an image; all random numbers come from the generator.
 
     It may answer with several copies of the batch, the whole batch once and then again; `ascend`
     takes the mean of their scores, image by image.
@@ -69,6 +69,8 @@ def transform(made: Any = None, /, **meanings: Meaning) -> Any:
 
 
 def _registered(made: _Made) -> _Made:
+    if not callable(made):
+        raise refused("what is registered", made, "must be a function or a class")
     if not made.__name__.isidentifier():
         raise ValueError(f"a transform is registered by its name; define {made!r} with def")
     if isinstance(made, type):

@@ -1,4 +1,4 @@
-"""One picture, looked at in many places at once."""
+"""One picture, looked at in many positions at once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SMALLEST = 0.05
 )
 @dataclass(frozen=True)
 class RandomCrops:
-    """Every image becomes `count` crops of it, of random sizes at random places, all inside it.
+    """Every image becomes `count` crops of it, of random sizes at random positions, all inside it.
 
     The crops have the proportions of what they are resized to, so that nothing is distorted. The
     batch is repeated: its first crops, then its second, and so on, each with a draw of its own.

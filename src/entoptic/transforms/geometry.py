@@ -68,7 +68,7 @@ class Flip:
     """Mirror images of the batch, each with a draw of its own.
 
     Args:
-        horizontal: how probably left and right change places.
+        horizontal: how probably left and right change positions.
         vertical: how probably top and bottom do.
 
     Raises:
@@ -92,7 +92,7 @@ class Flip:
 
 @dataclass(frozen=True, kw_only=True)
 class Warp(ABC):
-    """A change of place by a random matrix about the middle, sampled bilinearly; keeps the size.
+    """A change of position by a random matrix about the middle, sampled bilinearly; keeps the size.
 
     Args:
         border: what comes into view from outside: the picture mirrored, its edge repeated, `value`.
@@ -106,9 +106,9 @@ class Warp(ABC):
 
     @abstractmethod
     def matrices(self, count: int, rng: torch.Generator) -> Tensor:
-        """Random matrices from places (x, y, 1) of the new picture to places of the old.
+        """Random matrices from positions (x, y, 1) of the new picture to positions of the old.
 
-        Places are in pixels from the middle, x to the right and y down.
+        Positions are in pixels from the middle, x to the right and y down.
 
         Returns:
             (count, 3, 3), float64, on the CPU.
@@ -271,7 +271,7 @@ class Affine(Warp):
 
     def matrices(self, count: int, rng: torch.Generator) -> Tensor:
         drawn = [part.matrices(count, rng) for part in self.parts]
-        # Places go from the last picture back to the first: the first transform's matrix last.
+        # Positions go from the last picture back to the first: the first transform's matrix last.
         return functools.reduce(torch.matmul, drawn, _still(count))
 
     def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
@@ -299,12 +299,12 @@ class LucidMoves(Warp):
     margin: int = 6
 
     def matrices(self, count: int, rng: torch.Generator) -> Tensor:
-        # A crop that takes d pixels away, at a place drawn evenly, shifts by up to d / 2.
+        # A crop that takes d pixels away, at a position drawn evenly, shifts by up to d / 2.
         first = _CROPS[0].matrices(count, rng)
         scaled = _scaled(_drawn([1 + (number - 5) / 50 for number in range(11)], count, rng))
         turned = _turned(_drawn([*range(-10, 11), *5 * [0]], count, rng))
         last = _CROPS[1].matrices(count, rng)
-        # Places go from the last picture back to the first: the first transform's matrix last.
+        # Positions go from the last picture back to the first: the first transform's matrix last.
         return first @ scaled @ turned @ last
 
     def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
@@ -313,7 +313,7 @@ class LucidMoves(Warp):
 
 
 def _drawn(choices: Sequence[float], count: int, rng: torch.Generator) -> Tensor:
-    """Numbers out of a list, each place of it as probable."""
+    """Numbers out of a list, each position of it as probable."""
     places = torch.randint(len(choices), (count,), generator=rng)
     return torch.tensor(choices, dtype=torch.float64)[places]
 
@@ -339,7 +339,7 @@ def _turned(angles_deg: Tensor) -> Tensor:
 def _warped(
     image: Planes, matrices: Tensor, border: Border, value: float, margin: int = 0
 ) -> Planes:
-    """The picture with the things of `matrices` where they send the places of the new one."""
+    """The picture with the things of `matrices` where they send the positions of the new one."""
     if margin == 0 and torch.equal(matrices, _still(len(matrices))):
         return image
     height, width = image.shape[-2:]

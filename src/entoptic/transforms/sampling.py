@@ -1,9 +1,9 @@
-"""Pictures sampled bilinearly at places that a matrix says.
+"""Pictures sampled bilinearly at positions that a matrix says.
 
-Where a whole batch is sampled at the same places, its pixels are the rows of one matrix, every row
-with all numbers of all images: each row of the result is a sum of four of them, and each row of the
-gradient one of those that it went to. That takes a third of the time of `grid_sample`, forth and
-back, whose way back adds number by number.
+Where a whole batch is sampled at the same positions, its pixels are the rows of one matrix, every
+row with all numbers of all images: each row of the result is a sum of four of them, and each row of
+the gradient one of those that it went to. That takes a third of the time of `grid_sample`, forth
+and back, whose way back adds number by number.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _LARGEST = 1 << 20
 
 
 def sampled(image: Planes, matrices: Tensor, border: Border) -> Planes:
-    """Images of the same size, whose pixels are what is found where a matrix sends their places.
+    """Images of the same size, whose pixels are what is found where a matrix sends their positions.
 
     Args:
         image: (batch, channels, height, width).
-        matrices: (batch or 1, 3, 3), float64, from places (x, y, 1) of the new picture to those of
-            the old, both in pixels from their middles, x to the right and y down.
+        matrices: (batch or 1, 3, 3), float64, from positions (x, y, 1) of the new picture to those
+            of the old, both in pixels from their middles, x to the right and y down.
         border: what lies outside the old one: the picture mirrored, its edge repeated, or 0.
     """
     batch, channels, height, width = image.shape
@@ -111,7 +111,7 @@ class _Sums(torch.autograd.Function):
 
 
 def _sums(matrix: Tensor, height: int, width: int, border: Border, dtype: torch.dtype) -> _Bags:
-    """The four neighbours of every place, with their weights."""
+    """The four neighbors of every position, with their weights."""
     across, down = (
         torch.arange(length, dtype=torch.float64) - (length - 1) / 2 for length in (width, height)
     )
@@ -131,7 +131,7 @@ def _sums(matrix: Tensor, height: int, width: int, border: Border, dtype: torch.
 def _neighbors(
     places: Tensor, length: int, border: Border
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """The pixels before and after places along one axis, as int32, with their weights."""
+    """The pixels before and after positions along one axis, as int32, with their weights."""
     if border == "reflect":
         # The mirrors stand where the first pixel begins and the last one ends.
         turned = (places + 0.5).remainder(2 * length)

@@ -1,0 +1,166 @@
+"""The public API: what `import entoptic` gives. `make api` writes the registered names.
+
+Every other public name is written here, by hand, and nowhere else."""
+
+from .analysis.spectrum import (
+    Spectrum as Spectrum,
+    read_spectrum as read_spectrum,
+    spectrum as spectrum,
+)
+from .ascent.gradients import (
+    gradient as gradient,
+    jacobian as jacobian,
+)
+from .ascent.loop import (
+    Step as Step,
+    ascend as ascend,
+)
+from .ascent.optimizers import (
+    adam as adam,
+    climb as climb,
+    nadam as nadam,
+    optimizer as optimizer,
+)
+from .ascent.tiling import (
+    tiled_gradient as tiled_gradient,
+)
+from .canvas import (
+    CPPN as CPPN,
+    Canvas as Canvas,
+    Fourier as Fourier,
+    Gray as Gray,
+    Laplacian as Laplacian,
+    MaCo as MaCo,
+    Masked as Masked,
+    Pixels as Pixels,
+    Shared as Shared,
+    Transparent as Transparent,
+    Weighed as Weighed,
+    spectrum_of as spectrum_of,
+)
+from .errors import (
+    EntopticError as EntopticError,
+)
+from .images import (
+    Picture as Picture,
+    read as read,
+    write as write,
+)
+from .images.contact_sheet import (
+    sheet as sheet,
+)
+from .images.resize import (
+    center_crop as center_crop,
+    fit_short_side as fit_short_side,
+    resize as resize,
+)
+from .jobs.job import (
+    Job as Job,
+    Result as Result,
+)
+from .layers import (
+    Layer as Layer,
+    LayerInfo as LayerInfo,
+)
+from .networks import (
+    GradientRule as GradientRule,
+    Model as Model,
+    Preprocess as Preprocess,
+    ensemble as ensemble,
+    load as load,
+)
+from .networks.gradient_rules import (
+    guided as guided,
+    normalized_layers as normalized_layers,
+    redirected_relu as redirected_relu,
+    smooth_max_pool as smooth_max_pool,
+)
+from .objectives import (
+    Objective as Objective,
+    alignment as alignment,
+    alpha_blurriness as alpha_blurriness,
+    angled_direction as angled_direction,
+    angled_neuron_direction as angled_neuron_direction,
+    blurriness as blurriness,
+    boundary_complexity as boundary_complexity,
+    caricature as caricature,
+    cell as cell,
+    channel as channel,
+    channel_interpolate as channel_interpolate,
+    channel_weights as channel_weights,
+    channels as channels,
+    cosine as cosine,
+    direction as direction,
+    diversity as diversity,
+    energy as energy,
+    input_diff as input_diff,
+    inversion as inversion,
+    l1 as l1,
+    l2 as l2,
+    linf as linf,
+    log_odds as log_odds,
+    logit as logit,
+    logits as logits,
+    match as match,
+    mean as mean,
+    neuron as neuron,
+    neuron_direction as neuron_direction,
+    neuron_weights as neuron_weights,
+    objective as objective,
+    opacity as opacity,
+    parse as parse,
+    per_image as per_image,
+    positive as positive,
+    style as style,
+    tensor_direction as tensor_direction,
+    total as total,
+    total_variation as total_variation,
+)
+from .recipes import (
+    Evaluation as Evaluation,
+    accentuate as accentuate,
+    caricature_of as caricature_of,
+    compare as compare,
+    diversity_of as diversity_of,
+    dream as dream,
+    dream_photos as dream_photos,
+    evaluate as evaluate,
+    grid as grid,
+    groups as groups,
+    interpolate as interpolate,
+    invert as invert,
+    visualize as visualize,
+)
+from .recipes.redo import (
+    redo as redo,
+)
+from .recipes.saliency import (
+    gradient_picture as gradient_picture,
+)
+from .transforms import (
+    ACCENTUATE as ACCENTUATE,
+    GENTLE as GENTLE,
+    LUCID as LUCID,
+    MACO as MACO,
+    NONE as NONE,
+    ROBUST as ROBUST,
+    STRONG as STRONG,
+    Affine as Affine,
+    Blur as Blur,
+    ColorShift as ColorShift,
+    Flip as Flip,
+    Grayscale as Grayscale,
+    Jitter as Jitter,
+    LucidMoves as LucidMoves,
+    Noise as Noise,
+    OverBackground as OverBackground,
+    Pad as Pad,
+    RandomCrops as RandomCrops,
+    Rotate as Rotate,
+    Scale as Scale,
+    Shear as Shear,
+    Transform as Transform,
+    Translate as Translate,
+    transform as transform,
+    with_crop_size as with_crop_size,
+)

@@ -1,0 +1,149 @@
+"""Write the stubs of the public API from the registries: `make api`.
+
+A stub is the one place where a public name is written: it tells type checkers and editors what
+there is, and `lazy_loader` attaches the same names when the program runs. What is registered is put
+there by this script; a line of anything else stays as it was written by hand.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import textwrap
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[1] / "src"
+sys.path.insert(0, str(SOURCE))
+
+import entoptic  # noqa: E402
+from entoptic.ascent.optimizers import optimizers  # noqa: E402
+from entoptic.canvas import canvases  # noqa: E402
+from entoptic.objectives import vocabulary  # noqa: E402
+from entoptic.objectives.terms import stub  # noqa: E402
+from entoptic.registry import Registry  # noqa: E402
+from entoptic.transforms import presets, transforms  # noqa: E402
+
+Homes = dict[str, set[str]]
+"""Public names by the module, relative to the package, that they are imported from."""
+
+
+def _ours(registry: Registry[object]) -> Homes:
+    """The functions and classes that entoptic itself registers, by their modules."""
+    homes: Homes = {}
+    for name in registry:
+        told = registry.told(name)
+        module = str(getattr(told, "__module__", ""))
+        if module.startswith("entoptic."):
+            homes.setdefault(module, set()).add(getattr(told, "__name__", name))
+    return homes
+
+
+def objectives() -> Homes:
+    """What the package `objectives` gets."""
+    return {"named": set().union(*_ours(vocabulary).values()) - {"loudest", "squares"}}
+
+
+def of_package(package: str, registry: Registry[object]) -> Homes:
+    """What a package gets of the classes that its modules register."""
+    start = f"entoptic.{package}."
+    return {module.removeprefix(start): names for module, names in _ours(registry).items()}
+
+
+def all_canvases() -> Homes:
+    """What the package `canvas` gets."""
+    return of_package("canvas", canvases)
+
+
+def all_transforms() -> Homes:
+    """What the package `transforms` gets."""
+    named = {"presets": {name.upper() for name in presets}}
+    return of_package("transforms", transforms) | named
+
+
+def recipes() -> Homes:
+    """What the top gets of the recipes; they come by the lines that are written by hand."""
+    return {}
+
+
+def top() -> Homes:
+    """What `import entoptic` gives."""
+    packages = {
+        "objectives": objectives(),
+        "canvas": all_canvases(),
+        "transforms": all_transforms(),
+    }
+    flat = {package: set().union(*homes.values()) for package, homes in packages.items()}
+    return flat | {"ascent.optimizers": _ours(optimizers)["entoptic.ascent.optimizers"]} | recipes()
+
+
+def written(text: str, registered: Homes) -> str:
+    """A stub with what is registered, and with the lines of before of all else.
+
+    Args:
+        text: the stub as it is.
+        registered: what belongs there by now.
+    """
+    homes = {home: set(names) for home, names in registered.items()}
+    taken = set().union(*homes.values())
+    tree = ast.parse(text)
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            names = {each.name for each in node.names if each.asname == each.name} - taken
+            homes.setdefault(node.module or "", set()).update(names)
+    lines = [f'"""{ast.get_docstring(tree)}"""', ""]
+    for home in sorted(home for home, names in homes.items() if names):
+        lines.append(f"from .{home} import (")
+        lines += [f"    {name} as {name}," for name in sorted(homes[home], key=_order)]
+        lines.append(")")
+    return "\n".join(lines) + "\n"
+
+
+def _order(name: str) -> tuple[int, str]:
+    """Constants, classes, functions, as the linter wants them."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
+
+
+def signatures() -> str:
+    """The stub of the registered objectives, which are made by a decorator."""
+    head = '''
+        """The registered objectives with the arguments that they take."""
+
+        from collections.abc import Iterable, Sequence
+        from typing import Any
+
+        from numpy.typing import NDArray
+        from torch import Tensor
+
+        from ..images import PictureLike
+        from ..layers import Layer
+        from .terms import Leaf
+    '''
+    made = [stub(name) for name in vocabulary if name in objectives()["named"]]
+    return textwrap.dedent(head).lstrip() + "\n" + "\n".join(made)
+
+
+STUBS: Mapping[str, Callable[[str], str]] = {
+    "entoptic/__init__.pyi": lambda text: written(text, top()),
+    "entoptic/objectives/__init__.pyi": lambda text: written(text, objectives()),
+    "entoptic/objectives/named.pyi": lambda text: signatures(),
+    "entoptic/canvas/__init__.pyi": lambda text: written(text, all_canvases()),
+    "entoptic/transforms/__init__.pyi": lambda text: written(text, all_transforms()),
+}
+"""How each stub is made of the text that it has now; a page of recipes would be one more line."""
+
+
+def main() -> None:
+    """Write those stubs that aren't up to date."""
+    for name, make in STUBS.items():
+        path = SOURCE / name
+        before = path.read_text("utf-8")
+        if (after := make(before)) != before:
+            path.write_text(after, "utf-8")
+            print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    assert entoptic.__file__ is not None
+    assert Path(entoptic.__file__).is_relative_to(SOURCE), entoptic.__file__
+    main()

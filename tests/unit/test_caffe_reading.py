@@ -13,7 +13,7 @@ import pytest
 
 from entoptic.errors import BadModelFile, EntopticError, MissingExtra
 from entoptic.formats.caffe import read_caffe
-from entoptic.formats.caffe.wire import parse_caffemodel
+from entoptic.formats.caffe.caffemodel import parse_caffemodel
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -478,19 +478,22 @@ BLOBS = (shape(2, 3, 1, 1) + floats(5, *W), shape(2) + floats(5, *B))
         (v2("conv", floats(5, *W)), "says a shape of 0x0x0x0; the file is damaged"),
         (v2("conv", shape(2**31) + floats(5, 1)), "says a shape of 2147483648; the file"),
         (v2("conv", shape(*[65536] * 4) + floats(5, 1)), "which needs 73786976294838206464 bytes"),
-        (v2("conv", shape(*[1] * 33) + floats(5, 1)), "a shape of more than 32 axes"),
+        (v2("conv", shape(*[1] * 33) + floats(5, 1)), "field 1 has more than 32 numbers"),
         (v2("conv", shape(2, 3, 1, 1) + floats(5, *W[:5], np.nan), BLOBS[1]), "aren't all numbers"),
         (
             v2("conv", shape(2, 3, 1, 1) + block(8, struct.pack("<6d", *W[:5], 1e300)), BLOBS[1]),
             "aren't all numbers",
         ),
-        (block(2, block(1, b"")), "byte 4: the layers are of Caffe's format V0"),
-        (b"\xff", "byte 0: a number that doesn't end; the file is damaged or isn't a caffemodel"),
+        (block(2, block(1, b"")), "byte 2: the layers are of Caffe's format V0"),
+        (
+            b"\xff",
+            "net.caffemodel: byte 0: a number that doesn't end; the file is damaged, cut off",
+        ),
         (b"\xff" * 20, "byte 0: a number that doesn't end"),
-        (b"\x0b", "wire type 3, which Caffe never writes"),
-        (b"\x02\x00", "byte 0: 0 bytes wanted where 0 are left"),
-        (b"\x12\xff\xff\xff\xff\x07abc", "byte 0: 2147483647 bytes wanted where 3 are left"),
-        (number(100, 7), "byte 2: field 100 is a number where bytes belong"),
+        (b"\x0b", "field 1 has the unknown wire type 3"),
+        (b"\x02\x00", "byte 0: a field has the number 0"),
+        (b"\x12\xff\xff\xff\xff\x07abc", "byte 0: field 2 says 2147483647 bytes, 3 are left"),
+        (number(100, 7), "byte 0: field 100 is a number where bytes belong"),
         (block(100, number(7, 1)), "field 7 is a number where bytes belong"),
         (block(100, block(100, floats(5, np.inf))), "a mean picture that isn't made of numbers"),
     ],
@@ -522,7 +525,7 @@ def test_files_that_are_missing_or_too_long_are_an_error(tmp_path):
 
 
 def test_too_many_fields_are_refused_before_they_take_our_time(monkeypatch):
-    monkeypatch.setattr("entoptic.formats.caffe.wire._MOST_FIELDS", 10)
+    monkeypatch.setattr("entoptic.formats.protobuf._MAX_FIELDS", 10)
     with pytest.raises(BadModelFile, match="more than 10 fields"):
         parse_caffemodel(number(3, 1) * 11, "net.caffemodel")
 

@@ -1,15 +1,17 @@
-"""Reads a whole file, once it is known to be one and not too large."""
+"""Whole files, read once they are known to be files and not too large; their names in errors."""
 
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from entoptic.errors import BadModelFile
 
 
 def contents(path: Path, most_bytes: int) -> bytes:
-    """The bytes of a file.
+    """Return the bytes of a file.
 
     Raises:
         BadModelFile: there is no such file, it is a folder, a device or a pipe, it can't be read,
@@ -30,7 +32,7 @@ def contents(path: Path, most_bytes: int) -> bytes:
 
 
 def size_of(path: Path) -> int:
-    """How many bytes a file has; it isn't opened, since opening a pipe waits for its other end.
+    """Return a file's size in bytes, unopened: opening a pipe would wait for its other end.
 
     Raises:
         BadModelFile: there is no such file, or it is a folder, a device or a pipe.
@@ -43,3 +45,12 @@ def size_of(path: Path) -> int:
     if not stat.S_ISREG(found.st_mode):
         raise BadModelFile(f"can't read {path}: it is a folder, a device or a pipe, not a file")
     return found.st_size
+
+
+@contextmanager
+def about(what: str) -> Iterator[None]:
+    """Put in front of an error's text what the error is about: the file, then the node."""
+    try:
+        yield
+    except BadModelFile as error:
+        raise BadModelFile(f"{what}: {error}") from None

@@ -14,38 +14,6 @@ from entoptic.errors import BadModelFile, EntopticError
 from entoptic.formats.tensorflow import read_tensorflow
 from entoptic.formats.tensorflow.builder import Builder
 from entoptic.formats.tensorflow.graphdef import parse_graph
-from entoptic.formats.tensorflow.wire import fields, varints
-
-WRONG_BYTES = [
-    (b"\x0a\x05ab", r"field 1 says 5 bytes, 2 are left"),
-    (b"\x0a\xff\xff\xff\xff\x0fab", r"field 1 says 4294967295 bytes"),
-    (b"\x0a", r"a number runs past the end"),
-    (b"\x80" * 10 + b"\x01", r"a number is longer than 64 bits"),
-    (b"\x00\x01", r"a field has the number 0"),
-    (b"\x0b", r"field 1 has the unknown wire type 3"),
-]
-
-
-@pytest.mark.parametrize(("data", "message"), WRONG_BYTES)
-def test_bytes_that_are_no_message_are_refused(data, message):
-    with pytest.raises(BadModelFile, match=message):
-        list(fields(memoryview(data)))
-
-
-def test_a_message_of_endless_fields_is_refused(monkeypatch):
-    monkeypatch.setattr("entoptic.formats.tensorflow.wire._MAX_FIELDS", 100)
-    with pytest.raises(BadModelFile, match=r"one message has more than 100 fields"):
-        list(fields(memoryview(b"\x0a\x00" * 101)))
-
-
-def test_packed_numbers_are_signed_and_checked():
-    assert varints(memoryview(b"\xff" * 9 + b"\x01\x05")).tolist() == [-1, 5]
-    assert varints(memoryview(b"")).tolist() == []
-    with pytest.raises(BadModelFile, match=r"a number runs past the end"):
-        varints(memoryview(b"\x01\x80"))
-    with pytest.raises(BadModelFile, match=r"a number is longer than 64 bits"):
-        varints(memoryview(b"\x80" * 10 + b"\x01"))
-
 
 WRONG_FILES = [
     (b"", r"frozen\.pb: the file is empty"),
@@ -54,8 +22,8 @@ WRONG_FILES = [
     (b"\x08\x01", r"not a frozen graph; a SavedModel must be frozen"),
     (b"\x22\x02\x08\x15", r"not a TensorFlow graph: there is no node in it"),
     (b"\x0a\x03\x0a\x01a", r"a node has no name or no operator"),
-    (b"\x0a\x04\x0a\x02a\n", r"'a\\n' isn't a name that a node can have"),
-    (b"\x0a\x02\x08\x01", r"a number stands where bytes belong"),
+    (b"\x0a\x07\x0a\x02a\n\x12\x01b", r"'a\\n' isn't a name that a node can have"),
+    (b"\x0a\x02\x08\x01", r"field 1 is a number where bytes belong"),
     (b"\x0a\x09\x0a\x01a\x12\x01b\x1a\x01:", r"'' isn't a name that a node can have"),
     (b"\x0a\x0b\x0a\x01a\x12\x01b\x1a\x03c:x", r"'c:x' isn't an output of a node"),
     (b"\x0a\x06\x0a\x01a\x12\x01b" * 2, r"two nodes have the name 'a'"),
@@ -101,7 +69,7 @@ def wrong_constants(graph):
     unknown = part(1, 1) + part(2, part(3, 1))
     return {
         "bytes": (tensor(graph, 1, (3,), part(4, b"1234")), r"has 4 bytes, its shape needs 12"),
-        "many": (tensor(graph, 3, (1,), part(7, b"\1\2")), r"has 2 entries, its shape 1"),
+        "many": (tensor(graph, 3, (1,), part(7, b"\1\2")), r"field 7 has more than 1 numbers"),
         "within": (tensor(graph, 1, (3,), part(5, b"12345")), r"ends within a number"),
         "fill": (tensor(graph, 1, (2**30, 8), part(5, b"1234")), r"repeats one number 8589934592"),
         "size": (tensor(graph, 1, (2**40,)), r"a size of 1099511627776 in a shape is absurd"),
@@ -112,7 +80,7 @@ def wrong_constants(graph):
         "type": (tensor(graph, 8, (1,)), r"data type 8, which isn't a plain number"),
         "text": (tensor(graph, 7, (), part(8, b"a")), r"data type 7, which isn't a plain number"),
         "none": (graph.raw(part(3, 1)), r"it has no setting 'value' with a constant in it"),
-        "kind": (graph.raw(part(8, part(1, b""))), r"bytes stand where a number belongs"),
+        "kind": (graph.raw(part(8, part(1, b""))), r"field 1 is bytes where a number belongs"),
     }
 
 
@@ -137,7 +105,7 @@ def test_a_setting_must_be_finite(graph, number):
 def test_a_setting_must_not_be_an_endless_list(graph):
     graph.picture(-1, 4, 4, 3)
     graph.node("y", "MaxPool", ["in"], ksize=[1] * 70_000, strides=[1], padding="SAME")
-    with pytest.raises(BadModelFile, match=r"the setting 'ksize' is a list of 70\d\d\d bytes"):
+    with pytest.raises(BadModelFile, match=r"the setting 'ksize': .* more than 16384 numbers"):
         graph.model()
 
 

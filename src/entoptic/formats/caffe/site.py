@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from entoptic.errors import BadModelFile, did_you_mean
+from entoptic.formats.caffe.caffemodel import Weights
 from entoptic.formats.caffe.graph import MOST_AXES, MOST_VALUES, Attribute, Graph, Tensor, count
 from entoptic.formats.caffe.net import LayerSpec
 from entoptic.formats.caffe.prototxt import Message
-from entoptic.formats.caffe.wire import Weights
 from entoptic.registry import Registry
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from entoptic.errors import BadModelFile
+from entoptic.formats.caffe.caffemodel import Weights, parse_caffemodel
 from entoptic.formats.caffe.graph import MOST_AXES, MOST_VALUES, Graph, Tensor, count, require_onnx
 from entoptic.formats.caffe.kinds import KINDS, Kind
 from entoptic.formats.caffe.net import InputSpec, LayerSpec, Net, read_net
 from entoptic.formats.caffe.preprocess import preprocess_metadata
 from entoptic.formats.caffe.prototxt import Message, parse_prototxt
 from entoptic.formats.caffe.site import Site
-from entoptic.formats.caffe.wire import Weights, parse_caffemodel
 from entoptic.formats.files import contents
 
 if TYPE_CHECKING:

@@ -7,25 +7,23 @@ from __future__ import annotations
 
 import math
 import re
-import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from entoptic.errors import BadModelFile
-from entoptic.formats.files import contents
-from entoptic.formats.tensorflow.wire import Wire, as_bytes, as_int, fields, signed, varints
+from entoptic.formats.files import about, contents
+from entoptic.formats.protobuf import Message
 
 _MAX_BYTES = 2**31  # protocol buffers can't be larger
 _MAX_NODES = 100_000  # the largest published image networks have about 20 000
 _MAX_RANK = 8  # TensorFlow's own limit is 254; no picture network needs more than 5
 _MAX_PARTS = 2_000_000  # inputs and settings of all nodes together
-_MAX_LIST_BYTES = 2**16  # of a setting that is a list
+_MAX_LIST = 2**14  # numbers of a setting that is a list
 _MAX_FILL = 2**24  # entries that one constant may have beyond those written in the file
 _NAME = re.compile(r"[A-Za-z0-9._>][A-Za-z0-9._>/\\-]{0,999}")
+_NOTHING = Message(memoryview(b""))
 
 UINT8 = 4
 FLOATS = {1: "<f4", 2: "<f8", 19: "<f2"}
@@ -33,15 +31,6 @@ _INTEGERS = {3: "<i4", 4: "|u1", 5: "<i2", 6: "|i1", 9: "<i8", 17: "<u2", 10: "|
 # Which field of TensorProto holds the entries, where tensor_content doesn't.
 _PACKED_BYTES = {1: 5, 2: 6}
 _PACKED_NUMBERS = {3: 7, 4: 7, 5: 7, 6: 7, 17: 7, 9: 10, 10: 11, 19: 13}
-
-
-@contextmanager
-def about(what: str) -> Iterator[None]:
-    """Put in front of an error's text what the error is about: the file, then the node."""
-    try:
-        yield
-    except BadModelFile as error:
-        raise BadModelFile(f"{what}: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -52,17 +41,17 @@ class Node:
         name: its name, which becomes a layer's address.
         op: name of the operator.
         inputs: the values that it takes, `"node"` or `"node:1"`; control inputs are left out.
-        attrs: its settings, as undecoded AttrValue messages.
+        attrs: its settings, as AttrValue messages.
     """
 
     name: str
     op: str
     inputs: tuple[str, ...] = ()
-    attrs: dict[str, memoryview] = field(default_factory=dict, repr=False)
+    attrs: dict[str, Message] = field(default_factory=dict, repr=False)
 
     @property
     def label(self) -> str:
-        """How an error names the node.
+        """Name of the node in errors.
 
         >>> Node("mixed4a", "Concat").label
         "node 'mixed4a' (Concat)"
@@ -70,61 +59,47 @@ class Node:
         return f"node {self.name!r} ({self.op})"
 
     def text(self, key: str, default: str) -> str:
-        """A setting that is a word, like `padding`."""
-        value = self._value(key, 2)
-        return default if value is None else bytes(as_bytes(value)).decode("ascii", "replace")
+        """Return a setting that is a word, like `padding`."""
+        return self._setting(key).text(2, default)
 
     def integer(self, key: str, default: int) -> int:
-        """A setting that is a whole number, or the number of a data type."""
-        value = self._value(key, 3)
-        value = self._value(key, 6) if value is None else value
-        return default if value is None else as_int(value)
+        """Return a setting that is a whole number, or the number of a data type."""
+        value = self._setting(key)
+        return value.integer(3, value.integer(6, default))
 
     def number(self, key: str, default: float) -> float:
-        """A setting that is a finite number."""
-        value = self._value(key, 4)
-        if value is None:
-            return default
-        data = as_bytes(value)
-        number = struct.unpack("<f", data)[0] if len(data) == 4 else math.nan
+        """Return a setting that is a finite number."""
+        number = self._setting(key).number(4, default)
         if not math.isfinite(number):
             raise BadModelFile(f"the setting {key!r} isn't a finite number")
-        return float(number)
+        return number
 
     def flag(self, key: str, default: bool) -> bool:
-        """A setting that is yes or no."""
-        value = self._value(key, 5)
-        return default if value is None else as_int(value) != 0
+        """Return a setting that is yes or no."""
+        return self._setting(key).integer(5, int(default)) != 0
 
     def integers(self, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
-        """A setting that is a list of whole numbers, like `strides`."""
-        value = self._value(key, 1)
-        if value is None:
+        """Return a setting that is a list of whole numbers, like `strides`."""
+        values = self._setting(key).message(1)
+        if values is None:
             return default
-        message = as_bytes(value)
-        if len(message) > _MAX_LIST_BYTES:
-            raise BadModelFile(f"the setting {key!r} is a list of {len(message)} bytes")
-        return tuple(_numbers([item for number, item in fields(message) if number == 3]).tolist())
+        with about(f"the setting {key!r}"):
+            return tuple(values.integers(3, _MAX_LIST).tolist())
 
     def shape(self, key: str) -> tuple[int, ...] | None:
-        """A setting that is a shape, -1 where a size is free; None where even the rank is."""
-        value = self._value(key, 7)
-        return None if value is None else _shape(as_bytes(value))
+        """Return a setting that is a shape, -1 where a size is free; None if the rank is."""
+        shape = self._setting(key).message(7)
+        return None if shape is None else _shape(shape)
 
     def tensor(self, key: str) -> np.ndarray:
-        """A setting that is a constant; float32 or int64, which yes and no are, too."""
-        value = self._value(key, 8)
-        if value is None:
+        """Return a setting that is a constant: float32, or int64 for whole numbers and flags."""
+        tensor = self._setting(key).message(8)
+        if tensor is None:
             raise BadModelFile(f"it has no setting {key!r} with a constant in it")
-        return _tensor(as_bytes(value))
+        return _tensor(tensor)
 
-    def _value(self, key: str, kind: int) -> Wire | None:
-        found: Wire | None = None
-        if key in self.attrs:
-            for number, value in fields(self.attrs[key]):
-                if number == kind:
-                    found = value  # the last one counts, as in every protocol buffer
-        return found
+    def _setting(self, key: str) -> Message:
+        return self.attrs.get(key, _NOTHING)
 
 
 def read_graph(path: Path) -> dict[str, Node]:
@@ -149,16 +124,13 @@ def read_graph(path: Path) -> dict[str, Node]:
 
 def parse_graph(data: memoryview) -> dict[str, Node]:
     """Read the nodes of a GraphDef from its bytes; see `read_graph`."""
+    graph = Message(data)
+    if any(isinstance(value, int) for value in graph.fields.get(1, ())):
+        raise BadModelFile("not a frozen graph; a SavedModel must be frozen into one *.pb first")
     nodes: dict[str, Node] = {}
     parts = 0
-    for number, value in fields(data):
-        if number != 1:
-            continue
-        if isinstance(value, int):
-            raise BadModelFile(
-                "not a frozen graph; a SavedModel must be frozen into one *.pb first"
-            )
-        node = _node(value)
+    for message in graph.messages(1):
+        node = _node(message)
         if node.name in nodes:
             raise BadModelFile(f"damaged: two nodes have the name {node.name!r}")
         nodes[node.name] = node
@@ -170,39 +142,17 @@ def parse_graph(data: memoryview) -> dict[str, Node]:
     return nodes
 
 
-def _node(message: memoryview) -> Node:
-    name = op = ""
-    inputs: list[str] = []
-    attrs: dict[str, memoryview] = {}
-    for number, value in fields(message):
-        if number == 1:
-            name = _name(value)
-        elif number == 2:
-            op = _name(value)
-        elif number == 3:
-            text = bytes(as_bytes(value)).decode("utf-8", "replace")
-            if not text.startswith("^"):  # control inputs order side effects; here are none
-                inputs.append(_name(text.encode().partition(b":")[0]) + _port(text))
-        elif number == 5:
-            key, content = _attr(as_bytes(value))
-            attrs[key] = content
+def _node(message: Message) -> Node:
+    name, op = message.text(1), message.text(2)
     if not name or not op:
         raise BadModelFile("damaged, or not a TensorFlow graph: a node has no name or no operator")
-    return Node(name, op, tuple(inputs), attrs)
+    # Control inputs, "^node", order side effects; here are none.
+    inputs = [_input(text) for text in message.texts(3) if not text.startswith("^")]
+    attrs = {entry.text(1): entry.message(2) or _NOTHING for entry in message.messages(5)}
+    return Node(_name(name), _name(op), tuple(inputs), attrs)
 
 
-def _attr(message: memoryview) -> tuple[str, memoryview]:
-    key, content = "", memoryview(b"")
-    for number, value in fields(message):
-        if number == 1:
-            key = bytes(as_bytes(value)).decode("utf-8", "replace")
-        elif number == 2:
-            content = as_bytes(value)
-    return key, content
-
-
-def _name(value: Wire | bytes) -> str:
-    text = bytes(value if isinstance(value, bytes) else as_bytes(value)).decode("utf-8", "replace")
+def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
         raise BadModelFile(
             f"damaged, or not a TensorFlow graph: {text[:40]!r} isn't a name that a node can have"
@@ -210,47 +160,31 @@ def _name(value: Wire | bytes) -> str:
     return text
 
 
-def _port(reference: str) -> str:
-    """`":1"` of `"split:1"`; nothing for the first output, however it is written."""
-    number = reference.partition(":")[2]
-    if number in ("", "0"):
-        return ""
-    if not re.fullmatch(r"[1-9][0-9]{0,3}", number):
+def _input(reference: str) -> str:
+    """Return a reference to a node's output without the `":0"` of the first one."""
+    name, _, port = reference.partition(":")
+    if port in ("", "0"):
+        return _name(name)
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", port):
         raise BadModelFile(f"damaged: {reference[:40]!r} isn't an output of a node")
-    return f":{number}"
+    return f"{_name(name)}:{port}"
 
 
-def _shape(message: memoryview) -> tuple[int, ...] | None:
-    sizes: list[int] = []
-    for number, value in fields(message):
-        if number == 3 and as_int(value):
-            return None
-        if number == 2:
-            size = 0
-            for part, item in fields(as_bytes(value)):
-                if part == 1:
-                    size = as_int(item)
-            if not -1 <= size < 2**31:
-                raise BadModelFile(f"a size of {size} in a shape is absurd")
-            sizes.append(size)
-            if len(sizes) > _MAX_RANK:
-                raise BadModelFile(f"a shape has more than {_MAX_RANK} axes")
-    return tuple(sizes)
+def _shape(message: Message) -> tuple[int, ...] | None:
+    if message.integer(3):
+        return None
+    if len(message.fields.get(2, ())) > _MAX_RANK:
+        raise BadModelFile(f"a shape has more than {_MAX_RANK} axes")
+    sizes = tuple(axis.integer(1) for axis in message.messages(2))
+    for size in sizes:
+        if not -1 <= size < 2**31:
+            raise BadModelFile(f"a size of {size} in a shape is absurd")
+    return sizes
 
 
-def _tensor(message: memoryview) -> np.ndarray:
-    dtype, content = 0, memoryview(b"")
-    shape: tuple[int, ...] | None = ()
-    entries: dict[int, list[Wire]] = {}
-    for number, value in fields(message):
-        if number == 1:
-            dtype = as_int(value)
-        elif number == 2:
-            shape = _shape(as_bytes(value))
-        elif number == 4:
-            content = as_bytes(value)
-        else:
-            entries.setdefault(number, []).append(value)
+def _tensor(message: Message) -> np.ndarray:
+    dtype, content, sizes = message.integer(1), message.data(4), message.message(2)
+    shape = () if sizes is None else _shape(sizes)
     if dtype not in FLOATS and dtype not in _INTEGERS:
         raise BadModelFile(f"a constant has the data type {dtype}, which isn't a plain number")
     if shape is None or -1 in shape:
@@ -259,7 +193,7 @@ def _tensor(message: memoryview) -> np.ndarray:
     flat = (
         _from_content(content, written, math.prod(shape))
         if content
-        else _from_entries(entries, dtype, written, math.prod(shape))
+        else _from_entries(message, dtype, written, math.prod(shape))
     )
     kind = np.float32 if dtype in FLOATS else np.int64
     with np.errstate(all="ignore"):
@@ -275,17 +209,15 @@ def _from_content(content: memoryview, dtype: np.dtype, count: int) -> np.ndarra
     return np.frombuffer(content, dtype)
 
 
-def _from_entries(
-    entries: dict[int, list[Wire]], code: int, dtype: np.dtype, count: int
-) -> np.ndarray:
-    """Entries one by one; the last is repeated as often as the shape needs it."""
+def _from_entries(message: Message, code: int, dtype: np.dtype, count: int) -> np.ndarray:
+    """Return entries given one by one; the last is repeated as often as the shape needs it."""
     if code in _PACKED_BYTES:
-        joined = b"".join(as_bytes(value) for value in entries.get(_PACKED_BYTES[code], []))
-        if len(joined) % dtype.itemsize:
+        packed = message.packed(_PACKED_BYTES[code])
+        if len(packed) % dtype.itemsize:
             raise BadModelFile("damaged: a constant ends within a number")
-        values = np.frombuffer(joined, dtype)
+        values = np.frombuffer(packed, dtype)
     else:
-        values = _numbers(entries.get(_PACKED_NUMBERS[code], []))
+        values = message.integers(_PACKED_NUMBERS[code], most=count)
         if code == 19:  # halves travel as the numbers of their bits
             values = values.astype(np.uint16).view(np.float16)
     if len(values) > count:
@@ -294,12 +226,3 @@ def _from_entries(
         raise BadModelFile(f"a constant repeats one number {count} times, which is absurd")
     last = values[-1] if len(values) else 0
     return np.concatenate([values, np.full(count - len(values), last, values.dtype)])
-
-
-def _numbers(values: list[Wire]) -> np.ndarray:
-    """A repeated field of numbers, packed, one by one, or both."""
-    pieces = [
-        np.array([signed(value)], np.int64) if isinstance(value, int) else varints(value)
-        for value in values
-    ]
-    return np.concatenate([np.empty(0, np.int64), *pieces])

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entoptic.errors import BadModelFile, MissingExtra
+from entoptic.formats.files import about
 from entoptic.formats.tensorflow.builder import Builder
 from entoptic.formats.tensorflow.fold import fold, folds
-from entoptic.formats.tensorflow.graphdef import Node, about, read_graph
+from entoptic.formats.tensorflow.graphdef import Node, read_graph
 from entoptic.formats.tensorflow.operators import OPERATORS
 from entoptic.formats.tensorflow.plan import Picture, Plan, plan
 from entoptic.formats.tensorflow.values import BATCH, TO_NCHW, Free, Size, Value, constant

@@ -56,6 +56,16 @@ def test_strings_have_two_quotes_escapes_and_neighbors_that_join():
     assert message.strings("a") == ("it's", 'a "b"', "xyz", '\t\\"AA图é')
 
 
+def test_a_backslash_that_escapes_nothing_stays_as_in_paths_of_training_data():
+    assert parsed(r'source: "C:\data\lmdb"').string("source") == r"C:\data\lmdb"
+
+
+@pytest.mark.parametrize("escape", [r"\xzz", r"\777", r"\ud800", r"\U00110000"])
+def test_an_escape_that_stands_for_no_byte_is_an_error(escape):
+    with pytest.raises(BadModelFile, match="line 2: a string with an end and known escapes"):
+        parsed(f'\nname: "{escape}"')
+
+
 def test_comments_are_skipped_but_not_inside_strings():
     assert parsed('# one { "\nname: "a#b" # two\n').string("name") == "a#b"
 
@@ -72,15 +82,15 @@ def test_negative_and_octal_numbers_are_read_as_protobuf_does():
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a: 1\nb {", r"net\.prototxt, line 2: a field's name or '}' should stand where 'the end"),
-        ("a: 1\n}", "line 2: a field's name or 'end' should stand where '}'"),
+        ("a: 1\nb {", r"net\.prototxt, line 2: a field's name or '}' should stand where the end"),
+        ("a: 1\n}", "line 2: a field's name or the end of the file should stand where '}'"),
         ("a: 1\n\na 2", "line 3: ':' or '{' should stand where '2'"),
-        ("a:", "line 1: a value should stand where 'the end of the file'"),
+        ("a:", "line 1: a value should stand where the end of the file stands"),
         ("a: [1 2]", "line 1: ',' or ']' should stand where '2'"),
         ("a: [1,", "line 1: a value should stand"),
-        ('\n\n\na: "b', "line 4: a string that doesn't end '\"b'"),
-        ("a: 3x3", "line 1: what is '3x3'"),
-        ("a: \x00", "line 1: what is"),
+        ('\n\n\na: "b', "line 4: a string with an end and known escapes should stand where '\"b"),
+        ("a: 3x3", "line 1: a value should stand where '3x3'"),
+        ("a: \x00", "line 1: a value should stand where '.x00'"),
         ("a { b > }", "line 1: ':' or '{' should stand where '>'"),
         ("a {" * 40, "blocks nest deeper than 32"),
     ],
@@ -96,10 +106,10 @@ def test_text_in_another_format_is_an_error_that_names_the_line(text, problem):
     [
         ("\na: 1.5", lambda m: m.integer("a", 0), "line 2: a: '1.5' is not a whole number"),
         ("a: '1'", lambda m: m.integer("a", 0), "a: '1' is not a whole number"),
-        ("a: 089", lambda m: m.integer("a", 0), "a: '089' is not an octal number"),
-        ("a: -1", lambda m: m.integer("a", 0, high=9), "a: -1 is not from 0 to 9"),
+        ("a: 089", lambda m: m.integer("a", 0), "a: '089' is not a whole number"),
+        ("a: -1", lambda m: m.integer("a", 0, high=9), "a: '-1' is not a whole number from 0 to 9"),
         ("a: 99999999999999999999", lambda m: m.integer("a", 0), "is not a whole number"),
-        ("a: 9999999999999999999", lambda m: m.integer("a", 0), "is not from 0 to"),
+        ("a: 9999999999999999999", lambda m: m.integer("a", 0), "is not a whole number from 0 to"),
         ("a: MAX", lambda m: m.number("a", 0.0), "a: 'MAX' is not a number"),
         ("a: nan", lambda m: m.number("a", 0.0), "a: 'nan' is not a number"),
         ("a: -inf", lambda m: m.number("a", 0.0), "a: '-inf' is not a number"),

@@ -291,7 +291,7 @@ ONE_WEIGHT = v2("it", shape(1) + floats(5, 1))
         ('input: "data" input_dim: 3 ' + RELU, "1 input_dim are given; each input has four"),
         ('input: "data" input_shape {}' + RELU, "input 'data' can't have the shape ''"),
         (f"{INPUT.replace('3', '99999').replace('6', '999999')}{RELU}", "can't have the shape"),
-        (INPUT.replace("3", "0") + RELU, "input_dim: 0 is not from 1 to"),
+        (INPUT.replace("3", "0") + RELU, "input_dim: '0' is not a whole number from 1 to"),
         (INPUT + INPUT + RELU, "two inputs have the same name"),
         ('layer { name: "d" type: "Input" top: "data" }' + RELU, "'d' .* shape isn't said"),
         ('layer { name: "d" type: "Data" }' + RELU, "it gives no blob; add 'top'"),
@@ -333,7 +333,7 @@ ONE_WEIGHT = v2("it", shape(1) + floats(5, 1))
         ),
         (
             layer("Convolution", "convolution_param { num_output: 2 kernel_size: 1 pad: 99999 }"),
-            "pad: 99999 is not from 0 to 16384",
+            "pad: '99999' is not a whole number from 0 to 16384",
         ),
         (layer("Pooling", "pooling_param { pool: STOCHASTIC }"), "stochastic pooling isn't"),
         (layer("Pooling", "pooling_param { kernel_size: 2 pad: 2 }"), "must be less than"),

@@ -557,7 +557,7 @@ _REFUSED: list[tuple[str, str, dict[str, str], dict[str, tuple[int, ...]]]] = [
     ("its kernel has 4 axes; 1 to 3", "Convolution", {"kernel": "(1, 1, 1, 1)"}, {}),
     ("layout 'NHWC' can't be imported", "Convolution", _CONV | {"layout": "NHWC"}, {}),
     ("'stride' has 1 numbers, but the kernel has 2", "Convolution", _CONV | {"stride": "(1,)"}, {}),
-    ("'pad' is '(9999, 0)'", "Convolution", _CONV | {"pad": "(9999, 0)"}, {}),
+    ("'pad' is [9999, 0]", "Convolution", _CONV | {"pad": "(9999, 0)"}, {}),
     ("it has 1 inputs, but needs 2", "Convolution", _CONV, {}),
     ("it has 2 inputs, but needs 3", "Convolution", _CONV, {"weight": (1, 4, 3, 3)}),
     (
@@ -619,7 +619,7 @@ _REFUSED: list[tuple[str, str, dict[str, str], dict[str, tuple[int, ...]]]] = [
     ("without an axis it can't be imported", "squeeze", {}, {}),
     ("differ in length", "slice", {"begin": "(0, 1)", "end": "(1,)"}, {}),
     ("a step of 0 can't be taken", "slice", {"begin": "(0,)", "end": "(1,)", "step": "(0,)"}, {}),
-    ("'h_w' has 1 numbers, but must have 2", "Crop", {"h_w": "(3,)"}, {}),
+    ("'h_w' is [3], but must be 2 whole numbers from 1", "Crop", {"h_w": "(3,)"}, {}),
     (
         "pad_width has 2 numbers, but must have 8",
         "Pad",

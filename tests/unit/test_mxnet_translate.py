@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from entoptic.errors import BadModelFile, EntopticError, MissingExtra
-from entoptic.formats.mxnet import graph, read_mxnet, translate
+from entoptic.formats import onnx_graph
+from entoptic.formats.mxnet import read_mxnet, translate
 from entoptic.networks import load
 
 pytest.importorskip("onnx", reason="needs the package onnx")
@@ -370,7 +371,7 @@ def test_more_weights_than_onnx_can_hold_are_refused(
 def test_a_graph_that_grows_beyond_all_measure_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graph, "_MOST_NAMES", 9)
+    monkeypatch.setattr(onnx_graph, "_MAX_NAMES", 9)
     with pytest.raises(BadModelFile, match=r"net-symbol\.json: it has more than 9 tensors"):
         read_mxnet(*_write(tmp_path))
 

@@ -17,7 +17,7 @@ _ACTIVATIONS = {
 
 @operator("Activation")
 def _activation(call: Call) -> Value:
-    kind = call.attributes.choice("act_type", tuple(_ACTIVATIONS))
+    kind = call.attributes.text("act_type", options=tuple(_ACTIVATIONS))
     return call.last(_ACTIVATIONS[kind], call.input())
 
 
@@ -25,7 +25,7 @@ def _activation(call: Call) -> Value:
 def _leaky_relu(call: Call) -> Value:
     data = call.input()
     kinds = ("leaky", "prelu", "elu", "selu", "gelu", "rrelu")
-    kind = call.attributes.choice("act_type", kinds, "leaky")
+    kind = call.attributes.text("act_type", "leaky", kinds)
     slope = call.attributes.real("slope", 0.25)
     if kind == "prelu":
         return call.last("PRelu", data, _slopes(call))
@@ -44,10 +44,9 @@ def _leaky_relu(call: Call) -> Value:
 def _slopes(call: Call) -> Value:
     """One slope for all, or one per channel, shaped so that it meets axis 1."""
     gamma = call.parameter(1, "gamma", (None,))
-    assert gamma.array is not None
-    if len(gamma.array) == 1 or call.rank() <= 2:
+    if len(gamma.numbers) == 1 or call.rank() <= 2:
         return gamma
-    return call.constant("slope", gamma.array.reshape(-1, *[1] * (call.rank() - 2)))
+    return call.constant("slope", gamma.numbers.reshape(-1, *[1] * (call.rank() - 2)))
 
 
 def _gelu(call: Call) -> Value:
@@ -65,18 +64,10 @@ def _hard_sigmoid(call: Call) -> Value:
     return call.last("HardSigmoid", call.input(), alpha=alpha, beta=beta)
 
 
-@operator("softmax", "softmin")
+@operator("softmax", "softmin", "log_softmax")
 def _softmax(call: Call) -> Value:
-    return _tempered(call, "Softmax")
-
-
-@operator("log_softmax")
-def _log_softmax(call: Call) -> Value:
-    return _tempered(call, "LogSoftmax")
-
-
-def _tempered(call: Call, kind: str) -> Value:
-    call.refuse("use_length")
+    if call.attributes.flag("use_length", False):
+        raise call.fail("use_length=True can't be imported")
     data = call.input()
     divisor = call.attributes.real("temperature", 1.0)
     if call.kind == "softmin":
@@ -86,12 +77,12 @@ def _tempered(call: Call, kind: str) -> Value:
     if divisor != 1:
         data = call.step("tempered", "Div", data, call.constant("temperature", divisor))
     axis = call.attributes.integer("axis", -1, low=-16, high=15)
-    return call.last(kind, data, axis=axis)
+    return call.last("LogSoftmax" if call.kind == "log_softmax" else "Softmax", data, axis=axis)
 
 
 @operator("SoftmaxActivation")
 def _softmax_activation(call: Call) -> Value:
-    mode = call.attributes.choice("mode", ("instance", "channel"), "instance")
+    mode = call.attributes.text("mode", "instance", ("instance", "channel"))
     return _softmax_over_axis(call, 1 if mode == "channel" else -1)
 
 

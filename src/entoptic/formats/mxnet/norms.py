@@ -12,8 +12,7 @@ from entoptic.formats.mxnet.params import Array
 def _batch_norm(call: Call) -> Value:
     """With the stored statistics, as when a trained network runs."""
     gamma = call.parameter(1, "gamma", (None,))
-    assert gamma.array is not None
-    length = gamma.array.shape
+    length = gamma.numbers.shape
     beta, mean, variance = (
         call.parameter(index, what, length)
         for index, what in ((2, "beta"), (3, "moving_mean"), (4, "moving_var"))
@@ -26,14 +25,9 @@ def _batch_norm(call: Call) -> Value:
     if call.axis(axis) == 1:
         return call.last("BatchNormalization", data, gamma, beta, mean, variance, epsilon=eps)
     with np.errstate(all="ignore"):  # negative variances are for MXNet to excuse
-        scale = _known(gamma) / np.sqrt(_known(variance) + np.float32(eps))
-        shift = _known(beta) - _known(mean) * scale
+        scale = gamma.numbers / np.sqrt(variance.numbers + np.float32(eps))
+        shift = beta.numbers - mean.numbers * scale
     return _scaled(call, data, scale, shift, axis)
-
-
-def _known(value: Value) -> Array:
-    assert value.array is not None
-    return value.array
 
 
 def _scaled(call: Call, data: Value, scale: Array, shift: Array, axis: int) -> Value:
@@ -46,7 +40,7 @@ def _scaled(call: Call, data: Value, scale: Array, shift: Array, axis: int) -> V
 @operator("InstanceNorm")
 def _instance_norm(call: Call) -> Value:
     gamma = call.parameter(1, "gamma", (None,))
-    beta = call.parameter(2, "beta", _known(gamma).shape)
+    beta = call.parameter(2, "beta", gamma.numbers.shape)
     eps = call.attributes.real("eps", 1e-3)
     data = call.input()
     return call.last("InstanceNormalization", data, gamma, beta, epsilon=eps)
@@ -55,20 +49,20 @@ def _instance_norm(call: Call) -> Value:
 @operator("LayerNorm")
 def _layer_norm(call: Call) -> Value:
     gamma = call.parameter(1, "gamma", (None,))
-    beta = call.parameter(2, "beta", _known(gamma).shape)
+    beta = call.parameter(2, "beta", gamma.numbers.shape)
     eps = call.attributes.real("eps", 1e-5)
     axis = call.attributes.integer("axis", -1)
     data = call.input()
     if call.axis(axis) == call.rank() - 1:
         return call.last("LayerNormalization", data, gamma, beta, axis=-1, epsilon=eps)
     mean = call.step("mean", "ReduceMean", data, axes=[axis], keepdims=1)
-    centerd = call.step("centred", "Sub", data, mean)
-    square = call.step("square", "Mul", centerd, centerd)
+    centered = call.step("centred", "Sub", data, mean)
+    square = call.step("square", "Mul", centered, centered)
     variance = call.step("variance", "ReduceMean", square, axes=[axis], keepdims=1)
     above_zero = call.step("plus_eps", "Add", variance, call.constant("eps", eps))
     deviation = call.step("deviation", "Sqrt", above_zero)
-    normal = call.step("normal", "Div", centerd, deviation)
-    return _scaled(call, normal, _known(gamma), _known(beta), axis)
+    normal = call.step("normal", "Div", centered, deviation)
+    return _scaled(call, normal, gamma.numbers, beta.numbers, axis)
 
 
 @operator("GroupNorm")
@@ -76,8 +70,8 @@ def _group_norm(call: Call) -> Value:
     """Gamma and beta are one per group; in MXNet 2, one per channel."""
     data, rank = call.input(), call.rank()
     groups = call.attributes.integer("num_groups", 1, low=1, high=65536)
-    gamma = _known(call.parameter(1, "gamma", (None,)))
-    beta = _known(call.parameter(2, "beta", gamma.shape))
+    gamma = call.parameter(1, "gamma", (None,)).numbers
+    beta = call.parameter(2, "beta", gamma.shape).numbers
     per_group = len(gamma) == groups
     rows = call.step("groups", "Reshape", data, call.integers("rows", (0, groups, -1)))
     normal = call.step(
@@ -98,7 +92,7 @@ def _group_norm(call: Call) -> Value:
 @operator("L2Normalization")
 def _l2_normalization(call: Call) -> Value:
     data, rank = call.input(), call.rank()
-    mode = call.attributes.choice("mode", ("instance", "channel", "spatial"), "instance")
+    mode = call.attributes.text("mode", "instance", ("instance", "channel", "spatial"))
     axes = {"instance": range(1, rank), "channel": [1], "spatial": range(2, rank)}[mode]
     square = call.step("square", "Mul", data, data)
     total = call.step("sum", "ReduceSum", square, call.integers("axes", axes), keepdims=1)

@@ -25,92 +25,56 @@ _UNARY = {
     "Sin": ("sin",),
     "Cos": ("cos",),
     "Softsign": ("softsign",),
-    # What MXNet does nothing with in the forward pass, or only while training.
+    # Those that do nothing in MXNet's forward pass, or only while training.
     "Identity": (
         *("identity", "_copy", "Dropout", "BlockGrad", "stop_gradient"),
         *("MakeLoss", "make_loss", "LinearRegressionOutput", "MAERegressionOutput", "SVMOutput"),
         *("IdentityAttachKLSparseReg", "_contrib_gradientmultiplier", "_CrossDeviceCopy"),
     ),
 }
-# Old files write _Plus and _PlusScalar for what new ones call elemwise_add and _plus_scalar.
+# The words of binary operators: `broadcast_add`, `_plus`, `_plus_scalar`; old files write `_Plus`
+# and `_PlusScalar`.
 _BINARY = {
-    "Add": ("elemwise_add", "broadcast_add", "broadcast_plus", "_plus", "_Plus", "_add"),
-    "Sub": ("elemwise_sub", "broadcast_sub", "broadcast_minus", "_minus", "_Minus", "_sub"),
-    "Mul": ("elemwise_mul", "broadcast_mul", "_mul", "_Mul"),
-    "Div": ("elemwise_div", "broadcast_div", "_div", "_Div"),
-    "Pow": ("broadcast_power", "_power", "_Power"),
-    "Max": ("broadcast_maximum", "_maximum", "_Maximum"),
-    "Min": ("broadcast_minimum", "_minimum", "_Minimum"),
+    "Add": ("add", "plus"),
+    "Sub": ("sub", "minus"),
+    "Mul": ("mul",),
+    "Div": ("div",),
+    "Pow": ("power",),
+    "Max": ("maximum",),
+    "Min": ("minimum",),
+    "Greater": ("greater",),
+    "GreaterOrEqual": ("greater_equal",),
+    "Less": ("lesser",),
+    "LessOrEqual": ("lesser_equal",),
+    "Equal": ("equal",),
 }
-_COMPARE = {
-    "Greater": ("broadcast_greater", "_greater", "_Greater"),
-    "GreaterOrEqual": ("broadcast_greater_equal", "_greater_equal", "_Greater_Equal"),
-    "Less": ("broadcast_lesser", "_lesser", "_Lesser"),
-    "LessOrEqual": ("broadcast_lesser_equal", "_lesser_equal", "_Lesser_Equal"),
-    "Equal": ("broadcast_equal", "_equal", "_Equal"),
-}
-_SCALAR = {
-    "Add": ("_plus_scalar", "_PlusScalar"),
-    "Sub": ("_minus_scalar", "_MinusScalar"),
-    "Mul": ("_mul_scalar", "_MulScalar"),
-    "Div": ("_div_scalar", "_DivScalar"),
-    "Pow": ("_power_scalar", "_PowerScalar"),
-    "Max": ("_maximum_scalar", "_MaximumScalar"),
-    "Min": ("_minimum_scalar", "_MinimumScalar"),
-}
-_SCALAR_FIRST = {
-    "Sub": ("_rminus_scalar", "_RMinusScalar"),
-    "Div": ("_rdiv_scalar", "_RDivScalar"),
-    "Pow": ("_rpower_scalar", "_RPowerScalar"),
-}
-_COMPARE_SCALAR = {
-    "Greater": ("_greater_scalar", "_GreaterScalar"),
-    "GreaterOrEqual": ("_greater_equal_scalar", "_GreaterEqualScalar"),
-    "Less": ("_lesser_scalar", "_LesserScalar"),
-    "LessOrEqual": ("_lesser_equal_scalar", "_LesserEqualScalar"),
-    "Equal": ("_equal_scalar", "_EqualScalar"),
-}
+_COMPARISONS = {"Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"}
+_REVERSED = {"Sub": "rminus", "Div": "rdiv", "Pow": "rpower"}
 _FLOAT, _INT32, _BOOL = 1, 6, 9  # onnx.TensorProto's numbers of types
 
 
-def _unary(kind: str) -> Translation:
-    return lambda call: call.last(kind, call.input())
+def _unary(op: str) -> Translation:
+    return lambda call: call.last(op, call.input())
 
 
-def _binary(kind: str) -> Translation:
-    def translate(call: Call) -> Value:
-        left, right = call.input(0), call.input(1)
-        return call.last(kind, left, right, rank=_common_rank(left, right))
-
-    return translate
+def _binary(op: str) -> Translation:
+    return lambda call: _combined(call, op, call.input(0), call.input(1))
 
 
-def _compare(kind: str) -> Translation:
-    """ONNX compares to booleans, MXNet to 0.0 and 1.0."""
-
-    def translate(call: Call) -> Value:
-        left, right = call.input(0), call.input(1)
-        truth = call.step("compare", kind, left, right)
-        return call.last("Cast", truth, rank=_common_rank(left, right), to=_FLOAT)
-
-    return translate
+def _with_scalar(op: str) -> Translation:
+    return lambda call: _combined(call, op, call.input(), _scalar(call))
 
 
-def _with_scalar(kind: str, *, first: bool = False) -> Translation:
-    def translate(call: Call) -> Value:
-        data, scalar = call.input(), _scalar(call)
-        inputs = (scalar, data) if first else (data, scalar)
-        return call.last(kind, *inputs, rank=data.rank)
-
-    return translate
+def _from_scalar(op: str) -> Translation:
+    return lambda call: _combined(call, op, _scalar(call), call.input())
 
 
-def _compare_with_scalar(kind: str) -> Translation:
-    def translate(call: Call) -> Value:
-        truth = call.step("compare", kind, call.input(), _scalar(call))
-        return call.last("Cast", truth, to=_FLOAT)
-
-    return translate
+def _combined(call: Call, op: str, left: Value, right: Value) -> Value:
+    """Add an operation of two tensors; MXNet compares to 0.0 and 1.0, ONNX to booleans."""
+    rank = _common_rank(left, right)
+    if op not in _COMPARISONS:
+        return call.last(op, left, right, rank=rank)
+    return call.last("Cast", call.step("compare", op, left, right), rank=rank, to=_FLOAT)
 
 
 def _scalar(call: Call) -> Value:
@@ -121,16 +85,15 @@ def _common_rank(*values: Value) -> int:
     return max(value.rank for value in values)
 
 
-for _make, _table in (
-    (_unary, _UNARY),
-    (_binary, _BINARY),
-    (_compare, _COMPARE),
-    (_with_scalar, _SCALAR),
-    (lambda kind: _with_scalar(kind, first=True), _SCALAR_FIRST),
-    (_compare_with_scalar, _COMPARE_SCALAR),
-):
-    for _kind, _names in _table.items():
-        operator(*_names)(_make(_kind))
+for _op, _names in _UNARY.items():
+    operator(*_names)(_unary(_op))
+for _op, _words in _BINARY.items():
+    for _word in _words:
+        _old = _word.title()
+        operator(f"broadcast_{_word}", f"elemwise_{_word}", f"_{_word}", f"_{_old}")(_binary(_op))
+        operator(f"_{_word}_scalar", f"_{_old.replace('_', '')}Scalar")(_with_scalar(_op))
+for _op, _word in _REVERSED.items():
+    operator(f"_{_word}_scalar", f"_R{_word[1:].title()}Scalar")(_from_scalar(_op))
 
 
 @operator("square")
@@ -169,7 +132,7 @@ def _cast(call: Call) -> Value:
     floats = ("float32", "float16", "float64", "bfloat16")
     integers = ("int32", "int64", "uint8", "int8", "bool")
     data = call.input()
-    dtype = call.attributes.choice("dtype", floats + integers)
+    dtype = call.attributes.text("dtype", options=floats + integers)
     if dtype in floats:
         return call.last("Identity", data)
     whole = call.step("whole", "Cast", data, to=_BOOL if dtype == "bool" else _INT32)
@@ -185,29 +148,9 @@ def _where(call: Call) -> Value:
     return call.last("Where", truth, yes, no, rank=_common_rank(condition, yes, no))
 
 
-@operator("sum", "sum_axis")
-def _sum(call: Call) -> Value:
-    return _reduced(call, "ReduceSum", axes_are_input=True)
-
-
-@operator("mean")
-def _mean(call: Call) -> Value:
-    return _reduced(call, "ReduceMean")
-
-
-@operator("max", "max_axis")
-def _max(call: Call) -> Value:
-    return _reduced(call, "ReduceMax")
-
-
-@operator("min", "min_axis")
-def _min(call: Call) -> Value:
-    return _reduced(call, "ReduceMin")
-
-
-@operator("prod")
-def _prod(call: Call) -> Value:
-    return _reduced(call, "ReduceProd")
+@operator("sum", "sum_axis", "mean", "max", "max_axis", "min", "min_axis", "prod")
+def _reduction(call: Call) -> Value:
+    return _reduced(call, f"Reduce{call.kind.removesuffix('_axis').title()}")
 
 
 @operator("norm")
@@ -218,21 +161,20 @@ def _norm(call: Call) -> Value:
     return _reduced(call, f"ReduceL{order}")
 
 
-def _reduced(call: Call, kind: str, *, axes_are_input: bool = False) -> Value:
-    """In opset 17 only ReduceSum takes its axes as an input."""
+def _reduced(call: Call, op: str) -> Value:
     axes, keep = _axes(call), call.attributes.flag("keepdims", False)
     everything = len(axes) in (0, call.rank())
     inputs: tuple[Value, ...] = (call.input(),)
     attributes: dict[str, Any] = {"keepdims": int(keep)}
-    if axes and axes_are_input:
+    if axes and op == "ReduceSum":  # in opset 17 the only one whose axes are an input
         inputs += (call.integers("axes", axes),)
     elif axes:
         attributes["axes"] = axes
     if everything and not keep:  # MXNet has no tensors without axes
-        number = call.step("number", kind, *inputs, **attributes)
+        number = call.step("number", op, *inputs, **attributes)
         return call.last("Reshape", number, call.integers("one", [1]), rank=1)
     left = call.rank() - (0 if keep else len(axes))
-    return call.last(kind, *inputs, rank=left, **attributes)
+    return call.last(op, *inputs, rank=left, **attributes)
 
 
 def _axes(call: Call) -> tuple[int, ...]:
@@ -240,7 +182,8 @@ def _axes(call: Call) -> tuple[int, ...]:
     axes = tuple(call.axis(axis) for axis in call.attributes.integers("axis", ()))
     if len(set(axes)) != len(axes):
         raise call.fail(f"axis {axes} names an axis twice")
-    if axes and call.attributes.flag("exclude", False):
+    exclude = call.attributes.flag("exclude", False)
+    if axes and exclude:
         axes = tuple(axis for axis in range(call.rank()) if axis not in axes)
         if not axes:
             raise call.fail("it excludes every axis, so nothing is left to reduce")

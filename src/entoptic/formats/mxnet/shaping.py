@@ -69,17 +69,14 @@ def _split(call: Call) -> tuple[Value, ...]:
     count = call.attributes.integer("num_outputs", low=1, high=_MOST_PARTS)
     axis = call.axis(call.attributes.integer("axis", 1))
     if not call.attributes.flag("squeeze_axis", False):
-        return call.last_of_several("Split", call.input(), count=count, axis=axis)
-    axes = call.integers("axes", [axis])
-    left = call.rank() - 1
-    names = [call.graph.claim(f"{call.name}/part{index}") for index in range(count)]
-    split = call.graph.claim(f"{call.name}/split")
-    call.graph.add("Split", [call.input()], names, split, {"axis": axis})
-    parts = [Value(name, call.rank()) for name in names]
+        return call.several("Split", call.input(), count=count, axis=axis)
+    first, *others = call.several("Split", call.input(), count=count, suffix="split", axis=axis)
+    axes, left = call.integers("axes", [axis]), call.rank() - 1
     more = [
-        call.step(f"squeezed{i}", "Squeeze", parts[i], axes, rank=left) for i in range(1, count)
+        call.step(f"squeezed{at}", "Squeeze", part, axes, rank=left)
+        for at, part in enumerate(others, 1)
     ]
-    return call.last("Squeeze", parts[0], axes, rank=left), *more
+    return call.last("Squeeze", first, axes, rank=left), *more
 
 
 @operator("slice", "crop")
@@ -135,22 +132,15 @@ def _crop(call: Call) -> Value:
     if len(call.inputs) > 1:
         size = spatial_size(call, call.input(1), "like")
     else:
-        size = call.integers("height_width", _height_and_width(call, "h_w", 1))
+        pair = call.attributes.integers("h_w", low=1, high=2**31, count=2)
+        size = call.integers("height_width", pair)
     if call.attributes.flag("center_crop", False):
         room = call.step("room", "Sub", spatial_size(call, call.input(), "whole"), size)
         start = call.step("starts", "Div", room, call.integers("two", [2]))
     else:
-        start = call.integers("starts", _height_and_width(call, "offset", 0, (0, 0)))
+        offset = call.attributes.integers("offset", (0, 0), 0, 2**31, 2)
+        start = call.integers("starts", offset)
     return _sliced(call, start, call.step("ends", "Add", start, size), [2, 3])
-
-
-def _height_and_width(
-    call: Call, key: str, low: int, default: tuple[int, int] | None = None
-) -> tuple[int, ...]:
-    given = call.attributes.integers(key, default, low=low, high=2**31)
-    if len(given) != 2:
-        raise call.fail(f"attribute {key!r} has {len(given)} numbers, but must have 2")
-    return given
 
 
 def _sliced(call: Call, starts: Value, ends: Value, axes: list[int], *steps: Value) -> Value:
@@ -160,7 +150,7 @@ def _sliced(call: Call, starts: Value, ends: Value, axes: list[int], *steps: Val
 
 @operator("Pad", "pad")
 def _pad(call: Call) -> Value:
-    mode = call.attributes.choice("mode", ("constant", "edge", "reflect"))
+    mode = call.attributes.text("mode", options=("constant", "edge", "reflect"))
     width = call.attributes.integers("pad_width", low=0, high=_MOST_PAD)
     if len(width) != 2 * call.rank():
         raise call.fail(

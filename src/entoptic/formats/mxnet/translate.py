@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from entoptic.errors import BadModelFile, MissingExtra
+from entoptic.errors import BadModelFile
 from entoptic.formats.mxnet import activations, norms, pointwise, reshape, shaping, windows
-from entoptic.formats.mxnet.attributes import Attributes
-from entoptic.formats.mxnet.graph import OPERATORS, Call, GraphBuilder, Value
+from entoptic.formats.mxnet.attributes import TextAttributes
+from entoptic.formats.mxnet.graph import OPERATORS, Call, Value
 from entoptic.formats.mxnet.params import Array, read_params
 from entoptic.formats.mxnet.sizes import checked, input_size
 from entoptic.formats.mxnet.symbol import Node, Output, Symbol, read_symbol
+from entoptic.formats.onnx_graph import GraphBuilder, onnx_package
 
 if TYPE_CHECKING:
     import onnx
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 # Each of these registers its operators when it is imported.
 _FAMILIES = (activations, norms, pointwise, reshape, shaping, windows)
 
-_OPSET = 17
-_IR_VERSION = 8  # of the ONNX release that brought opset 17
 _LARGEST_GRAPH = 2**31 - 2**20  # protobuf's limit, with room for the nodes
 _LOSSES = {
     "SoftmaxOutput",
@@ -78,25 +77,19 @@ def read_mxnet(symbol: Path, params: Path) -> onnx.ModelProto:
     """
     network, left_off = _known(read_symbol(symbol))
     needed = _needed(network)
-    try:
-        import onnx  # noqa: F401
-    except ImportError:
-        raise MissingExtra(
-            "MXNet import needs the 'onnx' extra: pip install \"entoptic[onnx]\""
-        ) from None
-
+    helper = onnx_package("MXNet import").helper
     arrays = read_params(params)
     if sum(array.size * 4 for array in arrays.values()) > _LARGEST_GRAPH:
         raise BadModelFile(f"{params}: more than 2 GiB of weights; ONNX can't hold them")
     translator = _Translator(network, needed, arrays, params)
     model: onnx.ModelProto = translator.model()
-    _note(model, "entoptic.source", "mxnet")
-    _note(model, "entoptic.preprocess", "guess")
+    notes = {"entoptic.source": "mxnet", "entoptic.preprocess": "guess"}
     if left_off:
-        _note(model, "entoptic.left_off", left_off)
+        notes["entoptic.left_off"] = left_off
     size = _declared_size(network.nodes[translator.picture]) or input_size(model)
     if size is not None:
-        _note(model, "entoptic.input_size", f"{size[0]},{size[1]}")
+        notes["entoptic.input_size"] = f"{size[0]},{size[1]}"
+    helper.set_model_props(model, notes)
     return model
 
 
@@ -110,7 +103,7 @@ class _Translator:
         self.needed = needed
         self.arrays = arrays
         self.params = params
-        self.graph = GraphBuilder(symbol.path)
+        self.graph = GraphBuilder(place=f"{symbol.path}: ")
         self.values: dict[Output, Value] = {}
         self.names = {index: self.graph.claim(symbol.nodes[index].name) for index in needed}
         self.picture = self._find_picture()
@@ -119,9 +112,7 @@ class _Translator:
         return BadModelFile(f"{self.symbol.path}: {text}")
 
     def model(self) -> onnx.ModelProto:
-        """The whole network as an ONNX model, checked for shapes that don't fit together."""
-        from onnx import TensorProto, helper
-
+        """Return the whole network as an ONNX model whose shapes fit together."""
         axes = self._picture_axes()
         for index in self.needed:
             node = self.symbol.nodes[index]
@@ -132,18 +123,8 @@ class _Translator:
             else:
                 self._translate(index, node)
         outputs = [self._head(head) for head in self.symbol.heads]
-        graph = helper.make_graph(
-            self.graph.nodes,
-            "mxnet",
-            [helper.make_tensor_value_info(self.names[self.picture], TensorProto.FLOAT, axes)],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
-            list(self.graph.initializers.values()),
-        )
-        opset = helper.make_opsetid("", _OPSET)
-        model: onnx.ModelProto = helper.make_model(
-            graph, opset_imports=[opset], ir_version=_IR_VERSION, producer_name="entoptic"
-        )
-        return checked(model, self.symbol.path)
+        picture = {self.names[self.picture]: axes}
+        return checked(self.graph.model("mxnet", picture, dict.fromkeys(outputs)), self.symbol.path)
 
     def _find_picture(self) -> int:
         free = [
@@ -176,9 +157,8 @@ class _Translator:
         inputs = tuple(self._value(output, place) for output in _inputs(node))
         if node.kind in _BATCH_NORMS and len(inputs) == 3:
             inputs += self._statistics(node, place)
-        call = Call(
-            self.names[index], node.kind, inputs, Attributes(place, node.attributes), self.graph
-        )
+        attributes = TextAttributes(place, node.attributes)
+        call = Call(self.names[index], node.kind, inputs, attributes, self.graph)
         made = OPERATORS[node.kind](call)
         for output, value in enumerate(made if isinstance(made, tuple) else (made,)):
             self.values[Output(index, output)] = value
@@ -218,13 +198,11 @@ class _Translator:
                 continue
             if node.kind in _CUT_CHANNELS:
                 kept.add(index)
-                parts *= Attributes("", node.attributes).integer(
-                    "num_outputs", 1, low=1, high=2**16
-                )
+                parts *= self._attributes(node).integer("num_outputs", 1, low=1, high=2**16)
                 continue
             array = self._second_input(node)
             if node.kind in {"Convolution", "Convolution_v1"} and array is not None:
-                groups = Attributes(str(self.symbol.path), node.attributes).integer("num_group", 1)
+                groups = self._attributes(node).integer("num_group", 1)
                 channels = array.shape[1] * groups * parts if array.ndim > 1 else channels
             break
         return ["batch", channels, *_AXES[self._picture_rank()]]
@@ -233,10 +211,13 @@ class _Translator:
         """Two more than the axes of the first kernel; 4 where there is none."""
         for index in self.needed:
             node = self.symbol.nodes[index]
-            kernel = Attributes(str(self.symbol.path), node.attributes).integers("kernel", ())
+            kernel = self._attributes(node).integers("kernel", ())
             if kernel and not node.is_variable:
                 return min(max(len(kernel) + 2, 3), 5)
         return 4
+
+    def _attributes(self, node: Node) -> TextAttributes:
+        return TextAttributes(str(self.symbol.path), node.attributes)
 
     def _second_input(self, node: Node) -> Array | None:
         if len(node.inputs) < 2:
@@ -297,14 +278,9 @@ def _listed(names: list[str], most: int = 8) -> str:
 
 def _declared_size(picture: Node) -> tuple[int, int] | None:
     """Height and width, where the picture's variable was made with a shape."""
-    attributes = Attributes("", picture.attributes)
     try:
+        attributes = TextAttributes("", picture.attributes)
         shape = attributes.integers("__shape__", (), low=0, high=2**15)
     except BadModelFile:  # a remark for MXNet's own use, not worth a failure
         return None
     return (shape[2], shape[3]) if len(shape) == 4 and min(shape[2:]) > 0 else None
-
-
-def _note(model: onnx.ModelProto, key: str, value: str) -> None:
-    entry = model.metadata_props.add()
-    entry.key, entry.value = key, value

@@ -3,44 +3,31 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from entoptic.formats.mxnet.graph import Call, Value, operator
+from entoptic.formats.mxnet.graph import NOTHING, Call, Value, operator
+from entoptic.formats.windows import Window
 
 _LARGEST_WINDOW = 4096  # also of strides and paddings; no picture network comes near
 _LARGEST_COUNT = 2**31 - 1
 
 
-@dataclass(frozen=True)
-class _Window:
-    """How a window moves over the picture; one number per spatial axis."""
-
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    dilate: tuple[int, ...]
-    pad: tuple[int, ...]
-
-    @classmethod
-    def of(cls, call: Call) -> _Window:
-        kernel = call.attributes.integers("kernel", low=1, high=_LARGEST_WINDOW)
-        axes = len(kernel)
-        if not 1 <= axes <= 3:
-            raise call.fail(f"its kernel has {axes} axes; 1 to 3 can be imported")
-        _require_channels_second(call)
-        call.require_rank(axes + 2)
-        return cls(
-            kernel,
-            _per_axis(call, "stride", axes, 1),
-            _per_axis(call, "dilate", axes, 1),
-            _per_axis(call, "pad", axes, 0),
-        )
+def _window(call: Call) -> Window:
+    kernel = call.attributes.integers("kernel", low=1, high=_LARGEST_WINDOW)
+    axes = len(kernel)
+    if not 1 <= axes <= 3:
+        raise call.fail(f"its kernel has {axes} axes; 1 to 3 can be imported")
+    _require_channels_second(call)
+    call.require_rank(axes + 2)
+    pads = _per_axis(call, "pad", axes, 0)
+    stride, dilation = (_per_axis(call, key, axes, 1) for key in ("stride", "dilate"))
+    return Window(kernel, stride, dilation, begin=pads, end=pads)
 
 
 def _require_channels_second(call: Call) -> None:
-    layout = call.attributes.texts.get("layout", "None")
+    layout = call.attributes.written.get("layout", "None")
     if layout not in ("None", "NCHW", "NCW", "NCDHW"):
         raise call.fail(f"layout {layout!r} can't be imported; channels must come second")
 
@@ -61,47 +48,42 @@ def _bias(call: Call, length: int, *, none_by_default: bool = False) -> tuple[Va
 
 @operator("Convolution", "Convolution_v1")
 def _convolution(call: Call) -> Value:
-    window = _Window.of(call)
-    filters = call.attributes.integer("num_filter", low=1, high=_LARGEST_COUNT)
-    groups = call.attributes.integer("num_group", 1, low=1, high=filters)
+    window = _window(call)
+    filters, groups = _filters(call)
     return call.last(
         "Conv",
         call.input(),
         call.parameter(1, "weight", (filters, None, *window.kernel)),
         *_bias(call, filters),
-        kernel_shape=window.kernel,
-        strides=window.stride,
-        dilations=window.dilate,
-        pads=window.pad * 2,
+        **window.attributes(),
         group=groups,
     )
 
 
+def _filters(call: Call) -> tuple[int, int]:
+    """Read the number of filters, and into how many groups they are cut."""
+    filters = call.attributes.integer("num_filter", low=1, high=_LARGEST_COUNT)
+    return filters, call.attributes.integer("num_group", 1, low=1, high=filters)
+
+
 @operator("Deconvolution")
 def _deconvolution(call: Call) -> Value:
-    window = _Window.of(call)
+    window = _window(call)
     axes = len(window.kernel)
-    filters = call.attributes.integer("num_filter", low=1, high=_LARGEST_COUNT)
-    groups = call.attributes.integer("num_group", 1, low=1, high=filters)
+    filters, groups = _filters(call)
     target = _per_axis(call, "target_shape", axes, 0)
-    shape: dict[str, Any] = {
-        "output_padding": _per_axis(call, "adj", axes, 0),
-        "pads": window.pad * 2,
-    }
+    words = window.attributes() | {"output_padding": _per_axis(call, "adj", axes, 0)}
     if any(target) and not all(target):
         raise call.fail(f"target_shape {target} must be positive")
     if any(target):  # then MXNet computes the padding, the larger half before the picture
-        shape = {"output_shape": target}
+        words |= {"output_shape": target, "output_padding": None, "pads": None}
     return call.last(
         "ConvTranspose",
         call.input(),
         call.parameter(1, "weight", (None, filters // groups, *window.kernel)),
         *_bias(call, filters, none_by_default=True),
-        kernel_shape=window.kernel,
-        strides=window.stride,
-        dilations=window.dilate,
+        **words,
         group=groups,
-        **shape,
     )
 
 
@@ -115,8 +97,7 @@ def _fully_connected(call: Call) -> Value:
         if data.rank != 2:
             data = call.step("flatten", "Flatten", data, rank=2, axis=1)
         return call.last("Gemm", data, weight, *bias, rank=2, transB=1)
-    assert weight.array is not None
-    turned = call.constant("weight", np.ascontiguousarray(weight.array.T))
+    turned = call.constant("weight", np.ascontiguousarray(weight.numbers.T))
     if not bias:
         return call.last("MatMul", data, turned)
     product = call.step("matmul", "MatMul", data, turned)
@@ -125,20 +106,22 @@ def _fully_connected(call: Call) -> Value:
 
 @operator("Pooling", "Pooling_v1")
 def _pooling(call: Call) -> Value:
-    kind = call.attributes.choice("pool_type", ("max", "avg", "sum"), "max")
+    kind = call.attributes.text("pool_type", "max", ("max", "avg", "sum"))
     if call.attributes.flag("global_pool", False):
         return _global_pooling(call, kind)
-    window = _Window.of(call)
-    conventions = ("valid", "full", "same")
-    convention = call.attributes.choice("pooling_convention", conventions, "valid")
-    if convention == "same" and any(window.pad):
-        raise call.fail("pooling_convention 'same' can't have a pad")
+    convention = call.attributes.text("pooling_convention", "valid", ("valid", "full", "same"))
+    window = replace(_window(call), ceil=convention == "full")
+    if convention == "same":
+        if any(window.begin):
+            raise call.fail("pooling_convention 'same' can't have a pad")
+        # ceil(size / stride) positions, as rounding down gives with kernel - 1 more.
+        window = replace(window, end=tuple(length - 1 for length in window.kernel))
     if kind == "max":
-        return _max_pooling(call, window, convention)
+        return _max_pooling(call, window)
     # The oldest operator divides by the whole kernel wherever the window lies.
     if kind == "sum" or call.kind == "Pooling_v1":
-        return _sum_pooling(call, window, convention, average=kind == "avg")
-    return _average_pooling(call, window, convention)
+        return _sum_pooling(call, window, average=kind == "avg")
+    return _average_pooling(call, window)
 
 
 def _global_pooling(call: Call, kind: str) -> Value:
@@ -148,74 +131,52 @@ def _global_pooling(call: Call, kind: str) -> Value:
     if kind == "sum":
         axes = call.integers("axes", range(2, call.rank()))
         return call.last("ReduceSum", call.input(), axes, keepdims=1)
-    onnx_kind = {"max": "GlobalMaxPool", "avg": "GlobalAveragePool"}[kind]
-    return call.last(onnx_kind, call.input())
+    return call.last({"max": "GlobalMaxPool", "avg": "GlobalAveragePool"}[kind], call.input())
 
 
-def _max_pooling(call: Call, window: _Window, convention: str) -> Value:
-    data, pads = call.input(), (*window.pad, *_end_pad(window, convention))
-    if call.kind == "Pooling_v1" and any(pads):  # the oldest operator pads with zeros here too
-        data, pads = _padded(call, pads), (0,) * len(pads)
-    return call.last(
-        "MaxPool",
-        data,
-        kernel_shape=window.kernel,
-        strides=window.stride,
-        pads=pads,
-        ceil_mode=int(convention == "full"),
-    )
+def _max_pooling(call: Call, window: Window) -> Value:
+    data = call.input()
+    if call.kind == "Pooling_v1":  # the oldest operator pads with zeros here too
+        data, window = _padded(call, window)
+    return call.last("MaxPool", data, **window.attributes(pools=True))
 
 
-def _average_pooling(call: Call, window: _Window, convention: str) -> Value:
-    data, pads = call.input(), (*window.pad, *_end_pad(window, convention))
-    padding_counts = any(window.pad) and call.attributes.flag("count_include_pad", True)
-    if padding_counts and convention == "full":
-        # The padding counts, but not what lies behind it because the size is rounded up:
-        # readers of ONNX differ on that, so the padding becomes part of the picture.
-        data, pads, padding_counts = _padded(call, pads), (0,) * len(pads), False
-    return call.last(
-        "AveragePool",
-        data,
-        kernel_shape=window.kernel,
-        strides=window.stride,
-        pads=pads,
-        ceil_mode=int(convention == "full"),
-        count_include_pad=int(padding_counts),
-    )
+def _average_pooling(call: Call, window: Window) -> Value:
+    data = call.input()
+    padding_counts = any(window.begin) and call.attributes.flag("count_include_pad", True)
+    if padding_counts and window.ceil:
+        # The padding counts, but not the overhang where the size is rounded up: readers of ONNX
+        # differ on that, so the padding becomes part of the picture.
+        (data, window), padding_counts = _padded(call, window), False
+    words = window.attributes(pools=True) | {"count_include_pad": int(padding_counts)}
+    return call.last("AveragePool", data, **words)
 
 
-def _sum_pooling(call: Call, window: _Window, convention: str, *, average: bool) -> Value:
-    end = _end_pad(window, convention)
-    if convention == "full":  # rounding up is rounding down with stride - 1 more at the end
-        end = tuple(pad + stride - 1 for pad, stride in zip(end, window.stride, strict=True))
-    data = _padded(call, (*window.pad, *end)) if any((*window.pad, *end)) else call.input()
-    shape: dict[str, Any] = {"kernel_shape": window.kernel, "strides": window.stride}
+def _sum_pooling(call: Call, window: Window, *, average: bool) -> Value:
+    if window.ceil:  # rounding up is rounding down with stride - 1 more at the end
+        pairs = zip(window.end, window.stride, strict=True)
+        window = replace(window, end=tuple(pad + step - 1 for pad, step in pairs), ceil=False)
+    data, window = _padded(call, window)
     if average:
-        return call.last("AveragePool", data, **shape)
-    mean = call.step("mean", "AveragePool", data, **shape)
-    area = call.constant("area", math.prod(window.kernel))
-    return call.last("Mul", mean, area)
+        return call.last("AveragePool", data, **window.attributes())
+    mean = call.step("mean", "AveragePool", data, **window.attributes())
+    return call.last("Mul", mean, call.constant("area", math.prod(window.kernel)))
 
 
-def _end_pad(window: _Window, convention: str) -> tuple[int, ...]:
-    """'same' gives ceil(size / stride) places: as rounding down does with kernel - 1 more."""
-    if convention == "same":
-        return tuple(length - 1 for length in window.kernel)
-    return window.pad
-
-
-def _padded(call: Call, pads: tuple[int, ...]) -> Value:
-    """The input with zeros around its spatial axes; befores, then afters."""
-    half = len(pads) // 2
-    amounts = call.integers("pads", (0, 0, *pads[:half], 0, 0, *pads[half:]))
-    return call.step("pad", "Pad", call.input(), amounts)
+def _padded(call: Call, window: Window) -> tuple[Value, Window]:
+    """Add the window's zeros to the input, and return the window without them."""
+    if not any((*window.begin, *window.end)):
+        return call.input(), window
+    amounts = call.integers("pads", (0, 0, *window.begin, 0, 0, *window.end))
+    none = (0,) * len(window.kernel)
+    return call.step("pad", "Pad", call.input(), amounts), replace(window, begin=none, end=none)
 
 
 @operator("UpSampling")
 def _upsampling(call: Call) -> Value:
     call.require_rank(4)
     scale = call.attributes.integer("scale", low=1, high=64)
-    if call.attributes.choice("sample_type", ("nearest", "bilinear")) == "bilinear":
+    if call.attributes.text("sample_type", options=("nearest", "bilinear")) == "bilinear":
         return _bilinear_upsampling(call, scale)
     if len(call.inputs) != 1:
         raise call.fail(f"nearest up-sampling of {len(call.inputs)} inputs can't be imported")
@@ -223,7 +184,7 @@ def _upsampling(call: Call) -> Value:
     return call.last(
         "Resize",
         call.input(),
-        Value("", 1),
+        NOTHING,
         scales,
         mode="nearest",
         coordinate_transformation_mode="asymmetric",
@@ -235,7 +196,6 @@ def _bilinear_upsampling(call: Call, scale: int) -> Value:
     """MXNet does it with a stored, possibly trained, kernel for each channel."""
     kernel = 2 * scale - scale % 2
     weight = call.parameter(1, "weight", (None, 1, kernel, kernel))
-    assert weight.array is not None
     return call.last(
         "ConvTranspose",
         call.input(),
@@ -243,7 +203,7 @@ def _bilinear_upsampling(call: Call, scale: int) -> Value:
         kernel_shape=(kernel, kernel),
         strides=(scale, scale),
         pads=(scale // 2,) * 4,  # ceil((scale - 1) / 2)
-        group=weight.array.shape[0],
+        group=weight.numbers.shape[0],
     )
 
 
@@ -260,14 +220,14 @@ def _adaptive_average_pooling(call: Call) -> Value:
 def _bilinear_resize(call: Call) -> Value:
     call.require_rank(4)
     modes = ("size", "like", "odd_scale", "to_even_down", "to_even_up", "to_odd_down", "to_odd_up")
-    mode = call.attributes.choice("mode", modes, "size")
+    mode = call.attributes.text("mode", "size", modes)
     if mode not in ("size", "like"):
         raise call.fail(f"mode {mode!r} can't be imported; only 'size' and 'like' can")
     corners = call.attributes.flag("align_corners", True)
     return call.last(
         "Resize",
         call.input(),
-        Value("", 1),
+        NOTHING,
         *_resized_to(call, mode),
         mode="linear",
         coordinate_transformation_mode="align_corners" if corners else "half_pixel",
@@ -289,7 +249,7 @@ def _resized_to(call: Call, mode: str) -> tuple[Value, ...]:
         )
         size = call.integers("height_width", (height, width))
     shape = call.step("shape", "Shape", call.input(), start=0, end=2)
-    return Value("", 1), call.step("size", "Concat", shape, size, axis=0)
+    return NOTHING, call.step("size", "Concat", shape, size, axis=0)
 
 
 def spatial_size(call: Call, value: Value, suffix: str) -> Value:

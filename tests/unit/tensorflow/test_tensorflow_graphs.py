@@ -102,7 +102,7 @@ def test_whole_numbers_stay_whole_in_what_follows(network, noise):
 def test_an_earlier_step_doesn_t_take_the_name_of_another_node(graph):
     graph.picture(-1, 4, 4, 3).node("y/nhwc", "Relu", ["in"]).const("to", [-1, 48])
     graph.node("y", "Reshape", ["y/nhwc", "to"])
-    assert names(graph.model()) == ["y/nhwc", "y/nhwc_", "y"]
+    assert names(graph.model()) == ["y/nhwc", "y/nhwc/2", "y"]
 
 
 def test_a_value_is_turned_once_for_all_that_need_it(graph):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from entoptic.errors import BadModelFile
+from entoptic.formats.onnx_graph import GraphBuilder
 from entoptic.formats.tensorflow.graphdef import Node
 from entoptic.formats.tensorflow.values import (
     TO_NCHW,
@@ -19,7 +20,6 @@ from entoptic.formats.tensorflow.values import (
     as_picture,
 )
 
-_MAX_CONSTANT_BYTES = 2**31 - 2**20  # an ONNX file is a protocol buffer, too
 MAX_LIST = 4096  # entries of a list of sizes or axes
 
 
@@ -32,17 +32,15 @@ class Builder:
     """
 
     def __init__(self, taken: Iterable[str], budget_bytes: int) -> None:
-        self.nodes: list[Any] = []
-        self.initializers: dict[str, Any] = {}
+        self.graph = GraphBuilder(taken)
         self.fixed_size = False
         """A size that follows from the picture's was written into the graph as a number."""
         self.whole: set[str] = set()
         """Names of values that are whole numbers; all others are floats."""
         self.node = Node("?", "?")
         """The node that is being translated: what is emitted takes its name."""
-        self._taken = set(taken)
         self._laid: dict[tuple[str, bool], Value] = {}
-        self._constant_bytes = self._worked_out_bytes = 0
+        self._worked_out_bytes = 0
         self._budget_bytes = budget_bytes
 
     def emit(self, op: str, *inputs: Value | str, step: str = "", **attributes: Any) -> str:
@@ -57,7 +55,7 @@ class Builder:
         Returns:
             The name of its output.
         """
-        name = self._fresh(f"{self.node.name}/{step}") if step else self.node.name
+        name = self.graph.claim(f"{self.node.name}/{step}") if step else self.node.name
         self._append(op, name, [name], inputs, attributes)
         return name
 
@@ -72,26 +70,8 @@ class Builder:
         return Value(self.emit(op, *inputs, **attributes), like.shape, like.nchw)
 
     def constant(self, array: np.ndarray, name: str) -> str:
-        """Add an initializer; the same array under the same name is added once.
-
-        Returns:
-            Its name, which is longer where another array has that one.
-        """
-        from onnx import numpy_helper
-
-        # Counted each time that one is used: so damaged sharing can't take for ever either.
-        self._constant_bytes += array.nbytes
-        if self._constant_bytes > _MAX_CONSTANT_BYTES:
-            raise BadModelFile("the constants are larger than an ONNX graph can be (2 GiB)")
-        array = np.ascontiguousarray(array).reshape(array.shape)
-        for candidate in self._candidates(name):
-            known = self.initializers.get(candidate)
-            if known is None:
-                break
-            if list(known.dims) == list(array.shape) and known.raw_data == array.tobytes():
-                return candidate
-        self.initializers[candidate] = numpy_helper.from_array(array, candidate)
-        return candidate
+        """Add an initializer, and return its name."""
+        return self.graph.constant(name, array)
 
     def integers(self, numbers: Sequence[int], role: str) -> str:
         """Add an initializer of whole numbers for the node at hand, such as the axes."""
@@ -189,28 +169,16 @@ class Builder:
         inputs: Sequence[Value | str],
         attributes: dict[str, Any],
     ) -> None:
-        from onnx import TensorProto, helper
+        from onnx import TensorProto
 
         names = [given if isinstance(given, str) else self._reference(given) for given in inputs]
         if op == "ArgMax" or attributes.get("to") == TensorProto.INT64:
             self.whole.add(name)
         elif op != "Cast" and names[0] in self.whole:
             self.whole.update(outputs)
-        self.nodes.append(helper.make_node(op, names, outputs, name=name, **attributes))
+        self.graph.node(op, name, names, outputs, attributes)
 
     def _reference(self, value: Value) -> str:
         if value.array is None:
             return value.name
         return self.constant(self.numbers(value, "constant"), value.name)
-
-    def _fresh(self, name: str) -> str:
-        for candidate in self._candidates(name):
-            if candidate not in self._taken:
-                self._taken.add(candidate)
-                return candidate
-        raise AssertionError("candidates never end")
-
-    def _candidates(self, name: str) -> Iterable[str]:
-        while True:
-            yield name
-            name += "_"

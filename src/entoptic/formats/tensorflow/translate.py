@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from entoptic.errors import BadModelFile, MissingExtra
+from entoptic.errors import BadModelFile
 from entoptic.formats.files import about
+from entoptic.formats.onnx_graph import onnx_package
 from entoptic.formats.tensorflow.builder import Builder
 from entoptic.formats.tensorflow.fold import fold, folds
 from entoptic.formats.tensorflow.graphdef import Node, read_graph
@@ -19,10 +19,8 @@ from entoptic.formats.tensorflow.values import BATCH, TO_NCHW, Free, Size, Value
 if TYPE_CHECKING:
     import onnx
 
-_OPSET = 17
 _GROWTH = 8  # a byte of the file may become a number of 8 bytes
 _ROOM_BYTES = 2**28  # and small files may have large constants to some extent
-_IR_VERSION = 8  # the one that came with opset 17
 _MINUS_ONE_TO_ONE = ("1", "0.5,0.5,0.5", "0.5,0.5,0.5")  # scale, mean, std
 
 
@@ -47,10 +45,7 @@ def read_tensorflow(pb: Path, *, outputs: Sequence[str] | None = None) -> onnx.M
         BadModelFile: the file is damaged, isn't a frozen graph, or uses what can't be translated.
         MissingExtra: the package `onnx` isn't installed.
     """
-    if find_spec("onnx") is None:
-        raise MissingExtra(
-            "reading TensorFlow graphs needs the 'onnx' extra: pip install \"entoptic[onnx]\""
-        )
+    onnx_package("reading TensorFlow graphs")
     with about(str(pb)):
         nodes = read_graph(pb)
         planned = plan(nodes, outputs, _supported)
@@ -109,7 +104,7 @@ def _results(builder: Builder, node: Node, inputs: list[Value]) -> tuple[Value, 
 
 
 def _model(builder: Builder, planned: Plan, results: list[Value]) -> onnx.ModelProto:
-    from onnx import TensorProto, helper
+    from onnx import helper
 
     picture = planned.picture
     sides: list[int | str] = ["height", "width"]
@@ -118,37 +113,20 @@ def _model(builder: Builder, planned: Plan, results: list[Value]) -> onnx.ModelP
     for name, value in zip(planned.outputs, results, strict=True):
         if value.array is not None:
             raise BadModelFile(f"output {name!r} is a constant; it doesn't follow from the picture")
-    graph = helper.make_graph(
-        builder.nodes,
+    model = builder.graph.model(
         "tensorflow",
-        [
-            helper.make_tensor_value_info(
-                picture.name, TensorProto.FLOAT, ["batch", picture.channels, *sides]
-            )
-        ],
-        [
-            _output(builder, name, value)
-            for name, value in zip(planned.outputs, results, strict=True)
-        ],
-        list(builder.initializers.values()),
-    )
-    model = helper.make_model(
-        graph,
-        opset_imports=[helper.make_opsetid("", _OPSET)],
-        ir_version=_IR_VERSION,
-        producer_name="entoptic",
+        {picture.name: ["batch", picture.channels, *sides]},
+        {name: _axes(value) for name, value in zip(planned.outputs, results, strict=True)},
+        whole=builder.whole,
     )
     left_off = {"entoptic.left_off": planned.left_off} if planned.left_off else {}
     helper.set_model_props(model, _metadata(picture) | left_off)
     return model
 
 
-def _output(builder: Builder, name: str, value: Value) -> Any:
-    from onnx import TensorProto, helper
-
+def _axes(value: Value) -> list[int | str | None]:
     shape = [value.shape[axis] for axis in TO_NCHW] if value.nchw else list(value.shape)
-    dtype = TensorProto.INT64 if name in builder.whole else TensorProto.FLOAT
-    return helper.make_tensor_value_info(name, dtype, [_declared(size) for size in shape])
+    return [_declared(size) for size in shape]
 
 
 def _declared(size: Size) -> int | str | None:

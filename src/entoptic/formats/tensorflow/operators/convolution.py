@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,64 +13,7 @@ from entoptic.formats.tensorflow.builder import Builder
 from entoptic.formats.tensorflow.graphdef import Node
 from entoptic.formats.tensorflow.operators.table import operator
 from entoptic.formats.tensorflow.values import Free, Shape, Size, Value, constant, grown, natural
-
-_MAX_STEP = 65_536  # of a window, stride or dilation
-
-
-@dataclass(frozen=True)
-class Window:
-    """How a window moves over a picture; each pair is (rows, columns).
-
-    Args:
-        kernel: its size.
-        strides: how far it moves.
-        dilations: how far its entries are apart.
-        padding: TensorFlow's word, SAME, VALID or EXPLICIT.
-        pads: for EXPLICIT: top, left, bottom, right.
-    """
-
-    kernel: tuple[int, int]
-    strides: tuple[int, int]
-    dilations: tuple[int, int] = (1, 1)
-    padding: str = "VALID"
-    pads: tuple[int, ...] = (0, 0, 0, 0)
-
-    def attributes(self) -> dict[str, Any]:
-        """The window in ONNX's words."""
-        attributes: dict[str, Any] = {"kernel_shape": self.kernel, "strides": self.strides}
-        if self.dilations != (1, 1):
-            attributes["dilations"] = self.dilations
-        if self.padding != "SAME":
-            return attributes | {"pads": self.pads}
-        # Only where the stride is larger than 1 does SAME depend on the size of the picture.
-        if all(
-            stride == 1 or reach == 0
-            for stride, reach in zip(self.strides, self._reach(), strict=True)
-        ):
-            before = [reach // 2 for reach in self._reach()]
-            after = [reach - reach // 2 for reach in self._reach()]
-            return attributes | {"pads": (*before, *after)}
-        if self.dilations != (1, 1):
-            raise BadModelFile("SAME padding with both a stride and a dilation can't be read")
-        return attributes | {"auto_pad": "SAME_UPPER"}
-
-    def places(self, height: Size, width: Size) -> tuple[Size, Size]:
-        """How many places the window takes, down and across."""
-        return grown(height, partial(self._places, 0)), grown(width, partial(self._places, 1))
-
-    def _places(self, axis: int, size: int) -> int:
-        stride = self.strides[axis]
-        if self.padding == "SAME":
-            return -(-size // stride)
-        padded = size + self.pads[axis] + self.pads[axis + 2]
-        return (padded - self._reach()[axis] - 1) // stride + 1
-
-    def _reach(self) -> tuple[int, int]:
-        """Pixels from the first entry of the window to its last."""
-        rows, columns = (
-            (size - 1) * step for size, step in zip(self.kernel, self.dilations, strict=True)
-        )
-        return rows, columns
+from entoptic.formats.windows import LARGEST, Window
 
 
 def window(node: Node, kernel: tuple[int, int] | None = None) -> Window:
@@ -80,19 +22,35 @@ def window(node: Node, kernel: tuple[int, int] | None = None) -> Window:
     padding = node.text("padding", "")
     if padding not in ("SAME", "VALID", "EXPLICIT"):
         raise BadModelFile(f"its padding {padding!r} must be SAME, VALID or EXPLICIT")
-    found = Window(kernel, _pair(node, "strides"), _pair(node, "dilations", (1, 1, 1, 1)), padding)
-    if padding != "EXPLICIT":
+    strides, dilations = _pair(node, "strides"), _pair(node, "dilations", (1, 1, 1, 1))
+    found = Window(kernel, strides, dilations, (0, 0), (0, 0))
+    if padding == "SAME":
+        return replace(found, same="upper")
+    if padding == "VALID":
         return found
     pads = node.integers("explicit_paddings", ())
-    if len(pads) != 8 or not all(0 <= pad <= _MAX_STEP for pad in pads):
+    if len(pads) != 8 or not all(0 <= pad <= LARGEST for pad in pads):
         raise BadModelFile("its explicit_paddings must be 8 numbers from 0 upwards")
     rows = 2 if _format(node) == "NCHW" else 1
     top, bottom, left, right = pads[2 * rows : 2 * rows + 4]
-    return Window(kernel, found.strides, found.dilations, "EXPLICIT", (top, left, bottom, right))
+    return replace(found, begin=(top, left), end=(bottom, right))
+
+
+def attributes(moved: Window) -> dict[str, Any]:
+    """Return a window in ONNX's words."""
+    fixed = moved.fixed()
+    if fixed.same and fixed.dilation != (1, 1):
+        raise BadModelFile("SAME padding with both a stride and a dilation can't be read")
+    return fixed.attributes()
+
+
+def positions(moved: Window, axis: int, size: Size) -> Size:
+    """Return the number of positions that a window takes along rows or columns."""
+    return grown(size, lambda pixels: moved.positions((pixels, pixels))[axis])
 
 
 def as_map(builder: Builder, node: Node, x: Value) -> Value:
-    """The input of a picture operator, kept (batch, channels, height, width)."""
+    """Return the input of a picture operator, kept (batch, channels, height, width)."""
     if x.rank != 4:
         raise BadModelFile(f"it needs a value with four axes, not {x.rank}")
     return builder.laid(x, _format(node) == "NHWC")
@@ -107,7 +65,7 @@ def split(node: Node, x: Value) -> tuple[Size, Size, Size, Size]:
 
 
 def joined(node: Node, name: str, batch: Size, channels: Size, sides: Sequence[Size]) -> Value:
-    """The result of a picture operator."""
+    """Return the result of a picture operator."""
     nchw = _format(node) == "NHWC"
     shape: Shape = (batch, *sides, channels) if nchw else (batch, channels, *sides)
     return Value(name, shape, nchw)
@@ -122,7 +80,7 @@ def _format(node: Node) -> str:
 
 def _pair(node: Node, key: str, default: tuple[int, ...] = ()) -> tuple[int, int]:
     numbers = node.integers(key, default)
-    if len(numbers) != 4 or not all(1 <= number <= _MAX_STEP for number in numbers):
+    if len(numbers) != 4 or not all(1 <= number <= LARGEST for number in numbers):
         raise BadModelFile(f"its {key} must be 4 numbers from 1 upwards, not {list(numbers)[:8]}")
     batch, channels, rows, columns = (
         numbers if _format(node) == "NCHW" else (numbers[0], numbers[3], *numbers[1:3])
@@ -170,10 +128,11 @@ def _convolved(
         "Conv",
         x,
         builder.constant(array, kernel.name),
-        **moved.attributes(),
+        **attributes(moved),
         group=channels // array.shape[1],
     )
-    return joined(node, name, batch, array.shape[0], moved.places(height, width))
+    sides = [positions(moved, axis, side) for axis, side in enumerate((height, width))]
+    return joined(node, name, batch, array.shape[0], sides)
 
 
 def _shown(size: Size) -> str:
@@ -186,20 +145,18 @@ def _dilated(builder: Builder, moved: Window, spread: Sequence[Value]) -> Window
         raise BadModelFile(f"damaged: it has {2 + len(spread)} inputs, 2 are needed")
     block, paddings, back, crops = spread
     steps = builder.whole_numbers(block, "block_shape")
-    if len(steps) != 2 or not all(1 <= step <= _MAX_STEP for step in steps):
+    if len(steps) != 2 or not all(1 <= step <= LARGEST for step in steps):
         raise BadModelFile("its block_shape must be 2 numbers from 1 upwards")
     if builder.whole_numbers(back, "block_shape") != steps:
         raise BadModelFile("its block_shape isn't the one that its result is put together with")
-    if moved.padding != "VALID" or moved.strides != (1, 1) or moved.dilations != (1, 1):
+    if moved != Window(moved.kernel, (1, 1), (1, 1), (0, 0), (0, 0)):
         raise BadModelFile("between SpaceToBatchND and BatchToSpaceND it must be plain and VALID")
     pads = [
         _outer_pads(paddings, crops, axis, (size - 1) * step)
         for axis, (size, step) in enumerate(zip(moved.kernel, steps, strict=True))
     ]
     (top, bottom), (left, right) = pads
-    return Window(
-        moved.kernel, (1, 1), (steps[0], steps[1]), "EXPLICIT", (top, left, bottom, right)
-    )
+    return Window(moved.kernel, (1, 1), tuple(steps), (top, left), (bottom, right))
 
 
 def _outer_pads(paddings: Value, crops: Value, axis: int, reach: int) -> tuple[int, int]:
@@ -222,7 +179,7 @@ def _outer_pads(paddings: Value, crops: Value, axis: int, reach: int) -> tuple[i
     after = _difference(added[1], cut[1])
     if after is None:
         after = reach - before if before else 0
-    if not (0 <= before <= _MAX_STEP and 0 <= after <= _MAX_STEP):
+    if not (0 <= before <= LARGEST and 0 <= after <= LARGEST):
         raise BadModelFile("its crops cut more off than its paddings add")
     return before, after
 
@@ -239,7 +196,7 @@ def transposed(builder: Builder, node: Node, sizes: Value, kernel: Value, x: Val
     if channels != array.shape[3]:
         raise BadModelFile(f"its kernel takes {array.shape[3]} channels, not {_shown(channels)}")
     moved = window(node, (array.shape[0], array.shape[1]))
-    if moved.padding == "EXPLICIT" or moved.dilations != (1, 1):
+    if any((*moved.begin, *moved.end)) or moved.dilation != (1, 1):
         raise BadModelFile("a transposed convolution with explicit padding or dilation")
     if sizes.array is None or sizes.shape != (4,):
         raise BadModelFile("the size of its result must be a list of 4 constants")
@@ -254,7 +211,7 @@ def transposed(builder: Builder, node: Node, sizes: Value, kernel: Value, x: Val
         x,
         builder.constant(array.transpose(3, 2, 0, 1), kernel.name),
         kernel_shape=moved.kernel,
-        strides=moved.strides,
+        strides=moved.stride,
         pads=(*befores, *afters),
         output_padding=extras,
     )
@@ -270,21 +227,19 @@ def _grown(
     stride times the input, for VALID the least that the windows cover: so it is taken where
     the file gives no size.
     """
-    kernel, stride = moved.kernel[axis], moved.strides[axis]
-    rule: Callable[[int], int]
-    least = kernel - stride if moved.padding == "VALID" else 0
+    kernel, stride = moved.kernel[axis], moved.stride[axis]
+    least = 0 if moved.same else kernel - stride
     known = natural(side)
     extra = least
     if known is not None and wanted is not None:
         extra = int(wanted) - int(known) * stride
-        if moved.places(int(wanted), int(wanted))[axis] != known:
+        if positions(moved, axis, int(wanted)) != known:
             raise BadModelFile(f"a result of {int(wanted)} pixels doesn't fit its input of {known}")
         builder.fixed_size |= extra != least and isinstance(side, Free)
     total = kernel - stride - extra
-    before = 0 if moved.padding == "VALID" else max(total, 0) // 2
-    rule = lambda size: size * stride + extra  # noqa: E731
+    before = max(total, 0) // 2 if moved.same else 0
     after = max(total, 0) - before
-    return before, after, max(-total, 0), grown(side, rule)
+    return before, after, max(-total, 0), grown(side, lambda size: size * stride + extra)
 
 
 @operator("MatMul", inputs=2)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from entoptic.errors import BadModelFile
 from entoptic.formats.tensorflow.builder import Builder
 from entoptic.formats.tensorflow.graphdef import Node
-from entoptic.formats.tensorflow.operators.convolution import as_map, joined, split, window
+from entoptic.formats.tensorflow.operators.convolution import (
+    as_map,
+    attributes,
+    joined,
+    positions,
+    split,
+    window,
+)
 from entoptic.formats.tensorflow.operators.table import operator
 from entoptic.formats.tensorflow.values import Value
 
@@ -19,8 +26,9 @@ def pool(builder: Builder, node: Node, x: Value) -> Value:
     batch, channels, height, width = split(node, x)
     moved = window(node)
     op = "MaxPool" if node.op == "MaxPool" else "AveragePool"
-    name = builder.emit(op, x, **moved.attributes())
-    return joined(node, name, batch, channels, moved.places(height, width))
+    name = builder.emit(op, x, **attributes(moved))
+    sides = [positions(moved, axis, side) for axis, side in enumerate((height, width))]
+    return joined(node, name, batch, channels, sides)
 
 
 @operator("LRN", inputs=1)

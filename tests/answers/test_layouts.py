@@ -113,10 +113,10 @@ def test_a_direction_is_the_same_in_every_order_of_axes(
 ) -> None:
     expected = torch.einsum("bchw,c->bhw", maps, torch.tensor(DIRECTION)).mean((1, 2))
     assert score(ent.direction(layer, DIRECTION), model, image) == pytest.approx(expected)
-    at_place = torch.einsum("bc,c->b", maps[:, :, 1, 4], torch.tensor(DIRECTION))
+    at_position = torch.einsum("bc,c->b", maps[:, :, 1, 4], torch.tensor(DIRECTION))
     if layer != "windows":  # which have no places
         neuron = ent.neuron_direction(layer, DIRECTION, 1, 4)
-        assert score(neuron, model, image) == pytest.approx(at_place)
+        assert score(neuron, model, image) == pytest.approx(at_position)
 
 
 TENSOR = torch.randn((CHANNELS, 2, 3), generator=torch.Generator().manual_seed(6))

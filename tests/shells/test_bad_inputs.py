@@ -98,7 +98,7 @@ def expressions(message: str, *given: str) -> list[Case]:
 
 EXPRESSIONS: list[Case] = [
     *expressions("the objective is empty; there are", "", " ", "\t\n"),
-    *expressions("is a number; nothing can climb it", "3", "1 + 2", "-0.5", "(7)"),
+    *expressions("is a number; it can't be optimised", "3", "1 + 2", "-0.5", "(7)"),
     *expressions("can't read the objective", "fire7:", "fire7:x", "energy('fire7'", "1 +"),
     *expressions("can't read the objective", "energy('fire7')) ", "'", "energy(", "}", "@", "\x00"),
     *expressions("is no number and no objective", "fire7", "x", "pi", "π", "2 * nan"),
@@ -281,7 +281,7 @@ USAGE: list[Case] = [
     ),
     Case(("redo", "dreamt.png", "--photo", "no.png"), FILES, "no picture 'no.png'"),
     Case(("redo", "dreamt.png", "--layer", "fire77"), TYPED, "did you mean 'fire7'"),
-    Case(("redo", "dreamt.png", "--objective", "3"), TYPED, "is a number; nothing can climb it"),
+    Case(("redo", "dreamt.png", "--objective", "3"), TYPED, "is a number; it can't be optimised"),
     Case(("redo", "dreamt.png", "--guide", "no.png"), FILES, "no picture 'no.png'"),
     Case(("redo", "dreamt.png", "--steps", "-1"), TYPED, "steps is -1"),
     Case(("redo", "dreamt.png", "--device", "banana"), TYPED, "no device is called 'banana'"),

@@ -88,7 +88,7 @@ def test_a_canvas_too_small_for_the_layer_is_refused_by_the_call() -> None:
 
 
 def test_an_objective_of_no_layer_is_refused_by_the_call() -> None:
-    with pytest.raises(BadSetting, match="3 asks for no layer, so that nothing can climb it"):
+    with pytest.raises(BadSetting, match="3 asks for no layer, so that it can't be optimised"):
         ent.ascend(model(), Const(3.0), gray())
 
 

@@ -218,7 +218,7 @@ def test_what_makes_no_objective_is_refused(
 
 
 def test_a_number_needs_a_layer_to_know_how_many_images_there_are() -> None:
-    with pytest.raises(BadExpression, match="3 asks for no layer, so that nothing can climb it"):
+    with pytest.raises(BadExpression, match="3 asks for no layer, so that it can't be optimised"):
         Const(3.0)({})
 
 

@@ -94,7 +94,7 @@ NOT_UNDERSTOOD = {
     "channel('a', [1, 2])": "channel wants a channel number (0, 1, ...) for 'index', got [1, 2]",
     "channel('a', energy('b'))": "a channel number (0, 1, ...) for 'index', got energy('b')",
     "l2(constant=1, constant=2)": "l2 is given an argument twice in 'l2(constant=1, constant=2)'",
-    "3": "the objective '3' is a number; nothing can climb it",
+    "3": "the objective '3' is a number; it can't be optimised",
     "'a'": "the objective \"'a'\" is no objective; there are energy",
     "None": "the objective 'None' is no objective",
     "[energy('a')]": "is no objective; there are energy",

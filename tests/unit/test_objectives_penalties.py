@@ -85,7 +85,7 @@ def test_alpha_is_blurred_alone() -> None:
 
 @pytest.mark.parametrize("objective", [ent.opacity(), ent.alpha_blurriness()])
 def test_a_picture_without_transparency_has_no_opacity(objective: ent.Objective) -> None:
-    told = "is about transparency, and 'canvas' has 3 channels; climb a Transparent canvas"
+    told = "is about transparency, and 'canvas' has 3 channels; optimise a Transparent canvas"
     network = ent.Model.wrap(torch.nn.Conv2d(3, 1, 1))
     with pytest.raises(BadSetting, match=told):
         next(ent.ascend(network, objective, ent.Fourier(4, 6)))

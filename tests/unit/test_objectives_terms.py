@@ -213,7 +213,7 @@ def test_an_objective_without_a_name_or_with_facts_that_contradict_is_refused() 
     with pytest.raises(ValueError, match=r"registered by its name; define .*lambda.* with def"):
         ent.objective(lambda acts: acts)
     with pytest.raises(ValueError, match="over positions doesn't compare images"):
-        ent.objective(over_places="mean", compares_images=True)
+        ent.objective(over_positions="mean", compares_images=True)
 
 
 def test_an_index_outside_of_a_layer_is_refused_before_work(
@@ -240,7 +240,7 @@ def test_what_is_no_score_for_each_image_is_refused_before_work(
         bind(of_all("0"), model, (9, 13))
 
 
-@pytest.mark.parametrize("facts", [{"compares_images": False}, {"over_places": "mean"}])
+@pytest.mark.parametrize("facts", [{"compares_images": False}, {"over_positions": "mean"}])
 def test_an_objective_that_compares_images_and_denies_it_is_refused(
     model: ent.Model, forgotten: None, facts: dict[str, Any]
 ) -> None:

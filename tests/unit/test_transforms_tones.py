@@ -176,7 +176,7 @@ def test_sets_of_transforms_are_found_by_name() -> None:
     assert list(presets) == [*ours, *theirs, "none"]
     assert (presets["robust"], presets["lucid"], presets["none"]) == (ROBUST, LUCID, NONE)
     assert NONE == ()
-    with pytest.raises(BadSetting, match="no transforms named 'lucent'; did you mean 'luc"):
+    with pytest.raises(BadSetting, match="no set of transforms named 'lucent'; did you mean 'luc"):
         presets["lucent"]
 
 

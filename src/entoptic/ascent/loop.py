@@ -295,7 +295,7 @@ def bind(
     bound = objective.bound(_Sized(model, size, read_guide))
     layers = bound.layers()
     if not layers:
-        raise BadSetting(f"{objective!r} asks for no layer, so that nothing can climb it")
+        raise BadSetting(f"{objective!r} asks for no layer, so that it can't be optimised")
     for layer in layers:
         model.info(layer, size)
     return bound

@@ -36,7 +36,7 @@ Rule: TypeAlias = Callable[[Iterable[Tensor]], Optimizer]
 _Maker = TypeVar("_Maker", bound=Callable[..., Rule])
 
 optimizers: Registry[Callable[..., Rule]] = Registry("optimizer", BadSetting, "entoptic.optimizers")
-"""What makes each rule from its settings, by the names that `optimizer_of` reads."""
+"""Makers of rules from their settings, by the names that `optimizer_of` reads."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class Canvas(nn.Module, ABC):
         """The picture, sRGB in [0, 1], differentiable in the parameters."""
 
     def planes(self) -> Planes:
-        """What the transforms are given, and the layer `canvas` holds.
+        """Return the image that the transforms are given, and that the layer `canvas` holds.
 
         It is the picture, with its transparency as a fourth channel where the canvas has any.
         """

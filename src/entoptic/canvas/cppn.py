@@ -137,7 +137,7 @@ def _weights(shape: tuple[int, int, int], rng: torch.Generator) -> Tensor:
 
 
 def _coordinates(height: int, width: int) -> Tensor:
-    """Where the pixels' middles are, (1, pixels, 2): row and column, around 0.
+    """Coordinates of the pixels' middles, (1, pixels, 2): row and column, around 0.
 
     The longer side goes from -sqrt(3) to sqrt(3), so that in a square the variance is 1.
     """

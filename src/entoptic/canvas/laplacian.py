@@ -112,7 +112,7 @@ def _sizes(height: int, width: int) -> list[tuple[int, int]]:
 
 
 def _pyramid(values: Tensor) -> list[Tensor]:
-    """What each size adds to the next smaller one, finest first."""
+    """Detail that each size adds to the next smaller one, finest first."""
     layers = []
     for size in _sizes(*values.shape[-2:])[1:]:
         smaller = resize(values, *size)

@@ -161,7 +161,7 @@ def _standardized(values: Tensor) -> Tensor:
 
 @torch.no_grad()
 def spectrum_of(images: PictureLike) -> Tensor:
-    """How large each wave is in photographs, on average: a `spectrum` for `MaCo`.
+    """Return the mean magnitude of each wave in photographs: a `spectrum` for `MaCo`.
 
     The photographs fade towards their edges first: those don't meet, and would draw stripes.
 

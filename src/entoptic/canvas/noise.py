@@ -1,4 +1,4 @@
-"""What the parameters of a canvas start from."""
+"""Noise that the parameters of a canvas start from."""
 
 from __future__ import annotations
 

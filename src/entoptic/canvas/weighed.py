@@ -51,7 +51,7 @@ class Weighed(Canvas):
         return picture
 
     def opacity(self) -> Alpha:
-        """How much each pixel has mattered, smoothed, from 0 to 1; 1 everywhere without a step."""
+        """Return how much each pixel has mattered, smoothed, in [0, 1]; 1 before the first step."""
         height, width = self.sums.shape[-2:]
         smooth = gaussian_blur(self.sums, max(1.0, _BLUR * max(height, width)))
         rank = max(1, round(_OPAQUE * height * width))

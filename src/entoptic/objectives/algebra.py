@@ -27,7 +27,7 @@ _MOST_TERMS = 1 << 16
 
 @dataclass(frozen=True)
 class Reference:
-    """What a layer makes of another picture, a guide: the key under which `ascend` provides it.
+    """A guide's activations at a layer: the key under which `ascend` provides them.
 
     Args:
         guide: file name of the other picture, or the picture.
@@ -48,13 +48,13 @@ Activations: TypeAlias = Mapping[Layer | Reference, Tensor]
 
 @runtime_checkable
 class Network(Protocol):
-    """What an objective must know of a network to check itself before any work."""
+    """The questions that an objective asks of a network to check itself before any work."""
 
     def resolve(self, layer: Layer) -> Layer:
         """The layer itself, or the one that a name such as `logits` stands for."""
 
     def info(self, layer: Layer) -> LayerInfo:
-        """What the layer table says of a layer, at the size of the picture to come."""
+        """Return the layer table's row of a layer, at the size of the picture to come."""
 
     def label(self, name: int | str, layer: Layer | None = None) -> int:
         """Number of a class, given by number, label or synset; the layer says of which network."""
@@ -74,10 +74,10 @@ class Objective(ABC):
     """
 
     depth: int = 0
-    """How deep objectives are nested in it; a row such as a + b - c has one level."""
+    """Depth of the objectives nested in it; a row such as a + b - c has one level."""
 
     terms: int = 1
-    """How many there are in it, numbers included."""
+    """Number of terms in it, numbers included."""
 
     @abstractmethod
     def layers(self) -> frozenset[Layer]:
@@ -173,7 +173,7 @@ class Const(Objective):
     def __call__(self, acts: Activations) -> Scores:
         some = next((value for key, value in acts.items() if isinstance(key, Layer)), None)
         if some is None:
-            raise BadExpression(f"{self!r} asks for no layer, so that nothing can climb it")
+            raise BadExpression(f"{self!r} asks for no layer, so that it can't be optimised")
         return some.new_full((some.shape[0],), self.value)
 
     def __repr__(self) -> str:
@@ -219,7 +219,7 @@ class Combined(Objective):
         object.__setattr__(self, "terms", _more((self.left, self.right)))
 
     def row(self) -> tuple[Objective, tuple[Joined, ...]]:
-        """What the row begins with, and what is joined to it one after the other."""
+        """Return the first objective of the row, and those joined to it one after the other."""
         joined, first = [(self.operation, self.right)], self.left
         while isinstance(first, Combined) and first.operation in _ROWS[self.operation]:
             joined.append((first.operation, first.right))
@@ -353,7 +353,7 @@ def objective_like(name: str, value: object) -> Objective:
 
 
 def per_image(objectives: Iterable[Objective]) -> PerImage:
-    """An objective for each image of a batch, in order: a sweep over channels is one climb.
+    """Make one objective of those for each image of a batch, in order, as for a sweep of channels.
 
     Args:
         objectives: as many as the canvas has images.

@@ -10,7 +10,7 @@ from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from entoptic.objectives.algebra import Activations
 from entoptic.objectives.kinds import Channel, Positive
-from entoptic.objectives.reductions import check_pairs, gram, over_all, over_places
+from entoptic.objectives.reductions import check_pairs, gram, over_all, over_positions
 from entoptic.objectives.terms import objective
 from entoptic.types import Scores
 
@@ -45,8 +45,8 @@ def channel_interpolate(
     >>> channel_interpolate("fire7", 3, "fire7", 5) + alignment("fire5")
     (channel_interpolate('fire7', 3, 'fire7', 5) + alignment('fire5', 2.0))
     """
-    first = over_places(acts[layer1][:, channel1])
-    second = over_places(acts[layer2][:, channel2])
+    first = over_positions(acts[layer1][:, channel1])
+    second = over_positions(acts[layer2][:, channel2])
     count = _several("channel_interpolate", first)
     weights = torch.linspace(0, 1, count, device=first.device, dtype=first.dtype)
     return (1 - weights) * first + weights * second
@@ -116,7 +116,7 @@ def diversity(acts: Activations, layer: Layer) -> Scores:
 
 
 def _several(word: str, values: Tensor) -> int:
-    """How many images the batch has, if it has more than one."""
+    """Return the number of images of a batch that has more than one."""
     if len(values) < 2:
         raise BadSetting(
             f"{word} is about the images of a batch, and this batch has {len(values)}; give the "

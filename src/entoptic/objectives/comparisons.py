@@ -16,13 +16,13 @@ from entoptic.objectives.reductions import (
     gram,
     in_a_row,
     over_all,
-    over_places,
+    over_positions,
 )
 from entoptic.objectives.terms import objective
 from entoptic.types import Scores
 
 
-@objective(over_places="mean")
+@objective(over_positions="mean")
 def match(acts: Activations, layer: Layer, guide: Matched) -> Scores:
     """Match of each position of the image with the best position of a guide.
 
@@ -45,7 +45,7 @@ def match(acts: Activations, layer: Layer, guide: Matched) -> Scores:
     """
     guided = acts[Reference(guide, layer, longest=LONGEST_MATCHED)]
     ours, theirs = in_a_row(acts[layer]), in_a_row(guided)
-    check_pairs("match", layer, "places", ours.shape[2] * theirs.shape[2] * len(ours))
+    check_pairs("match", layer, "positions", ours.shape[2] * theirs.shape[2] * len(ours))
     products = torch.einsum("bcp,cq->bpq", ours, theirs[0])
     return products.amax(2).mean(1)
 
@@ -77,8 +77,8 @@ def caricature(
     >>> caricature("fire5", "cat.jpg")
     caricature('fire5', 'cat.jpg', 1.0)
     """
-    ours, theirs = _at_same_places(acts, layer, guide)
-    return over_places(dot_cosine(ours, theirs, cosine_power))
+    ours, theirs = _at_same_positions(acts, layer, guide)
+    return over_positions(dot_cosine(ours, theirs, cosine_power))
 
 
 @objective(compares_images=False)
@@ -104,7 +104,7 @@ def inversion(acts: Activations, layer: Layer, guide: Overlay) -> Scores:
     >>> inversion("fire5", "cat.jpg") - 0.1 * total_variation()
     (inversion('fire5', 'cat.jpg') - (0.1 * total_variation('input')))
     """
-    return -_relative_distance(*_at_same_places(acts, layer, guide))
+    return -_relative_distance(*_at_same_positions(acts, layer, guide))
 
 
 @objective(compares_images=False)
@@ -155,7 +155,7 @@ def input_diff(acts: Activations, guide: Overlay, layer: Layer = INPUT) -> Score
     >>> channel("fire7", 3) - 2 * input_diff("sky.jpg")
     (channel('fire7', 3) - (2 * input_diff('sky.jpg', 'input')))
     """
-    ours, theirs = _at_same_places(acts, layer, guide)
+    ours, theirs = _at_same_positions(acts, layer, guide)
     # The slope of a square root is infinite at 0; the small number keeps it finite there.
     return (over_all((ours - theirs).square(), Tensor.mean) + 1e-12).sqrt()
 
@@ -167,7 +167,7 @@ def _relative_distance(ours: Tensor, theirs: Tensor) -> Scores:
     return over_all((ours - theirs).square(), Tensor.sum) / size
 
 
-def _at_same_places(acts: Activations, layer: Layer, guide: Overlay) -> tuple[Tensor, Tensor]:
+def _at_same_positions(acts: Activations, layer: Layer, guide: Overlay) -> tuple[Tensor, Tensor]:
     """The picture's activations and the guide's, resized where a transform changed the picture."""
     ours, theirs = acts[layer], acts[Reference(guide, layer, fitted=True)]
     if ours.shape[2:] == theirs.shape[2:]:

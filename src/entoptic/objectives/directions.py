@@ -9,18 +9,18 @@ from entoptic.objectives.algebra import Activations
 from entoptic.objectives.kinds import Block, Column, Map, Matrix, Positions, Power, Row, Vector
 from entoptic.objectives.reductions import (
     as_block,
-    at_place,
+    at_position,
     dot_cosine,
     for_channels,
     in_the_middle,
-    over_places,
+    over_positions,
     whitened,
 )
 from entoptic.objectives.terms import objective
 from entoptic.types import Scores
 
 
-@objective(over_places="mean")
+@objective(over_positions="mean")
 def direction(acts: Activations, layer: Layer, vector: Vector, cosine_power: Power = 0.0) -> Scores:
     """Dot product of a layer with a direction among its channels, as a mean over positions.
 
@@ -45,10 +45,10 @@ def direction(acts: Activations, layer: Layer, vector: Vector, cosine_power: Pow
     direction('fire2', (0.6, -0.8), 1.0)
     """
     values = acts[layer]
-    return over_places(dot_cosine(values, for_channels(vector, values), cosine_power))
+    return over_positions(dot_cosine(values, for_channels(vector, values), cosine_power))
 
 
-@objective(over_places="mean")
+@objective(over_positions="mean")
 def cosine(acts: Activations, layer: Layer, vector: Vector) -> Scores:
     """Cosine between a layer and a direction among its channels, as a mean over positions.
 
@@ -71,7 +71,7 @@ def cosine(acts: Activations, layer: Layer, vector: Vector) -> Scores:
     cosine('fire2', (0.6, -0.8))
     """
     values = acts[layer]
-    return over_places(functional.cosine_similarity(values, for_channels(vector, values), dim=1))
+    return over_positions(functional.cosine_similarity(values, for_channels(vector, values), dim=1))
 
 
 @objective(compares_images=False)
@@ -106,7 +106,7 @@ def neuron_direction(
     >>> neuron_direction("fire2", [0.6, -0.8], cosine_power=4)
     neuron_direction('fire2', (0.6, -0.8), None, None, 4.0)
     """
-    values = at_place(acts[layer], row, column)
+    values = at_position(acts[layer], row, column)
     return dot_cosine(values, for_channels(vector, values), cosine_power)
 
 
@@ -138,10 +138,10 @@ def tensor_direction(
     """
     values = acts[layer]
     ours, theirs = in_the_middle(values, as_block(tensor, values))
-    return over_places(dot_cosine(ours, theirs, cosine_power))
+    return over_positions(dot_cosine(ours, theirs, cosine_power))
 
 
-@objective(over_places="mean")
+@objective(over_positions="mean")
 def angled_direction(
     acts: Activations,
     layer: Layer,
@@ -174,7 +174,7 @@ def angled_direction(
     angled_direction('a', (1.0, 0.0), ((2.0, -1.0), (-1.0, 1.0)), 2.0)
     """
     values = acts[layer]
-    return over_places(dot_cosine(values, whitened(vector, whitening, values), cosine_power))
+    return over_positions(dot_cosine(values, whitened(vector, whitening, values), cosine_power))
 
 
 @objective(compares_images=False)
@@ -218,5 +218,5 @@ def angled_neuron_direction(
     >>> angled_neuron_direction("a", [1, 0], [[2, -1], [-1, 1]], row=3)
     angled_neuron_direction('a', (1.0, 0.0), ((2.0, -1.0), (-1.0, 1.0)), 3, None, 4.0)
     """
-    values = at_place(acts[layer], row, column)
+    values = at_position(acts[layer], row, column)
     return dot_cosine(values, whitened(vector, whitening, values), cosine_power)

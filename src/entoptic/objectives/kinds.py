@@ -135,36 +135,36 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
     """
     if kind in GUIDES and isinstance(value, str):
         return network.guide(value)
-    place = None if layer is None else network.resolve(layer)
+    resolved = None if layer is None else network.resolve(layer)
     if kind in LAYERS:
         value = network.resolve(value)
     if kind == Label:
-        value = network.label(value, place)
+        value = network.label(value, resolved)
     if kind == Labels:
-        value = _numbers_of(value, network, place)
+        value = _numbers_of(value, network, resolved)
     if kind == Channels and isinstance(value, str):
         ranges = _ranges(value)
-        if place is not None:
-            _check_inside(Channel, max(each[-1] for each in ranges), place, network)
+        if resolved is not None:
+            _check_inside(Channel, max(each[-1] for each in ranges), resolved, network)
         value = tuple(number for each in ranges for number in each)
     if kind == LabelOrPattern:
-        found = value if isinstance(value, tuple) else _numbers_of((value,), network, place)
+        found = value if isinstance(value, tuple) else _numbers_of((value,), network, resolved)
         value = found if is_pattern(value) or isinstance(value, tuple) else found[0]
     if kind in (Map, Positions):
         _check_inside(kind, 0, value, network)
-    elif kind in (Channel, Row, Column) and place is not None:
-        _check_inside(kind, value or 0, place, network)
-    elif kind in (Channels, Labels, LabelOrPattern) and place is not None:
+    elif kind in (Channel, Row, Column) and resolved is not None:
+        _check_inside(kind, value or 0, resolved, network)
+    elif kind in (Channels, Labels, LabelOrPattern) and resolved is not None:
         last = max(value) if isinstance(value, tuple) else value
-        _check_inside(Channel, last, place, network)
-    elif kind == Label and place is not None:
-        _check_inside(Channel, value, place, network)
-    elif kind == Blur and place is not None:
-        _check_blur(value, place, network)
-    elif kind in (Vector, Matrix, Block) and place is not None:
-        _check_length(value, place, network)
+        _check_inside(Channel, last, resolved, network)
+    elif kind == Label and resolved is not None:
+        _check_inside(Channel, value, resolved, network)
+    elif kind == Blur and resolved is not None:
+        _check_blur(value, resolved, network)
+    elif kind in (Vector, Matrix, Block) and resolved is not None:
+        _check_length(value, resolved, network)
         if kind == Matrix:
-            _check_length(value[0], place, network)
+            _check_length(value[0], resolved, network)
     return value
 
 
@@ -190,28 +190,30 @@ def _check_inside(kind: Any, value: int, layer: Layer, network: Network) -> None
 
 
 def _check_blur(sigma: float, layer: Layer, network: Network) -> None:
-    """What is wider than a layer leaves nothing of it, and takes memory all the same."""
+    """Refuse a blur wider than a layer: it leaves nothing of it, and takes memory all the same."""
     widest = max(network.info(layer).places or (1,))
     if sigma > widest:
         raise ChannelOutOfRange(
-            f"a blur of {sigma:g} places of {str(layer)!r}, which has {widest} in a row; "
+            f"a blur of {sigma:g} positions of {str(layer)!r}, which has {widest} in a row; "
             f"take {widest} at most"
         )
 
 
 def is_pattern(label: Any) -> bool:
-    """Whether a label stands for all that match it."""
+    """Return whether a label stands for all that match it."""
     return isinstance(label, str) and ("*" in label or "?" in label)
 
 
 def _numbers_of(
-    labels: tuple[int | str, ...], network: Network, place: Layer | None
+    labels: tuple[int | str, ...], network: Network, resolved: Layer | None
 ) -> tuple[int, ...]:
     """Numbers of classes, each once, in the order given."""
     numbers: dict[int, None] = {}
     for each in labels:
         several = is_pattern(each)
-        found = network.matching(str(each), place) if several else (network.label(each, place),)
+        found = (
+            network.matching(str(each), resolved) if several else (network.label(each, resolved),)
+        )
         numbers |= dict.fromkeys(found)
     return tuple(numbers)
 
@@ -283,7 +285,7 @@ def _labels(value: Any) -> tuple[int | str, ...]:
     return several if several and len(set(several)) == len(several) else _refuse()
 
 
-def _place(value: Any) -> int | None:
+def _position(value: Any) -> int | None:
     return None if value is None else _counted(value)
 
 
@@ -367,8 +369,8 @@ _KINDS: dict[Any, tuple[str, Callable[[Any], Any], str]] = {
     Positions: ("the name of a layer", _layer, "Layer | str"),
     Channel: ("a channel number (0, 1, ...)", _counted, "int"),
     Channels: ("different channel numbers (0, 1, ...)", _group, "Iterable[int] | str"),
-    Row: ("a row (0, 1, ...) or None", _place, "int | None"),
-    Column: ("a column (0, 1, ...) or None", _place, "int | None"),
+    Row: ("a row (0, 1, ...) or None", _position, "int | None"),
+    Column: ("a column (0, 1, ...) or None", _position, "int | None"),
     Label: ("a class, by number or name,", _label, "int | str"),
     LabelOrPattern: ("a class, by number or name,", _label, "int | str"),
     Labels: ("different classes, by number or name,", _labels, "Iterable[int | str] | str"),

@@ -89,14 +89,14 @@ def parse(text: str) -> Objective:
         return unit
     result = _Reader(text).read()
     if isinstance(result, Const | int | float):
-        raise BadExpression(f"the objective {one_line(text)!r} is a number; nothing can climb it")
+        raise BadExpression(f"the objective {one_line(text)!r} is a number; it can't be optimised")
     if not isinstance(result, Objective):
         raise BadExpression(f"the objective {one_line(text)!r} is no objective; {_known()}")
     return result
 
 
 def is_short(text: str) -> bool:
-    """Whether a text is LAYER:CHANNELS and nothing else.
+    """Return whether a text is LAYER:CHANNELS and nothing else.
 
     >>> is_short("fire7:3-5"), is_short("channels('fire7', '3-5')")
     (True, False)
@@ -137,7 +137,7 @@ _BINDING = {"+": 1, "-": 1, "*": 2, "/": 2, "negative": 3}
 
 @dataclass
 class _Level:
-    """What is read so far between two brackets, or of the whole text.
+    """The operands read so far between two brackets, or of the whole text.
 
     Args:
         opening: the bracket.
@@ -160,7 +160,7 @@ class _Level:
 
     @property
     def begins(self) -> bool:
-        """Whether nothing has been read since the bracket or the last comma."""
+        """True where nothing has been read since the bracket or the last comma."""
         return not (self.operands or self.signs or self.key)
 
 

@@ -12,7 +12,7 @@ from entoptic.images.resize import gaussian_blur
 from entoptic.layers import CANVAS, INPUT, Layer
 from entoptic.objectives.algebra import Activations
 from entoptic.objectives.kinds import Blur, Map, Positive
-from entoptic.objectives.reductions import over_all, over_places
+from entoptic.objectives.reductions import over_all, over_positions
 from entoptic.objectives.terms import objective
 from entoptic.types import Scores
 
@@ -93,7 +93,7 @@ def boundary_complexity(
     values = acts[layer]
     unrest = (values - gaussian_blur(values, 1.0)).square()
     unrest = unrest + _BORDER_WEIGHT * (values - constant).square()
-    return over_places(unrest[:, :, _border(values.shape[2:], width, values.device)])
+    return over_positions(unrest[:, :, _border(values.shape[2:], width, values.device)])
 
 
 @objective(compares_images=False, needs_alpha=True, prices_opacity=True)
@@ -119,7 +119,7 @@ def opacity(acts: Activations, layer: Layer = CANVAS) -> Scores:
     >>> channel("fire7", 3) * (1 - opacity())
     (channel('fire7', 3) * (1 - opacity('canvas')))
     """
-    return over_places(_alpha("opacity", acts, layer))
+    return over_positions(_alpha("opacity", acts, layer))
 
 
 @objective(compares_images=False, needs_alpha=True)
@@ -148,7 +148,7 @@ def alpha_blurriness(acts: Activations, layer: Map = CANVAS, sigma: Blur = 1.0) 
     return -over_all((alpha - gaussian_blur(alpha, sigma)).square(), Tensor.mean)
 
 
-@objective(over_places="sum")
+@objective(over_positions="sum")
 def l1(acts: Activations, layer: Layer = INPUT, constant: float = 0.5) -> Scores:
     """Sum of a layer's absolute differences from a constant; subtract it so that few differ.
 
@@ -215,7 +215,7 @@ def _alpha(word: str, acts: Activations, layer: Layer) -> Tensor:
     if values.shape[1] != 4:
         raise BadSetting(
             f"{word} is about transparency, and {str(layer)!r} has {values.shape[1]} channels; "
-            "climb a Transparent canvas"
+            "optimise a Transparent canvas"
         )
     return values[:, 3:]
 

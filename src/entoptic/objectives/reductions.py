@@ -29,7 +29,7 @@ def over_all(values: Tensor, reduction: Callable[..., Any]) -> Scores:
     return reduced
 
 
-def over_places(values: Tensor) -> Scores:
+def over_positions(values: Tensor) -> Scores:
     """Mean over all axes but the batch, of which there may be none."""
     return values.reshape(len(values), -1).mean(1)
 
@@ -39,7 +39,7 @@ def in_a_row(values: Tensor) -> Tensor:
     return values.reshape(*values.shape[:2], -1)
 
 
-def at_place(values: Tensor, row: int | None, column: int | None) -> Tensor:
+def at_position(values: Tensor, row: int | None, column: int | None) -> Tensor:
     """(batch, channels) at one position, by default the middle (height // 2, width // 2)."""
     if values.ndim == 2:  # a layer without rows and columns
         return values
@@ -69,7 +69,7 @@ def as_block(numbers: Block, values: Tensor) -> Tensor:
 
 
 def in_the_middle(values: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
-    """What two maps share when their middles lie on each other."""
+    """Return the parts that two maps share when their middles lie on each other."""
     size = [min(pair) for pair in zip(values.shape[2:], others.shape[2:], strict=True)]
     ours, theirs = (_middle(each, *size) for each in (values, others))
     return ours, theirs
@@ -86,8 +86,8 @@ def dot_cosine(values: Tensor, others: Tensor, power: float) -> Tensor:
 
 def gram(values: Tensor) -> Tensor:
     """(batch, channels, channels): mean product of each channel with each, over positions."""
-    places = in_a_row(values)
-    return torch.einsum("bcp,bdp->bcd", places, places) / places.shape[2]
+    positions = in_a_row(values)
+    return torch.einsum("bcp,bdp->bcd", positions, positions) / positions.shape[2]
 
 
 def check_pairs(word: str, layer: Layer, what: str, count: int) -> None:

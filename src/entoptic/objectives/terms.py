@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, final, get_args, get_type_hints, overload
@@ -27,15 +28,15 @@ from entoptic.objectives.trial import check_by_trial
 from entoptic.registry import Registry, plain_signature
 from entoptic.types import Scores
 
-OverPlaces: TypeAlias = Literal["mean", "sum"]
-"""How a score comes of what its function finds at each position of a layer by itself."""
+OverPositions: TypeAlias = Literal["mean", "sum"]
+"""Reduction over the positions of a layer by which a score comes of its function."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is declared of an objective beside its function; see `objective`."""
+    """Facts that are declared of an objective beside its function; see `objective`."""
 
-    over_places: OverPlaces | None = None
+    over_positions: OverPositions | None = None
     compares_images: bool | None = None
     needs_alpha: bool = False
     prices_opacity: bool = False
@@ -118,25 +119,28 @@ def objective(function: Callable[..., Scores]) -> Callable[..., Leaf]: ...
 @overload
 def objective(
     *,
-    over_places: OverPlaces | None = None,
+    over_positions: OverPositions | None = None,
     compares_images: bool | None = None,
     needs_alpha: bool = False,
     prices_opacity: bool = False,
+    over_places: OverPositions | None = None,
 ) -> Callable[[Callable[..., Scores]], Callable[..., Leaf]]: ...
 @taking(
     function=function,
-    over_places=one_of(*get_args(OverPlaces)),
+    over_positions=one_of(*get_args(OverPositions)),
     compares_images=flag,
     needs_alpha=flag,
     prices_opacity=flag,
+    over_places=one_of(*get_args(OverPositions)),
 )
 def objective(
     function: Callable[..., Scores] | None = None,
     *,
-    over_places: OverPlaces | None = None,
+    over_positions: OverPositions | None = None,
     compares_images: bool | None = None,
     needs_alpha: bool = False,
     prices_opacity: bool = False,
+    over_places: OverPositions | None = None,
 ) -> Any:
     """Register a function of activations as an objective, with the facts about it.
 
@@ -152,16 +156,17 @@ def objective(
     that runs again, replaces the one before.
 
     Args:
-        over_places: whether the score is the mean, or the sum, over positions of what the function
-            finds at each position by itself; then a large picture is scored tile by tile. What
-            isn't either is scored on the whole layer.
+        over_positions: whether the score is the mean, or the sum, over positions of what the
+            function finds at each position by itself; then a large picture is scored tile by tile.
+            What isn't either is scored on the whole layer.
         compares_images: whether an image's score depends on the other images of its batch. Where
             this isn't said, several photos are dreamt one by one; where it is False, together,
-            which is faster, and it is checked. A score `over_places` never does.
+            which is faster, and it is checked. A score `over_positions` never does.
         needs_alpha: whether it is about transparency, so that only a canvas with an alpha channel
             will do.
         prices_opacity: whether it says itself what opacity costs, so that a recipe doesn't multiply
             the objective by `1 - opacity()`.
+        over_places: the old name of `over_positions`, which goes with the next release.
 
     Returns:
         A function of those arguments that makes the objective.
@@ -175,16 +180,23 @@ def objective(
     ...     return acts[layer].flatten(1).amax(1)
     >>> loudest("fire7") + 1
     (loudest('fire7') + 1)
-    >>> @objective(over_places="sum")
+    >>> @objective(over_positions="sum")
     ... def squares(acts: Activations, layer: Layer) -> Scores:
     ...     return acts[layer].square().flatten(1).sum(1)
     """
-    if over_places is not None and compares_images:
+    if over_places is not None:
+        warnings.warn(
+            "over_places is called over_positions now; the old name goes with the next release",
+            DeprecationWarning,
+            stacklevel=3,
+        )
+        over_positions = over_places
+    if over_positions is not None and compares_images:
         raise ValueError(
             "an objective over positions doesn't compare images; leave one of the two out"
         )
-    alone = False if over_places is not None else compares_images
-    facts = Facts(over_places, alone, needs_alpha, prices_opacity)
+    alone = False if over_positions is not None else compares_images
+    facts = Facts(over_positions, alone, needs_alpha, prices_opacity)
     if function is None:
         return functools.partial(_registered, facts=facts)
     return _registered(function, facts)

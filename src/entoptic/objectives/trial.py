@@ -56,7 +56,7 @@ def check_by_trial(leaf: Leaf, network: Network) -> None:
         if alone is None or not torch.allclose(alone, scores[:1], rtol=1e-3, atol=1e-5):
             raise BadExpression(
                 f"{one_line(repr(leaf))} scores an image otherwise alone than beside another one; "
-                "declare it by @objective(compares_images=True), without over_places"
+                "declare it by @objective(compares_images=True), without over_positions"
             )
 
 
@@ -87,7 +87,7 @@ def _acts(
 
 
 def _shape(info: LayerInfo) -> tuple[int, ...] | None:
-    """What a layer's activations are for one image as objectives see them, where that is known."""
+    """Shape of a layer's activations for one image as objectives get them, where it is known."""
     if info.layout is None or info.channels is None or info.shape[info.layout.index("N")] != 1:
         return None
     if info.places is not None:

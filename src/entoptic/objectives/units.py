@@ -19,17 +19,17 @@ from entoptic.objectives.kinds import (
     Vector,
 )
 from entoptic.objectives.reductions import (
-    at_place,
+    at_position,
     for_channels,
     in_a_row,
     over_all,
-    over_places,
+    over_positions,
 )
 from entoptic.objectives.terms import objective
 from entoptic.types import Scores
 
 
-@objective(over_places="mean")
+@objective(over_positions="mean")
 def channel(acts: Activations, layer: Layer, index: Channel) -> Scores:
     """Mean activation of one channel over space.
 
@@ -49,10 +49,10 @@ def channel(acts: Activations, layer: Layer, index: Channel) -> Scores:
     >>> channel("inception_4a/output", 97) - 0.5 * total_variation()
     (channel('inception_4a/output', 97) - (0.5 * total_variation('input')))
     """
-    return over_places(acts[layer][:, index])
+    return over_positions(acts[layer][:, index])
 
 
-@objective(over_places="mean")
+@objective(over_positions="mean")
 def channels(acts: Activations, layer: Layer, indices: Channels) -> Scores:
     """Mean activation of a group of channels over space.
 
@@ -72,7 +72,7 @@ def channels(acts: Activations, layer: Layer, indices: Channels) -> Scores:
     return over_all(acts[layer][:, list(indices)], Tensor.mean)
 
 
-@objective(over_places="mean")
+@objective(over_positions="mean")
 def channel_weights(acts: Activations, layer: Layer, weights: Vector) -> Scores:
     """Weighted mean of a layer's activations, with a weight for each channel.
 
@@ -122,7 +122,7 @@ def neuron(
     >>> neuron("fire7", 12), neuron("fire7", 12, column=3)
     (neuron('fire7', 12), neuron('fire7', 12, None, 3))
     """
-    return at_place(acts[layer], row, column)[:, index]
+    return at_position(acts[layer], row, column)[:, index]
 
 
 @objective(compares_images=False)
@@ -148,7 +148,7 @@ def neuron_weights(
     >>> neuron_weights("fire2", [1, -0.5], row=3)
     neuron_weights('fire2', (1.0, -0.5), 3)
     """
-    values = at_place(acts[layer], row, column)
+    values = at_position(acts[layer], row, column)
     return over_all(values * for_channels(weights, values), Tensor.mean)
 
 
@@ -173,10 +173,10 @@ def cell(acts: Activations, layer: Positions, row: Row = None, column: Column = 
     >>> cell("fire7", row=3)
     cell('fire7', 3)
     """
-    return over_all(at_place(acts[layer], row, column).square(), Tensor.mean)
+    return over_all(at_position(acts[layer], row, column).square(), Tensor.mean)
 
 
-@objective(over_places="mean")
+@objective(over_positions="mean")
 def logit(acts: Activations, label: Label, layer: Layer = LOGITS) -> Scores:
     """Score of one class before any softmax.
 
@@ -197,7 +197,7 @@ def logit(acts: Activations, label: Label, layer: Layer = LOGITS) -> Scores:
     logit('goldfish', 'logits')
     """
     # Once bound, a label is a number.
-    return over_places(acts[layer][:, int(label)])
+    return over_positions(acts[layer][:, int(label)])
 
 
 @objective(compares_images=False)
@@ -237,7 +237,7 @@ def log_odds(acts: Activations, label: LabelOrPattern, layer: Layer = LOGITS) ->
     return scores[:, number] - rest.logsumexp(1)
 
 
-@objective(over_places="mean")
+@objective(over_positions="mean")
 def logits(acts: Activations, labels: Labels, layer: Layer = LOGITS) -> Scores:
     """Mean score of several classes before any softmax.
 

@@ -11,7 +11,7 @@ from entoptic.objectives.terms import objective
 from entoptic.types import Scores
 
 
-@objective(over_places="mean")
+@objective(over_positions="mean")
 def energy(acts: Activations, layer: Layer) -> Scores:
     """Mean square of a layer's activations: the objective of the original DeepDream.
 
@@ -29,7 +29,7 @@ def energy(acts: Activations, layer: Layer) -> Scores:
     return over_all(acts[layer].square(), Tensor.mean)
 
 
-@objective(over_places="mean")
+@objective(over_positions="mean")
 def mean(acts: Activations, layer: Layer) -> Scores:
     """Mean of a layer's activations.
 
@@ -45,7 +45,7 @@ def mean(acts: Activations, layer: Layer) -> Scores:
     return over_all(acts[layer], Tensor.mean)
 
 
-@objective(over_places="sum")
+@objective(over_positions="sum")
 def total(acts: Activations, layer: Layer) -> Scores:
     """Sum of a layer's activations: its gradient is that of all outputs together.
 
@@ -61,7 +61,7 @@ def total(acts: Activations, layer: Layer) -> Scores:
     return over_all(acts[layer], Tensor.sum)
 
 
-@objective(over_places="sum")
+@objective(over_positions="sum")
 def positive(acts: Activations, layer: Layer) -> Scores:
     """Sum of a layer's positive activations; those below zero have no gradient.
 

@@ -1,4 +1,4 @@
-"""What stands behind a picture with transparency: something else in every step."""
+"""Random backgrounds of a picture with transparency, another one in every step."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class OverBackground:
         if image.shape[1] != 4:
             raise BadSetting(
                 f"OverBackground wants a picture with transparency, 4 channels; this has "
-                f"{image.shape[1]}: climb a Transparent canvas, and let this transform come first"
+                f"{image.shape[1]}: optimise a Transparent canvas, with this transform as the first"
             )
         batch, _, height, width = image.shape
         color = moved(uniform((-2.0, 2.0), (batch, 3, 1, 1), rng), image)

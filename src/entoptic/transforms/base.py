@@ -18,7 +18,7 @@ from entoptic.types import Planes
 _Made = TypeVar("_Made", bound=Callable[..., Any])
 
 Range: TypeAlias = float | tuple[float, float]
-"""What a number is drawn from, uniformly: a stands for -a..a, a pair for its low..high."""
+"""Range that a number is drawn from, uniformly: a stands for -a..a, a pair for low..high."""
 
 
 @runtime_checkable
@@ -36,7 +36,7 @@ class Transform(Protocol):
 transforms: Registry[Callable[..., Transform]] = Registry(
     "transform", BadSetting, "entoptic.transforms"
 )
-"""What makes each transform from its arguments, by the names that `transforms_of` reads."""
+"""Makers of transforms from their arguments, by the names that `transforms_of` reads."""
 
 
 @overload

@@ -1,4 +1,4 @@
-"""Where things are in the picture: scaled, turned, sheared, shifted, all by one resampling."""
+"""Geometric transforms: scale, turn, shear and shift, all by one resampling."""
 
 from __future__ import annotations
 

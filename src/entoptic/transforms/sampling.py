@@ -52,7 +52,7 @@ def sampled(image: Planes, matrices: Tensor, border: Border) -> Planes:
 
 
 def _grid(places: Tensor, height: int, width: int) -> Tensor:
-    """What `affine_grid` gives, in a thirtieth of the time, all x before all y.
+    """The grid of `affine_grid` in a thirtieth of the time, all x before all y.
 
     So it is also sampled, and back, in three quarters of the time.
     """

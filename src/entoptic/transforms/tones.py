@@ -1,4 +1,4 @@
-"""What the pixels are, where they are: blurred, noisy, shifted in colour, grey."""
+"""Transforms of pixel values: blur, noise, shifts of color, grayscale."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Part:
 
     def weight(self, share: float) -> float:
         """What its score over a share of the places counts in the score of all."""
-        return self.factor * (share if self.leaf.term.over_places == "mean" else 1)
+        return self.factor * (share if self.leaf.term.over_positions == "mean" else 1)
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Shares:
         parts: list[Part] = []
         rest: Objective | None = None
         for factor, term in _terms(1.0, objective):
-            if isinstance(term, Leaf) and term.term.over_places and len(term.layers()) == 1:
+            if isinstance(term, Leaf) and term.term.over_positions and len(term.layers()) == 1:
                 parts.append(Part(factor, term))
             else:
                 scaled = term if factor == 1 else factor * term

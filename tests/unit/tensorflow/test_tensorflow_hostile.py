@@ -55,7 +55,7 @@ def test_too_many_nodes_are_refused(graph, monkeypatch):
     data = b"".join(
         graph.part(1, graph.part(1, f"n{index}") + graph.part(2, "NoOp")) for index in range(1001)
     )
-    with pytest.raises(BadModelFile, match=r"more nodes, inputs or settings than any image"):
+    with pytest.raises(BadModelFile, match=r"more nodes than any image network has"):
         parse_graph(memoryview(data))
 
 
@@ -70,6 +70,7 @@ def wrong_constants(graph):
     return {
         "bytes": (tensor(graph, 1, (3,), part(4, b"1234")), r"has 4 bytes, its shape needs 12"),
         "many": (tensor(graph, 3, (1,), part(7, b"\1\2")), r"field 7 has more than 1 numbers"),
+        "more": (tensor(graph, 1, (1,), part(5, bytes(8))), r"has 2 entries, its shape 1"),
         "within": (tensor(graph, 1, (3,), part(5, b"12345")), r"ends within a number"),
         "fill": (tensor(graph, 1, (2**30, 8), part(5, b"1234")), r"repeats one number 8589934592"),
         "size": (tensor(graph, 1, (2**40,)), r"a size of 1099511627776 in a shape is absurd"),
@@ -84,7 +85,19 @@ def wrong_constants(graph):
     }
 
 
-CONSTANTS = ["bytes", "many", "within", "fill", "size", "less", "free", "rank", "axes", "type"]
+CONSTANTS = [
+    "bytes",
+    "many",
+    "more",
+    "within",
+    "fill",
+    "size",
+    "less",
+    "free",
+    "rank",
+    "axes",
+    "type",
+]
 
 
 @pytest.mark.parametrize("case", [*CONSTANTS, "text", "none", "kind"])

@@ -36,7 +36,7 @@ class Blob:
     Args:
         shape: as declared; legacy files always declare four axes, leading ones included.
         data: the values, little-endian.
-        double: whether a value has eight bytes instead of four.
+        double: a value has eight bytes instead of four.
     """
 
     shape: tuple[int, ...]
@@ -52,7 +52,7 @@ class Blob:
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """What a caffemodel holds: blobs by layer name, and the first data layer's preprocessing."""
+    """Content of a caffemodel: blobs by layer name, and the first data layer's preprocessing."""
 
     file: str
     blobs: Mapping[str, tuple[Blob, ...]]
@@ -64,7 +64,7 @@ def parse_caffemodel(content: bytes, file: str) -> Weights:
 
     Args:
         content: the file's bytes.
-        file: what errors call the file.
+        file: its name in errors.
 
     Raises:
         BadModelFile: the file is damaged, of format V0, or a blob's values don't fill its shape;

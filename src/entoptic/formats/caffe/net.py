@@ -1,4 +1,4 @@
-"""The network that a prototxt describes: its inputs and the layers that run when it is tested.
+"""The network that a prototxt describes: its inputs, and the layers of its test phase.
 
 Both ways of writing layers are read: V2 (`layer`, with a type in quotes) and V1 (`layers`, with a
 type in capitals).
@@ -60,8 +60,8 @@ class LayerSpec:
     Args:
         name: its name, which becomes its address.
         kind: its type, by the names of V2 ("InnerProduct").
-        bottoms: names of the blobs that it takes.
-        tops: names of the blobs that it gives.
+        bottoms: names of its input blobs.
+        tops: names of its output blobs.
         message: its whole block.
     """
 
@@ -72,7 +72,7 @@ class LayerSpec:
     message: Message
 
     def error(self, problem: str) -> BadModelFile:
-        """An error that names file, line, layer and type."""
+        """Return an error that names file, line, layer and type."""
         return self.message.error(f"layer {self.name!r} ({self.kind}): {problem}")
 
 
@@ -89,12 +89,12 @@ class Net:
     """A network in its test phase.
 
     Args:
-        file: what errors call the file.
+        file: its name in errors.
         name: as the file has it, which may be empty.
         inputs: the first one is the picture.
         layers: in the order in which they run, without those that only feed or judge training.
         labels: blobs that only exist in training.
-        transform: what the file says of preprocessing.
+        transform: preprocessing as the file has it.
     """
 
     file: str
@@ -161,7 +161,7 @@ def _layer(block: Message, older: bool) -> LayerSpec:
 
 
 def _runs_in_test(layer: LayerSpec, net: Message) -> bool:
-    """Caffe's rules for leaving out layers, in the TEST phase.
+    """Return whether Caffe runs a layer in the TEST phase.
 
     Source: NetStateRule in caffe.proto.
     """
@@ -187,7 +187,7 @@ def _meets(rule: Message, state: Message) -> bool:
 
 
 def _older_inputs(message: Message) -> list[InputSpec]:
-    """`input: "data"` with `input_shape { dim ... }` or four `input_dim` each."""
+    """Return inputs written as `input: "data"`, with `input_shape` or four `input_dim` each."""
     names = message.strings("input")
     shapes = [_dims(block, "dim") for block in message.messages("input_shape")]
     if not shapes and names:
@@ -210,7 +210,7 @@ def _input_layer(layer: LayerSpec) -> list[InputSpec]:
 
 
 def _data_layer(layer: LayerSpec) -> InputSpec:
-    """The input that takes the place of a data layer: colour pictures unless it says otherwise."""
+    """Return the input instead of a data layer: color pictures unless it says otherwise."""
     if not layer.tops:
         raise layer.error("it gives no blob; add 'top'")
     memory = layer.message.message("memory_data_param")

@@ -1,4 +1,4 @@
-"""How a Caffe network wants its pictures: what its files say, and a guess where they don't."""
+"""Preprocessing of a Caffe network: as its files have it, and a guess where they don't."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _MOST_CHANNELS = 4096
 
 @dataclass(frozen=True)
 class Transform:
-    """What a data layer does to a picture of 0..255: `(pixel - mean) * scale`.
+    """Preprocessing of a picture of 0..255 by a data layer: `(pixel - mean) * scale`.
 
     Args:
         mean: per channel (or one for all), in the order of the network's channels; empty: none.
-        mean_file: whether the mean is in another file, which we haven't.
-        scale: what the difference is multiplied by.
-        crop: side of the square that the network is shown, in pixels; 0 where not said.
+        mean_file: the mean is in another file, which we haven't.
+        scale: factor of the difference.
+        crop: side of the square that the network takes, in pixels; 0 where not said.
     """
 
     mean: tuple[float, ...] = ()
@@ -35,7 +35,7 @@ class Transform:
 
 
 def transform_of(layer: Message) -> Transform | None:
-    """What a layer of the prototxt says of preprocessing; None where it says nothing.
+    """Return the preprocessing that a layer of the prototxt gives, None where it gives none.
 
     Before `transform_param` there was, in data layers only, a scale among the layer's parameters.
     """
@@ -56,15 +56,15 @@ def transform_of(layer: Message) -> Transform | None:
 def preprocess_metadata(
     transform: Transform | None, shape: tuple[int, ...], file: str
 ) -> dict[str, str]:
-    """The model's preprocessing as text.
+    """Return the model's preprocessing as text.
 
-    What the network is shown is `(picture * scale - mean) / std`, the picture being in [0, 1] with
-    its channels in `channel_order`.
+    The network's input is `(image * scale - mean) / std`, the image being in [0, 1] with its
+    channels in `channel_order`.
 
     Args:
-        transform: what the files say, if anything.
+        transform: preprocessing as the files have it, if they do.
         shape: of the network's input, batch first.
-        file: what errors call the file.
+        file: its name in errors.
 
     Raises:
         BadModelFile: a mean for another number of channels, or a scale that isn't one.

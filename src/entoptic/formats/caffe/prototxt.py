@@ -47,7 +47,7 @@ class Message:
     """A `{...}` block, or the whole file: the values of each field, in the order written.
 
     Args:
-        file: what errors call the file.
+        file: its name in errors.
         line: where the block starts, counted from 1.
         fields: values by field name.
     """
@@ -171,7 +171,7 @@ def parse_prototxt(text: str, file: str) -> Message:
 
     Args:
         text: the file's text.
-        file: what errors call the file.
+        file: its name in errors.
 
     Raises:
         BadModelFile: the text isn't in protobuf's text format; the message says the line.

@@ -1,4 +1,4 @@
-"""What a layer's translation works with: its parameters, its tensors, its weights, the graph."""
+"""One layer in translation: its parameters, its tensors, its weights, the graph."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Site:
     graph: Graph
 
     def error(self, problem: str) -> BadModelFile:
-        """An error that names file, line, layer and type."""
+        """Return an error that names file, line, layer and type."""
         return self.layer.error(problem)
 
     def bottom(self, rank: int | None = None) -> Tensor:
-        """The only tensor that the layer takes, with so many axes.
+        """Return the only tensor that the layer takes, with so many axes.
 
         Raises:
             BadModelFile: it takes another number of tensors, or of axes.
@@ -53,7 +53,7 @@ class Site:
         return bottom
 
     def axis(self, name: str, default: int, rank: int, also_end: bool = False) -> int:
-        """An axis among the parameters, counted from 0 although -1 may be written for the last."""
+        """Return an axis among the parameters, counted from 0; -1 may be written for the last."""
         axis = self.param.integer(name, default, low=-(2**31))
         limit = rank + also_end
         if not -limit <= axis < limit:
@@ -96,7 +96,7 @@ class Site:
         return self.graph.constant(self.layer.name, part, array)
 
     def weights(self, *shapes: tuple[int, ...]) -> list[NDArray[np.float32]]:
-        """The layer's blobs, which must have these shapes; leading axes of 1 don't count.
+        """Return the layer's blobs, which must have these shapes; leading axes of 1 don't count.
 
         Raises:
             BadModelFile: the caffemodel has none for the layer, or others.
@@ -124,7 +124,7 @@ class Site:
         return arrays
 
     def _similar_name(self) -> str:
-        """A hint at a layer of the caffemodel; comparing more names would take too long."""
+        """Return a hint at a layer of the caffemodel; comparing more names would take too long."""
         names = [name for name in self.stored.blobs if len(name) < 100]
         return did_you_mean(self.layer.name[:100], names[:1000])
 
@@ -135,13 +135,13 @@ T = TypeVar("T", bound=Translation)
 
 @dataclass(frozen=True)
 class Kind:
-    """How layers of one type are translated.
+    """Translation of the layers of one type.
 
     Args:
         translate: adds the nodes, and returns what the layer gives.
         param: name of the block with the type's parameters.
         fields: the parameters that are understood; another one is an error, as in Caffe.
-        takes_labels: whether all blobs but the first are labels, which aren't there.
+        takes_labels: all blobs but the first are labels, which aren't there.
     """
 
     translate: Translation
@@ -162,7 +162,7 @@ def caffe_layer(
         name: the type ("Convolution").
         param: the block of its parameters ("convolution_param").
         fields: the understood parameters, separated by blanks.
-        takes_labels: whether all blobs but the first are labels.
+        takes_labels: all blobs but the first are labels.
     """
 
     def register(translate: T) -> T:
@@ -173,7 +173,7 @@ def caffe_layer(
 
 
 def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Legacy files pad every shape to four axes with ones in front."""
+    """Return a shape without the ones with which legacy files pad it to four axes."""
     start = next((i for i, size in enumerate(shape) if size != 1), len(shape))
     return shape[start:]
 

@@ -19,7 +19,6 @@ from entoptic.formats.protobuf import Message
 _MAX_BYTES = 2**31  # protocol buffers can't be larger
 _MAX_NODES = 100_000  # the largest published image networks have about 20 000
 _MAX_RANK = 8  # TensorFlow's own limit is 254; no picture network needs more than 5
-_MAX_PARTS = 2_000_000  # inputs and settings of all nodes together
 _MAX_LIST = 2**14  # numbers of a setting that is a list
 _MAX_FILL = 2**24  # entries that one constant may have beyond those written in the file
 _NAME = re.compile(r"[A-Za-z0-9._>][A-Za-z0-9._>/\\-]{0,999}")
@@ -75,7 +74,7 @@ class Node:
         return number
 
     def flag(self, key: str, default: bool) -> bool:
-        """Return a setting that is yes or no."""
+        """Return a setting that is true or false."""
         return self._setting(key).integer(5, int(default)) != 0
 
     def integers(self, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
@@ -128,15 +127,13 @@ def parse_graph(data: memoryview) -> dict[str, Node]:
     if any(isinstance(value, int) for value in graph.fields.get(1, ())):
         raise BadModelFile("not a frozen graph; a SavedModel must be frozen into one *.pb first")
     nodes: dict[str, Node] = {}
-    parts = 0
     for message in graph.messages(1):
         node = _node(message)
         if node.name in nodes:
             raise BadModelFile(f"damaged: two nodes have the name {node.name!r}")
         nodes[node.name] = node
-        parts += len(node.inputs) + len(node.attrs)
-        if len(nodes) > _MAX_NODES or parts > _MAX_PARTS:
-            raise BadModelFile("more nodes, inputs or settings than any image network has")
+        if len(nodes) > _MAX_NODES:
+            raise BadModelFile("more nodes than any image network has")
     if not nodes:
         raise BadModelFile("not a TensorFlow graph: there is no node in it")
     return nodes

@@ -531,7 +531,7 @@ def test_the_last_of_several_nodes_has_the_layers_name_and_no_name_is_taken_twic
     layers += layer("ReLU", "", "data", "a", "out")
     graph = read(layers, (1, 3, 4, 5), {}).graph
     names = [node.name for node in graph.node]
-    assert names == ["a/scale/scale", "a/scale", "a/scale_2", "a", "data"]
+    assert names == ["a/scale/scale", "a/scale", "a/scale/2", "a", "data"]
     assert graph.node[-1].output[0] == "data/output"
 
 

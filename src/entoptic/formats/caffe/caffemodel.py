@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from entoptic.errors import BadModelFile
-from entoptic.formats.caffe.graph import MOST_AXES, MOST_VALUES
 from entoptic.formats.caffe.preprocess import Transform
 from entoptic.formats.files import about
 from entoptic.formats.protobuf import Message
+
+# Caffe keeps a blob's number of values in an int, and allows 32 axes (kMaxBlobAxes).
+MOST_VALUES, MOST_AXES = 2**31 - 1, 32
 
 # Field numbers (caffe.proto): of a layer in both formats, then of what both consist of.
 _LAYERS_V1, _LAYERS_V2 = 2, 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
@@ -10,11 +11,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from entoptic.errors import BadModelFile, did_you_mean
-from entoptic.formats.caffe.caffemodel import Weights
-from entoptic.formats.caffe.graph import MOST_AXES, MOST_VALUES, Attribute, Graph, Tensor, count
+from entoptic.formats.caffe.caffemodel import MOST_AXES, MOST_VALUES, Weights
 from entoptic.formats.caffe.net import LayerSpec
 from entoptic.formats.caffe.prototxt import Message
+from entoptic.formats.onnx_graph import GraphBuilder
 from entoptic.registry import Registry
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A value in the graph.
+
+    Args:
+        name: unique in the graph.
+        shape: what it would be at the declared input size. The graph leaves batch, height and
+            width free; this shape is for checking weights and counting axes.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+
+    @property
+    def rank(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+
+NOTHING = Tensor("", ())
+"""In place of an optional input that is left out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +51,15 @@ class Site:
         bottoms: the tensors that it takes.
         stored: all weights of the caffemodel.
         graph: where nodes are added.
+        given: names of the network's inputs.
     """
 
     layer: LayerSpec
     param: Message
     bottoms: tuple[Tensor, ...]
     stored: Weights
-    graph: Graph
+    graph: GraphBuilder
+    given: frozenset[str]
 
     def error(self, problem: str) -> BadModelFile:
         """Return an error that names file, line, layer and type."""
@@ -64,12 +90,16 @@ class Site:
         self,
         op: str,
         inputs: Sequence[Tensor],
-        shape: tuple[int, ...],
+        shape: tuple[int, ...] | None = None,
         part: str = "",
-        **attributes: Attribute,
+        **attributes: Any,
     ) -> Tensor:
-        """Add a node with one result: the layer's last, or a PART on the way to it."""
-        return self.steps(op, inputs, [shape], part, **attributes)[0]
+        """Add a node with one result: the layer's last, or a PART on the way to it.
+
+        The result has the shape of the first input unless another one is given.
+        """
+        shapes = [inputs[0].shape if shape is None else shape]
+        return self.steps(op, inputs, shapes, part, **attributes)[0]
 
     def steps(
         self,
@@ -77,23 +107,33 @@ class Site:
         inputs: Sequence[Tensor],
         shapes: Sequence[tuple[int, ...]],
         part: str = "",
-        **attributes: Attribute,
+        **attributes: Any,
     ) -> tuple[Tensor, ...]:
-        """Add a node with several results."""
+        """Add a node with several results: named as the layer, or LAYER/PART."""
         for shape in shapes:
             if min(shape, default=1) < 1:
                 raise self.error(
                     f"its result would be {_shown(shape)} at the declared input size; "
                     "declare a larger input in the prototxt"
                 )
-            if len(shape) > MOST_AXES or count(shape) > MOST_VALUES:
+            if len(shape) > MOST_AXES or math.prod(shape) > MOST_VALUES:
                 raise self.error(f"its result of {_shown(shape)} is more than Caffe can hold")
-        return self.graph.node(op, self.layer.name, part, inputs, shapes, attributes)
+        name = self.graph.claim(f"{self.layer.name}/{part}") if part else self.layer.name
+        first = self.graph.claim(f"{name}/output") if name in self.given else name
+        others = (self.graph.claim(f"{name}/output{index}") for index in range(1, len(shapes)))
+        outputs = [first, *others]
+        self.graph.node(op, name, [tensor.name for tensor in inputs], outputs, attributes)
+        return tuple(Tensor(each, shape) for each, shape in zip(outputs, shapes, strict=True))
 
     def constant(self, part: str, values: NDArray[Any] | float) -> Tensor:
-        """Add weights, or a single number."""
+        """Add weights, or a single number, named LAYER/PART."""
         array = np.array(values, np.float32) if isinstance(values, float) else values
-        return self.graph.constant(self.layer.name, part, array)
+        name = self.graph.claim(f"{self.layer.name}/{part}")
+        return Tensor(self.graph.constant(name, array), array.shape)
+
+    def integers(self, part: str, *values: int) -> Tensor:
+        """Add whole numbers: axes, sizes, a shape."""
+        return self.constant(part, np.array(values, np.int64))
 
     def weights(self, *shapes: tuple[int, ...]) -> list[NDArray[np.float32]]:
         """Return the layer's blobs, which must have these shapes; leading axes of 1 don't count.

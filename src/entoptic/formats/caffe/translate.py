@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from entoptic.errors import BadModelFile
-from entoptic.formats.caffe.caffemodel import Weights, parse_caffemodel
-from entoptic.formats.caffe.graph import MOST_AXES, MOST_VALUES, Graph, Tensor, count, require_onnx
+from entoptic.formats.caffe.caffemodel import MOST_AXES, MOST_VALUES, Weights, parse_caffemodel
 from entoptic.formats.caffe.kinds import KINDS, Kind
 from entoptic.formats.caffe.net import InputSpec, LayerSpec, Net, read_net
 from entoptic.formats.caffe.preprocess import preprocess_metadata
 from entoptic.formats.caffe.prototxt import Message, parse_prototxt
-from entoptic.formats.caffe.site import Site
+from entoptic.formats.caffe.site import Site, Tensor
 from entoptic.formats.files import contents
+from entoptic.formats.onnx_graph import Axes, GraphBuilder, onnx_package
 
 if TYPE_CHECKING:
     import onnx
@@ -47,13 +49,14 @@ def read_caffe(prototxt: Path, caffemodel: Path) -> onnx.ModelProto:
 
     Source: BVLC Caffe (caffe.proto and src/caffe/layers).
     """
-    require_onnx()
+    helper = onnx_package("reading Caffe files").helper
     description = contents(prototxt, _LONGEST_PROTOTXT).decode("utf-8-sig", errors="replace")
     net = read_net(parse_prototxt(description, prototxt.name))
     net, left_off = _known(net)
     _refuse_strange(net)
     weights = parse_caffemodel(contents(caffemodel, _LONGEST_CAFFEMODEL), caffemodel.name)
-    graph, outputs = _translated(net, weights)
+    inputs = [_input(net, given) for given in net.inputs]
+    graph, outputs = _translated(net, weights, inputs)
     metadata = {"entoptic.source": "caffe"}
     if left_off:
         metadata["entoptic.left_off"] = left_off
@@ -61,7 +64,23 @@ def read_caffe(prototxt: Path, caffemodel: Path) -> onnx.ModelProto:
     metadata |= preprocess_metadata(
         net.transform or weights.transform, net.inputs[0].shape, prototxt.name
     )
-    return graph.to_onnx(net.name or prototxt.stem, outputs, metadata)
+    model = _model(graph, net.name or prototxt.stem, inputs, outputs)
+    helper.set_model_props(model, metadata)
+    return model
+
+
+def _model(
+    graph: GraphBuilder, name: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
+) -> onnx.ModelProto:
+    """Return the graph with batch and picture size free, without inputs that no layer takes."""
+    picture, *others = inputs
+    taken = {name for node in graph.nodes for name in node.input}
+    axes: list[str | int] = ["batch", *picture.shape[1:]]
+    if picture.rank == 4:
+        axes[2:] = ["height", "width"]
+    free: dict[str, Axes] = {picture.name: axes}
+    free |= {each.name: [None, *each.shape[1:]] for each in others if each.name in taken}
+    return graph.model(name, free, {each.name: [None] * each.rank for each in outputs})
 
 
 def _known(net: Net) -> tuple[Net, str]:
@@ -114,11 +133,13 @@ def _param(layer: LayerSpec, kind: Kind) -> Message:
     return layer.message.message(kind.param)
 
 
-def _translated(net: Net, weights: Weights) -> tuple[Graph, list[Tensor]]:
-    """The graph, and what it gives: the blobs that no layer takes."""
-    inputs = [_input(net, given) for given in net.inputs]
-    graph = Graph((layer.name for layer in net.layers), inputs)
+def _translated(
+    net: Net, weights: Weights, inputs: Sequence[Tensor]
+) -> tuple[GraphBuilder, list[Tensor]]:
+    """Return the graph, and its results: the blobs that no layer takes."""
     blobs = {tensor.name: tensor for tensor in inputs}
+    given_names = frozenset(blobs)
+    graph = GraphBuilder([*(layer.name for layer in net.layers), *blobs])
     if len(blobs) < len(inputs):
         raise BadModelFile(f"{net.file}: two inputs have the same name; rename one of them")
     unused = dict.fromkeys(blobs)
@@ -127,7 +148,7 @@ def _translated(net: Net, weights: Weights) -> tuple[Graph, list[Tensor]]:
         if layer.bottoms and labels.issuperset(layer.bottoms):
             labels.update(layer.tops)
             continue
-        results = _results(_site(layer, weights, graph, blobs, labels))
+        results = _results(_site(layer, weights, graph, blobs, labels, given_names))
         bottoms = set(layer.bottoms)
         for bottom in bottoms:
             unused.pop(bottom, None)
@@ -146,14 +167,19 @@ def _translated(net: Net, weights: Weights) -> tuple[Graph, list[Tensor]]:
 
 
 def _input(net: Net, given: InputSpec) -> Tensor:
-    if not 0 < len(given.shape) <= MOST_AXES or count(given.shape) > MOST_VALUES:
+    if not 0 < len(given.shape) <= MOST_AXES or math.prod(given.shape) > MOST_VALUES:
         shown = "x".join(map(str, given.shape[:MOST_AXES]))
         raise BadModelFile(f"{net.file}: input {given.name!r} can't have the shape {shown!r}")
     return Tensor(given.name, given.shape)
 
 
 def _site(
-    layer: LayerSpec, weights: Weights, graph: Graph, blobs: dict[str, Tensor], labels: set[str]
+    layer: LayerSpec,
+    weights: Weights,
+    graph: GraphBuilder,
+    blobs: dict[str, Tensor],
+    labels: set[str],
+    given: frozenset[str],
 ) -> Site:
     kind = KINDS[layer.kind]
     taken = layer.bottoms[:1] if kind.takes_labels else layer.bottoms
@@ -163,7 +189,7 @@ def _site(
         if bottom not in blobs:
             raise layer.error(f"it takes {bottom!r}, which no layer before it gives")
     bottoms = tuple(blobs[bottom] for bottom in taken)
-    return Site(layer, _param(layer, kind), bottoms, weights, graph)
+    return Site(layer, _param(layer, kind), bottoms, weights, graph, given)
 
 
 def _results(site: Site) -> tuple[Tensor, ...]:

@@ -8,16 +8,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from entoptic.errors import BadModelFile, MissingExtra
+from entoptic.errors import BadModelFile
 from entoptic.formats.files import contents
 from entoptic.formats.onnx.functions import DOMAINS, Call, inlined, opset_of
+from entoptic.formats.onnx_graph import onnx_package
 from entoptic.types import PathLike
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def load_graph(path: PathLike) -> onnx.ModelProto:
         MissingExtra: the package `onnx` isn't installed.
         BadModelFile: the file can't be read, is no ONNX model, or points out of its own folder.
     """
-    package: Any = _onnx_package()
+    package = onnx_package("ONNX import")
     from google.protobuf.message import DecodeError
 
     file = Path(path)
@@ -133,7 +133,7 @@ def load_graph(path: PathLike) -> onnx.ModelProto:
 
 def external_files(path: PathLike) -> tuple[Path, ...]:
     """The files beside an ONNX file that hold its weights; none where it is no ONNX file."""
-    package: Any = _onnx_package()
+    package = onnx_package("ONNX import")
     from google.protobuf.message import DecodeError
 
     model: onnx.ModelProto = package.ModelProto()
@@ -144,16 +144,6 @@ def external_files(path: PathLike) -> tuple[Path, ...]:
     entries = (entry for each in _all_tensors(model.graph) for entry in each.external_data)
     names = {str(entry.value) for entry in entries if entry.key == "location"}
     return tuple(Path(path).parent / name for name in sorted(names))
-
-
-def _onnx_package() -> ModuleType:
-    try:
-        import onnx
-    except ImportError as error:
-        raise MissingExtra(
-            "ONNX import needs the 'onnx' extra: pip install \"entoptic[onnx]\""
-        ) from error
-    return onnx
 
 
 def _all_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:

@@ -6,20 +6,19 @@ Source: BVLC Caffe, src/caffe/layers/*.cpp; Normalize is of the SSD fork.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from entoptic.formats.caffe.graph import Tensor, integers
-from entoptic.formats.caffe.site import Site, caffe_layer
+from entoptic.formats.caffe.site import Site, Tensor, caffe_layer
 
 # The third blob counts training steps, so it's about 1 to 1e6; its inverse is far below this.
 _LARGEST_FACTOR = 1e20
 
 
-def _unary(site: Site, op: str) -> Tensor:
-    bottom = site.bottom()
-    return site.step(op, [bottom], bottom.shape)
+def _unary(op: str) -> Callable[[Site], Tensor]:
+    return lambda site: site.step(op, [site.bottom()])
 
 
 @caffe_layer("ReLU", "relu_param", "negative_slope engine")
@@ -27,8 +26,8 @@ def relu(site: Site) -> Tensor:
     """Relu, or LeakyRelu where there is a slope."""
     bottom, slope = site.bottom(), site.param.number("negative_slope", 0.0)
     if slope == 0:
-        return site.step("Relu", [bottom], bottom.shape)
-    return site.step("LeakyRelu", [bottom], bottom.shape, alpha=slope)
+        return site.step("Relu", [bottom])
+    return site.step("LeakyRelu", [bottom], alpha=slope)
 
 
 @caffe_layer("ReLU6")
@@ -48,7 +47,7 @@ def clip(site: Site) -> Tensor:
 def _clipped(site: Site, low: float, high: float) -> Tensor:
     bottom = site.bottom()
     limits = [site.constant("min", low), site.constant("max", high)]
-    return site.step("Clip", [bottom, *limits], bottom.shape)
+    return site.step("Clip", [bottom, *limits])
 
 
 @caffe_layer("PReLU", "prelu_param", "filler channel_shared")
@@ -60,44 +59,25 @@ def prelu(site: Site) -> Tensor:
     shared = site.param.flag("channel_shared", False)
     (slope,) = site.weights(() if shared else (bottom.shape[1],))
     slope = slope.reshape((-1,) + (1,) * (bottom.rank - 2))
-    return site.step("PRelu", [bottom, site.constant("slope", slope)], bottom.shape)
+    return site.step("PRelu", [bottom, site.constant("slope", slope)])
 
 
 @caffe_layer("ELU", "elu_param", "alpha")
 def elu(site: Site) -> Tensor:
     """Elu."""
     bottom, alpha = site.bottom(), site.param.number("alpha", 1.0)
-    return site.step("Elu", [bottom], bottom.shape, alpha=alpha)
+    return site.step("Elu", [bottom], alpha=alpha)
 
 
-@caffe_layer("Sigmoid", "sigmoid_param", "engine")
-def sigmoid(site: Site) -> Tensor:
-    """Sigmoid."""
-    return _unary(site, "Sigmoid")
-
-
-@caffe_layer("TanH", "tanh_param", "engine")
-def tanh(site: Site) -> Tensor:
-    """Tanh."""
-    return _unary(site, "Tanh")
-
-
-@caffe_layer("AbsVal")
-def absolute_value(site: Site) -> Tensor:
-    """Abs."""
-    return _unary(site, "Abs")
-
-
-@caffe_layer("BNLL")
-def binomial_negative_log_likelihood(site: Site) -> Tensor:
-    """log(1 + exp(x))."""
-    return _unary(site, "Softplus")
-
-
-@caffe_layer("Dropout", "dropout_param", "dropout_ratio")
-def dropout(site: Site) -> Tensor:
-    """Nothing: Caffe scales while training, so that the test phase needn't."""
-    return _unary(site, "Identity")
+# Dropout does nothing: Caffe scales while training, so that the test phase needn't.
+for _kind, _op, _param, _fields in (
+    ("Sigmoid", "Sigmoid", "sigmoid_param", "engine"),
+    ("TanH", "Tanh", "tanh_param", "engine"),
+    ("AbsVal", "Abs", "", ""),
+    ("BNLL", "Softplus", "", ""),
+    ("Dropout", "Identity", "dropout_param", "dropout_ratio"),
+):
+    caffe_layer(_kind, _param, _fields)(_unary(_op))
 
 
 @caffe_layer("Power", "power_param", "power scale shift")
@@ -151,7 +131,7 @@ def _chain(site: Site, steps: list[tuple[str, str, float | None]]) -> Tensor:
     for index, (op, part, number) in enumerate(steps or [("Identity", "", None)]):
         operand = [] if number is None else [site.constant(f"{part}_by", number)]
         last = index >= len(steps) - 1
-        value = site.step(op, [value, *operand], value.shape, "" if last else part)
+        value = site.step(op, [value, *operand], part="" if last else part)
     return value
 
 
@@ -242,7 +222,7 @@ def _operand(site: Site, part: str, arrays: list[NDArray[np.float32]]) -> Tensor
     behind = site.bottoms[0].rank - _operand_axis(site) - second.rank
     if not behind:
         return second
-    dims = site.constant("dims", integers(*[0] * second.rank, *[1] * behind))
+    dims = site.integers("dims", *[0] * second.rank, *[1] * behind)
     return site.step("Reshape", [second, dims], second.shape + (1,) * behind, "aligned")
 
 
@@ -272,7 +252,7 @@ def elementwise(site: Site) -> Tensor:
     result = values[0]
     for index, value in enumerate(values[1:], start=2):
         part = f"first{index}" if index < len(values) else ""
-        result = site.step(op, [result, value], result.shape, part)
+        result = site.step(op, [result, value], part=part)
     return result
 
 
@@ -285,12 +265,12 @@ def normalize(site: Site) -> Tensor:
     (weight,) = site.weights((1,) if shared else (x.shape[1],))
     axes = (1, 2, 3) if across else (1,)
     reduced = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
-    square = site.step("Mul", [x, x], x.shape, "square")
-    over = site.constant("axes", integers(*axes))
+    square = site.step("Mul", [x, x], part="square")
+    over = site.integers("axes", *axes)
     total = site.step("ReduceSum", [square, over], reduced, "sum", keepdims=1)
     eps = site.constant("eps", site.param.number("eps", 1e-10))
     padded = site.step("Add", [total, eps], reduced, "sum_eps")
     norm = site.step("Sqrt", [padded], reduced, "norm")
-    unit = site.step("Div", [x, norm], x.shape, "unit")
+    unit = site.step("Div", [x, norm], part="unit")
     scale = site.constant("weight", weight.reshape(-1, 1, 1))
     return site.step("Mul", [unit, scale], x.shape)

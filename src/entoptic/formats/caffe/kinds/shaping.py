@@ -5,8 +5,9 @@ Source: BVLC Caffe, src/caffe/layers/*.cpp; Permute is of the SSD fork.
 
 from __future__ import annotations
 
-from entoptic.formats.caffe.graph import Tensor, count, integers
-from entoptic.formats.caffe.site import Site, caffe_layer
+import math
+
+from entoptic.formats.caffe.site import Site, Tensor, caffe_layer
 
 # onnx.TensorProto.FLOAT
 _FLOAT = 1
@@ -24,7 +25,7 @@ def inner_product(site: Site) -> Tensor:
     outputs = site.param.integer("num_output", 0)
     if not outputs:
         raise site.error("it says no num_output")
-    inputs = count(bottom.shape[axis:])
+    inputs = math.prod(bottom.shape[axis:])
     transposed = site.param.flag("transpose", False)
     shape = (inputs, outputs) if transposed else (outputs, inputs)
     has_bias = site.param.flag("bias_term", True)
@@ -45,12 +46,12 @@ def inner_product(site: Site) -> Tensor:
 
 def _flat_from(site: Site, bottom: Tensor, axis: int) -> Tensor:
     """The bottom with all axes from one on made into one."""
-    shape = (*bottom.shape[:axis], count(bottom.shape[axis:]))
+    shape = (*bottom.shape[:axis], math.prod(bottom.shape[axis:]))
     if bottom.rank == axis + 1:
         return bottom
     if axis == 1:
         return site.step("Flatten", [bottom], shape, "flatten", axis=1)
-    dims = site.constant("dims", integers(*[0] * axis, -1))
+    dims = site.integers("dims", *[0] * axis, -1)
     return site.step("Reshape", [bottom, dims], shape, "flatten")
 
 
@@ -63,11 +64,11 @@ def flatten(site: Site) -> Tensor:
     if end < axis:
         raise site.error(f"end_axis {end} lies before axis {axis}")
     shape = bottom.shape
-    result = (*shape[:axis], count(shape[axis : end + 1]), *shape[end + 1 :])
+    result = (*shape[:axis], math.prod(shape[axis : end + 1]), *shape[end + 1 :])
     if axis == 1 and end == bottom.rank - 1:
         return site.step("Flatten", [bottom], result, axis=1)
     dims = [*[0] * axis, -1, *shape[end + 1 :]]
-    return site.step("Reshape", [bottom, site.constant("dims", integers(*dims))], result)
+    return site.step("Reshape", [bottom, site.integers("dims", *dims)], result)
 
 
 @caffe_layer("Reshape", "reshape_param", "shape axis num_axes")
@@ -82,20 +83,20 @@ def reshape(site: Site) -> Tensor:
         raise site.error(f"a dim of 0 keeps an axis; there are only {bottom.rank}")
     middle = [dim or bottom.shape[start + i] for i, dim in enumerate(written)]
     before, behind = bottom.shape[:start], bottom.shape[end:]
-    result = _inferred(site, [*before, *middle, *behind], count(bottom.shape))
+    result = _inferred(site, [*before, *middle, *behind], math.prod(bottom.shape))
     # To ONNX too 0 means "as it was", which is how batch and picture size stay free.
     dims = [*[0] * start, *written, *([0] * len(behind) if end == start + len(written) else behind)]
     if result and dims[0] == bottom.shape[0]:
         dims[0] = 0
-    return site.step("Reshape", [bottom, site.constant("dims", integers(*dims))], result)
+    return site.step("Reshape", [bottom, site.integers("dims", *dims)], result)
 
 
 def _inferred(site: Site, wanted: list[int], total: int) -> tuple[int, ...]:
     """The shape with its -1 replaced by what is left."""
-    known = count([size for size in wanted if size != -1])
+    known = math.prod([size for size in wanted if size != -1])
     rest = total // known
     result = tuple(rest if size == -1 else size for size in wanted)
-    if wanted.count(-1) > 1 or count(result) != total:
+    if wanted.count(-1) > 1 or math.prod(result) != total:
         raise site.error(f"{total} values don't fit into the shape {tuple(wanted)}")
     return result
 
@@ -138,11 +139,11 @@ def slices(site: Site) -> tuple[Tensor, ...]:
     if not points and (not pieces or length % pieces):
         raise site.error(f"{length} values don't part evenly into {pieces}")
     if pieces == 1:
-        return (site.step("Identity", [bottom], bottom.shape),)
+        return (site.step("Identity", [bottom]),)
     ends = [*points, length] if points else range(length // pieces, length + 1, length // pieces)
     sizes = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     shapes = [(*bottom.shape[:axis], size, *bottom.shape[axis + 1 :]) for size in sizes]
-    split = site.constant("sizes", integers(*sizes))
+    split = site.integers("sizes", *sizes)
     return site.steps("Split", [bottom, split], shapes, axis=axis)
 
 
@@ -150,14 +151,14 @@ def slices(site: Site) -> tuple[Tensor, ...]:
 def split(site: Site) -> tuple[Tensor, ...]:
     """The same blob under several names."""
     bottom = site.bottom()
-    return (site.step("Identity", [bottom], bottom.shape),) * len(site.layer.tops)
+    return (site.step("Identity", [bottom]),) * len(site.layer.tops)
 
 
 @caffe_layer("Softmax", "softmax_param", "engine axis")
 def softmax(site: Site) -> Tensor:
     """Softmax along an axis."""
     bottom = site.bottom()
-    return site.step("Softmax", [bottom], bottom.shape, axis=site.axis("axis", 1, bottom.rank))
+    return site.step("Softmax", [bottom], axis=site.axis("axis", 1, bottom.rank))
 
 
 @caffe_layer("SoftmaxWithLoss", "softmax_param", "engine axis", takes_labels=True)
@@ -203,5 +204,5 @@ def _argmax_of_all(site: Site, bottom: Tensor, value: bool) -> Tensor:
     index = site.step("ArgMax", [flat], (batch, 1), "index", axis=1, keepdims=1)
     number = site.step("Cast", [index], (batch, 1), "number", to=_FLOAT)
     shape = (batch, *[1] * (max(bottom.rank, 3) - 1))
-    dims = site.constant("dims", integers(0, *shape[1:]))
+    dims = site.integers("dims", 0, *shape[1:])
     return site.step("Reshape", [number, dims], shape)

@@ -12,12 +12,12 @@ Source: BVLC Caffe, src/caffe/layers/*.cpp.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 
-from entoptic.formats.caffe.graph import Tensor, integers
-from entoptic.formats.caffe.site import Site, caffe_layer
+from entoptic.formats.caffe.site import NOTHING, Site, Tensor, caffe_layer
+from entoptic.formats.windows import Window
 
 # Far beyond any network; a larger number is an attack on the machine's memory.
 _LARGEST_WINDOW = 2**14
@@ -29,44 +29,15 @@ _CONVOLUTION = (
 )
 
 
-class Pair(NamedTuple):
-    """A number of rows and a number of columns."""
-
-    rows: int
-    columns: int
-
-
-class Window(NamedTuple):
-    """The rectangle that slides over the picture."""
-
-    kernel: Pair
-    pad: Pair
-    stride: Pair
-    dilation: Pair
-
-    @property
-    def pads(self) -> list[int]:
-        """Top, left, bottom, right."""
-        return [*self.pad, *self.pad]
-
-    @property
-    def reach(self) -> Pair:
-        """Pixels from the window's first to its last, both included."""
-        rows, columns = (d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
-        return Pair(rows, columns)
-
-
 def _window(site: Site) -> Window:
-    return Window(
-        _pair(site, "kernel_size", "kernel", 1, None),
-        _pair(site, "pad", "pad", 0, 0),
-        _pair(site, "stride", "stride", 1, 1),
-        _pair(site, "dilation", "dilation", 1, 1),
-    )
+    kernel = _pair(site, "kernel_size", "kernel", 1, None)
+    pad = _pair(site, "pad", "pad", 0, 0)
+    stride, dilation = (_pair(site, name, name, 1, 1) for name in ("stride", "dilation"))
+    return Window(kernel, stride, dilation, begin=pad, end=pad)
 
 
-def _pair(site: Site, name: str, stem: str, low: int, default: int | None) -> Pair:
-    """`name: 3`, or twice (rows, columns), or `stem_h: 3 stem_w: 5`."""
+def _pair(site: Site, name: str, stem: str, low: int, default: int | None) -> tuple[int, int]:
+    """Read `name: 3`, or twice (rows, columns), or `stem_h: 3 stem_w: 5`."""
     both = site.param.integers(name, low, _LARGEST_WINDOW)
     if f"{stem}_h" in site.param or f"{stem}_w" in site.param:
         missing = low - 1 if default is None else default
@@ -74,12 +45,12 @@ def _pair(site: Site, name: str, stem: str, low: int, default: int | None) -> Pa
         columns = site.param.integer(f"{stem}_w", missing, low, _LARGEST_WINDOW)
         if both or min(rows, columns) < low:
             raise site.error(f"give either {name}, or both {stem}_h and {stem}_w")
-        return Pair(rows, columns)
+        return rows, columns
     if len(both) > 2:
         raise site.error(f"{name} has {len(both)} numbers; only pictures (2 axes) are understood")
     if not both and default is None:
         raise site.error(f"it says no {name}")
-    return Pair(both[0], both[-1]) if both else Pair(default or 0, default or 0)
+    return (both[0], both[-1]) if both else (default or 0, default or 0)
 
 
 def _convolved(site: Site, op: str, window: Window, size: tuple[int, ...]) -> Tensor:
@@ -105,42 +76,22 @@ def _convolved(site: Site, op: str, window: Window, size: tuple[int, ...]) -> Te
     bias = [(outputs,)] if param.flag("bias_term", True) else []
     arrays = site.weights((first, second // groups, *window.kernel), *bias)
     weights = [site.constant(p, a) for p, a in zip(("weight", "bias"), arrays, strict=False)]
-    return site.step(
-        op,
-        [bottom, *weights],
-        (bottom.shape[0], outputs, *size),
-        kernel_shape=window.kernel,
-        pads=window.pads,
-        strides=window.stride,
-        dilations=window.dilation,
-        group=groups,
-    )
+    shape = (bottom.shape[0], outputs, *size)
+    return site.step(op, [bottom, *weights], shape, **window.attributes(), group=groups)
 
 
 @caffe_layer("Convolution", "convolution_param", _CONVOLUTION)
 def convolution(site: Site) -> Tensor:
-    """Conv; sizes round down."""
-    window, lengths = _window(site), site.bottom(rank=4).shape[2:]
-    size = tuple(
-        (length + 2 * pad - reach) // stride + 1
-        for length, reach, pad, stride in zip(
-            lengths, window.reach, window.pad, window.stride, strict=True
-        )
-    )
-    return _convolved(site, "Conv", window, size)
+    """Translate to Conv; sizes round down."""
+    window = _window(site)
+    return _convolved(site, "Conv", window, window.positions(site.bottom(rank=4).shape[2:]))
 
 
 @caffe_layer("Deconvolution", "convolution_param", _CONVOLUTION)
 def deconvolution(site: Site) -> Tensor:
-    """ConvTranspose."""
-    window, lengths = _window(site), site.bottom(rank=4).shape[2:]
-    size = tuple(
-        stride * (length - 1) + reach - 2 * pad
-        for length, reach, pad, stride in zip(
-            lengths, window.reach, window.pad, window.stride, strict=True
-        )
-    )
-    return _convolved(site, "ConvTranspose", window, size)
+    """Translate to ConvTranspose."""
+    window = _window(site)
+    return _convolved(site, "ConvTranspose", window, window.grown(site.bottom(rank=4).shape[2:]))
 
 
 @caffe_layer(
@@ -149,7 +100,7 @@ def deconvolution(site: Site) -> Tensor:
     f"{_WINDOW} pool global_pooling engine ceil_mode round_mode",
 )
 def pooling(site: Site) -> Tensor:
-    """MaxPool or AveragePool, rounding up (see the top of this file)."""
+    """Translate to MaxPool or AveragePool, rounding up (see the top of this file)."""
     bottom = site.bottom(rank=4)
     method = site.param.choice("pool", ("MAX", "AVE", "STOCHASTIC"), "MAX")
     if method == "STOCHASTIC":
@@ -158,33 +109,19 @@ def pooling(site: Site) -> Tensor:
         op = "GlobalMaxPool" if method == "MAX" else "GlobalAveragePool"
         return site.step(op, [bottom], (*bottom.shape[:2], 1, 1))
     window = _window(site)
-    if any(pad >= kernel for pad, kernel in zip(window.pad, window.kernel, strict=True)):
-        raise site.error(f"padding {tuple(window.pad)} must be less than {tuple(window.kernel)}")
+    if any(pad >= kernel for pad, kernel in zip(window.begin, window.kernel, strict=True)):
+        raise site.error(f"padding {window.begin} must be less than {window.kernel}")
     # Two well-known forks of Caffe can round down.
     ceil = site.param.flag("ceil_mode", True)
     ceil = ceil and site.param.choice("round_mode", ("CEIL", "FLOOR"), "CEIL") == "CEIL"
-    rows, columns = (
-        _pooled(*lengths, ceil)
-        for lengths in zip(bottom.shape[2:], window.kernel, window.pad, window.stride, strict=True)
-    )
+    window = replace(window, ceil=ceil)
     return site.step(
         "MaxPool" if method == "MAX" else "AveragePool",
         [bottom],
-        (*bottom.shape[:2], rows, columns),
-        kernel_shape=window.kernel,
-        pads=window.pads,
-        strides=window.stride,
-        ceil_mode=int(ceil),
+        (*bottom.shape[:2], *window.positions(bottom.shape[2:])),
+        **window.attributes(pools=True),
         count_include_pad=None if method == "MAX" else 1,
     )
-
-
-def _pooled(length: int, kernel: int, pad: int, stride: int, ceil: bool) -> int:
-    reach = length + 2 * pad - kernel
-    if not ceil:
-        return reach // stride + 1
-    pooled = -(-reach // stride) + 1
-    return pooled - 1 if (pooled - 1) * stride >= length + pad else pooled
 
 
 @caffe_layer("LRN", "lrn_param", "local_size alpha beta norm_region k engine")
@@ -200,13 +137,13 @@ def local_response_normalization(site: Site) -> Tensor:
         raise site.error(f"local_size {size} must be odd")
     if region == "ACROSS_CHANNELS":
         k = site.param.number("k", 1.0)
-        return site.step("LRN", [bottom], bottom.shape, size=size, alpha=alpha, beta=beta, bias=k)
+        return site.step("LRN", [bottom], size=size, alpha=alpha, beta=beta, bias=k)
     return _within_channel(site, bottom, size, alpha, beta)
 
 
 def _within_channel(site: Site, x: Tensor, size: int, alpha: float, beta: float) -> Tensor:
     """x / (1 + alpha * mean of x² over the window) ** beta; Caffe doesn't look at k here."""
-    square = site.step("Mul", [x, x], x.shape, "square")
+    square = site.step("Mul", [x, x], part="square")
     mean = site.step(
         "AveragePool",
         [square],
@@ -220,7 +157,7 @@ def _within_channel(site: Site, x: Tensor, size: int, alpha: float, beta: float)
     scaled = site.step("Mul", [mean, site.constant("alpha", alpha)], x.shape, "scaled")
     shifted = site.step("Add", [scaled, site.constant("one", 1.0)], x.shape, "shifted")
     power = site.step("Pow", [shifted, site.constant("beta", beta)], x.shape, "power")
-    return site.step("Div", [x, power], x.shape)
+    return site.step("Div", [x, power])
 
 
 @caffe_layer("Crop", "crop_param", "axis offset")
@@ -239,9 +176,9 @@ def crop(site: Site) -> Tensor:
         if offset + reference.shape[i] > data.shape[i]:
             raise site.error(f"axis {i} has {data.shape[i]}, less than {offset} and the crop")
     size = site.step("Shape", [reference], (len(axes),), "size", start=axis)
-    starts = site.constant("starts", integers(*offsets))
+    starts = site.integers("starts", *offsets)
     ends = site.step("Add", [size, starts], (len(axes),), "ends")
-    inputs = [data, starts, ends, site.constant("axes", integers(*axes))]
+    inputs = [data, starts, ends, site.integers("axes", *axes)]
     return site.step("Slice", inputs, data.shape[:axis] + reference.shape[axis:])
 
 
@@ -258,7 +195,7 @@ def interp(site: Site) -> Tensor:
         raise site.error("give either height and width, or zoom_factor and shrink_factor")
     if height:
         rows, columns = height, width
-        size = site.constant("size", integers(height, width))
+        size = site.integers("size", height, width)
     else:
         rows, columns = ((length - 1) // shrink * zoom + 1 for length in bottom.shape[2:])
         size = _zoomed_size(site, bottom, zoom, shrink)
@@ -266,7 +203,7 @@ def interp(site: Site) -> Tensor:
     sizes = site.step("Concat", [unchanged, size], (4,), "sizes", axis=0)
     return site.step(
         "Resize",
-        [bottom, Tensor("", ()), Tensor("", ()), sizes],
+        [bottom, NOTHING, NOTHING, sizes],
         (*bottom.shape[:2], rows, columns),
         mode="linear",
         coordinate_transformation_mode="align_corners",
@@ -275,11 +212,11 @@ def interp(site: Site) -> Tensor:
 
 def _zoomed_size(site: Site, bottom: Tensor, zoom: int, shrink: int) -> Tensor:
     """(length - 1) // shrink * zoom + 1, for the picture's height and width."""
-    one = site.constant("one", integers(1))
+    one = site.integers("one", 1)
     size = site.step("Shape", [bottom], (2,), "size", start=2)
     gaps = site.step("Sub", [size, one], (2,), "gaps")
-    shrunk = site.step("Div", [gaps, site.constant("shrink", integers(shrink))], (2,), "shrunk")
-    zoomed = site.step("Mul", [shrunk, site.constant("zoom", integers(zoom))], (2,), "zoomed")
+    shrunk = site.step("Div", [gaps, site.integers("shrink", shrink)], (2,), "shrunk")
+    zoomed = site.step("Mul", [shrunk, site.integers("zoom", zoom)], (2,), "zoomed")
     return site.step("Add", [zoomed, one], (2,), "zoomed_size")
 
 
@@ -292,7 +229,7 @@ def upsample(site: Site) -> Tensor:
     scales = site.constant("scales", np.array([1, 1, scale, scale], np.float32))
     return site.step(
         "Resize",
-        [bottom, Tensor("", ()), scales],
+        [bottom, NOTHING, scales],
         (*bottom.shape[:2], rows, columns),
         mode="nearest",
         nearest_mode="floor",

@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -165,6 +166,7 @@ def export(case: Case, path: Path) -> None:
     example = torch.rand((images, 3, case.side, case.side))
     free = {0: "batch"} if case.batch else {}
     free |= {2: "height", 3: "width"} if case.size else {}
+    shapes: dict[str, Any]
     if case.dynamo:
         auto = dict.fromkeys(free, torch.export.Dim.DYNAMIC)
         shapes = {"dynamic_shapes": ({"image": auto}["image"],)} if free else {}

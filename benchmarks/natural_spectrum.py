@@ -25,8 +25,10 @@ from entoptic.images.color import to_decorrelated
 SHORT, SIDE = 375, 512
 
 # In cycles a pixel; the bands reach from the middle between two, by their logarithms, to the next.
-BANDS = (0.004, 0.006, 0.009, 0.013, 0.02, 0.03, 0.045, 0.065, 0.09, 0.12, 0.16, 0.2, 0.25, 0.3)
-BANDS += (0.35, 0.4, 0.45, 0.5, 0.6, 0.7)
+BANDS = (
+    *(0.004, 0.006, 0.009, 0.013, 0.02, 0.03, 0.045, 0.065, 0.09, 0.12, 0.16, 0.2, 0.25, 0.3),
+    *(0.35, 0.4, 0.45, 0.5, 0.6, 0.7),
+)
 
 
 def squares(photo: ent.Picture) -> Tensor:

@@ -80,7 +80,7 @@ def plain_loop(model: Model, layer: str, image: Tensor) -> Iterator[None]:
         down, across = torch.randint(-JITTER, JITTER + 1, (2,)).tolist()
         caught.clear()
         module(model.preprocess(torch.roll(picture, (down, across), (2, 3))))
-        caught[0].square().mean().backward()  # type: ignore[no-untyped-call]
+        caught[0].square().mean().backward()
         gradient = picture.grad
         assert gradient is not None
         with torch.no_grad():
@@ -124,14 +124,14 @@ def loop(name: str, model: Model, layer: str, image: Tensor) -> Iterator[None]:
     return plain_loop(model, layer, image) if name == "plain" else ours(model, layer, image, name)
 
 
-class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Traffic(TorchDispatchMode):
     """Counts the numbers that convolutions and products of matrices must read and write.
 
     The way back to a convolution's input reads its output's gradient and its weights only.
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.numbers = 0
 
     def __torch_dispatch__(
@@ -153,7 +153,7 @@ def work(model: Model, layer: str, image: Tensor) -> tuple[int, int]:
     run(image.clone().requires_grad_())  # what is tried once is tried here
     with Traffic() as moved, FlopCounterMode(display=False) as counted:
         score = run(image.clone().requires_grad_())[target].square().mean()
-        score.backward()  # type: ignore[no-untyped-call]
+        score.backward()
     return int(counted.get_total_flops()), moved.numbers
 
 

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import make_clouds
 import torch
@@ -38,7 +39,7 @@ QUALITY = 84
 # --- what the functions below share ---
 
 
-def wanted(model: ent.Model, units: Sequence[str], **settings: int | str) -> Tensor:
+def wanted(model: ent.Model, units: Sequence[str], **settings: Any) -> Tensor:
     """What each unit wants to see, (units, 3, size, size)."""
     return torch.cat(list(plan_visualize(model, units, **settings).pictures()))
 
@@ -83,7 +84,7 @@ def shown(canvas: ent.Canvas) -> Tensor:
 def landscape(size: int) -> Tensor:
     """The middle square of our landscape."""
     photo = ent.read("clouds.png").image
-    height, width = ent.fit_short_side(*photo.shape[-2:], size)
+    height, width = ent.fit_short_side(photo.shape[-2], photo.shape[-1], size)
     return ent.center_crop(ent.resize(photo, height, width).clamp(0, 1), size, size)
 
 
@@ -128,8 +129,8 @@ def layers_of_efficientnet(size: int = 112, steps: int = 128) -> Tensor:
 
 def classes(size: int = 160, steps: int = 192) -> Tensor:
     """Twelve classes: SqueezeNet above, EfficientNet below."""
-    names = ("goldfish", "flamingo", "peacock", "monarch", "tabby", "dalmatian")
-    names += ("strawberry", "daisy", "volcano", "castle", "sports car", "violin")
+    names = ["goldfish", "flamingo", "peacock", "monarch", "tabby", "dalmatian"]
+    names += ["strawberry", "daisy", "volcano", "castle", "sports car", "violin"]
     units = [f"class:{name}" for name in names]
     pictures = [
         wanted(ent.load(network), units, size=size, steps=steps)
@@ -234,8 +235,8 @@ def objectives(
 
 def seen_in_landscape(model: ent.Model, layer: str) -> dict[str, Tensor]:
     """What the names in `OBJECTIVES` stand for."""
-    layer = model.resolve(layer)
-    held = model.activations(landscape(224), [layer])[layer][0]
+    address = model.resolve(layer)
+    held = model.activations(landscape(224), [address])[address][0]
     every = held.flatten(1)
     mean_products = every @ every.T / every.shape[1]
     ridge = 0.01 * mean_products.trace() / len(held) * torch.eye(len(held))

@@ -170,7 +170,8 @@ def shaded(volume: NDArray[np.uint8], tall: int) -> tuple[Array, Array]:
     down = np.float32(TO_SUN[1] / -TO_SUN[0])  # rows ... and slices that it goes on for each column
     back = np.float32(TO_SUN[2] / -TO_SUN[0] * step * SLICES / THICK)
     length = step * float(np.linalg.norm(TO_SUN)) / -TO_SUN[0]
-    passed, so_far = np.empty_like(small), np.zeros(small.shape[:2], np.float32)
+    passed = np.empty_like(small)
+    so_far: np.ndarray = np.zeros(small.shape[:2], np.float32)
     for i in range(small.shape[2]):
         edged = np.pad(so_far, ((1, 0), (1, 0)))
         edged = edged[:, 1:] + (edged[:, :-1] - edged[:, 1:]) * down

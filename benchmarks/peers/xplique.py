@@ -89,8 +89,9 @@ def _in_keras(task: Task) -> Any:
             # At 224 x 224 windows fit, so that rounding up or down is the same.
             x = layers.MaxPool2D(part.kernel_size, part.stride)(x)
         elif name.startswith("fire"):
-            x = convolved(x, part.squeeze1x1)
-            x = layers.Concatenate()([convolved(x, part.expand1x1), convolved(x, part.expand3x3)])
+            squeeze, one, three = (each for each in part.modules() if isinstance(each, nn.Conv2d))
+            x = convolved(x, squeeze)
+            x = layers.Concatenate()([convolved(x, one), convolved(x, three)])
     return keras.Model(picture, layers.GlobalAveragePooling2D()(x))
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import entoptic as ent
 from entoptic import transforms
 from entoptic.ascent import memory
-from entoptic.ascent.tiling.budget import step_bytes
+from entoptic.ascent.tiling.budget import step_bytes  # type: ignore[attr-defined]
 from entoptic.errors import BadSetting, NonFiniteGradient, NotEnoughMemory
 from entoptic.jobs import sheets as sheet_plan
 from entoptic.layers import Layer
@@ -222,7 +222,7 @@ def test_a_network_that_takes_no_two_pictures_is_shown_them_one_by_one() -> None
 def test_where_one_picture_is_too_many_it_is_said_what_to_do() -> None:
     model = small(1)
     plan = plan_visualize(model, ["output:0-3"], on="cpu", batch=4, size=24, steps=1)
-    model.module.most = 0
+    model.module.most = 0  # type: ignore[assignment]
     told = r"memory on cpu for a picture of 24x24 .*; try a smaller --size, .* \(--device cpu\)$"
     with pytest.raises(NotEnoughMemory, match=told):
         plan.run()
@@ -253,7 +253,7 @@ def test_a_comparison_and_an_evaluation_begin_again_too() -> None:
 def test_the_command_says_it_and_redo_makes_the_same_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = sheet_plan.ascend
+    whole = sheet_plan.ascend  # type: ignore[attr-defined]
 
     def tight(model: Any, objective: Any, canvas: Any, **rest: Any) -> Any:
         if len(canvas()) > 2:
@@ -378,7 +378,7 @@ def test_who_stops_early_has_all_that_is_there_and_leaves_nothing_running(
 def test_what_goes_wrong_on_one_device_reaches_the_caller(
     squeezenet: ent.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = sheet_plan.ascend
+    whole = sheet_plan.ascend  # type: ignore[attr-defined]
 
     def broken(model: Any, objective: Any, canvas: Any, **rest: Any) -> Any:
         for step in whole(model, objective, canvas, **rest):

@@ -60,7 +60,7 @@ def correlation(left: Tensor, right: Tensor) -> float:
 
 def filter_model(weight: Tensor) -> ent.Model:
     """A filter as large as the picture, nothing else."""
-    convolution = nn.Conv2d(3, 1, weight.shape[2:], bias=False)
+    convolution = nn.Conv2d(3, 1, (weight.shape[2], weight.shape[3]), bias=False)
     convolution.weight.data = weight.clone()
     size = (weight.shape[2], weight.shape[3])
     return ent.Model.wrap(
@@ -667,7 +667,7 @@ def test_a_canvas_in_gray_has_three_equal_channels_and_the_luma_of_its_picture()
 
 def gray_model(weight: Tensor) -> ent.Model:
     """A filter of one channel, fed 100 to 200 as -1 to 1."""
-    convolution = nn.Conv2d(1, 1, weight.shape[2:], bias=False)
+    convolution = nn.Conv2d(1, 1, (weight.shape[2], weight.shape[3]), bias=False)
     convolution.weight.data = weight.clone()
     how = Preprocess((9, 12), (150,), (50,), scale=255, channels=1)
     return ent.Model.wrap(nn.Sequential(convolution), preprocess=how)

@@ -295,7 +295,7 @@ def test_a_network_of_timm_is_fed_as_many_channels_as_asked_or_as_its_weights_ha
     timm = pytest.importorskip("timm")
     model = ent.load("timm:resnet18?weights=random&in_chans=1")
     how = model.preprocess
-    assert (how.channels, how.mean) == (1, (pytest.approx(0.449),))
+    assert (how.channels, how.mean) == (1, (pytest.approx(0.449),))  # type: ignore[comparison-overlap]
     own = timm.create_model("resnet18", in_chans=4)
     torch.save(own.state_dict(), tmp_path / "four.pth")
     four = ent.load(f"timm:resnet18?weights={tmp_path / 'four.pth'}")

@@ -15,7 +15,7 @@ PLAIN = Preprocess(size=(12, 16), mean=(0, 0, 0), std=(1, 1, 1))
 
 def filter_model(weight: Tensor) -> ent.Model:
     """One convolution with a filter set by hand, nothing else."""
-    convolution = nn.Conv2d(3, weight.shape[0], weight.shape[2:], bias=False)
+    convolution = nn.Conv2d(3, weight.shape[0], (weight.shape[2], weight.shape[3]), bias=False)
     convolution.weight.data = weight.clone()
     return ent.Model.wrap(nn.Sequential(convolution), preprocess=PLAIN)
 
@@ -133,6 +133,6 @@ def test_a_climb_can_be_left_at_any_step_and_the_network_keeps_no_hook() -> None
     model = filter_model(torch.ones(1, 3, 1, 1))
     steps = ent.ascend(model, ent.mean("0"), ent.Pixels(torch.rand(1, 3, 4, 5)), steps=100)
     next(steps)
-    steps.close()
+    steps.close()  # type: ignore[attr-defined]
     assert not model.module[0]._forward_hooks
     assert all(weight.requires_grad for weight in model.module.parameters())

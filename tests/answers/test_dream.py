@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,13 @@ from entoptic.images.resize import octave_sizes
 from entoptic.networks import prepare
 from entoptic.recipes import plan_dream, plan_redo
 
-ONE_OCTAVE = {"octaves": 1, "jitter": 0, "steps": 10, "step_size": 0.01, "smoothing": 0.0}
+ONE_OCTAVE: dict[str, Any] = {
+    "octaves": 1,
+    "jitter": 0,
+    "steps": 10,
+    "step_size": 0.01,
+    "smoothing": 0.0,
+}
 
 
 @pytest.fixture(scope="module")

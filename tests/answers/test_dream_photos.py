@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from entoptic.errors import BadSetting, PictureNotFound
 from entoptic.objectives import vocabulary
 from entoptic.recipes import plan_dream, plan_redo, together_by_size
 
-SHORT = {"octaves": 2, "steps": 3, "seed": 4}
+SHORT: dict[str, Any] = {"octaves": 2, "steps": 3, "seed": 4}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def noise(seed: int, height: int = 70, width: int = 101) -> Tensor:
 
 @pytest.mark.parametrize("settings", [{}, {"smoothing": 1.5, "norm": "std"}, {"jitter": 0}])
 def test_each_photo_becomes_what_it_becomes_alone(
-    squeezenet: ent.Model, settings: dict[str, object]
+    squeezenet: ent.Model, settings: dict[str, Any]
 ) -> None:
     photos = [noise(seed) for seed in range(3)]
     together = list(ent.dream_photos(squeezenet, photos, **SHORT, **settings))

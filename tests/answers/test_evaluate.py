@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,7 +26,13 @@ from entoptic.networks import Preprocess
 from entoptic.recipes import plan_evaluate, plan_redo
 from entoptic.recipes.evaluation import Evaluation
 
-QUICK = {"size": 16, "steps": 60, "canvas": "pixels", "transforms": "none", "learning_rate": 0.1}
+QUICK: dict[str, Any] = {
+    "size": 16,
+    "steps": 60,
+    "canvas": "pixels",
+    "transforms": "none",
+    "learning_rate": 0.1,
+}
 COLORS = ("red, crimson", "green", "blue, azure")
 
 
@@ -57,7 +64,7 @@ def flat(height: int, width: int, *color: float) -> ent.Picture:
 
 
 def evaluated(*units: str, **how: object) -> Evaluation:
-    return ent.evaluate(colors(), *units, judges=(), **(QUICK | how))  # type: ignore[arg-type]
+    return ent.evaluate(colors(), *units, judges=(), **(QUICK | how))
 
 
 def test_the_score_of_what_a_color_wants_most_is_all_of_it() -> None:
@@ -185,7 +192,7 @@ def test_pictures_that_are_alike_have_no_diversity_and_others_have_some() -> Non
         for seed in (0, 1)
     ]
     grams = [(each[0].flatten(1) @ each[0].flatten(1).T).flatten() for each in pictures]
-    expected = 1 - float(torch.cosine_similarity(*grams, dim=0))
+    expected = 1 - float(torch.cosine_similarity(*grams, dim=0))  # type: ignore[arg-type, misc]
     assert noise.diversity == pytest.approx(expected, abs=2e-5)
     assert evaluated("own:0").rows[0].diversity is None
     # However many climb together.

@@ -132,7 +132,7 @@ def test_the_gradient_equals_finite_differences(name: str) -> None:
     assert all(isinstance(reference, Reference) for reference in guides)
 
     def score(image: torch.Tensor) -> torch.Tensor:
-        return bound({**run(image), **guides})
+        return bound({**run(image), **guides})  # type: ignore[dict-item]
 
     rng = torch.Generator().manual_seed(7)
     image = torch.rand((2, 3, HEIGHT, WIDTH), generator=rng, dtype=torch.float64)
@@ -161,6 +161,6 @@ def test_a_picture_on_disk_guides_as_the_same_picture_in_memory(tmp_path: Path) 
     network = ent.Model.wrap(nn.Sequential(nn.Conv2d(3, 2, 3)))
     canvases = [ent.Pixels(torch.full((1, 3, 9, 9), 0.4)) for _ in range(2)]
     for canvas, guide in zip(canvases, [str(file), ent.read(file)], strict=True):
-        for _ in ent.ascend(network, ent.match("0", guide), canvas, steps=2):
+        for _ in ent.ascend(network, ent.match("0", guide), canvas, steps=2):  # type: ignore[arg-type]
             pass
     assert torch.equal(canvases[0](), canvases[1]())

@@ -268,7 +268,7 @@ def test_feathered_tiles_that_hold_the_whole_give_its_gradient() -> None:
     expected = ent.gradient(model, of=ent.energy("output"), at=at)
     assert torch.allclose(gradient, expected, rtol=1e-4, atol=1e-9)
     acts = model.activations(at, ["output"])
-    assert torch.allclose(scores, ent.energy("output")(acts))
+    assert torch.allclose(scores, ent.energy("output")(acts))  # type: ignore[arg-type]
 
 
 def test_a_picture_too_large_for_memory_is_dreamt_from_file_to_file(

@@ -54,7 +54,7 @@ def test_any_layer_by_any_layer_equals_finite_differences(
 ) -> None:
     rng = torch.Generator().manual_seed(5)
     model = smooth_network(blocks, rng)
-    names = [str(i) for i in range(len(model.module))]
+    names = [str(i) for i in range(len(model.module))]  # type: ignore[arg-type]
     first = data.draw(st.integers(0, len(names) - 1))
     last = data.draw(st.integers(first, len(names) - 1))
     wrt = data.draw(st.sampled_from([names[first], f"{names[first]}<in>", "input"]))
@@ -67,7 +67,7 @@ def test_any_layer_by_any_layer_equals_finite_differences(
 
     # The rest of the network after `wrt`, run by hand from a changed value.
     after = 0 if wrt == "input" else first + (not wrt.endswith("<in>"))
-    rest = nn.Sequential(*list(model.module)[after : last + 1])
+    rest = nn.Sequential(*list(model.module)[after : last + 1])  # type: ignore[call-overload]
     direction = torch.randn(base.shape, generator=rng, dtype=torch.float64)
     step = 1e-6
     with torch.no_grad():
@@ -111,7 +111,7 @@ def test_the_jacobian_of_each_image_s_score_is_by_that_image_alone(
         def own(pixels: Tensor, number: int = number) -> Tensor:
             together = torch.cat([image[:number], pixels[None], image[number + 1 :]])
             acts = model.activations(together, ["output"])
-            return bound(model.arranged(acts, (3, 4)))[number]
+            return bound(model.arranged(acts, (3, 4)))[number]  # type: ignore[arg-type]
 
         step = 1e-6
         for place in [(0, 0, 0), (2, 1, 3), (1, 2, 2)]:

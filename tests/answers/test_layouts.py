@@ -52,7 +52,7 @@ def score(objective: ent.Objective, model: Model, image: Tensor) -> Tensor:
     size = image.shape[-2], image.shape[-1]
     bound = bind(objective, model, size)
     run = prepare(model, bound.layers(), torch.device("cpu"))
-    return bound(model.arranged(run(image), size))
+    return bound(model.arranged(run(image), size))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

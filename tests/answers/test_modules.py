@@ -77,7 +77,7 @@ class Slotted:
     maps: Tensor
 
 
-class ModelOutput(OrderedDict):
+class ModelOutput(OrderedDict[str, Tensor]):
     """As that of transformers: a dict whose values are attributes, too, and indexed as a tuple."""
 
     def __getattr__(self, name: str) -> Any:
@@ -111,7 +111,7 @@ GIVEN: dict[str, tuple[Callable[[Tensor], Any], Callable[[Any], Tensor]]] = {
 class Recurrent(Net):
     def __init__(self, kind: type[nn.RNNBase]) -> None:
         super().__init__()
-        self.rnn = kind(4, 5, batch_first=True)
+        self.rnn = kind(4, 5, batch_first=True)  # type: ignore[arg-type, call-arg]
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.avg_pool2d(self.conv(x), 4, ceil_mode=True)
@@ -202,7 +202,7 @@ class Counting(Net):
         self.number, self.all, self.last = 0, [0], torch.zeros(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        self.runs += 1
+        self.runs += 1  # type: ignore[assignment]
         self.number += 1
         self.all.append(self.number)
         self.last[0] = self.number
@@ -216,7 +216,7 @@ def hooked() -> nn.Module:
     network = Net()
 
     def keep(module: nn.Module, _: Any, output: Tensor) -> None:
-        module.output = output  # type: ignore[assignment]
+        module.output = output
 
     network.conv.register_forward_hook(keep)
     network(torch.zeros(1, 3, 8, 10))
@@ -330,7 +330,7 @@ def trained() -> nn.Module:
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[str, ...]]] = {
     **{
-        f"gives {name}": (lambda how=how: Giving(*how), ("part", "output"))
+        f"gives {name}": (lambda how=how: Giving(*how), ("part", "output"))  # type: ignore[misc]
         for name, how in GIVEN.items()
     },
     "LSTM": (lambda: Recurrent(nn.LSTM), ("rnn", "rnn<in>", "output")),
@@ -390,7 +390,7 @@ def plain(network: nn.Module, address: str, image: Tensor) -> tuple[Tensor, Tens
 
     def after(_: nn.Module, __: Any, output: Any) -> Any:
         if layer.port == "output":
-            seen.append(first_tensor(output).clone())  # type: ignore[union-attr]
+            seen.append(first_tensor(output).clone())
 
     if not isinstance(network, torch.jit.ScriptModule):
         part.register_forward_pre_hook(before, with_kwargs=True)
@@ -438,7 +438,9 @@ def test_values_and_gradients_are_those_of_plain_torch(name: str, layer: str) ->
     model = ent.Model.wrap(made(name), preprocess=HOW)
     if "<in>" not in layer and layer not in ("second#1",):
         assert model.layers()[ent.Layer.parse(layer)].shape == value[:1].shape
-    close = {"rtol": 0.05, "atol": 0.05} if name == "bfloat16" else {"rtol": 1e-4, "atol": 1e-5}
+    close: dict[str, Any] = (
+        {"rtol": 0.05, "atol": 0.05} if name == "bfloat16" else {"rtol": 1e-4, "atol": 1e-5}
+    )
     found = model.activations(IMAGE, [layer])[ent.Layer.parse(layer)]
     torch.testing.assert_close(found, value, **close)
     gradient = ent.gradient(model, of=ent.Layer.parse(layer), at=IMAGE)
@@ -450,7 +452,7 @@ def test_a_dream_goes_along_the_gradient_of_plain_torch(name: str) -> None:
     layer = NETWORKS[name][1][0]
     _, slope = plain(eval_made(name), layer, IMAGE[:1])
     model = ent.Model.wrap(made(name), preprocess=HOW)
-    how = {"steps": 1, "octaves": 1, "jitter": 0, "step_size": 0.01}
+    how: dict[str, Any] = {"steps": 1, "octaves": 1, "jitter": 0, "step_size": 0.01}
     found = ent.dream(model, IMAGE[:1], objective=f"mean({layer!r})", **how).image
     expected = (IMAGE[:1] + 0.01 * slope / slope.abs().mean()).clamp(0, 1)
     close = 1e-2 if name == "bfloat16" else 1e-4
@@ -555,7 +557,7 @@ Wrapper.__name__ = "DistributedDataParallel"
         torch.compile,
         nn.DataParallel,
         Wrapper,
-        lambda network: nn.DataParallel(torch.compile(network)),
+        lambda network: nn.DataParallel(torch.compile(network)),  # type: ignore[type-var]
         torch.optim.swa_utils.AveragedModel,
     ],
 )
@@ -592,22 +594,22 @@ def test_each_name_of_a_layer_will_do() -> None:
 
 
 class Two(Net):
-    def forward(self, x: Tensor, weight: Tensor) -> Tensor:
+    def forward(self, x: Tensor, weight: Tensor) -> Tensor:  # type: ignore[override]
         return self.conv(x) * weight
 
 
 class ByName(Net):
-    def forward(self, *, pixel_values: Tensor) -> dict[str, Tensor]:
+    def forward(self, *, pixel_values: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
         return {"logits": self.conv(pixel_values)}
 
 
 class OfDict(Net):
-    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:  # type: ignore[override]
         return self.conv(batch["image"])
 
 
 class OfList(Net):
-    def forward(self, images: list[Tensor]) -> Tensor:
+    def forward(self, images: list[Tensor]) -> Tensor:  # type: ignore[override]
         return self.conv(torch.stack(images))
 
 
@@ -616,7 +618,7 @@ FED: dict[str, tuple[type[Net], Callable[[nn.Module, Tensor], Any], float]] = {
     "by name": (ByName, lambda network, x: network(pixel_values=x), 1.0),
     "a dict": (OfDict, lambda network, x: network({"image": x}), 1.0),
     "a list": (OfList, lambda network, x: network(list(x)), 1.0),
-    "a part": (Net, lambda network, x: network.conv(x) * 2, 2.0),  # type: ignore[operator]
+    "a part": (Net, lambda network, x: network.conv(x) * 2, 2.0),
 }
 
 
@@ -645,7 +647,7 @@ def test_a_network_of_films_is_shown_pictures_that_stand_still() -> None:
     model = ent.Model.wrap(network, preprocess=HOW, forward=forward)
     assert model.layers()[ent.Layer("0")].shape == (1, 4, 3, 6, 8)
     # A picture that stands still is seen by the sum of the kernel over time.
-    flat = F.conv2d(IMAGE, network[0].weight.sum(2), network[0].bias).detach()
+    flat = F.conv2d(IMAGE, network[0].weight.sum(2), network[0].bias).detach()  # type: ignore[arg-type]
     torch.testing.assert_close(model.activations(IMAGE, ["output"])[ent.Layer("output")], flat)
     assert ent.visualize(model, "channel('output', 1)", size=10, steps=1).image.isfinite().all()
 

@@ -17,7 +17,7 @@ from entoptic.jobs.job import Job
 from entoptic.networks import Preprocess
 from entoptic.recipes import ComparePlan, plan_compare, plan_redo, plan_visualize
 
-QUICK = {"size": 48, "steps": 2}
+QUICK: dict[str, Any] = {"size": 48, "steps": 2}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def tile(image: torch.Tensor, row: int, column: int, side: int = 48) -> torch.Te
 def test_a_comparison_is_made_again_in_the_same_precision(
     squeezenet: ent.Model, tmp_path: Path
 ) -> None:
-    by = {"methods": ["lucid", "pixels"], "precision": "bf16"}
+    by: dict[str, Any] = {"methods": ["lucid", "pixels"], "precision": "bf16"}
     path = ent.compare(squeezenet, "fire2:0", **by, **QUICK).save(tmp_path / "a.png")
     again = plan_redo(path)
     assert isinstance(again, ComparePlan)
@@ -81,9 +81,11 @@ def test_every_column_is_what_it_is_alone(
     squeezenet: ent.Model, many: str, one: str, names: list[str]
 ) -> None:
     units = ["fire3:3", "fire3:5"]
-    together = ent.compare(squeezenet, *units, **{many: names}, **QUICK, batch=1).image
+    columns: dict[str, Any] = {many: names}
+    together = ent.compare(squeezenet, *units, **columns, **QUICK, batch=1).image
     for column, name in enumerate(names):
-        plan = plan_visualize(squeezenet, units, **{one: name}, **QUICK, batch=1)
+        setting: dict[str, Any] = {one: name}
+        plan = plan_visualize(squeezenet, units, **setting, **QUICK, batch=1)
         for row, alone in enumerate(plan.pictures()):
             assert torch.equal(tile(together, row, column), alone)
 
@@ -115,9 +117,9 @@ def test_a_comparison_of_networks_is_made_again_byte_for_byte(
     assert again.run().save(tmp_path / "b.png").read_bytes() == path.read_bytes()
     changed = plan_redo(path, method="maco", steps=1, seed=3, objective="logit('cock')")
     assert changed.job.settings["methods"] == ["maco"]
-    assert changed.columns[1].settings.preset == "maco"
+    assert changed.columns[1].settings.preset == "maco"  # type: ignore[attr-defined]
     assert (changed.job.settings["steps"], changed.job.seed) == (1, 3)
-    assert changed.labels == ("logit('cock', 'logits')",)
+    assert changed.labels == ("logit('cock', 'logits')",)  # type: ignore[attr-defined]
     with pytest.raises(BadSetting, match="a comparison of 1 models, 1 methods; give several"):
         plan_redo(path, model="squeezenet1_1")
 
@@ -132,7 +134,7 @@ def test_a_comparison_of_networks_is_made_again_byte_for_byte(
     ],
 )
 def test_a_job_of_a_stranger_does_no_harm(
-    squeezenet: ent.Model, settings: dict[str, object], told: str, tmp_path: Path
+    squeezenet: ent.Model, settings: dict[str, Any], told: str, tmp_path: Path
 ) -> None:
     result = ent.compare(squeezenet, "fire3:3", methods=["lucid", "maco"], size=48, steps=0)
     result.save(tmp_path / "a.png")
@@ -165,7 +167,7 @@ def test_a_unit_that_one_network_lacks_is_told_with_the_network(
     ],
 )
 def test_what_is_wrong_is_told_before_any_work(
-    squeezenet: ent.Model, named: dict[str, list[str]], settings: dict[str, object], told: str
+    squeezenet: ent.Model, named: dict[str, Any], settings: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(BadSetting, match=told):
         plan_compare([squeezenet], ["fire3:3"], **named, **settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from entoptic.networks import Preprocess
 from entoptic.recipes import GridSettings, plan_grid, plan_redo
 from entoptic.types import Image
 
-QUICK = {"size": 16, "steps": 2, "transforms": "none"}
+QUICK: dict[str, Any] = {"size": 16, "steps": 2, "transforms": "none"}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_every_cell_goes_in_the_direction_of_its_own_place() -> None:
         **QUICK,
     )
     row = [(1.0, 0.0, 0.0)] * 2 + [(0.0, 0.6, 0.8)] * 2
-    for unit, known in zip(plan.objective.objectives, row * 2, strict=True):
+    for unit, known in zip(plan.objective.objectives, row * 2, strict=True):  # type: ignore[attr-defined]
         assert unit.arguments[1] == pytest.approx(known)
 
 
@@ -80,7 +81,7 @@ def test_what_all_places_have_in_common_counts_less() -> None:
         for each in (True, False)
     )
     for plan, known in ((plain, 3), (whitened, 0.4380 / 0.1935)):
-        red, green, _ = plan.objective.objectives[0].arguments[1]
+        red, green, _ = plan.objective.objectives[0].arguments[1]  # type: ignore[attr-defined]
         assert green / red == pytest.approx(known, rel=1e-3)
 
 
@@ -147,8 +148,8 @@ def test_a_grid_is_made_again_byte_for_byte_and_can_be_changed(
 )
 def test_what_is_wrong_is_told_before_any_work(
     squeezenet: ent.Model,
-    shown: dict[str, object],
-    settings: dict[str, object],
+    shown: dict[str, Any],
+    settings: dict[str, Any],
     error: type[Exception],
     told: str,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from entoptic.types import Image
 
 Color = tuple[float, float, float]
 
-QUICK = {"size": 16, "steps": 2, "transforms": "none"}
+QUICK: dict[str, Any] = {"size": 16, "steps": 2, "transforms": "none"}
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def test_two_halves_of_a_photo_are_two_groups_exactly() -> None:
     plan = plan_groups(
         color_model(), sharp((1.0, 0.0, 0.0), (0.0, 0.0, 1.0)), GroupSettings("0", 2), **QUICK
     )
-    parts = [unit.arguments[1] for unit in plan.objective.objectives]
+    parts = [unit.arguments[1] for unit in plan.objective.objectives]  # type: ignore[attr-defined]
     assert torch.tensor(sorted(parts)).allclose(torch.tensor([[0.0, 0, 1], [1, 0, 0]]))
     assert list(plan.layout.labels[1:3]) == ["group 1: 50%", "group 2: 50%"]
 
@@ -41,7 +42,7 @@ def test_the_largest_group_comes_first_and_its_share_is_told() -> None:
     plan = plan_groups(
         color_model(), sharp((0.0, 0.2, 0.0), (0.6, 0.0, 0.0)), GroupSettings("0", 2), **QUICK
     )
-    assert plan.objective.objectives[0].arguments[1] == pytest.approx((1, 0, 0))
+    assert plan.objective.objectives[0].arguments[1] == pytest.approx((1, 0, 0))  # type: ignore[attr-defined]
     assert list(plan.layout.labels[:3]) == ["all of 0", "group 1: 75%", "group 2: 25%"]
 
 
@@ -49,7 +50,7 @@ def test_a_group_is_colored_where_it_is_and_nowhere_else() -> None:
     plan = plan_groups(
         color_model(), halves((0.2, 0.0, 0.0), (0.0, 0.0, 0.6)), GroupSettings("0", 2), **QUICK
     )
-    _, first, second, photo = plan.layout.before
+    _, first, second, photo = plan.layout.before  # type: ignore[misc]
     # Of two hues the first is red. Beyond the border between the halves, which is interpolated,
     # what is no group's is grey.
     assert (first[0, :, 10:] > first[2, :, 10:] + 0.1).all()
@@ -101,8 +102,8 @@ def test_groups_are_made_again_byte_for_byte_and_can_be_changed(
 )
 def test_what_is_wrong_is_told_before_any_work(
     squeezenet: ent.Model,
-    shown: dict[str, object],
-    settings: dict[str, object],
+    shown: dict[str, Any],
+    settings: dict[str, Any],
     error: type[Exception],
     told: str,
 ) -> None:
@@ -118,7 +119,7 @@ def test_what_a_layer_holds_below_0_is_left_out_and_that_is_said() -> None:
     photo = sharp((0.5, 0.9, 0.0), (0.0, 0.9, 0.5))
     plan = plan_groups(network, photo, GroupSettings("0", 2), **QUICK)
     assert plan.notes == ("'0' also holds numbers below 0, which groups leave out",)
-    parts = [unit.arguments[1] for unit in plan.objective.objectives]
+    parts = [unit.arguments[1] for unit in plan.objective.objectives]  # type: ignore[attr-defined]
     assert torch.tensor(sorted(parts)).allclose(torch.tensor([[0.0, 0, 1], [1, 0, 0]]), atol=1e-5)
 
 

@@ -19,7 +19,7 @@ QUICK: dict[str, Any] = {"size": 48, "steps": 2}
 PLANS = {
     "caricature": plan_caricature,
     "invert": plan_invert,
-    "accentuate": lambda *given, **how: plan_accentuate(*given, "fire3:5", **how),
+    "accentuate": lambda *given, **how: plan_accentuate(*given, "fire3:5", **how),  # type: ignore[arg-type, call-arg]
 }
 
 
@@ -49,7 +49,7 @@ def color_model() -> ent.Model:
 
 @pytest.mark.parametrize(("transforms", "near"), [("none", 0.02), ("robust", 0.05)])
 def test_a_layer_that_keeps_everything_gives_the_photo_back(transforms: str, near: float) -> None:
-    how = {"size": 40, "steps": 120, "transforms": transforms, "canvas": "pixels"}
+    how: dict[str, Any] = {"size": 40, "steps": 120, "transforms": transforms, "canvas": "pixels"}
     made = ent.invert(color_model(), photo(), layer="0", smoothness=0.0, **how)
     assert (made.image - photo())[..., 4:-4, 4:-4].abs().mean() < near
 
@@ -59,7 +59,7 @@ def test_what_a_layer_does_not_keep_does_not_come_back() -> None:
     red.weight.data = torch.tensor([1.0, 0, 0]).reshape(1, 3, 1, 1)
     plain = Preprocess((16, 16), (0, 0, 0), (1, 1, 1))
     network = ent.Model.wrap(nn.Sequential(red), preprocess=plain)
-    how = {"size": 40, "steps": 150, "transforms": "none", "canvas": "pixels"}
+    how: dict[str, Any] = {"size": 40, "steps": 150, "transforms": "none", "canvas": "pixels"}
     made = ent.invert(network, photo(), layer="0", smoothness=0.0, **how)
     off = (made.image - photo()).abs().mean((0, 2, 3))
     assert off[0] < 0.02
@@ -67,7 +67,13 @@ def test_what_a_layer_does_not_keep_does_not_come_back() -> None:
 
 
 def test_smoothness_takes_the_roughness_out_of_an_inversion() -> None:
-    how = {"layer": "0", "size": 40, "steps": 100, "transforms": "none", "canvas": "pixels"}
+    how: dict[str, Any] = {
+        "layer": "0",
+        "size": 40,
+        "steps": 100,
+        "transforms": "none",
+        "canvas": "pixels",
+    }
     rough, smooth = (
         ent.invert(color_model(), photo(), smoothness=weight, **how).image for weight in (0.0, 20)
     )
@@ -75,7 +81,13 @@ def test_smoothness_takes_the_roughness_out_of_an_inversion() -> None:
 
 
 def test_a_caricature_goes_past_the_photo_where_the_photo_goes() -> None:
-    how = {"layer": "0", "size": 40, "steps": 100, "transforms": "none", "canvas": "pixels"}
+    how: dict[str, Any] = {
+        "layer": "0",
+        "size": 40,
+        "steps": 100,
+        "transforms": "none",
+        "canvas": "pixels",
+    }
     red_left = torch.full((1, 3, 20, 40), 0.05)
     red_left[:, 0, :, :20] = 0.7
     red_left[:, 2, :, 20:] = 0.7
@@ -87,7 +99,7 @@ def test_a_caricature_goes_past_the_photo_where_the_photo_goes() -> None:
 def test_an_accentuation_changes_the_photo_towards_the_unit_and_a_huge_strength_forbids_it() -> (
     None
 ):
-    how = {"layer": "0", "size": 40, "steps": 60, "transforms": "none"}
+    how: dict[str, Any] = {"layer": "0", "size": 40, "steps": 60, "transforms": "none"}
     free, held = (
         ent.accentuate(color_model(), photo(), "1:0", strength=strength, **how).image
         for strength in (0.0, 1e6)
@@ -108,7 +120,13 @@ def test_only_what_has_mattered_is_opaque() -> None:
 
     plain = Preprocess((16, 16), (0, 0, 0), (1, 1, 1))
     network = ent.Model.wrap(nn.Sequential(Left()), preprocess=plain)
-    how = {"layer": "0", "strength": 0.0, "size": 40, "steps": 3, "transforms": "none"}
+    how: dict[str, Any] = {
+        "layer": "0",
+        "strength": 0.0,
+        "size": 40,
+        "steps": 3,
+        "transforms": "none",
+    }
     made = ent.accentuate(network, photo(), "0:0", transparency=True, **how)
     assert made.alpha is not None
     assert made.alpha.shape == (1, 1, 30, 40)
@@ -210,4 +228,4 @@ def test_what_is_wrong_is_told_before_any_work(
 @pytest.mark.usefixtures("unchecked")
 def test_a_photo_that_is_none_is_refused(squeezenet: ent.Model) -> None:
     with pytest.raises(BadPicture, match="photo is 3; it must be a picture: a file's name"):
-        plan_invert(squeezenet, 3)
+        plan_invert(squeezenet, 3)  # type: ignore[arg-type]

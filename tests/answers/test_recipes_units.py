@@ -44,7 +44,13 @@ def test_a_row_goes_from_one_units_color_to_the_others() -> None:
 
 
 def test_aligned_neighbors_are_more_alike() -> None:
-    how = {"pictures": 2, "layer": "0", "size": 16, "steps": 60, "transforms": "none"}
+    how: dict[str, Any] = {
+        "pictures": 2,
+        "layer": "0",
+        "size": 16,
+        "steps": 60,
+        "transforms": "none",
+    }
     free, held = (
         ent.interpolate(color_model(), "0:0", "0:2", strength=weight, **how).image
         for weight in (0.0, 1000.0)
@@ -54,7 +60,7 @@ def test_aligned_neighbors_are_more_alike() -> None:
 
 
 def test_different_pictures_differ_more_than_chance_makes_them(squeezenet: ent.Model) -> None:
-    how = {"pictures": 3, "size": 64, "steps": 24, "layer": "fire3"}
+    how: dict[str, Any] = {"pictures": 3, "size": 64, "steps": 24, "layer": "fire3"}
     likeness = []
     for weight in (0.0, 100.0):
         plan = plan_diversity(squeezenet, "fire5:3", strength=weight, **how)

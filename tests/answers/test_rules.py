@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -368,8 +369,8 @@ def test_every_forward_value_stays_the_same_to_the_last_bit(rule: GradientRule) 
     image = IMAGES.clone().requires_grad_()
     plain, ruled = prepared(image), prepared(image, [rule.bound(network)])
     assert all(torch.equal(plain[layer], ruled[layer]) for layer in layers)
-    (found,) = torch.autograd.grad(sum(each.sum() for each in ruled.values()), image)
-    (own,) = torch.autograd.grad(sum(each.sum() for each in plain.values()), image)
+    (found,) = torch.autograd.grad(sum(each.sum() for each in ruled.values()), image)  # type: ignore[arg-type]
+    (own,) = torch.autograd.grad(sum(each.sum() for each in plain.values()), image)  # type: ignore[arg-type]
     assert found.isfinite().all()
     # No image is dead here.
     assert torch.allclose(found, own) == (rule == ent.redirected_relu())
@@ -390,7 +391,7 @@ def test_nothing_of_a_rule_is_left_in_the_users_module_or_after_an_error(
         prepared(one_pixel, [rule.bound(network)])
     steps = ent.ascend(network, ent.mean("output"), ent.Pixels(IMAGES), rules=[rule])
     next(steps)
-    steps.close()
+    steps.close()  # type: ignore[attr-defined]
     assert torch.equal(ent.gradient(network, of="output", at=IMAGES), plain)
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
     assert not any(each._forward_hooks for each in module.modules())
@@ -466,7 +467,10 @@ def test_each_image_of_a_batch_is_revived_as_it_would_be_alone() -> None:
     images = torch.stack([torch.full((3, 4, 5), 0.5), torch.full((3, 4, 5), 0.5)])
     images[1, :, 2:] = 0.9
     canvas = ent.Pixels(images)
-    settings = {"optimizer": ent.climb(0.01, "max_abs"), "rules": [ent.redirected_relu()]}
+    settings: dict[str, Any] = {
+        "optimizer": ent.climb(0.01, "max_abs"),
+        "rules": [ent.redirected_relu()],
+    }
     next(ent.ascend(network, ent.mean("1"), canvas, **settings))
     moved = (canvas().detach() - images)[:, 0].mean(2)
     expected = torch.tensor([[0.01, 0.01, 0.01, 0.01], [0, 0, 0.01, 0.01]])

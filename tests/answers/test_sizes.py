@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ import entoptic as ent
 from entoptic import Layer
 from entoptic.images.resize import resize
 
-PLAIN = {"mean": (0.0,) * 3, "std": (1.0,) * 3}
+PLAIN: dict[str, Any] = {"mean": (0.0,) * 3, "std": (1.0,) * 3}
 
 
 class Strided(nn.Module):

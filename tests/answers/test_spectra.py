@@ -18,7 +18,7 @@ from entoptic.images import fourier, read_job
 from entoptic.jobs.sheets import Layout, plan_sheet
 from entoptic.recipes import ClimbSettings, plan_redo, plan_visualize
 
-MACO = {"canvas": "maco", "transforms": "none", "size": 48, "steps": 2}
+MACO: dict[str, Any] = {"canvas": "maco", "transforms": "none", "size": 48, "steps": 2}
 
 
 def noise(height: int, width: int, seed: int = 0) -> torch.Tensor:
@@ -260,8 +260,8 @@ def test_redo_refuses_a_spectrum_that_has_changed_or_is_missing(picture: Path, f
     with pytest.raises(PictureNotFound, match="isn't here; say where it is with --spectrum FILE"):
         plan_redo(picture)
     # Nothing else wants it.
-    for change in ({"canvas": "pixels"}, {"method": "lucid"}):
-        assert plan_redo(picture, **change).job.settings["spectrum"] is None
+    assert plan_redo(picture, canvas="pixels").job.settings["spectrum"] is None
+    assert plan_redo(picture, method="lucid").job.settings["spectrum"] is None
 
 
 @pytest.mark.parametrize(

@@ -160,9 +160,9 @@ def test_what_is_finished_is_said_to_begin_anew(model: ent.Model, sky: Path) -> 
 
 def test_a_whole_picture_has_nothing_to_finish(model: ent.Model, sky: Path) -> None:
     path = plan_dream(model, sky, layer="fire3", octaves=1, steps=1).run()
-    path = path.save(sky.with_name("whole.png"))
+    path = path.save(sky.with_name("whole.png"))  # type: ignore[assignment]
     with pytest.raises(BadSetting, match=r"wasn't stopped before its end; there is nothing"):
-        plan_redo(path, finish=True)
+        plan_redo(path, finish=True)  # type: ignore[arg-type]
 
 
 def test_what_was_stopped_before_its_first_step_is_made_again(model: ent.Model, sky: Path) -> None:

@@ -41,7 +41,7 @@ def same(x: Tensor, inner: nn.Module) -> Tensor:
     for length in (x.shape[3], x.shape[2]):
         total = max(0, (-(-length // 2) - 1) * 2 + 3 - length)
         pads += [total // 2, total - total // 2]
-    return inner(functional.pad(x, pads))  # type: ignore[no-any-return]
+    return inner(functional.pad(x, pads))
 
 
 def branches(x: Tensor, wide: nn.Module, narrow: nn.Module) -> Tensor:
@@ -49,7 +49,7 @@ def branches(x: Tensor, wide: nn.Module, narrow: nn.Module) -> Tensor:
 
 
 def channels_last(x: Tensor, norm: nn.Module) -> Tensor:
-    return norm(x.permute(0, 2, 3, 1))  # type: ignore[no-any-return]
+    return norm(x.permute(0, 2, 3, 1))
 
 
 def up(x: Tensor, down: nn.Module) -> Tensor:
@@ -117,7 +117,7 @@ def whole(model: ent.Model, of: str, at: Tensor) -> tuple[Tensor, Tensor]:
     bound = ent.parse(of)
     at = at.clone().requires_grad_()
     acts = model.arranged(model_activations(model, at, bound), (at.shape[-2], at.shape[-1]))
-    scores = bound(acts)
+    scores = bound(acts)  # type: ignore[arg-type]
     (found,) = torch.autograd.grad(scores.sum(), at)
     return found, scores.detach()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from entoptic.jobs.units import read_units
 from entoptic.networks import Preprocess
 from entoptic.recipes import plan_redo, plan_visualize
 
-QUICK = {"size": 64, "steps": 3}
+QUICK: dict[str, Any] = {"size": 64, "steps": 3}
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +177,7 @@ def test_a_picture_grows_batch_by_batch(squeezenet: ent.Model) -> None:
 def test_what_is_wrong_is_told_before_any_work(
     squeezenet: ent.Model,
     units: list[str],
-    settings: dict[str, object],
+    settings: dict[str, Any],
     error: type[Exception],
     told: str,
 ) -> None:

@@ -76,7 +76,7 @@ def _read(whole: list[str], lines: list[str], seeds: list[str], found: Found) ->
         )
         output, end = done.stdout, f"ended by {done.returncode}: {done.stderr[-500:]}"
     except subprocess.TimeoutExpired as error:
-        output, end = (error.stdout or b"").decode(), "hangs"  # type: ignore[union-attr]
+        output, end = (error.stdout or b"").decode(), "hangs"
     answers = [line.partition(" ")[2] for line in output.splitlines()]
     if not answers:
         raise AssertionError(f"the process can't begin: {end}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,7 +12,10 @@ from numpy.typing import NDArray
 
 from entoptic.formats.caffe import read_caffe
 
-onnx = pytest.importorskip("onnx")
+if TYPE_CHECKING:
+    import onnx
+else:
+    onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 Shared = Callable[[str], Path]
@@ -38,7 +42,7 @@ def reference(shared: Shared):
 @pytest.fixture
 def network_input(reference) -> NDArray[np.float32]:
     bgr = reference["image_uint8"][..., ::-1].astype(np.float32)
-    return (bgr - np.float32([104, 117, 123])).transpose(2, 0, 1)[None]
+    return (bgr - np.array([104, 117, 123], np.float32)).transpose(2, 0, 1)[None]
 
 
 def googlenet(shared: Shared) -> onnx.ModelProto:

@@ -47,7 +47,7 @@ def test_the_most_probable_kind_of_chelsea_is_golden(
     models: dict[str, ent.Model], name: str, number: int, probability: float
 ) -> None:
     (guess,) = identify(models[name], ent.Picture.of(data.chelsea()), top=1)
-    assert (guess.number, guess.probability) == (number, pytest.approx(probability, abs=0.005))
+    assert (guess.number, guess.probability) == (number, pytest.approx(probability, abs=0.005))  # type: ignore[comparison-overlap]
 
 
 @pytest.mark.parametrize("layer", ["pool1", "fire5/concat", "fire9/concat"])

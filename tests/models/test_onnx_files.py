@@ -85,7 +85,7 @@ def exported(module: nn.Module, x: Tensor, opset: int, free: bool) -> bytes:
         torch.onnx.export(
             module,
             (x,),
-            stream,
+            stream,  # type: ignore[arg-type]
             dynamo=False,
             opset_version=opset,
             input_names=["x"],
@@ -98,7 +98,7 @@ def network(name: str) -> nn.Module:
     torch.manual_seed(0)
     if name.startswith("timm:"):
         timm = pytest.importorskip("timm")
-        settings: dict[str, Any] = {
+        known: dict[str, dict[str, Any]] = {
             "timm:vit_tiny_patch16_224": {"img_size": 64, "depth": 2},
             "timm:swin_tiny_patch4_window7_224": {
                 "img_size": 112,
@@ -106,7 +106,8 @@ def network(name: str) -> nn.Module:
                 "embed_dim": 24,
                 "num_heads": (2, 4),
             },
-        }.get(name, {})
+        }
+        settings = known.get(name, {})
         return randomized(timm.create_model(name.removeprefix("timm:"), **settings))
     models = pytest.importorskip("torchvision.models")
     makers: dict[str, Callable[[], nn.Module]] = {

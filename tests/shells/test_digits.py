@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "digits.py").write_text(CODE)
     names: dict[str, object] = {}
     exec(CODE, names)
-    network = names["made"]()  # type: ignore[operator]
+    network = names["made"]()
     torch.export.save(torch.export.export(network, (torch.rand(1, 1, 28, 28),)), folder / "d.pt2")
     torch.onnx.export(network, (torch.rand(1, 1, 28, 28),), str(folder / "d.onnx"), dynamo=False)
     picture = Image.new("L", (28, 28))

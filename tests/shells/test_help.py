@@ -255,7 +255,7 @@ def test_the_help_names_all_that_can_be_chosen(name: str) -> None:
         if known is not None:
             assert isinstance(parameter, click.Option)
             words = re.findall(r"\w+", (parameter.help or "").partition(":")[2])
-            assert {*known} <= {*words}, parameter.name
+            assert {*known} <= {*words}, parameter.name  # type: ignore[misc]
 
 
 def once() -> list[tuple[str, click.Option]]:

@@ -89,7 +89,7 @@ def test_the_installed_wheel_shows_its_help_and_dreams(wheel: Path, tmp_path: Pa
     home = tmp_path / "environment"
     ran(sys.executable, "-m", "venv", "--without-pip", home, folder=tmp_path)
     python = home / SCRIPTS / Path(sys.executable).name
-    install = ["install", "--quiet", "--no-deps", "--no-index", wheel]
+    install: list[str | Path] = ["install", "--quiet", "--no-deps", "--no-index", wheel]
     ran(sys.executable, "-m", "pip", "--python", python, *install, folder=tmp_path)
     ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
     own = Path(ran(python, "-c", ask, folder=tmp_path).strip())

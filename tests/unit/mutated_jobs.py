@@ -132,7 +132,7 @@ def value(rng: random.Random, called: str = "", old: Any = None) -> Any:
                 lambda: rng.choice(WORDS + FILES + NETWORKS),
                 lambda: [value(rng, called) for _ in range(rng.randrange(4))],
                 lambda: {rng.choice(WORDS): value(rng) for _ in range(rng.randrange(3))},
-                lambda: functools.reduce(lambda inner, _: [inner], range(300), 1),
+                lambda: functools.reduce(lambda inner, _: [inner], range(300), 1),  # type: ignore[arg-type, return-value]
             )
         )()
     if called in ("objective", "unit", "units"):
@@ -224,7 +224,7 @@ def main(count: int, seed: int) -> None:
     jobs = json.loads(Path("jobs.json").read_text())
     current = [""]
     entoptic.images.read_job = lambda path: current[0]
-    redo.load = functools.lru_cache(maxsize=64)(redo.load)
+    redo.load = functools.lru_cache(maxsize=64)(redo.load)  # type: ignore[attr-defined]
     for package in ("timm", "torchvision"):  # which look at folders while they are imported
         with contextlib.suppress(ImportError):
             importlib.import_module(package)

@@ -197,7 +197,7 @@ def _signature(what: Any) -> inspect.Signature:
 
 def _public() -> dict[str, Any]:
     """All that can be called, by name, with the methods that users call."""
-    found = {name: getattr(ent, name) for name in ent.__all__}
+    found = {name: getattr(ent, name) for name in ent.__all__}  # type: ignore[attr-defined]
     found = {
         name: each for name, each in found.items() if callable(each) and name not in _OURS | _BASES
     }
@@ -374,7 +374,7 @@ def test_devices_are_names_or_those_of_torch_or_lists_of_either() -> None:
 
 
 def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
-    settings = DreamSettings(octaves=np.int64(3), strength=np.float32(0.5), noise=[np.int8(9), 8])
+    settings = DreamSettings(octaves=np.int64(3), strength=np.float32(0.5), noise=[np.int8(9), 8])  # type: ignore[arg-type, list-item]
     assert (settings.octaves, settings.strength, settings.noise) == (3, 0.5, (9, 8))
     assert [type(each) for each in (settings.octaves, settings.strength)] == [int, float]
 

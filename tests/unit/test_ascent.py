@@ -147,7 +147,7 @@ def test_transforms_are_applied_in_order_and_anew_in_each_step() -> None:
 
 def test_a_generator_is_gone_on_with() -> None:
     rng = torch.Generator().manual_seed(4)
-    how = {"transforms": [ent.Jitter(2)], "optimizer": ent.climb(0.1)}
+    how: dict[str, Any] = {"transforms": [ent.Jitter(2)], "optimizer": ent.climb(0.1)}
     objective, start = ent.neuron("0", 0), torch.zeros(1, 3, 4, 5)
     whole, halves = ent.Pixels(start), ent.Pixels(start)
     list(ent.ascend(model(), objective, whole, steps=6, seed=4, **how))
@@ -292,8 +292,12 @@ def test_a_guide_whose_places_correspond_moves_as_the_picture_does(each: bool) -
     # Two pictures that are the guide, moved differently: each is like its own moved guide.
     canvas = ent.Pixels(start.repeat(2, 1, 1, 1))
     rolls = [rolled_and_mirrored, ent.Noise(0.2)]
-    (step,) = ent.ascend(model(), wanted + ent.mean("0"), canvas, transforms=rolls, steps=1)
+    (step,) = ent.ascend(model(), wanted + ent.mean("0"), canvas, transforms=rolls, steps=1)  # type: ignore[arg-type]
     (plain,) = ent.ascend(
-        model(), ent.mean("0"), ent.Pixels(start.repeat(2, 1, 1, 1)), transforms=rolls, steps=1
+        model(),
+        ent.mean("0"),
+        ent.Pixels(start.repeat(2, 1, 1, 1)),
+        transforms=rolls,  # type: ignore[arg-type]
+        steps=1,
     )
     assert torch.allclose(step.scores, plain.scores, atol=1e-6)

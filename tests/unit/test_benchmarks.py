@@ -1,72 +1,20 @@
-"""The measurements: what they count is counted right, and a step's own Python stays small."""
+"""The measurements: what they count is counted right."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from argparse import Namespace
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from benchmarks import __main__ as whole, cold, step, units
-from benchmarks.overhead import Climb, bytecodes
-from benchmarks.peers.environments import ROOT, variables
+from benchmarks.peers.environments import variables
 from benchmarks.units import Contender, Found
 from torch import nn
 
 import entoptic as ent
-
-# Measured, in Python 3.11, and a quarter more: what one step carries out of our own code.
-MOST = {"dream": 2406, "visualize, first steps": 6840, "visualize": 4865}
-
-
-@pytest.fixture(scope="module")
-def counted(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, int]]:
-    """Bytecodes by climb, twice, each in a process of its own that checks no types."""
-    folder = tmp_path_factory.mktemp("overhead")
-    files = [folder / "0.json", folder / "1.json"]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.overhead", "--json", str(file)],
-            cwd=ROOT,
-            env=variables("cpu") | {"PYTHONHASHSEED": file.stem},
-            stdout=subprocess.DEVNULL,
-        )
-        for file in files
-    ]
-    assert [process.wait() for process in processes] == [0, 0]
-    tables = [json.loads(file.read_text("utf-8")) for file in files]
-    return [{row["climb"]: row["entoptic"] for row in rows} for rows in tables]
-
-
-def test_the_bytecodes_of_a_step_are_the_same_each_time(counted: list[dict[str, int]]) -> None:
-    assert counted[0] == counted[1]
-
-
-@pytest.mark.parametrize("climb", MOST)
-def test_a_steps_own_python_stays_small(counted: list[dict[str, int]], climb: str) -> None:
-    assert MOST[climb] / 2 < counted[0][climb] <= MOST[climb]
-
-
-def turning(rounds: int) -> Iterator[Any]:
-    """Steps that are but a loop of so many rounds."""
-    while True:
-        for _ in range(rounds):
-            pass
-        yield None
-
-
-def test_twice_as_many_rounds_are_twice_as_many_bytecodes() -> None:
-    none, ten, twenty = (
-        bytecodes(Climb(lambda rounds=rounds: turning(rounds), 2)).total() for rounds in (0, 10, 20)
-    )
-    assert ten - none == twenty - ten
-    assert ten - none >= 10
 
 
 def test_a_convolutions_work_is_what_one_counts_by_hand() -> None:

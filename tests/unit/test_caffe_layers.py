@@ -239,16 +239,16 @@ def test_average_of_ones_shows_caffes_divisor(run):
 def test_a_window_that_would_see_nothing_is_left_out(run):
     x = np.arange(12, dtype=np.float32).reshape(1, 1, 2, 6)
     found = run(layer("Pooling", "pooling_param { kernel_size: 2 stride: 3 }"), x)
-    close(found, np.float32([[[[7, 10]]]]))
+    close(found, np.array([[[[7, 10]]]], np.float32))
 
 
 def test_pooling_of_forks_can_round_down(run):
     x = np.arange(12, dtype=np.float32).reshape(1, 1, 2, 6)
     for param in ("ceil_mode: false", "round_mode: FLOOR"):
         found = run(layer("Pooling", f"pooling_param {{ kernel_size: 2 stride: 3 {param} }}"), x)
-        close(found, np.float32([[[[7, 10]]]]))
+        close(found, np.array([[[[7, 10]]]], np.float32))
     found = run(layer("Pooling", "pooling_param { kernel_size: 2 stride: 3 }"), x[..., :5])
-    close(found, np.float32([[[[7, 10]]]]))
+    close(found, np.array([[[[7, 10]]]], np.float32))
 
 
 @pytest.mark.parametrize(("method", "reduce"), [("MAX", np.max), ("AVE", np.mean)])
@@ -278,11 +278,11 @@ def test_lrn_within_a_channel_averages_over_space(run):
 
 
 def test_batch_norm_divides_its_sums_by_the_third_blob(run):
-    x, mean = noise(2, 3, 2, 4), np.float32([2, 4, -6])
-    blobs = [mean, np.float32([8, 2, 18]), np.float32([2])]
+    x, mean = noise(2, 3, 2, 4), np.array([2, 4, -6], np.float32)
+    blobs = [mean, np.array([8, 2, 18], np.float32), np.array([2], np.float32)]
     found = run(layer("BatchNorm", "batch_norm_param { eps: 0.25 }"), x, {"it": blobs})
     per_channel = (1, 3, 1, 1)
-    variance = np.float32([4, 1, 9]).reshape(per_channel)
+    variance = np.array([4, 1, 9], np.float32).reshape(per_channel)
     close(found, (x - mean.reshape(per_channel) / 2) / np.sqrt(variance + 0.25))
 
 
@@ -293,12 +293,12 @@ def test_batch_norm_that_never_saw_a_picture_only_divides_by_eps(run):
 
 
 def test_normalize_over_channels_and_over_everything(run):
-    x, w = noise(2, 3, 2, 4), np.float32([1, 2, 3])
+    x, w = noise(2, 3, 2, 4), np.array([1, 2, 3], np.float32)
     param = "norm_param { across_spatial: false channel_shared: false eps: 0.5 }"
     norm = np.sqrt((x**2).sum(1, keepdims=True) + 0.5)
     close(run(layer("Normalize", param), x, {"it": [w]}), x / norm * w.reshape(1, 3, 1, 1))
     norm = np.sqrt((x**2).sum((1, 2, 3), keepdims=True) + 1e-10)
-    close(run(layer("Normalize"), x, {"it": [np.float32([4])]}), x / norm * 4)
+    close(run(layer("Normalize"), x, {"it": [np.array([4], np.float32)]}), x / norm * 4)
 
 
 # Pointwise
@@ -338,11 +338,14 @@ def test_values_go_through_the_functions_formula(kind, param, answer, run):
 
 
 def test_prelu_has_a_slope_per_channel_or_one_for_all(run):
-    x, slope = noise(2, 3, 2, 4), np.float32([0.1, -0.5, 2])
+    x, slope = noise(2, 3, 2, 4), np.array([0.1, -0.5, 2], np.float32)
     found = run(layer("PReLU"), x, {"it": [slope]}, declared=(1, 3, 9, 8))
     close(found, np.where(x > 0, x, x * slope.reshape(1, 3, 1, 1)))
     shared = layer("PReLU", "prelu_param { channel_shared: true }")
-    close(run(shared, x, {"it": [np.float32([0.3])]}), np.where(x > 0, x, x * np.float32(0.3)))
+    close(
+        run(shared, x, {"it": [np.array([0.3], np.float32)]}),
+        np.where(x > 0, x, x * np.float32(0.3)),
+    )
     flat = noise(2, 3)
     close(run(layer("PReLU"), flat, {"it": [slope]}), np.where(flat > 0, flat, flat * slope))
 
@@ -360,7 +363,9 @@ def test_scale_and_bias_apply_along_their_axes(run):
     close(found, x * matrix[None, ..., None])
     found = run(layer("Scale", "scale_param { axis: -1 num_axes: -1 }"), x, {"it": [noise(4)]})
     close(found, x * noise(4))
-    found = run(layer("Scale", "scale_param { num_axes: 0 }"), x, {"it": [np.float32([7])]})
+    found = run(
+        layer("Scale", "scale_param { num_axes: 0 }"), x, {"it": [np.array([7], np.float32)]}
+    )
     close(found, x * 7)
 
 
@@ -493,7 +498,7 @@ def test_crop_takes_the_size_of_the_second_blob(run):
 
 
 def test_interp_puts_corners_on_corners(run):
-    ramp = np.float32([[0, 1, 2], [10, 11, 12]]).reshape(1, 1, 2, 3).repeat(2, 0)
+    ramp = np.array([[0, 1, 2], [10, 11, 12]], np.float32).reshape(1, 1, 2, 3).repeat(2, 0)
     rows, columns = np.linspace(0, 10, 3), np.linspace(0, 2, 5)
     expected = np.float32(rows[:, None] + columns)[None, None].repeat(2, 0)
     to_size = layer("Interp", "interp_param { height: 3 width: 5 }")

@@ -7,6 +7,7 @@ import struct
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,7 +16,10 @@ from entoptic.errors import BadModelFile, EntopticError, MissingExtra
 from entoptic.formats.caffe import read_caffe
 from entoptic.formats.caffe.caffemodel import parse_caffemodel
 
-onnx = pytest.importorskip("onnx")
+if TYPE_CHECKING:
+    import onnx
+else:
+    onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 # Protobuf's wire format, written by hand.

@@ -28,7 +28,7 @@ def test_the_picture_is_differentiable_in_the_pixels() -> None:
     canvas = Pixels(image())
     canvas().sum().backward()
     (parameter,) = canvas.parameters()
-    assert torch.equal(parameter.grad, torch.ones(2, 3, 5, 7))
+    assert torch.equal(parameter.grad, torch.ones(2, 3, 5, 7))  # type: ignore[arg-type]
 
 
 def test_constraining_clips_to_black_and_white() -> None:

@@ -21,7 +21,7 @@ class Does(nn.Module):
         self.parts = nn.ModuleList(parts)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.function(x, *self.parts)  # type: ignore[operator,no-any-return]
+        return self.function(x, *self.parts)
 
 
 def conv(kernel: int | tuple[int, int], channels: int = 3, **how: object) -> nn.Conv2d:
@@ -35,7 +35,7 @@ def seen(*layers: nn.Module) -> tuple[object, object]:
 
 
 def channels_last(x: Tensor, inner: nn.Module) -> Tensor:
-    return inner(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
+    return inner(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 FIELDS = {
@@ -96,7 +96,7 @@ FIELDS = {
 @pytest.mark.parametrize("case", FIELDS)
 def test_a_place_sees_what_it_is_made_of(case: str) -> None:
     layers, stride, field = FIELDS[case]
-    assert seen(*layers) == (stride, field)
+    assert seen(*layers) == (stride, field)  # type: ignore[misc]
 
 
 def squeeze_excite(x: Tensor, fully: nn.Module) -> Tensor:
@@ -131,7 +131,7 @@ WHOLE = {
 
 @pytest.mark.parametrize("case", WHOLE)
 def test_where_places_are_mixed_each_sees_the_whole_picture(case: str) -> None:
-    assert seen(*WHOLE[case])[1] is None
+    assert seen(*WHOLE[case])[1] is None  # type: ignore[misc]
 
 
 def test_the_picture_itself_is_seen_pixel_by_pixel() -> None:
@@ -144,7 +144,7 @@ def test_the_picture_itself_is_seen_pixel_by_pixel() -> None:
 )
 def test_the_field_is_as_large_as_the_gradients_spread(case: str) -> None:
     layers, _, field = FIELDS[case]
-    network = nn.Sequential(*layers)
+    network = nn.Sequential(*layers)  # type: ignore[misc]
     for weight in network.parameters():
         nn.init.constant_(weight, 0.1)
     image = torch.zeros(1, 3, HEIGHT, WIDTH, requires_grad=True)

@@ -70,7 +70,7 @@ def test_the_table_is_that_of_the_size_asked_for(model: ent.Model) -> None:
 
 def test_the_table_cannot_be_changed(model: ent.Model) -> None:
     with pytest.raises(TypeError):
-        model.layers()[ent.Layer("new")] = model.layers()[ent.Layer("conv")]  # type: ignore[index]
+        model.layers()[ent.Layer("new")] = model.layers()[ent.Layer("conv")]
 
 
 def test_no_match_is_answered_with_the_nearest_name(model: ent.Model) -> None:
@@ -163,7 +163,7 @@ def test_addresses_may_differ_from_paths() -> None:
 def test_activations_are_those_of_the_network_and_need_no_gradient(model: ent.Model) -> None:
     image = torch.rand((2, 3, 9, 13), generator=torch.Generator().manual_seed(2)).requires_grad_()
     found = model.activations(image, ["fc", ent.Layer("conv")])
-    expected = model.module.conv(model.preprocess(image))  # type: ignore[operator]
+    expected = model.module.conv(model.preprocess(image))
     torch.testing.assert_close(found[ent.Layer("conv")], expected.detach())
     assert not found[ent.Layer("fc")].requires_grad
 

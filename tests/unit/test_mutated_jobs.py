@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from entoptic.analysis.spectrum import spectrum
 
 PROGRAM = Path(__file__).with_name("mutated_jobs.py")
 SOURCE = Path(ent.__file__).parents[1]
-SMALL = {"size": 48, "steps": 2, "on": "cpu"}
+SMALL: dict[str, Any] = {"size": 48, "steps": 2, "on": "cpu"}
 
 
 def noise(path: Path, seed: int) -> Path:

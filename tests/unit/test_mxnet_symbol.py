@@ -29,7 +29,12 @@ def _network(*nodes: object, heads: object = ((1, 0, 0),)) -> dict[str, object]:
 
 def test_all_generations_of_attributes_read_alike(tmp_path: Path) -> None:
     inputs = [[0, 0]]
-    old = {"op": "Activation", "name": "relu1", "param": {"act_type": "relu"}, "inputs": inputs}
+    old: dict[str, object] = {
+        "op": "Activation",
+        "name": "relu1",
+        "param": {"act_type": "relu"},
+        "inputs": inputs,
+    }
     old |= {"backward_source_id": -1, "attr": {"ctx_group": "dev1"}}
     middle = {"op": "Activation", "name": "relu1", "attr": {"act_type": "relu"}, "inputs": inputs}
     for node in (old, middle, _RELU):

@@ -402,7 +402,7 @@ def test_no_damage_does_more_than_an_error(
         elif change == "inputs":
             node["inputs"] = data.draw(st.lists(st.lists(st.integers(0, 10), max_size=3)))
         elif change == "op":
-            node["op"] = data.draw(st.sampled_from([*translate.OPERATORS, "null", "Custom"]))
+            node["op"] = data.draw(st.sampled_from([*translate.OPERATORS, "null", "Custom"]))  # type: ignore[attr-defined]
         else:
             node["name"] = data.draw(st.text(max_size=3))
     symbol, params = _write(tmp_path_factory.getbasetemp(), nodes)

@@ -17,6 +17,7 @@ from hypothesis import given, strategies as st
 from entoptic.errors import BadExpression, BadSetting
 from entoptic.layers import Layer
 from entoptic.objectives import (
+    Activations,
     Const,
     Leaf,
     Objective,
@@ -41,7 +42,7 @@ from entoptic.objectives import (
 
 A, B = Layer("a"), Layer("b")
 # Means 2 and 5 for the two images at a; 4 and -1 at b.
-ACTS = {A: torch.tensor([[1.0, 3.0], [5.0, 5.0]]), B: torch.tensor([[4.0], [-1.0]])}
+ACTS: Activations = {A: torch.tensor([[1.0, 3.0], [5.0, 5.0]]), B: torch.tensor([[4.0], [-1.0]])}
 
 NAMES = st.text(min_size=1, max_size=8) | st.sampled_from(["fire7", "relu#2", "conv<in>", "'\"\\"])
 COUNTS = st.integers(0, 10**6)
@@ -206,7 +207,7 @@ def test_numbers_alone_are_calculated_at_once() -> None:
         (lambda a: a**a, "mean('a') as an exponent; raise to a number, as in a ** 2"),
         (lambda a: Const(0.0) ** -1, "0 ** -1 in an objective is no finite number"),
         (lambda a: per_image([]), "per_image wants a list of objectives, got an empty list"),
-        (lambda a: per_image([a, 3]), "per_image wants a list of objectives, got 3"),
+        (lambda a: per_image([a, 3]), "per_image wants a list of objectives, got 3"),  # type: ignore[list-item]
         (lambda a: per_image([Const(3.0)]), "per_image wants a list of objectives, got 3"),
     ],
 )
@@ -232,7 +233,7 @@ def test_as_many_objectives_as_images_are_wanted() -> None:
 def test_a_row_may_have_any_number_of_parts() -> None:
     row = mean("a")
     for _ in range(500):
-        row = row + mean("b")
+        row = row + mean("b")  # type: ignore[assignment]
     assert float(row(ACTS)[0]) == 2 + 500 * 4
     assert parse(repr(row)) == row
     assert pickle.loads(pickle.dumps(row)) == row
@@ -243,7 +244,7 @@ def test_a_row_may_have_any_number_of_parts() -> None:
 def test_brackets_of_up_to_100_levels_work_and_deeper_ones_are_refused() -> None:
     deep = mean("a")
     for _ in range(100):
-        deep = mean("b") + deep
+        deep = mean("b") + deep  # type: ignore[assignment]
     assert float(deep(ACTS)[0]) == 2 + 100 * 4
     assert parse(repr(deep)) == deep
     assert pickle.loads(pickle.dumps(deep)) == deep

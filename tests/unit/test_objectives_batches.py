@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -9,13 +11,13 @@ from torch import nn
 import entoptic as ent
 from entoptic.errors import BadExpression, BadSetting, ChannelOutOfRange
 from entoptic.layers import Layer
-from entoptic.objectives import Objective
+from entoptic.objectives import Activations, Objective
 
 A, B = Layer("a"), Layer("b")
 
 
 def test_interpolation_goes_from_one_channel_to_the_other() -> None:
-    acts = {
+    acts: Activations = {
         A: torch.tensor([[1.0, 9.0], [2.0, 9.0], [3.0, 9.0]]),
         B: torch.tensor([[[[0.0, 20.0]]], [[[15.0, 25.0]]], [[[40.0, 40.0]]]]),
     }
@@ -24,7 +26,7 @@ def test_interpolation_goes_from_one_channel_to_the_other() -> None:
 
 
 def test_alignment_takes_half_of_each_difference_from_both_images() -> None:
-    acts = {A: torch.tensor([[0.0, 0.0], [2.0, 0.0], [2.0, 4.0]])}
+    acts: Activations = {A: torch.tensor([[0.0, 0.0], [2.0, 0.0], [2.0, 4.0]])}
     # Mean squares: 2 and 8 between neighbours, 10 between the first and the third.
     assert ent.alignment("a")(acts).tolist() == [
         -(2 / 4 + 10 / 8),
@@ -35,7 +37,7 @@ def test_alignment_takes_half_of_each_difference_from_both_images() -> None:
 
 
 def test_alignment_does_not_see_further_than_four_images() -> None:
-    acts = {A: torch.tensor([[1.0], [0.0], [0.0], [0.0], [0.0], [0.0]])}
+    acts: Activations = {A: torch.tensor([[1.0], [0.0], [0.0], [0.0], [0.0], [0.0]])}
     first = (1 / 2 + 1 / 4 + 1 / 8 + 1 / 16) / 2
     assert ent.alignment("a")(acts).tolist() == [-first, -1 / 4, -1 / 8, -1 / 16, -1 / 32, 0]
 
@@ -48,7 +50,7 @@ def test_diversity_is_the_unlikeness_of_textures() -> None:
 
 
 def test_images_that_are_the_same_are_aligned_and_not_diverse() -> None:
-    acts = {A: torch.arange(6.0).reshape(1, 3, 1, 2).repeat(4, 1, 1, 1)}
+    acts: Activations = {A: torch.arange(6.0).reshape(1, 3, 1, 2).repeat(4, 1, 1, 1)}
     assert ent.alignment("a")(acts).tolist() == [0] * 4
     torch.testing.assert_close(ent.diversity("a")(acts), torch.zeros(4))
 
@@ -97,7 +99,7 @@ def test_each_channel_is_checked_against_its_own_layer() -> None:
 
 
 @pytest.mark.parametrize("ratio", [0, -1, float("nan"), "2"])
-def test_what_is_no_ratio_is_refused(ratio: object) -> None:
+def test_what_is_no_ratio_is_refused(ratio: Any) -> None:
     told = "alignment wants a number above 0, at most 1000000, for 'decay_ratio', got "
     with pytest.raises(BadExpression, match=told):
         ent.alignment("a", ratio)

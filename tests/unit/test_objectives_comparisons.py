@@ -13,7 +13,7 @@ from entoptic.ascent.loop import bind, guide_activations
 from entoptic.errors import BadExpression, BadSetting
 from entoptic.jobs.inputs import notes_on_guides
 from entoptic.layers import INPUT, Layer
-from entoptic.objectives import Reference
+from entoptic.objectives import Activations, Reference
 
 A = Layer("a")
 GUIDE = ent.Picture.of(torch.rand((1, 3, 2, 3), generator=torch.Generator().manual_seed(2)))
@@ -21,7 +21,7 @@ SAME, ANYWHERE = Reference(GUIDE, A, fitted=True), Reference(GUIDE, A)
 
 # By place: (1, 0), (0, 2) in the guide; (3, 4), (0, 5) and (-3, -4), (8, -6) in the two images.
 THEIRS = torch.tensor([[[[1.0, 0.0]], [[0.0, 2.0]]]])
-ACTS = {
+ACTS: Activations = {
     A: torch.tensor([[[[3.0, 0.0]], [[4.0, 5.0]]], [[[-3.0, 8.0]], [[-4.0, -6.0]]]]),
     SAME: THEIRS,
     ANYWHERE: THEIRS,
@@ -49,12 +49,12 @@ def test_a_word_scores_what_it_says(case: str) -> None:
 
 
 def test_inversion_is_0_at_the_guide_and_minus_1_at_nothing() -> None:
-    acts = {A: torch.cat([THEIRS, 0 * THEIRS]), SAME: THEIRS}
+    acts: Activations = {A: torch.cat([THEIRS, 0 * THEIRS]), SAME: THEIRS}
     assert ent.inversion("a", GUIDE)(acts).tolist() == [0, -1]
 
 
 def test_a_guide_that_a_layer_is_blind_to_gives_no_infinity() -> None:
-    acts = {A: torch.zeros(1, 2, 1, 2), SAME: torch.zeros(1, 2, 1, 2)}
+    acts: Activations = {A: torch.zeros(1, 2, 1, 2), SAME: torch.zeros(1, 2, 1, 2)}
     assert ent.inversion("a", GUIDE)(acts).tolist() == [0]
 
 
@@ -123,7 +123,7 @@ def test_a_guide_and_a_power_are_read_as_everywhere() -> None:
     assert ent.parse(repr(objective)) == objective
     assert objective.references() == {Reference("cat.jpg", Layer("fire5"), fitted=True)}
     with pytest.raises(BadExpression, match="inversion wants the file name of a picture for"):
-        ent.inversion("a", 3)
+        ent.inversion("a", 3)  # type: ignore[arg-type]
     with pytest.raises(BadExpression, match=r"caricature wants a power \(0 to 1000000\)"):
         ent.caricature("a", GUIDE, -1)
 
@@ -133,7 +133,7 @@ def test_only_a_guide_that_is_matched_place_by_place_is_shrunk_and_that_is_said(
     network = model()
     style = bind(ent.style("0", large), network, (6, 500))
     seen = guide_activations(style, network, large.image)
-    assert float(style({**network.activations(large.image, ["0"]), **seen})) == pytest.approx(0)
+    assert float(style({**network.activations(large.image, ["0"]), **seen})) == pytest.approx(0)  # type: ignore[dict-item]
     assert notes_on_guides(style) == ()
     match = bind(ent.match("0", large), network, (6, 500))
     (shrunk,) = guide_activations(match, network, large.image).values()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +13,11 @@ from torch import nn
 import entoptic as ent
 from entoptic.errors import BadExpression, ChannelOutOfRange
 from entoptic.layers import Layer
-from entoptic.objectives import Objective
+from entoptic.objectives import Activations, Objective
 
 A, FLAT = Layer("a"), Layer("flat")
 # By place: (3, 4), (0, 5) in the first image, (-3, -4), (8, -6) in the second.
-ACTS = {
+ACTS: Activations = {
     A: torch.tensor([[[[3.0, 0.0]], [[4.0, 5.0]]], [[[-3.0, 8.0]], [[-4.0, -6.0]]]]),
     FLAT: torch.tensor([[3.0, 4.0], [0.0, 5.0]]),
 }
@@ -91,7 +92,7 @@ def test_the_same_direction_everywhere_is_direction() -> None:
 
 
 def test_a_tensor_lies_in_the_middle_of_a_larger_layer_and_the_other_way_round() -> None:
-    maps = {A: torch.arange(30.0).reshape(1, 2, 3, 5)}
+    maps: Activations = {A: torch.arange(30.0).reshape(1, 2, 3, 5)}
     dot = ent.tensor_direction("a", [[[1.0, 0.0]], [[0.0, 0.0]]])
     # Row 1, columns 1 and 2, of which the second counts nothing.
     assert dot(maps).tolist() == [6 / 2]
@@ -116,18 +117,18 @@ def test_what_varies_anyway_counts_less_in_whitened_space() -> None:
 def test_arrays_and_nested_lists_are_one_form() -> None:
     numbers = [[[0.1, 2], [3, 4]]]
     forms = [numbers, np.array(numbers, np.float32), torch.tensor(numbers)]
-    assert len({ent.tensor_direction("a", each) for each in forms}) == 1
+    assert len({ent.tensor_direction("a", each) for each in forms}) == 1  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("block", [[], 3.0, "ab", [[1.0]], [[[1.0], [1.0, 2.0]]], [[[1.0]], []]])
-def test_what_is_no_block_is_refused(block: object) -> None:
+def test_what_is_no_block_is_refused(block: Any) -> None:
     told = "tensor_direction wants numbers for each channel, row and column, for 'tensor', got "
     with pytest.raises(BadExpression, match=told):
         ent.tensor_direction("a", block)
 
 
 @pytest.mark.parametrize("matrix", [[], 3.0, [1.0, 2.0], [[1.0], [1.0, 2.0]], torch.eye(2)[0]])
-def test_what_is_no_matrix_is_refused(matrix: object) -> None:
+def test_what_is_no_matrix_is_refused(matrix: Any) -> None:
     told = "angled_direction wants rows of numbers, as many as channels, for 'whitening', got "
     with pytest.raises(BadExpression, match=told):
         ent.angled_direction("a", (1, 2), matrix)

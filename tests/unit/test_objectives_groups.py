@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -25,7 +27,7 @@ def test_positive_sums_what_is_above_zero() -> None:
 def test_nothing_below_zero_pulls_on_positive() -> None:
     maps = MAPS.clone().requires_grad_()
     ent.positive("a")({A: maps}).sum().backward()
-    assert torch.equal(maps.grad, (MAPS > 0).float())
+    assert torch.equal(maps.grad, (MAPS > 0).float())  # type: ignore[arg-type]
 
 
 def test_channels_is_the_mean_of_the_single_channels() -> None:
@@ -48,7 +50,7 @@ def test_a_group_prints_as_what_makes_it_again(text: str) -> None:
     "group",
     [[], 3, "", "1,,2", "5-3", "1,1", "-1", "0-1048576", "x", [1, 1], [0, -1], [1.0], [True]],
 )
-def test_what_is_no_group_is_refused(group: object) -> None:
+def test_what_is_no_group_is_refused(group: Any) -> None:
     with pytest.raises(BadExpression, match="channels wants different channel numbers"):
         ent.channels("a", group)
 

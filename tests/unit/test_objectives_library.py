@@ -9,13 +9,13 @@ import torch
 
 import entoptic as ent
 from entoptic.layers import INPUT, LOGITS, Layer, LayerInfo
-from entoptic.objectives import Objective, Reference, vocabulary
+from entoptic.objectives import Activations, Objective, Reference, vocabulary
 
 A, FLAT = Layer("a"), Layer("flat")
 MAPS = torch.arange(24.0).reshape(2, 2, 2, 3)
 GUIDE = ent.Picture.of(torch.zeros(1, 3, 2, 2))
 
-ACTS = {
+ACTS: Activations = {
     A: MAPS,
     FLAT: torch.tensor([[1.0, -3.0], [2.0, 0.5]]),
     LOGITS: torch.tensor([[1.0, 7.0, 2.0], [0.0, -1.0, 4.0]]),
@@ -70,7 +70,7 @@ def test_a_word_scores_what_it_says(case: str) -> None:
 @pytest.mark.parametrize("case", SCORES)
 def test_the_order_in_memory_changes_no_score(case: str) -> None:
     objective, scores = SCORES[case]
-    maps = {
+    maps: Activations = {
         key: value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
         for key, value in ACTS.items()
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -10,9 +11,13 @@ import torch
 import entoptic as ent
 from entoptic.errors import BadExpression, BadSetting
 from entoptic.layers import CANVAS, INPUT, Layer
+from entoptic.objectives import Activations
 
 FLAT = Layer("flat")
-ACTS = {FLAT: torch.tensor([[1.0, -3.0], [2.0, 0.5]]), INPUT: torch.full((2, 3, 2, 3), 0.75)}
+ACTS: Activations = {
+    FLAT: torch.tensor([[1.0, -3.0], [2.0, 0.5]]),
+    INPUT: torch.full((2, 3, 2, 3), 0.75),
+}
 
 SCORES = {
     "l1": (ent.l1("flat", 0), [4, 2.5]),
@@ -99,6 +104,6 @@ def test_fine_grain_counts_more_than_coarse() -> None:
 
 
 @pytest.mark.parametrize("sigma", [0, -1, float("inf"), None])
-def test_what_is_no_blur_is_refused(sigma: object) -> None:
+def test_what_is_no_blur_is_refused(sigma: Any) -> None:
     with pytest.raises(BadExpression, match="blurriness wants a width above 0 for 'sigma', got "):
         ent.blurriness("input", sigma)

@@ -46,9 +46,9 @@ PICTURE = ent.Picture.of(torch.zeros(1, 3, 4, 5))
 
 READ = {
     "a layer as such": (ent.mean(ent.Layer("relu", "input", 2)), "mean('relu#2<in>')"),
-    "a whole number of numpy": (ent.channel("a", np.int64(3)), "channel('a', 3)"),
-    "a whole number of torch": (ent.channel("a", torch.tensor(3)), "channel('a', 3)"),
-    "a number of numpy": (ent.l2("a", np.float32(0.25)), "l2('a', 0.25)"),
+    "a whole number of numpy": (ent.channel("a", np.int64(3)), "channel('a', 3)"),  # type: ignore[arg-type]
+    "a whole number of torch": (ent.channel("a", torch.tensor(3)), "channel('a', 3)"),  # type: ignore[arg-type]
+    "a number of numpy": (ent.l2("a", np.float32(0.25)), "l2('a', 0.25)"),  # type: ignore[arg-type]
     "a whole number for a number": (ent.l2("a", 1), "l2('a', 1.0)"),
     "by name": (ent.l2(constant=0.25, layer="a"), "l2('a', 0.25)"),
     "defaults": (ent.logit("cat"), "logit('cat', 'logits')"),
@@ -68,34 +68,34 @@ def test_arguments_have_one_form_however_they_are_given(case: str) -> None:
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda: ent.energy(3), "energy wants the name of a layer for 'layer', got 3"),
-        (lambda: ent.energy(PICTURE), "energy wants the name of a layer for 'layer', got Picture("),
+        (lambda: ent.energy(3), "energy wants the name of a layer for 'layer', got 3"),  # type: ignore[arg-type]
+        (lambda: ent.energy(PICTURE), "energy wants the name of a layer for 'layer', got Picture("),  # type: ignore[arg-type]
         (lambda: ent.channel("a", -1), "channel wants a channel number (0, 1, ...) for 'index'"),
-        (lambda: ent.channel("a", 1.0), "channel wants a channel number (0, 1, ...) for 'index'"),
+        (lambda: ent.channel("a", 1.0), "channel wants a channel number (0, 1, ...) for 'index'"),  # type: ignore[arg-type]
         (lambda: ent.channel("a", True), "channel wants a channel number (0, 1, ...) for 'index'"),
         (
             lambda: ent.neuron("a", 1, -2),
             "neuron wants a row (0, 1, ...) or None for 'row', got -2",
         ),
         (
-            lambda: ent.neuron("a", 1, 2, "3"),
+            lambda: ent.neuron("a", 1, 2, "3"),  # type: ignore[arg-type]
             "neuron wants a column (0, 1, ...) or None for 'column', got '3'",
         ),
         (lambda: ent.logit(""), "logit wants a class, by number or name, for 'label', got ''"),
         (lambda: ent.logit(-1), "logit wants a class, by number or name, for 'label', got -1"),
-        (lambda: ent.match("a", 3), "match wants the file name of a picture for 'guide', got 3"),
+        (lambda: ent.match("a", 3), "match wants the file name of a picture for 'guide', got 3"),  # type: ignore[arg-type]
         (lambda: ent.match("a", ""), "match wants the file name of a picture for 'guide', got ''"),
         (lambda: ent.l2("a", float("nan")), "l2 wants a number for 'constant', got nan"),
         (lambda: ent.l2("a", 10**400), "l2 wants a number for 'constant', got 1000"),
-        (lambda: ent.l2("a", "1"), "l2 wants a number for 'constant', got '1'"),
+        (lambda: ent.l2("a", "1"), "l2 wants a number for 'constant', got '1'"),  # type: ignore[arg-type]
         (
-            lambda: ent.l2("a", torch.ones(2)),
+            lambda: ent.l2("a", torch.ones(2)),  # type: ignore[arg-type]
             "l2 wants a number for 'constant', got a tensor of shape (2,)",
         ),
-        (lambda: ent.mean(), "mean(layer): missing a required argument: 'layer'"),
-        (lambda: ent.mean("a", 3), "mean(layer): too many positional arguments"),
+        (lambda: ent.mean(), "mean(layer): missing a required argument: 'layer'"),  # type: ignore[call-arg]
+        (lambda: ent.mean("a", 3), "mean(layer): too many positional arguments"),  # type: ignore[call-arg]
         (
-            lambda: ent.channel("a", 1, line=3),
+            lambda: ent.channel("a", 1, line=3),  # type: ignore[call-arg]
             "channel(layer, index): got an unexpected keyword argument 'line'",
         ),
     ],
@@ -204,7 +204,7 @@ def test_a_cell_that_runs_again_replaces_its_objective(forgotten: None) -> None:
         return scaled
 
     first, second = cell(1)("a"), cell(2)("a")
-    acts = {ent.Layer("a"): torch.tensor([[1.0, 2.0]])}
+    acts: Activations = {ent.Layer("a"): torch.tensor([[1.0, 2.0]])}
     assert (first(acts).item(), second(acts).item()) == (3, 6)
     assert ent.parse("scaled('a')")(acts).item() == 6
 
@@ -276,7 +276,7 @@ def test_classes_are_bound_to_their_numbers_each_once(model: ent.Model) -> None:
     def numbers(*labels: int | str) -> object:
         bound = bind(ent.logits(labels), model, (9, 13))
         assert bind(bound, model, (9, 13)) == bound
-        return bound.arguments[0]
+        return bound.arguments[0]  # type: ignore[attr-defined]
 
     assert numbers("sky", 0) == (2, 0)
     assert numbers("?o?", "dog", "c*") == (1, 0)
@@ -293,13 +293,13 @@ def test_classes_are_bound_to_their_numbers_each_once(model: ent.Model) -> None:
     ],
 )
 def test_a_class_of_a_set_that_the_network_lacks_is_named(
-    model: ent.Model, labels: object, told: str
+    model: ent.Model, labels: Any, told: str
 ) -> None:
     with pytest.raises(UnknownLabel, match=told):
         bind(ent.logits(labels), model, (9, 13))
 
 
 @pytest.mark.parametrize("labels", [[], [1, 1], 3, [1.5], [""]])
-def test_what_is_no_set_of_classes_is_refused(labels: object) -> None:
+def test_what_is_no_set_of_classes_is_refused(labels: Any) -> None:
     with pytest.raises(BadExpression, match="logits wants different classes, by number or name, f"):
         ent.logits(labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +12,11 @@ import torch
 import entoptic as ent
 from entoptic.errors import BadExpression, ChannelOutOfRange
 from entoptic.layers import Layer
-from entoptic.objectives import Objective
+from entoptic.objectives import Activations, Objective
 
 A, FLAT = Layer("a"), Layer("flat")
 # By place: (3, 4), (0, 5) in the first image, (-3, -4), (8, -6) in the second.
-ACTS = {
+ACTS: Activations = {
     A: torch.tensor([[[[3.0, 0.0]], [[4.0, 5.0]]], [[[-3.0, 8.0]], [[-4.0, -6.0]]]]),
     FLAT: torch.tensor([[3.0, 4.0], [0.0, 5.0]]),
 }
@@ -47,7 +48,7 @@ def test_a_word_scores_what_it_says(case: str) -> None:
 @pytest.mark.parametrize("case", SCORES)
 def test_images_do_not_mix(case: str) -> None:
     objective, scores = SCORES[case]
-    second = {layer: value[1:] for layer, value in ACTS.items()}
+    second: Activations = {layer: value[1:] for layer, value in ACTS.items()}
     assert float(objective(second)) == pytest.approx(scores[1])
 
 
@@ -59,14 +60,14 @@ def test_a_vector_reads_back_and_is_carried_as_it_was(case: str) -> None:
 
 
 def test_a_direction_along_one_channel_is_that_channel() -> None:
-    maps = {A: torch.arange(24.0).reshape(2, 2, 2, 3)}
+    maps: Activations = {A: torch.arange(24.0).reshape(2, 2, 2, 3)}
     assert torch.equal(ent.direction("a", (0, 1))(maps), ent.channel("a", 1)(maps))
     one, other = ent.neuron_direction("a", (0, 1), 1, 2), ent.neuron("a", 1, 1, 2)
     assert torch.equal(one(maps), other(maps))
 
 
 def test_weights_of_a_group_are_the_group_but_for_the_number_of_channels() -> None:
-    maps = {A: torch.arange(36.0).reshape(2, 3, 2, 3)}
+    maps: Activations = {A: torch.arange(36.0).reshape(2, 3, 2, 3)}
     weighted = ent.channel_weights("a", (1, 0, 1))(maps)
     torch.testing.assert_close(3 * weighted, 2 * ent.channels("a", (0, 2))(maps))
 
@@ -90,7 +91,7 @@ def test_the_slope_of_a_cosine_is_finite_where_nothing_is_active() -> None:
     ],
     ids=lambda vector: type(vector).__name__,
 )
-def test_a_vector_has_one_form_however_it_is_given(vector: object) -> None:
+def test_a_vector_has_one_form_however_it_is_given(vector: Any) -> None:
     assert repr(ent.direction("a", vector)) == "direction('a', (0.1, -2.0), 0.0)"
 
 
@@ -113,14 +114,14 @@ def test_a_direction_among_4096_channels_reads_back() -> None:
     [[], 3.0, "12", None, [[1.0, 2.0]], np.eye(2), torch.eye(2), [1.0, float("nan")], [True]],
     ids=str,
 )
-def test_what_is_no_vector_is_refused(vector: object) -> None:
+def test_what_is_no_vector_is_refused(vector: Any) -> None:
     told = "direction wants numbers, one for each channel, for 'vector', got "
     with pytest.raises(BadExpression, match=told):
         ent.direction("a", vector)
 
 
 @pytest.mark.parametrize("power", [-1, float("inf"), "2", None])
-def test_what_is_no_power_is_refused(power: object) -> None:
+def test_what_is_no_power_is_refused(power: Any) -> None:
     told = r"neuron_direction wants a power \(0 to 1000000\) for 'cosine_power', got "
     with pytest.raises(BadExpression, match=told):
         ent.neuron_direction("a", UNIT, None, None, power)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 
-onnx = pytest.importorskip("onnx")
+if TYPE_CHECKING:
+    import onnx
+else:
+    onnx = pytest.importorskip("onnx")
 
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx import TensorProto, helper, numpy_helper
 
-from entoptic.errors import BadModelFile  # noqa: E402
-from entoptic.formats.onnx import from_graph  # noqa: E402
+from entoptic.errors import BadModelFile
+from entoptic.formats.onnx import from_graph
 
 SHAPE = (2, 3, 2, 4)
 X = torch.arange(48.0).reshape(SHAPE) / 10 - 2
@@ -55,26 +58,26 @@ def made_by(
     return from_graph(model_of([node], weights, opset=opset, shape=tuple(x.shape))).module(x)
 
 
-ROW = np.float32([1, 10, 100])
+ROW = np.array([1, 10, 100], np.float32)
 
 
 def test_until_opset_6_the_second_tensor_lies_at_the_axis_that_is_said() -> None:
     expected = X + torch.from_numpy(ROW).reshape(3, 1, 1)
     assert torch.equal(made_by("Add", X, ROW, broadcast=1, axis=1), expected)
     assert torch.equal(made_by("Add", X, ROW, broadcast=1, axis=-3), expected)
-    pair = np.float32([[1, 2], [3, 4], [5, 6]])
+    pair = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
     expected = X * torch.from_numpy(pair).reshape(3, 2, 1)
     assert torch.equal(made_by("Mul", X, pair, broadcast=1, axis=1), expected)
 
 
 def test_until_opset_6_without_an_axis_it_lies_at_the_last_ones() -> None:
-    last = np.float32([1, 2, 3, 4])
+    last = np.array([1, 2, 3, 4], np.float32)
     assert torch.equal(made_by("Sub", X, last, broadcast=1), X - torch.from_numpy(last))
 
 
 def test_until_opset_6_nothing_is_broadcast_unasked() -> None:
     with pytest.raises(BadModelFile, match="aren't broadcast"):
-        made_by("Add", X, np.float32([1, 2, 3, 4]))
+        made_by("Add", X, np.array([1, 2, 3, 4], np.float32))
 
 
 def test_the_first_upsample_has_two_scales() -> None:
@@ -87,7 +90,7 @@ def test_the_first_cast_says_its_type_by_name() -> None:
 
 
 def test_the_first_tile_has_a_count_and_an_axis() -> None:
-    ours = made_by("Tile", X, np.float32([2]), np.float32([3]), opset=1)
+    ours = made_by("Tile", X, np.array([2], np.float32), np.array([3], np.float32), opset=1)
     assert torch.equal(ours, X.repeat(1, 1, 1, 2))
 
 
@@ -196,7 +199,10 @@ def test_a_batch_norm_in_training_takes_the_batchs_statistics() -> None:
 
 
 def test_a_crop_by_scales_is_refused() -> None:
-    region, scales = np.float32([0, 0, 0, 0, 1, 1, 1, 1]), np.float32([1, 1, 2, 2])
+    region, scales = (
+        np.array([0, 0, 0, 0, 1, 1, 1, 1], np.float32),
+        np.array([1, 1, 2, 2], np.float32),
+    )
     rule = {"mode": "linear", "coordinate_transformation_mode": "tf_crop_and_resize"}
     with pytest.raises(BadModelFile, match="by sizes, not by scales"):
         made_by("Resize", X, region, scales, opset=13, **rule)
@@ -206,7 +212,12 @@ def test_a_crop_by_scales_is_refused() -> None:
 
 SMALL = (1, 2, 3, 4)
 SMOOTH = [
-    ("Resize", 18, (None, np.float32([1, 1, 0.6, 0.5])), {"mode": "cubic", "antialias": 1}),
+    (
+        "Resize",
+        18,
+        (None, np.array([1, 1, 0.6, 0.5], np.float32)),
+        {"mode": "cubic", "antialias": 1},
+    ),
     ("GridSample", 16, (np.linspace(-0.9, 0.8, 12, dtype=np.float32).reshape(1, 2, 3, 2),), {}),
     ("LpNormalization", 1, (), {"axis": 1}),
     ("LpPool", 18, (), {"kernel_shape": [2, 2], "p": 3}),

@@ -5,18 +5,21 @@ from __future__ import annotations
 import random
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 
-onnx = pytest.importorskip("onnx")
+if TYPE_CHECKING:
+    import onnx
+else:
+    onnx = pytest.importorskip("onnx")
 
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx import TensorProto, helper, numpy_helper
 
-from entoptic.errors import BadModelFile, EntopticError, MissingExtra  # noqa: E402
-from entoptic.formats.onnx import from_graph, load_graph  # noqa: E402
+from entoptic.errors import BadModelFile, EntopticError, MissingExtra
+from entoptic.formats.onnx import from_graph, load_graph
 
 
 def relu(name: str = "relu", inputs: tuple[str, ...] = ("x",), output: str = "y") -> Any:

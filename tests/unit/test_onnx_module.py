@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import copy
 import pickle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-onnx = pytest.importorskip("onnx")
+if TYPE_CHECKING:
+    import onnx
+else:
+    onnx = pytest.importorskip("onnx")
 
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx import TensorProto, helper, numpy_helper
 
-from entoptic.formats.onnx import Imported, from_graph  # noqa: E402
+from entoptic.formats.onnx import Imported, from_graph
 
 node = helper.make_node
 
@@ -300,5 +303,5 @@ def test_an_output_that_only_training_needs_is_ignored() -> None:
     names = ["y", "mean", "var", "saved_mean", "saved_var"]
     nodes = [node("BatchNormalization", ["x", "s", "b", "m", "v"], names, name="norm")]
     parts = dict.fromkeys("sbmv", np.ones(3, np.float32))
-    module = build(nodes, opset=9, **parts).module
+    module = build(nodes, opset=9, **parts).module  # type: ignore[arg-type]
     torch.testing.assert_close(module(torch.ones(1, 3, 8, 6)), torch.ones(1, 3, 8, 6))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 
-onnx = pytest.importorskip("onnx")
+if TYPE_CHECKING:
+    import onnx
+else:
+    onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
@@ -62,7 +66,13 @@ def model_of(case: Case) -> onnx.ModelProto:
     return model_with([node], case.shape, outputs, weights, case.opset)
 
 
-def model_with(nodes, shape, outputs, weights=(), opset=17) -> onnx.ModelProto:
+def model_with(
+    nodes: Iterable[Any],
+    shape: Sequence[int],
+    outputs: Sequence[str],
+    weights: Iterable[Any] = (),
+    opset: int = 17,
+) -> onnx.ModelProto:
     graph = helper.make_graph(
         list(nodes),
         "graph",
@@ -611,8 +621,8 @@ def test_arithmetic_of_sizes_says_what_onnxruntime_says() -> None:
         helper.make_node("Cast", ["tripled"], ["floats"], to=TensorProto.FLOAT),
         helper.make_node("Add", ["x", "floats"], ["y"]),
     ]
-    weights = [numpy_helper.from_array(value, name) for name, value in weights.items()]
-    model = model_with(nodes, (2, 3, 4, 7), ["y", "half", "rest", "chosen"], weights)
+    held = [numpy_helper.from_array(value, name) for name, value in weights.items()]
+    model = model_with(nodes, (2, 3, 4, 7), ["y", "half", "rest", "chosen"], held)
     check(model, numbers(2, 3, 4, 7))
 
 

@@ -6,13 +6,16 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 
-onnx = pytest.importorskip("onnx")
+if TYPE_CHECKING:
+    import onnx
+else:
+    onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 
 from onnx import numpy_helper  # noqa: E402
@@ -222,7 +225,7 @@ def test_the_page_says_what_the_cases_say(cases: list[Any], verdicts: dict[str, 
 
 LIGHT = ["squeezenet", "zfnet512", "inception_v1", "shufflenet"]
 LIGHT += [
-    pytest.param(name, marks=pytest.mark.slow)
+    pytest.param(name, marks=pytest.mark.slow)  # type: ignore[misc]
     for name in ("bvlc_alexnet", "densenet121", "inception_v2", "resnet50", "vgg19")
 ]
 

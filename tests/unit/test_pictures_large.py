@@ -84,7 +84,7 @@ def test_transparency_is_read_too(tmp_path: Path) -> None:
 def test_what_is_written_in_parts_is_what_others_read(
     tmp_path: Path, alpha: torch.Tensor | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(large.tiff, "_STRIP_BYTES", 1000)
+    monkeypatch.setattr(large.tiff, "_STRIP_BYTES", 1000)  # type: ignore[attr-defined]
     image = torch.rand(1, 3, 70, 41, generator=torch.Generator().manual_seed(0))
     path = write(tmp_path / "large.tif", image, alpha=alpha, job='{"a": "ü"}')
     wanted = (image[0].permute(1, 2, 0) * 255).round().numpy()

@@ -37,7 +37,7 @@ def test_bytes_in_a_tensor_use_their_whole_range() -> None:
 
 @pytest.mark.parametrize(("kind", "top"), [(np.uint8, 255), (np.uint16, 65535), (np.float64, 1)])
 def test_an_array_with_alpha_is_taken_apart(kind: type, top: int) -> None:
-    array = (np.linspace(0, 1, 2 * 3 * 4).reshape(2, 3, 4) * top).astype(kind)
+    array = (np.linspace(0, 1, 2 * 3 * 4).reshape(2, 3, 4) * top).astype(kind)  # type: ignore[var-annotated]
     picture = Picture.of(array[:, ::-1])
     expected = torch.from_numpy((array[:, ::-1] / top).astype(np.float32)).permute(2, 0, 1)[None]
     assert torch.equal(picture.image, expected[:, :3])

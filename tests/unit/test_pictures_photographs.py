@@ -31,7 +31,11 @@ def written(kind: str, **how: Any) -> bytes:
     return stream.getvalue()
 
 
-KINDS = {"AVIF": {"quality": 95}, "HEIF": {"quality": 95}, "JXL": {"lossless": True}}
+KINDS: dict[str, dict[str, Any]] = {
+    "AVIF": {"quality": 95},
+    "HEIF": {"quality": 95},
+    "JXL": {"lossless": True},
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -141,7 +141,7 @@ def test_gray_with_alpha_is_taken_apart(put: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("depth", "line", "transparent", "grey"),
+    ("depth", "line", "transparent", "gray"),
     [
         (1, b"\x40", b"\0\1", [0, 255]),
         (2, b"\x70", b"\0\1", [85, 255]),

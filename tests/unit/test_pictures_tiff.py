@@ -44,7 +44,7 @@ def samples(channels: int, kind: str) -> NDArray[Any]:
 
 
 @pytest.mark.parametrize("planar", ["contig", "separate"])
-@pytest.mark.parametrize("colours", COLORS)
+@pytest.mark.parametrize("colors", COLORS)
 def test_every_layout_is_read_to_the_last_bit(tmp_path: Path, colors: str, planar: str) -> None:
     photometric, channels, extra = COLORS[colors]
     if channels == 1 and planar == "separate":
@@ -70,7 +70,7 @@ def test_every_layout_is_read_to_the_last_bit(tmp_path: Path, colors: str, plana
                 predictor=predictor or None,
                 tile=tile,
                 rowsperstrip=None if tile else 8,
-                byteorder=order,
+                byteorder=order,  # type: ignore[arg-type]
                 bigtiff=big,
             )
         picture = read(path)
@@ -79,7 +79,7 @@ def test_every_layout_is_read_to_the_last_bit(tmp_path: Path, colors: str, plana
         color = 1 - color if photometric == "miniswhite" else color
         found = picture.image[0].permute(1, 2, 0).numpy()
         case = f"{kind} {packed} {predictor} {tile} {order} {big}"
-        np.testing.assert_allclose(*np.broadcast_arrays(found, color), atol=2e-7, err_msg=case)
+        np.testing.assert_allclose(*np.broadcast_arrays(found, color), atol=2e-7, err_msg=case)  # type: ignore[call-overload]
         if channels in (2, 4) and extra != ["unspecified"]:
             assert picture.alpha is not None
             np.testing.assert_allclose(picture.alpha[0, 0], wanted[..., -1], atol=2e-7)

@@ -75,7 +75,7 @@ def test_values_outside_the_range_are_clipped(tmp_path: Path) -> None:
 def test_every_step_survives_the_round_trip(tmp_path: Path, bits: int) -> None:
     top = 2**bits - 1
     image = (torch.arange(2**bits).reshape(1, 1, 2 ** (bits // 2), -1) / top).expand(1, 3, -1, -1)
-    path = write(tmp_path / "steps.png", image, bits=bits)
+    path = write(tmp_path / "steps.png", image, bits=bits)  # type: ignore[arg-type]
     assert torch.equal(read(path).image, image)
     assert read(path).notes == (() if bits == 8 else ("16 bits per channel",))
 

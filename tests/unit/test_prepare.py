@@ -8,6 +8,7 @@ import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import torch
@@ -106,7 +107,7 @@ def test_a_frozen_copy_shares_the_memory_of_all_weights_and_of_nothing_else(
     twin = frozen_copy(network)
     for ours, theirs in zip(twin.parameters(), network.parameters(), strict=True):
         assert ours.data_ptr() == theirs.data_ptr()
-    for ours, theirs in zip(twin.buffers(), network.buffers(), strict=True):
+    for ours, theirs in zip(twin.buffers(), network.buffers(), strict=True):  # type: ignore[assignment]
         assert ours.data_ptr() != theirs.data_ptr()
         torch.testing.assert_close(ours, theirs)
     assert not any(weight.requires_grad for weight in twin.parameters())
@@ -179,7 +180,7 @@ def test_threads_that_ask_at_the_same_time_get_the_same_network_made_once(
     both = threading.Barrier(2)
     met = []
 
-    def copied(module: nn.Module, *where: torch.device, **how: bool) -> nn.Module:
+    def copied(module: nn.Module, *where: torch.device, **how: Any) -> nn.Module:
         try:
             both.wait(0.2)
             met.append(module)

@@ -92,7 +92,7 @@ def test_it_keeps_nothing_but_what_its_rectifier_gives() -> None:
     conv = nn.Conv2d(6, 4, 3)
     image = torch.randn((1, 6, 9, 13), requires_grad=True)
     kept: list[Tensor] = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x) or x, lambda x: x):
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x) or x, lambda x: x):  # type: ignore[func-returns-value]
         FrozenConv(conv, conv.weight.detach(), None, torch.float32)(image)
         assert kept == []
         FrozenConv(conv, conv.weight.detach(), None, torch.float32, Rectifier())(image)

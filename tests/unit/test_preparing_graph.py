@@ -49,7 +49,7 @@ def prepared(network: nn.Module, *addresses: str, precision: str = "fp32") -> Pr
     model = ent.Model.wrap(network, preprocess=PLAIN)
     found = prepare(model, layers, CPU, precision=precision)
     found(IMAGE.clone().requires_grad_())  # and so verified
-    return found
+    return found  # type: ignore[return-value]
 
 
 def frozen(graph: fx.GraphModule | None) -> list[FrozenConv]:
@@ -121,7 +121,7 @@ def test_the_gradient_is_that_of_the_network_itself() -> None:
         *(nn.Conv2d(6, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 5, 1)),
     )
     weights = torch.rand((2, 5, 2, 3), generator=torch.Generator().manual_seed(3))
-    gradients = []
+    gradients: list[Tensor] = []
     for forward in (
         network,
         lambda image: prepared(network, "output")(image)[ent.Layer("output")],
@@ -433,7 +433,7 @@ def test_preprocessing_is_folded_into_the_first_convolution(order: str, padding:
     ours, theirs = run(image)[ent.Layer("output")], network(how(image))
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
     found = [torch.autograd.grad(each.square().sum(), image)[0] for each in (ours, theirs)]
-    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-3 * found[1].abs().max())
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-3 * found[1].abs().max())  # type: ignore[arg-type]
 
 
 def test_preprocessing_that_others_see_too_is_not_folded() -> None:

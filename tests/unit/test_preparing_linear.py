@@ -66,7 +66,7 @@ class Mixer(nn.Module):
         tokens = self.embed(x).flatten(2).transpose(1, 2)
         if not self.traceable and tokens.sum() == 0:
             return tokens
-        return self.head(self.again(self.mix(tokens).relu()))  # type: ignore[no-any-return]
+        return self.head(self.again(self.mix(tokens).relu()))
 
 
 @pytest.mark.parametrize("traceable", [True, False])

@@ -57,7 +57,7 @@ def test_bands_change_nothing(
 ) -> None:
     torch.manual_seed(1)
     network = nn.Sequential(nn.Conv2d(3, 8, **conv), plain, nn.MaxPool2d(**pool))
-    stem = made(network[0], network[2], torch.float32, rectifier)
+    stem = made(network[0], network[2], torch.float32, rectifier)  # type: ignore[arg-type]
     for size, numbers in (((33, 26), 1500), ((40, 19), 1000), ((29, 30), 600)):
         monkeypatch.setattr(stems, "_AT_ONCE", numbers)
         image = torch.randn((1, 3, *size)).requires_grad_()
@@ -93,7 +93,7 @@ def test_convolutions_in_a_row_give_what_they_give_one_after_another(
     torch.manual_seed(1)
     parts = [part for conv in row for part in (conv, plain)]
     network = nn.Sequential(*parts, nn.MaxPool2d(**pool))
-    stem = made(row, network[-1], torch.float32, rectifier)
+    stem = made(row, network[-1], torch.float32, rectifier)  # type: ignore[arg-type]
     images = torch.randn((2, row[0].in_channels, 47, 38)).requires_grad_()
     expected = network(images)
     weights = torch.rand(expected.shape)
@@ -150,7 +150,8 @@ def test_a_band_keeps_no_map_of_the_convolution() -> None:
     image = torch.rand((1, 3, 520, 1024)).requires_grad_()
     kept: list[int] = []
     with torch.autograd.graph.saved_tensors_hooks(
-        lambda x: kept.append(x.nbytes) or x, lambda x: x
+        lambda x: kept.append(x.nbytes) or x,  # type: ignore[func-returns-value]
+        lambda x: x,
     ):
         result = stem(image)
     between = 64 * 259 * 511 * 2
@@ -181,7 +182,7 @@ def test_images_of_a_batch_give_what_they_give_alone(
 def test_maxima_are_found_before_numbers_are_rounded() -> None:
     conv = nn.Conv2d(1, 1, 1, stride=2)
     nn.init.ones_(conv.weight)
-    nn.init.zeros_(conv.bias)
+    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
     stem = made(conv, nn.MaxPool2d((1, 2)), torch.bfloat16, Rectifier())
     image = torch.tensor([[[[1.0, 0.0, 1.001, 0.0]]]]).requires_grad_()
     (back,) = torch.autograd.grad(stem(image).sum(), image)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ def message(data: bytes) -> Message:
     return Message(memoryview(data))
 
 
-def test_each_kind_of_field_is_read_as_protobuf_wrote_it():
+def test_each_kind_of_field_is_read_as_protobuf_wrote_it() -> None:
     onnx = pytest.importorskip("onnx")
     written = onnx.AttributeProto(name="größe", i=-3, f=0.1, s=b"\0\xff", ints=[1, 300, -(2**63)])
     written.t.CopyFrom(onnx.TensorProto(dims=[2, 3], name="inner"))
@@ -34,7 +35,7 @@ def test_each_kind_of_field_is_read_as_protobuf_wrote_it():
     assert (tensor.integers(1, most=2).tolist(), tensor.text(8)) == ([2, 3], "inner")
 
 
-def test_a_field_that_is_not_there_has_its_default():
+def test_a_field_that_is_not_there_has_its_default() -> None:
     empty = message(b"")
     assert (empty.integer(1, 7), empty.number(1, 0.5), empty.text(1, "none")) == (7, 0.5, "none")
     assert (bytes(empty.data(1)), bytes(empty.packed(1))) == (b"", b"")
@@ -43,20 +44,20 @@ def test_a_field_that_is_not_there_has_its_default():
     assert 1 not in empty
 
 
-def test_the_last_of_a_field_written_twice_counts():
+def test_the_last_of_a_field_written_twice_counts() -> None:
     twice = message(b"\x08\x01\x08\x02\x12\x01a\x12\x01b\x1d\0\0\x80?\x1d\0\0\0@")
     assert (twice.integer(1), twice.text(2), bytes(twice.data(2))) == (2, "b", b"b")
     assert twice.number(3, 0.0) == 2.0
 
 
-def test_repeated_numbers_may_be_packed_or_one_by_one_or_both():
+def test_repeated_numbers_may_be_packed_or_one_by_one_or_both() -> None:
     assert message(b"\x0a\x02\x01\x02\x08\x03").integers(1, most=3).tolist() == [1, 2, 3]
     one, two = struct.pack("<f", 1), struct.pack("<f", 2)
     for data in (b"\x0a\x08" + one + two, b"\x0d" + one + b"\x0d" + two):
         assert np.frombuffer(message(data).packed(1), "<f4").tolist() == [1, 2]
 
 
-def test_text_that_is_not_utf_8_is_replaced_and_unknown_fields_are_stepped_over():
+def test_text_that_is_not_utf_8_is_replaced_and_unknown_fields_are_stepped_over() -> None:
     data = b"\x7d1234" + b"\x79" + b"12345678" + b"\x72\x03any" + b"\x0a\x02\xffa"
     assert message(data).text(1) == "\ufffda"
 
@@ -78,7 +79,7 @@ def test_text_that_is_not_utf_8_is_replaced_and_unknown_fields_are_stepped_over(
         (b"\x0c", "field 1 has the unknown wire type 4"),
     ],
 )
-def test_bytes_that_are_no_message_are_refused(data, problem):
+def test_bytes_that_are_no_message_are_refused(data: bytes, problem: str) -> None:
     with pytest.raises(BadModelFile, match=problem):
         _ = message(data).fields
 
@@ -101,25 +102,27 @@ def test_bytes_that_are_no_message_are_refused(data, problem):
         ),
     ],
 )
-def test_a_field_of_another_kind_is_refused(data, ask, problem):
+def test_a_field_of_another_kind_is_refused(
+    data: bytes, ask: Callable[[Message], object], problem: str
+) -> None:
     with pytest.raises(BadModelFile, match=problem):
         ask(message(data))
 
 
-def test_an_error_in_an_inner_message_says_its_offset_in_the_file():
+def test_an_error_in_an_inner_message_says_its_offset_in_the_file() -> None:
     (inner,) = message(b"\x10\x01\x0a\x02\x12\x05").messages(1)
     with pytest.raises(BadModelFile, match="byte 4: field 2 says 5 bytes, 0 are left"):
         inner.text(2)
 
 
-def test_all_fields_of_a_file_together_are_limited(monkeypatch):
+def test_all_fields_of_a_file_together_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("entoptic.formats.protobuf._MAX_FIELDS", 100)
     outer = message(b"\x0a\x02\x08\x01" * 51)
     with pytest.raises(BadModelFile, match="byte 198: more than 100 fields"):
         _ = [inner.integer(1) for inner in outer.messages(1)]
 
 
-def test_weights_are_not_copied():
+def test_weights_are_not_copied() -> None:
     data = b"\x0a\x80\x80\x80\x08" + bytes(2**24)
     tracemalloc.start()
     assert len(message(data).packed(1)) == 2**24

@@ -90,7 +90,7 @@ def test_methods_are_compared_by_the_units_that_all_of_them_drew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(judge, "NETWORKS", ("colours",))
-    monkeypatch.setattr(judge.ent, "load", lambda _name: seeing(Colors()))
+    monkeypatch.setattr(judge.ent, "load", lambda _name: seeing(Colors()))  # type: ignore[attr-defined]
     monkeypatch.setattr(judge, "LAYER", "output")
     monkeypatch.delenv("ENTOPTIC_TEST_DATA", raising=False)
     for method, units in (("entoptic", (0, 1)), ("lucent", (0,))):

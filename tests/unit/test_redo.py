@@ -26,7 +26,7 @@ from entoptic.images import read_job
 from entoptic.jobs.job import Job, Result, Source
 from entoptic.recipes import plan_dream, plan_redo
 
-QUICK = {"octaves": 1, "steps": 1, "jitter": 2}
+QUICK: dict[str, Any] = {"octaves": 1, "steps": 1, "jitter": 2}
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_a_dream_that_was_stopped_is_stopped_again(model: ent.Model, photo: Path
 
 def test_changes_are_made_and_all_else_is_kept(picture: Path) -> None:
     plan = plan_redo(picture, steps=3, seed=8, jitter=None)
-    assert (plan.settings.steps, plan.settings.jitter, plan.job.seed) == (3, 2, 8)
+    assert (plan.settings.steps, plan.settings.jitter, plan.job.seed) == (3, 2, 8)  # type: ignore[attr-defined]
     assert plan.job.objective == "energy('fire3')"
     assert plan_redo(picture, layer="fire4").job.objective == "energy('fire4')"
 
@@ -246,7 +246,7 @@ def test_what_lies_in_the_root_is_not_inside_a_folder(
     far = tmp_path / "far"
     far.mkdir()
     photo.rename(far / "photo.png")
-    named = with_job(picture, photo=replace(job_of(picture).photo, name=str(far / "photo.png")))
+    named = with_job(picture, photo=replace(job_of(picture).photo, name=str(far / "photo.png")))  # type: ignore[type-var]
     (tmp_path / "pictures").mkdir()
     named = named.rename(tmp_path / "pictures" / "named.png")
     monkeypatch.chdir("/")
@@ -298,4 +298,4 @@ def test_a_comparison_with_a_network_in_a_file_is_allowed_by_its_names(
 
 def test_memory_is_the_users_to_give_and_not_a_jobs(picture: Path) -> None:
     settings = {**job_of(picture).settings, "memory": 10**18}
-    assert plan_redo(with_job(picture, settings=settings)).settings.memory is None
+    assert plan_redo(with_job(picture, settings=settings)).settings.memory is None  # type: ignore[attr-defined]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -65,7 +67,7 @@ def test_a_label_too_long_is_cut_short_instead_of_running_out() -> None:
     ],
 )
 def test_what_makes_no_sheet_is_said(
-    count: int, columns: int, settings: dict[str, object], told: str
+    count: int, columns: int, settings: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(ent.EntopticError, match=told):
         ent.sheet(torch.zeros(count, 3, 2, 3), columns, **settings)

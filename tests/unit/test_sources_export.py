@@ -46,7 +46,7 @@ class Network(nn.Module):
 def network() -> Network:
     torch.manual_seed(9)
     net = Network().eval()
-    net.stem[1].running_mean.uniform_(-1, 1)  # type: ignore[union-attr, operator]
+    net.stem[1].running_mean.uniform_(-1, 1)
     return net
 
 

@@ -48,13 +48,13 @@ def test_a_step_moves_against_the_gradient_by_its_length() -> None:
     pixels = torch.tensor([[1.0, 2.0]], requires_grad=True)
     rule = climb(0.5, "max_abs")([pixels])
     pixels.grad = torch.tensor([[-4.0, 1.0]])
-    rule.step()
+    rule.step()  # type: ignore[call-arg]
     assert pixels.tolist() == [[1.5, 1.875]]
 
 
 def test_a_parameter_without_gradient_stays() -> None:
     pixels = torch.ones(1, 2, requires_grad=True)
-    climb(0.5)([pixels]).step()
+    climb(0.5)([pixels]).step()  # type: ignore[call-arg]
     assert pixels.tolist() == [[1, 1]]
 
 
@@ -83,14 +83,14 @@ def test_an_unknown_norm_is_answered_with_all(unchecked: None) -> None:
     with pytest.raises(
         BadSetting, match="norm is 'l3'; it is one of mean_abs, max_abs, std, l2, none"
     ):
-        climb(0.1, "l3")
+        climb(0.1, "l3")  # type: ignore[arg-type]
 
 
 def test_adam_steps_by_its_rate_at_first() -> None:
     pixels = torch.zeros(1, 3, requires_grad=True)
     rule = adam(0.25)([pixels])
     pixels.grad = torch.tensor([[8.0, -0.01, 0.0]])
-    rule.step()
+    rule.step()  # type: ignore[call-arg]
     torch.testing.assert_close(
         pixels.detach(), torch.tensor([[-0.25, 0.25, 0.0]]), atol=1e-5, rtol=0
     )
@@ -110,6 +110,6 @@ def test_adam_is_torchs_own_to_the_last_bit() -> None:
         for parameters, rule in zip((ours, theirs), rules, strict=True):
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.grad = None if gradient is None else gradient.clone()
-            rule.step()
+            rule.step()  # type: ignore[call-arg]
         assert all(map(torch.equal, ours, theirs))
     assert not any(map(torch.equal, ours, first))

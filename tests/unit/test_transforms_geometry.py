@@ -233,7 +233,7 @@ def test_large_pictures_share_a_draw_as_small_ones_do(monkeypatch: pytest.Monkey
 def test_gradients_of_a_shared_draw_are_those_of_finite_differences() -> None:
     image = torch.rand(4, 3, 4, 5, dtype=torch.float64, generator=rng()).requires_grad_()
     for border in BORDERS:
-        warp = Affine((0.5, 1.2), 20, 10, 2, border=border, shared=True)
+        warp = Affine((0.5, 1.2), 20, 10, 2, border=border, shared=True)  # type: ignore[arg-type]
         assert torch.autograd.gradcheck(lambda x, warp=warp: warp(x, rng(3)), image)
 
 
@@ -309,7 +309,7 @@ def test_a_margin_shows_the_border_and_keeps_the_size() -> None:
 
 BAD: list[tuple[Any, str]] = [
     (lambda: Pad(-1), "pixels is -1; it must be a whole number of at least 0"),
-    (lambda: Pad(1, "wrap"), "mode is 'wrap'; it is one of reflect, replicate, constant"),
+    (lambda: Pad(1, "wrap"), "mode is 'wrap'; it is one of reflect, replicate, constant"),  # type: ignore[arg-type]
     (lambda: Pad(1, "constant", 2), "value is 2; it must be at least 0 and at most 1"),
     (lambda: Pad(5)(IMAGE, rng()), "a picture of 5x7 can't be mirrored over 5 pixels; pad by less"),
     (lambda: Flip(1.5), "horizontal is 1.5; it must be at least 0 and at most 1"),
@@ -323,7 +323,7 @@ BAD: list[tuple[Any, str]] = [
         "angle deg is -5; it must be a number, 0 or more, or a pair",
     ),
     (lambda: Rotate((5, math.inf)), r"angle deg is \(5, inf\)"),
-    (lambda: Rotate(5, border="no"), "border is 'no'; it is one of reflect"),
+    (lambda: Rotate(5, border="no"), "border is 'no'; it is one of reflect"),  # type: ignore[arg-type]
     (lambda: Shear(90), "angle deg is 90; .*, all below 90 in size"),
     (lambda: Translate((3, 1)), r"pixels is \(3, 1\); .* or a pair \(low, high\)"),
     (lambda: Affine(scale=(0, 1)), "scale's first number is 0; it must be above 0"),

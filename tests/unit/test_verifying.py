@@ -164,7 +164,7 @@ class DecidingByGradient(Two):
 class InTraining(Two):
     def __init__(self) -> None:
         super().__init__()
-        self.relu = nn.Sequential(nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5), nn.Dropout2d(0.5))
+        self.relu = nn.Sequential(nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5), nn.Dropout2d(0.5))  # type: ignore[assignment]
         self.train()
 
 

@@ -209,7 +209,7 @@ class _Reader:
             case "name", name if name in vocabulary or name in ("abs", "per_image"):
                 raise BadExpression(f"{name} wants its arguments in brackets: {name}(...)")
             case "name", name:
-                raise BadExpression(f"{name!r} is no number and no objective; {_known()}")
+                raise BadExpression(f"{one_line(name)!r} is no number and no objective; {_known()}")
             case "sign", ("(" | "[") as bracket:
                 self._open(_Level(bracket))
                 return at + 1, True

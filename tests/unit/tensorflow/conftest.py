@@ -62,7 +62,7 @@ def attr_message(value: object) -> bytes:
         case np.ndarray():
             return part(8, tensor_message(value))
         case _:
-            return part(1, part(3, b"".join(varint(number) for number in value)))
+            return part(1, part(3, b"".join(varint(number) for number in value)))  # type: ignore[attr-defined]
 
 
 def node_message(name: str, op: str, inputs: Sequence[str] = (), **attrs: object) -> bytes:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
 
 from entoptic.errors import BadModelFile
 
-SAME = {"padding": "SAME", "strides": [1, 1, 1, 1]}
+SAME: dict[str, object] = {"padding": "SAME", "strides": [1, 1, 1, 1]}
 VALID = {"padding": "VALID", "strides": [1, 1, 1, 1]}
 KERNEL = np.zeros((3, 3, 3, 2))
 FLAT = [("to", [-1, 192]), ("flat", "Reshape", ["in", "to"])]
@@ -22,7 +23,7 @@ class Case:
     message: str
     op: str
     inputs: list[str]
-    before: list[tuple] = field(default_factory=list)
+    before: list[Any] = field(default_factory=list)
     picture: tuple[int, ...] = (-1, 8, 8, 3)
     settings: dict[str, object] = field(default_factory=dict)
 
@@ -35,7 +36,12 @@ def dilated(
     message, block=(2, 2), pads=((2, 2), (2, 2)), back=(2, 2), crops=((0, 0), (0, 0)), **more
 ):
     """The convolution `y` between SpaceToBatchND and BatchToSpaceND."""
-    before = [("w", KERNEL), ("block", list(block)), ("pads", pads), ("back", list(back))]
+    before: list[Any] = [
+        ("w", KERNEL),
+        ("block", list(block)),
+        ("pads", pads),
+        ("back", list(back)),
+    ]
     before += [("crops", crops), ("there", "SpaceToBatchND", ["in", "block", "pads"])]
     before += [("out", "BatchToSpaceND", ["y", "back", "crops"])]
     return Case(message, "Conv2D", ["there", "w"], before, settings=VALID | more)

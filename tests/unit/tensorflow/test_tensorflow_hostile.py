@@ -165,9 +165,9 @@ WRONG_FOLDS = {
 def test_constants_that_can_t_be_worked_out_are_refused(graph, op):
     arrays, message = WRONG_FOLDS[op]
     graph.picture(-1, 4, 4, 3)
-    for index, array in enumerate(arrays):
+    for index, array in enumerate(arrays):  # type: ignore[arg-type, var-annotated]
         graph.const(f"c{index}", array)
-    graph.node("c", op, [f"c{index}" for index in range(len(arrays))])
+    graph.node("c", op, [f"c{index}" for index in range(len(arrays))])  # type: ignore[arg-type]
     graph.node("y", "Mul", ["in", "c"])
     with pytest.raises(BadModelFile, match=rf"node 'c' \({op}\): .*{message}"):
         graph.model()

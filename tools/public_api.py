@@ -12,6 +12,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 SOURCE = Path(__file__).parents[1] / "src"
 sys.path.insert(0, str(SOURCE))
@@ -28,7 +29,7 @@ Homes = dict[str, set[str]]
 """Public names by the module, relative to the package, that they are imported from."""
 
 
-def _ours(registry: Registry[object]) -> Homes:
+def _ours(registry: Registry[Any]) -> Homes:
     """The functions and classes that entoptic itself registers, by their modules."""
     homes: Homes = {}
     for name in registry:
@@ -44,7 +45,7 @@ def objectives() -> Homes:
     return {"named": set().union(*_ours(vocabulary).values()) - {"loudest", "squares"}}
 
 
-def of_package(package: str, registry: Registry[object]) -> Homes:
+def of_package(package: str, registry: Registry[Any]) -> Homes:
     """What a package gets of the classes that its modules register."""
     start = f"entoptic.{package}."
     return {module.removeprefix(start): names for module, names in _ours(registry).items()}

@@ -35,7 +35,8 @@ CHECK = """
 import sys
 sys.path.insert(0, "tools")
 import public_api
-there = {path.relative_to(public_api.SOURCE).as_posix() for path in public_api.SOURCE.rglob("*.pyi")}
+found = public_api.SOURCE.rglob("*.pyi")
+there = {path.relative_to(public_api.SOURCE).as_posix() for path in found}
 assert there == {*public_api.STUBS}, there
 for name, make in public_api.STUBS.items():
     text = (public_api.SOURCE / name).read_text("utf-8")

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import stat
+import struct
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from entoptic.errors import BadModelFile
+
+ZIP_DAMAGE = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    OSError,
+    EOFError,
+    ArithmeticError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""The errors that reading damaged archives has been seen to raise."""
 
 
 def contents(path: Path, most_bytes: int) -> bytes:
@@ -54,3 +70,8 @@ def about(what: str) -> Iterator[None]:
         yield
     except BadModelFile as error:
         raise BadModelFile(f"{what}: {error}") from None
+
+
+def reason(error: BaseException) -> str:
+    """Return the text of a library's error as a part of one sentence."""
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from entoptic.errors import BadModelFile
+from entoptic.formats.files import reason
 
 if TYPE_CHECKING:
     import onnx
@@ -32,8 +33,7 @@ def checked(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
     try:
         inferred = _inferred(_without_weights(model))
     except InferenceError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise BadModelFile(f"{path}: the shapes of its layers don't fit: {reason}") from None
+        raise BadModelFile(f"{path}: the shapes of its layers don't fit: {reason(error)}") from None
     shapes = _shapes(inferred.graph)
     for node in model.graph.node:
         _check_channels(node, shapes, path)

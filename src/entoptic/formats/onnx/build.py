@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from entoptic.errors import BadModelFile
+from entoptic.formats.files import reason
 from entoptic.formats.onnx.cutting import ending_at, listed, told, without, without_constant_outputs
 from entoptic.formats.onnx.graph import MAX_AXES, Graph, GraphNode, read_graph
 from entoptic.formats.onnx.layout import channels_second
@@ -276,7 +277,7 @@ class _Builder:
             with torch.no_grad():
                 made = child(known[0])
         except _NONSENSE as error:
-            node.refuse(f"its constants don't fit together: {_one_line(error)}")
+            node.refuse(f"its constants don't fit together: {reason(error)}")
         results = made if isinstance(made, tuple) else (made,)
         self.constants.update(zip(source.outputs, results, strict=False))
 
@@ -358,7 +359,7 @@ class _Builder:
             # Where sizes are only guessed, a step may fail that would run with others.
             if self.is_declared or isinstance(error, BadModelFile):
                 size = list(self.dry.input_shape)
-                node.refuse(f"can't run with an input of {size}: {_one_line(error)}")
+                node.refuse(f"can't run with an input of {size}: {reason(error)}")
         if self.is_for_one:
             with suppress(*_NONSENSE):
                 self.other.run(child, step, is_host)
@@ -415,7 +416,7 @@ def _build(node: Node) -> nn.Module:
     except BadModelFile:
         raise
     except _NONSENSE as error:
-        node.refuse(f"its weights and settings don't fit together: {_one_line(error)}")
+        node.refuse(f"its weights and settings don't fit together: {reason(error)}")
     node.check_all_read()
     _check_inputs(node, child)
     return child.requires_grad_(False).eval()
@@ -449,7 +450,3 @@ def _constant(source: GraphNode) -> Tensor:
         case {"value_floats": tuple() as numbers}:
             return torch.tensor(numbers, dtype=torch.float32)
     raise BadModelFile(f"node {source.name!r} (Constant) holds no value that is imported")
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 from entoptic.errors import BadWeights
-from entoptic.formats.torch_export.archive import ZIP_DAMAGE
+from entoptic.formats.files import ZIP_DAMAGE
 
 # What a state dict is made of, and what training programs store beside it.
 _ALLOWED = re.compile(

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from entoptic.errors import BadWeights, MissingExtra
+from entoptic.formats.files import ZIP_DAMAGE, reason
 from entoptic.formats.state_dict.pickles import check_torch_save, damaged, unsafe
-from entoptic.formats.torch_export.archive import ZIP_DAMAGE, told
 
 # Where training programs put the weights in what they save; averaged weights are the better ones.
 _BOXES = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model")
@@ -83,7 +83,7 @@ def _safetensors(path: Path) -> Any:
     try:
         return safetensors.torch.load_file(path)
     except (safetensors.SafetensorError, *_DAMAGE) as error:
-        raise BadWeights(f"can't read the weights in {path}: {told(error)}") from None
+        raise BadWeights(f"can't read the weights in {path}: {reason(error)}") from None
 
 
 def _torch_save(path: Path) -> Any:

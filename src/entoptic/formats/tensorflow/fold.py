@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from entoptic.errors import BadModelFile
+from entoptic.formats.files import reason
 from entoptic.formats.tensorflow.graphdef import FLOATS, Node
 from entoptic.formats.tensorflow.values import Free
 
@@ -83,8 +84,7 @@ def fold(node: Node, arrays: Sequence[Array]) -> Array:
     except (ValueError, IndexError, OverflowError) as error:
         if isinstance(error, BadModelFile):
             raise
-        text = " ".join(str(error).split())
-        raise BadModelFile(f"its constants don't fit together: {text}") from None
+        raise BadModelFile(f"its constants don't fit together: {reason(error)}") from None
 
 
 def _fold(node: Node, arrays: Sequence[Array]) -> Array:

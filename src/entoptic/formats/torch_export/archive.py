@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import struct
 import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from entoptic.errors import BadModelFile
-from entoptic.formats.files import size_of
+from entoptic.formats.files import ZIP_DAMAGE, reason, size_of
 from entoptic.formats.torch_export.operators import TYPES
 
 MAX_AXES = 16
@@ -22,20 +21,6 @@ MAX_AXES = 16
 
 # The graphs of the largest networks have some megabytes.
 _MAX_TEXT_BYTES = 2**26
-
-# Whatever reading damaged archives has been seen to raise.
-ZIP_DAMAGE = (
-    zipfile.BadZipFile,
-    zipfile.LargeZipFile,
-    OSError,
-    EOFError,
-    ArithmeticError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 
 
 class Archive:
@@ -54,7 +39,7 @@ class Archive:
         try:
             self.file = zipfile.ZipFile(path)
         except ZIP_DAMAGE as error:
-            raise BadModelFile(f"{path} is no file of torch.export: {told(error)}") from None
+            raise BadModelFile(f"{path} is no file of torch.export: {reason(error)}") from None
         parts = self.file.infolist()
         if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
             # torch stores; what is compressed could unfold to any size.
@@ -92,7 +77,7 @@ class Archive:
         try:
             return self.file.read(self.parts[name])
         except ZIP_DAMAGE as error:
-            raise BadModelFile(f"{self.path} is damaged: {told(error)}") from None
+            raise BadModelFile(f"{self.path} is damaged: {reason(error)}") from None
 
     def tensors(self, folder: str, config: str, wanted: Collection[str]) -> dict[str, Tensor]:
         """Those tensors that are wanted, by name; what shares numbers in the file shares them here.
@@ -137,8 +122,3 @@ def _whole(sizes: list[Mapping[str, Any]]) -> list[int]:
     if not all(type(each) is int and 0 <= each < 2**48 for each in found):
         raise BadModelFile(f"a weight has the shape or strides {str(found)[:60]}")
     return found
-
-
-def told(error: BaseException) -> str:
-    """An error of a library as a part of one sentence."""
-    return " ".join(str(error).split())[:200] or type(error).__name__

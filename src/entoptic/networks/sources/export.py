@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch._ops import OpOverload
 
 from entoptic.errors import BadModelFile
-from entoptic.formats.torch_export.archive import MAX_AXES, Archive, told
+from entoptic.formats.files import reason
+from entoptic.formats.torch_export.archive import MAX_AXES, Archive
 from entoptic.formats.torch_export.operators import (
     check_arguments,
     makes_from_nothing,
@@ -94,13 +95,13 @@ def export(spec: Spec) -> Model:
         raise
     except _NONSENSE as error:
         raise BadModelFile(
-            f"can't read {path}: {type(error).__name__}: {told(error)}; save it again by a torch "
+            f"can't read {path}: {type(error).__name__}: {reason(error)}; save it again by a torch "
             "of today"
         ) from None
     try:
         _run_dry(graph)
     except _NONSENSE as error:
-        raise BadModelFile(f"the network in {path} can't run: {told(error)}") from None
+        raise BadModelFile(f"the network in {path} can't run: {reason(error)}") from None
     notes = (f"{GUESS}, since the file doesn't say; correct it by ?mean=...&std=...&scale=...",)
     how = replace(Preprocess.usual(graph.shape[1]), size=graph.size)
     model = Model(graph, how, spec.text, None, None, graph.addresses)

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help dream test slow check format api hooks coverage package matrix bench bench-gpu clean
+.PHONY: help dream test slow check format api hooks coverage docs package matrix bench bench-gpu clean
 .DEFAULT_GOAL := dream
 
 .venv/core: pyproject.toml
@@ -59,6 +59,14 @@ package: .venv/develop ## build dist/*.tar.gz and *.whl, and test both as a user
 
 matrix: ## run the tests under each Python at hand, with the oldest and the newest dependencies
 	$(PYTHON) .ci/matrix.py $(CELLS)
+
+.venv/docs: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@ .venv/core
+
+docs: .venv/docs ## build the documentation, a site that works offline; strict about links
+	$(BIN)/python -m docs.site
 
 # Hours, of which most are the peers'; BENCH=--quick shows in minutes that everything works.
 bench: .venv/develop ## measure speed and quality, beside other tools; BENCH=--quick takes minutes

@@ -1,4 +1,4 @@
-"""The help and docs/command.md: complete, and with examples that work."""
+"""The help: complete, true, and with examples that work; `test_docs.py` is about its pages."""
 
 from __future__ import annotations
 
@@ -18,52 +18,16 @@ from entoptic.canvas import canvases
 from entoptic.cli.main import main
 from entoptic.networks import Model, load
 from entoptic.objectives import parse
-from entoptic.objectives.terms import vocabulary
 from entoptic.recipes import Plan
 from entoptic.transforms import presets
-from shells.command import SOURCE, entoptic
-
-PAGE = SOURCE.parent / "docs" / "command.md"
-
-pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the documentation isn't installed")
-
-
-def section(command: str) -> str:
-    """What the page says of a command."""
-    pattern = rf"^## entoptic {command}\b.*?(?=^## entoptic |\Z)"
-    (found,) = re.findall(pattern, PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    return str(found)
+from shells.command import entoptic
 
 
 def examples() -> set[str]:
-    """All lines of the help and of the page that could be typed, without what is said of them."""
+    """All lines of the help that could be typed, without what is said of them."""
     text = "\n".join(command.epilog or "" for command in (main, *main.commands.values()))
-    if PAGE.exists():
-        text += "\n".join(
-            re.findall(r"^```\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-        )
     typed = (re.split(r"\s{2,}|\s[#>]", line.strip())[0] for line in text.splitlines())
     return {line for line in typed if re.match("entoptic [a-z]", line)}
-
-
-@pytest.mark.parametrize("name", main.commands)
-def test_every_option_is_in_the_documentation(name: str) -> None:
-    # What several commands share is told of once, and those of redo also with dream.
-    told = section(name) + PAGE.read_text().partition("## How pictures climb")[2]
-    told += section("dream") if name == "redo" else ""
-    for parameter in main.commands[name].params:
-        if isinstance(parameter, click.Option):
-            for option in parameter.opts:
-                assert f"`{option}" in told, option
-
-
-def test_every_term_of_the_documentation_is_there() -> None:
-    told = PAGE.read_text().partition("## Expressions")[2].partition("## entoptic redo")[0]
-    terms = re.findall(r"`([a-z_0-9]+\(.*?\))`", told)
-    assert {parse(each).layers() for each in terms}
-    named = {each.partition("(")[0] for each in terms}
-    assert len(named) >= 35
-    assert named <= set(vocabulary)
 
 
 def test_there_are_examples() -> None:

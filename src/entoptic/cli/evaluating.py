@@ -80,7 +80,7 @@ def evaluate_command(
 
     The pictures are made as `entoptic visualize` makes them, and measured: their score, how many
     photographs score less, whether other networks see the class, how diverse pictures of different
-    seeds are, seconds, and memory. docs/command.md tells how to read each number.
+    seeds are, seconds, and memory. docs/how-to/evaluate.md tells how to read each number.
     """
     if save == "":
         raise BadSetting("--save is empty; name a folder")

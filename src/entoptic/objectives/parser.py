@@ -117,7 +117,8 @@ def _unit(text: str) -> Objective | None:
 
 def _known() -> str:
     others = len(vocabulary) - len(_BEST_KNOWN)
-    return f"there are {', '.join(_BEST_KNOWN)}, per_image and {others} more (docs/command.md)"
+    known = ", ".join(_BEST_KNOWN)
+    return f"there are {known}, per_image and {others} more (docs/reference/expressions.md)"
 
 
 @dataclass(frozen=True)

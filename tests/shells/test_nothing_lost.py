@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,8 @@ import pytest
 from entoptic.cli.outputs import free
 from entoptic.images import png
 from shells.command import QUICK, entoptic, finished, process
+
+resource = pytest.importorskip("resource", reason="only POSIX has it")
 
 SMALL = ("--size", "32", "--steps", "1")
 GRADIENT = ("gradient", "sky.png", "--of", "fire2")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import resource
 import sys
 import warnings
 import zipfile
@@ -21,6 +20,8 @@ from entoptic.formats.torch_export.operator_table import INERT, OPERATORS
 from entoptic.formats.torch_export.operators import is_pure, named
 from entoptic.layers import Layer
 from entoptic.networks import Model, load
+
+resource = pytest.importorskip("resource", reason="only POSIX has it")
 
 Change = Callable[[dict[str, Any]], None]
 

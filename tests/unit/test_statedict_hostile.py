@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import pickle
-import resource
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,8 @@ import torch
 
 from entoptic.errors import BadWeights
 from entoptic.formats.state_dict.reading import read_state_dict
+
+resource = pytest.importorskip("resource", reason="only POSIX has it")
 
 WEIGHTS = {"conv.weight": torch.arange(6.0).reshape(2, 3), "steps": torch.tensor(3)}
 

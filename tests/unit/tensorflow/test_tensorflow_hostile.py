@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import random
-import resource
 
 import numpy as np
 import pytest
@@ -14,6 +13,8 @@ from entoptic.errors import BadModelFile, EntopticError
 from entoptic.formats.tensorflow import read_tensorflow
 from entoptic.formats.tensorflow.builder import Builder
 from entoptic.formats.tensorflow.graphdef import parse_graph
+
+resource = pytest.importorskip("resource", reason="only POSIX has it")
 
 WRONG_FILES = [
     (b"", r"frozen\.pb: the file is empty"),

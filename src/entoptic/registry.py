@@ -23,6 +23,9 @@ T = TypeVar("T")
 # So many names an error lists, where there are many more.
 _LISTED = 10
 
+# Defaults that a signature shows as they are; others, such as a layer, are shown as texts.
+_WRITTEN = (bool, int, float, str, tuple, type(None))
+
 
 @dataclass(frozen=True)
 class Row:
@@ -229,9 +232,11 @@ def _definition(thing: object) -> tuple[str, str] | None:
 
 def plain_signature(signature: inspect.Signature) -> str:
     """Return the parameters without their annotations, as a user would write them."""
-    plain = [
-        each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()
-    ]
+    plain = []
+    for each in signature.parameters.values():
+        known = each.default is each.empty or isinstance(each.default, _WRITTEN)
+        default = each.default if known else str(each.default)
+        plain.append(each.replace(annotation=each.empty, default=default))
     return str(inspect.Signature(plain))
 
 

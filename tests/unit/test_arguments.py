@@ -398,7 +398,7 @@ class _Still:
         (_Still, "must make what has a step"),
         (lambda: None, "must make steps from the canvas's parameters"),
         (torch.optim.SGD, None),
-        ("adam", "optimizer is 'adam'; it must be a rule"),
+        ("adm", "no optimizer named 'adm'; did you mean 'adam'"),
         (0.05, "optimizer is 0.05; it must be a rule"),
     ],
 )

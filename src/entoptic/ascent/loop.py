@@ -9,11 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from entoptic.ascent.optimizers import Optimizer, Rule, adam
+from entoptic.ascent.optimizers import Optimizer, Rule, adam, optimizer_of
 from entoptic.canvas import Canvas
 from entoptic.canvas.base import a_canvas
 from entoptic.checks import (
-    function,
     generator,
     instance,
     refused,
@@ -29,7 +28,7 @@ from entoptic.layers import CANVAS, INPUT, Layer, LayerInfo
 from entoptic.networks import GradientRule, Model, ModelLike, model_of, prepare
 from entoptic.networks.modes import in_usual_modes
 from entoptic.objectives import Activations, Objective, PerImage, Reference, objective_of
-from entoptic.transforms import Transform
+from entoptic.transforms import Transform, transforms_of
 from entoptic.types import Alpha, Planes, Scores
 
 # A climb whose gradient has been zero for so many steps in a row from its start won't move.
@@ -63,7 +62,6 @@ class Step:
 @in_usual_modes
 @taking(
     canvas=a_canvas,
-    transforms=several(function, "transforms, such as Jitter(8)"),
     rules=RULES,
     steps=whole(0),
     seed=generator,
@@ -73,8 +71,8 @@ def ascend(
     objective: Objective | str,
     canvas: Canvas,
     *,
-    transforms: Sequence[Transform] = (),
-    optimizer: Rule | None = None,
+    transforms: str | Transform | Sequence[Transform] = (),
+    optimizer: Rule | str | None = None,
     rules: Sequence[GradientRule] = (),
     steps: int = 512,
     seed: int | torch.Generator = 0,
@@ -89,11 +87,12 @@ def ascend(
         model: the network, or what `model_of` takes for one; it isn't changed.
         objective: what is to grow, or its expression.
         canvas: what is changed, in place.
-        transforms: applied in order to the picture before the network sees it, anew in each step;
-            where they make several copies of a batch, the scores are the means over its copies.
-            A guide whose places correspond to the picture's goes through the same changes.
-        optimizer: a step rule, `climb(...)`, `adam(...)`, or any class of torch.optim with its
-            settings bound; `adam(0.05)` by default.
+        transforms: or their names, see `transforms_of`; applied in order to the picture before the
+            network sees it, anew in each step; where they make several copies of a batch, the
+            scores are the means over its copies. A guide whose positions are the picture's goes
+            through the same changes.
+        optimizer: a step rule, `climb(...)`, `adam(...)`, the name of one, or any class of
+            torch.optim with its settings bound; `adam(0.05)` by default.
         rules: how gradients flow back through the network, `redirected_relu()` and others; each for
             as many steps as it says.
         steps: how many.
@@ -113,7 +112,7 @@ def ascend(
         BadSetting: a negative number of steps, no such precision, a canvas without parameters, or
             an optimizer that makes something without `step`.
     """
-    model, objective = model_of(model), objective_of(objective)
+    model, objective, changes = model_of(model), objective_of(objective), transforms_of(transforms)
     _leave_inference(canvas)
     with torch.no_grad():
         image = canvas()
@@ -124,9 +123,9 @@ def ascend(
     rules = [each.bound(model) for each in rules]
     prepared = prepare(model, bound.layers(), image.device, precision=precision)
     guides = guide_activations(bound, model, image)
-    moving = _moving_guides(bound, model, image) if transforms else []
+    moving = _moving_guides(bound, model, image) if changes else []
     rng = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
-    rule = _made(adam() if optimizer is None else optimizer, parameters)
+    rule = _made(adam() if optimizer is None else optimizer_of(optimizer), parameters)
 
     def activations(picture: Planes, step: int = 0) -> dict[Layer, Tensor]:
         acts = prepared(picture, [each for each in rules if each.holds(step)])
@@ -135,14 +134,14 @@ def ascend(
     def score(step: int) -> Scores:
         planes = picture = canvas.planes()
         chance = rng.get_state() if moving else None
-        for transform in transforms:
+        for transform in changes:
             picture = transform(picture, rng)
         check_channels(picture, model)
         copies = _copies(activations(picture, step), planes)
         del picture  # of which the way back needs nothing
         seen = [joined(acts, guides) for acts in copies]
         for guide in moving:
-            theirs = guide.moved(transforms, chance, planes)
+            theirs = guide.moved(changes, chance, planes)
             seen = [{**ours, **moved} for ours, moved in zip(seen, theirs, strict=True)]
         scores = [bound(each) for each in seen]
         return scores[0] if len(scores) == 1 else torch.stack(scores).mean(0)
@@ -153,8 +152,6 @@ def ascend(
 
 def _made(optimizer: Rule, parameters: list[nn.Parameter]) -> Optimizer:
     """What makes the steps, of a rule or a class that makes it from parameters."""
-    if not callable(optimizer):
-        raise refused("optimizer", optimizer, "must be a rule, such as adam(0.05)")
     try:
         rule = optimizer(parameters)
     except (TypeError, ValueError) as error:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from entoptic.calls import Call, call_text, read_calls
-from entoptic.checks import refused
+from entoptic.checks import as_given, several
 from entoptic.errors import BadSetting
 from entoptic.registry import suggestion
 from entoptic.transforms.base import Transform, transforms
 from entoptic.transforms.presets import Transforms, presets
 
 
-def transforms_of(given: str | Transform | Sequence[Any], name: str = "transforms") -> Transforms:
+def transforms_of(given: str | Transform | Iterable[Any], name: str = "transforms") -> Transforms:
     """Return the transforms that are meant, in their order.
 
     Args:
@@ -31,11 +31,10 @@ def transforms_of(given: str | Transform | Sequence[Any], name: str = "transform
     """
     if isinstance(given, str):
         return tuple(each for call in read_calls(given, name) for each in _made(call))
-    if isinstance(given, list | tuple):
-        return tuple(each for part in given for each in transforms_of(part, name))
-    if not callable(given) or isinstance(given, type):
-        raise refused(name, given, 'must be transforms, such as "jitter(8) + rotate(5)"')
-    return (given,)
+    if callable(given) and not isinstance(given, type):
+        return (given,)
+    parts = several(as_given, 'transforms, such as "jitter(8) + rotate(5)"')(name, given)
+    return tuple(each for part in parts for each in transforms_of(part, name))
 
 
 def transforms_text(of: Sequence[Transform]) -> str:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -42,26 +42,11 @@ MAX_DIMENSION = 2**24
 _FIRST_WITH_OPSETS = 3
 """Version of the file format that began to say its opset; files before it are of opset 1."""
 
-# TensorProto.DataType: how the numbers lie in raw_data (little-endian), and the field that holds
-# them otherwise. The values are those of onnx.proto; 16 (bfloat16) is the upper half of a float32.
-_TENSOR_TYPES = {
-    1: ("<f4", "float_data"),
-    2: ("u1", "int32_data"),
-    3: ("i1", "int32_data"),
-    4: ("<u2", "int32_data"),
-    5: ("<i2", "int32_data"),
-    6: ("<i4", "int32_data"),
-    7: ("<i8", "int64_data"),
-    9: ("?", "int32_data"),
-    10: ("<f2", "int32_data"),
-    11: ("<f8", "double_data"),
-    12: ("<u4", "uint64_data"),
-    13: ("<u8", "uint64_data"),
-    16: ("<u2", "int32_data"),
-}
-_FLOAT16, _BFLOAT16 = 10, 16
+# TensorProto.DataType of what is imported: bytes of a number.
+_ITEM_BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
+# AttributeProto.AttributeType of what is imported: the field with the value.
+_FIELDS = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints", 8: "strings"}
 _EXTERNAL = 1  # TensorProto.DataLocation
-_UNSIGNED_TO_SIGNED = {"<u2": "<i4", "<u4": "<i8", "<u8": "<i8"}  # torch computes little with these
 
 
 @dataclass(frozen=True)
@@ -279,7 +264,7 @@ def _input_shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
     """The declared shape; where the file says nothing, a free picture."""
     if not value.type.HasField("tensor_type"):
         raise BadModelFile(f"input {value.name!r} isn't a tensor")
-    if value.type.tensor_type.elem_type not in {0, *_TENSOR_TYPES}:
+    if value.type.tensor_type.elem_type not in {0, *_ITEM_BYTES}:
         raise BadModelFile(
             f"input {value.name!r} holds numbers of type {value.type.tensor_type.elem_type}, "
             "which isn't imported"
@@ -332,33 +317,26 @@ def _unused(name: str, taken: set[str]) -> str:
 def _attributes(proto: onnx.NodeProto, where: str) -> dict[str, Attribute]:
     read: dict[str, Attribute] = {}
     for attribute in proto.attribute:
-        # AttributeProto.AttributeType: 1 float, 2 int, 3 string, 4 tensor, and 6, 7, 8 lists of
-        # the first three.
-        match attribute.type:
-            case 1:
-                value: Attribute = float(attribute.f)
-            case 2:
-                value = int(attribute.i)
-            case 3:
-                value = attribute.s.decode("utf-8", errors="replace")
-            case 4:
-                value = to_tensor(attribute.t, where)
-            case 6:
-                value = tuple(float(number) for number in attribute.floats)
-            case 7:
-                value = tuple(int(number) for number in attribute.ints)
-            case 8:
-                value = tuple(text.decode("utf-8", errors="replace") for text in attribute.strings)
-            case _:
-                continue  # graphs and the like: no operator that is imported asks for one
-        if attribute.name in read:
-            raise BadModelFile(f"{where} has its attribute {attribute.name!r} twice")
-        read[attribute.name] = value
+        # Graphs and the like are left out: no operator that is imported asks for one.
+        if field_name := _FIELDS.get(attribute.type):
+            if attribute.name in read:
+                raise BadModelFile(f"{where} has its attribute {attribute.name!r} twice")
+            value = getattr(attribute, field_name)
+            several = field_name.endswith("s") and len(field_name) > 1
+            read[attribute.name] = (
+                tuple(_plain(each, where) for each in value) if several else _plain(value, where)
+            )
     return read
 
 
+def _plain(value: Any, where: str) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    return value if isinstance(value, int | float) else to_tensor(value, where)
+
+
 def to_tensor(proto: onnx.TensorProto, where: str = "") -> Tensor:
-    """The numbers of a tensor; all floating types become float32.
+    """Return the numbers of a tensor; all floating types become float32.
 
     Gradient ascent wants float32 whatever the file saves bytes with; unsigned types that torch
     hardly computes with become the next larger signed type.
@@ -366,36 +344,30 @@ def to_tensor(proto: onnx.TensorProto, where: str = "") -> Tensor:
     Raises:
         BadModelFile: more numbers are declared than there are bytes, or they are of another kind.
     """
+    from onnx import helper, numpy_helper
+
     where = where or f"tensor {proto.name!r}"
     wanted = _declared_bytes(proto, where)
     if proto.data_location == _EXTERNAL:
         raise BadModelFile(f"{where}: its external data isn't loaded; read the file by load_graph")
-    storage, fieldname = _TENSOR_TYPES[proto.data_type]
-    count = wanted // np.dtype(storage).itemsize
     if proto.HasField("raw_data"):
         if len(proto.raw_data) != wanted:
             raise BadModelFile(f"{where} needs {wanted} bytes, but has {len(proto.raw_data)}")
-        numbers = np.frombuffer(proto.raw_data, storage)
     else:
-        values = getattr(proto, fieldname)
-        if len(values) != count:
-            raise BadModelFile(f"{where} needs {count} numbers, but has {len(values)}")
-        # Halves travel as their bits in int32_data.
-        bits = "<u2" if proto.data_type in (_FLOAT16, _BFLOAT16) else storage
-        numbers = np.array(values, "<i8" if fieldname == "int32_data" else None)
-        numbers = numbers.astype(bits).view(storage)
-    if proto.data_type == _BFLOAT16:
-        numbers = (numbers.astype("<u4") << 16).view("<f4")
-    elif numbers.dtype.kind == "f":
+        there = len(getattr(proto, helper.tensor_dtype_to_field(proto.data_type)))
+        if there != math.prod(proto.dims):
+            raise BadModelFile(f"{where} needs {math.prod(proto.dims)} numbers, but has {there}")
+    numbers = numpy_helper.to_array(proto)
+    if numbers.dtype.kind not in "iub":
         with np.errstate(over="ignore"):
-            numbers = numbers.astype("<f4")
-    elif storage in _UNSIGNED_TO_SIGNED:
-        numbers = numbers.astype(_UNSIGNED_TO_SIGNED[storage])
-    return torch.from_numpy(numbers.copy().reshape(tuple(proto.dims)))
+            numbers = numbers.astype(np.float32)
+    elif numbers.dtype.kind == "u" and numbers.itemsize > 1:
+        numbers = numbers.astype(np.int32 if numbers.itemsize == 2 else np.int64)
+    return torch.from_numpy(np.array(numbers))
 
 
 def _declared_bytes(proto: onnx.TensorProto, where: str) -> int:
-    if proto.data_type not in _TENSOR_TYPES:
+    if proto.data_type not in _ITEM_BYTES:
         raise BadModelFile(f"{where} holds numbers of type {proto.data_type}, which isn't imported")
     if proto.HasField("segment"):
         raise BadModelFile(f"{where} is cut into segments, which isn't imported")
@@ -403,8 +375,7 @@ def _declared_bytes(proto: onnx.TensorProto, where: str) -> int:
         raise BadModelFile(f"{where} has {len(proto.dims)} axes; at most {MAX_AXES} are imported")
     if any(size < 0 or size > MAX_FILE_BYTES for size in proto.dims):
         raise BadModelFile(f"{where} has an impossible dimension: {list(proto.dims)}")
-    itemsize = np.dtype(_TENSOR_TYPES[proto.data_type][0]).itemsize
-    return int(math.prod(proto.dims) * itemsize)
+    return math.prod(proto.dims) * _ITEM_BYTES[proto.data_type]
 
 
 def _check_values(nodes: list[GraphNode], given: set[str], outputs: tuple[str, ...]) -> None:

@@ -163,11 +163,16 @@ def softmax(node: Node) -> nn.Module:
     axis, rank = node.integer("axis", 1), node.rank()
     if axis == -1 or (rank is not None and axis == rank - 1):
         return plain(-1)
-    return flat_softmax(node, axis=axis, is_log=is_log)
+    return flat_log_softmax(node, axis=axis) if is_log else flat_softmax(node, axis=axis)
 
 
 @operation()
-def flat_softmax(x: Tensor, *, axis: int, is_log: bool) -> Tensor:
-    """(Logarithmic) softmax over an axis and all after it, as one."""
-    flat = x.flatten(axis)
-    return (flat.log_softmax(-1) if is_log else flat.softmax(-1)).reshape(x.shape)
+def flat_softmax(x: Tensor, *, axis: int) -> Tensor:
+    """Softmax over an axis and all after it, as one."""
+    return x.flatten(axis).softmax(-1).reshape(x.shape)
+
+
+@operation()
+def flat_log_softmax(x: Tensor, *, axis: int) -> Tensor:
+    """The logarithm of the softmax over an axis and all after it, as one."""
+    return x.flatten(axis).log_softmax(-1).reshape(x.shape)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from entoptic.formats.onnx.operators.operation import Node, operation, operator
+from entoptic.formats.onnx.operators.operation import Node, operation
 
 
 @dataclass(frozen=True)
@@ -64,16 +65,9 @@ class Sight:
         return torch.where(allowed, start, -math.inf)
 
 
-@operator("Attention")
-def attention(node: Node) -> nn.Module:
-    """Make attention; the number of what its fourth output shows is checked first."""
-    node.integer("qk_matmul_output_mode", 0, 0, 3)
-    return scaled_products(node)
-
-
 # Everything is computed in one type here.
-@operation(kind="Attention", several=True, ignored="softmax_precision")
-def scaled_products(
+@operation("Attention", several=True, ignored="softmax_precision")
+def attention(
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -86,7 +80,7 @@ def scaled_products(
     kv_num_heads: int = 0,
     scale: float = 0.0,
     softcap: float = 0.0,
-    qk_matmul_output_mode: int = 0,
+    qk_matmul_output_mode: Annotated[int, 0, 3] = 0,
     sight: Sight,
 ) -> tuple[Tensor, ...]:
     """Scaled products of queries and keys, by whose softmax the values are mixed."""

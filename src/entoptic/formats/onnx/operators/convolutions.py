@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,31 +23,22 @@ from entoptic.formats.windows import LARGEST, Window
 fx.wrap("pad_for")
 
 
-class PaddedConv1d(nn.Conv1d):
-    """A convolution whose padding differs between the sides, or depends on the input's size."""
+def _padded(plain: type[nn.Module]) -> type[nn.Module]:
+    class PaddedConv(plain):  # type: ignore[valid-type, misc]
+        """A convolution whose padding differs between the sides, or depends on the input's size."""
 
-    window: Window
+        window: Window
 
-    def forward(self, input: Traced) -> Traced:
-        return super().forward(pad_for(input, self.window))
+        def forward(self, input: Traced) -> Traced:
+            return super().forward(pad_for(input, self.window))
 
-
-class PaddedConv2d(nn.Conv2d):
-    """A convolution whose padding differs between the sides, or depends on the input's size."""
-
-    window: Window
-
-    def forward(self, input: Traced) -> Traced:
-        return super().forward(pad_for(input, self.window))
+    PaddedConv.__name__ = PaddedConv.__qualname__ = f"Padded{plain.__name__}"
+    return PaddedConv
 
 
-class PaddedConv3d(nn.Conv3d):
-    """A convolution whose padding differs between the sides, or depends on the input's size."""
-
-    window: Window
-
-    def forward(self, input: Traced) -> Traced:
-        return super().forward(pad_for(input, self.window))
+_CONVOLUTIONS = nn.Conv1d, nn.Conv2d, nn.Conv3d
+# By their own names, so that they can be pickled.
+_PADDED = PaddedConv1d, PaddedConv2d, PaddedConv3d = [*map(_padded, _CONVOLUTIONS)]
 
 
 @operator("Conv")
@@ -55,13 +47,17 @@ def conv(node: Node) -> nn.Module:
     weight, bias = _weights(node)
     window = window_of(node, _kernel_of(node, weight)).fixed()
     plain = window.padding is not None
-    kinds = (
-        (nn.Conv1d, nn.Conv2d, nn.Conv3d) if plain else (PaddedConv1d, PaddedConv2d, PaddedConv3d)
-    )
     groups = _groups(node, weight, "filters")
-    channels = weight.shape[1] * groups, weight.shape[0]
-    module = _made(kinds, channels, window, window.padding or 0, groups, weight, bias)
-    if isinstance(module, PaddedConv1d | PaddedConv2d | PaddedConv3d):
+    module = _made(
+        _CONVOLUTIONS if plain else _PADDED,
+        (weight.shape[1] * groups, weight.shape[0]),
+        window,
+        window.padding or 0,
+        groups,
+        weight,
+        bias,
+    )
+    if not plain:
         module.window = window
     return _with_weights(node, module, weight, bias)
 
@@ -90,16 +86,16 @@ def _groups(node: Node, weight: Tensor, noun: str) -> int:
 
 
 def _made(
-    kinds: tuple[type[nn.Module], ...],
+    kinds: Sequence[type[nn.Module]],
     channels: tuple[int, int],
     window: Window,
     padding: tuple[int, ...] | int,
     groups: int,
     weight: Tensor,
     bias: Tensor | None,
-) -> nn.Module:
+) -> Any:
     kind: Any = by_rank(kinds, weight.dim())
-    module: nn.Module = kind(
+    return kind(
         *channels,
         window.kernel,
         stride=window.stride,
@@ -109,7 +105,6 @@ def _made(
         bias=bias is not None,
         device="meta",
     )
-    return module
 
 
 def _with_weights(node: Node, module: nn.Module, weight: Tensor, bias: Tensor | None) -> nn.Module:
@@ -135,15 +130,16 @@ def conv_transpose(node: Node) -> nn.Module:
     extra = node.integers("output_padding", (0,) * count, 0, LARGEST, count)
     fixed = node.integers("output_shape", None)
     plain = window.padding is not None and fixed is None and not any(extra)
-    kinds: tuple[type[nn.Module], ...] = (
-        (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-        if plain
-        else (CutConvTranspose1d, CutConvTranspose2d, CutConvTranspose3d)
+    module = _made(
+        _TRANSPOSED if plain else _CUT,
+        (weight.shape[0], weight.shape[1] * groups),
+        window,
+        window.padding or 0 if plain else 0,
+        groups,
+        weight,
+        bias,
     )
-    channels = weight.shape[0], weight.shape[1] * groups
-    padding = window.padding or 0 if plain else 0
-    module = _made(kinds, channels, window, padding, groups, weight, bias)
-    if isinstance(module, CutConvTranspose1d | CutConvTranspose2d | CutConvTranspose3d):
+    if not plain:
         module.cut = Cut(window, extra, fixed[-count:] if fixed is not None else None, upper)
     return _with_weights(node, module, weight, bias)
 
@@ -191,37 +187,21 @@ def cut_output(output: Tensor, input: Tensor, cut: Cut, bias: Tensor | None) -> 
 fx.wrap("cut_output")
 
 
-class CutConvTranspose1d(nn.ConvTranspose1d):
-    """A transposed convolution whose output is cut differently on its sides."""
+def _cut(plain: type[nn.Module], run: Callable[..., Tensor]) -> type[nn.Module]:
+    class CutConvTranspose(plain):  # type: ignore[valid-type, misc]
+        """A transposed convolution whose output is cut differently on its sides."""
 
-    cut: Cut
+        cut: Cut
 
-    def forward(self, input: Traced, output_size: list[int] | None = None) -> Traced:
-        full = F.conv_transpose1d(
-            input, self.weight, None, self.stride, 0, 0, self.groups, self.dilation
-        )
-        return cut_output(full, input, self.cut, self.bias)
+        def forward(self, input: Traced, output_size: list[int] | None = None) -> Traced:
+            full = run(input, self.weight, None, self.stride, 0, 0, self.groups, self.dilation)
+            return cut_output(full, input, self.cut, self.bias)
 
-
-class CutConvTranspose2d(nn.ConvTranspose2d):
-    """A transposed convolution whose output is cut differently on its sides."""
-
-    cut: Cut
-
-    def forward(self, input: Traced, output_size: list[int] | None = None) -> Traced:
-        full = F.conv_transpose2d(
-            input, self.weight, None, self.stride, 0, 0, self.groups, self.dilation
-        )
-        return cut_output(full, input, self.cut, self.bias)
+    CutConvTranspose.__name__ = CutConvTranspose.__qualname__ = f"Cut{plain.__name__}"
+    return CutConvTranspose
 
 
-class CutConvTranspose3d(nn.ConvTranspose3d):
-    """A transposed convolution whose output is cut differently on its sides."""
-
-    cut: Cut
-
-    def forward(self, input: Traced, output_size: list[int] | None = None) -> Traced:
-        full = F.conv_transpose3d(
-            input, self.weight, None, self.stride, 0, 0, self.groups, self.dilation
-        )
-        return cut_output(full, input, self.cut, self.bias)
+_TRANSPOSED = nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d
+_CUT = CutConvTranspose1d, CutConvTranspose2d, CutConvTranspose3d = [
+    *map(_cut, _TRANSPOSED, (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d))
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -279,24 +279,18 @@ def _shown(x: Tensor, mode: str, axis: int, begin: int, end: int) -> Tensor:
     return torch.minimum(positions, period - positions) if size > 1 else positions * 0
 
 
-def _block(node: Node) -> int:
-    block = node.integer("blocksize", 0)
-    if not 1 <= block <= 2**10:
-        node.refuse(f"blocksize is {block}; it must be from 1 to {2**10}")
-    return block
-
-
 @operator("DepthToSpace")
 def depth_to_space(node: Node) -> nn.Module:
     """Make torch's pixel shuffle, where the block lies inside the channels."""
-    block = _block(node)
+    block = node.integer("blocksize", low=1, high=2**10)
     inside = node.text("mode", "DCR", ("DCR", "CRD")) == "CRD"
-    return nn.PixelShuffle(block) if inside else block_shuffle(node, block=block)
+    return nn.PixelShuffle(block) if inside else block_shuffle(node)
 
 
 @operation(kind="DepthToSpace")
-def block_shuffle(x: Tensor, *, block: int) -> Tensor:
+def block_shuffle(x: Tensor, *, blocksize: int) -> Tensor:
     """Channels laid out as blocks of pixels, the block before the channels."""
+    block = blocksize
     batch, channels, height, width = x.shape
     blocks = x.reshape(batch, block, block, channels // block**2, height, width)
     return blocks.permute(0, 3, 4, 1, 5, 2).reshape(
@@ -304,15 +298,12 @@ def block_shuffle(x: Tensor, *, block: int) -> Tensor:
     )
 
 
-@operator("SpaceToDepth")
-def space_to_depth(node: Node) -> nn.Module:
-    """Make blocks of pixels into channels; the block's size is checked first."""
-    return block_unshuffle(node, block=_block(node))
-
-
-@operation(kind="SpaceToDepth")
-def block_unshuffle(x: Tensor, *, block: int, mode: Literal["DCR", "CRD"] = "DCR") -> Tensor:
+@operation("SpaceToDepth")
+def space_to_depth(
+    x: Tensor, *, blocksize: Annotated[int, 1, 2**10], mode: Literal["DCR", "CRD"] = "DCR"
+) -> Tensor:
     """Blocks of pixels laid out as channels, the block before the channels or inside them."""
+    block = blocksize
     batch, channels, height, width = x.shape
     blocks = x.reshape(batch, channels, height // block, block, width // block, block)
     order = (0, 1, 3, 5, 2, 4) if mode == "CRD" else (0, 3, 5, 1, 2, 4)

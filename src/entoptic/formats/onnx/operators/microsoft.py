@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -48,17 +49,16 @@ def quick_gelu(x: Tensor, *, alpha: float = 1.702) -> Tensor:
     return x * torch.sigmoid(alpha * x)
 
 
-@operator(microsofts("FusedMatMul"))
-def fused_matmul(node: Node) -> nn.Module:
-    """Make a product of matrices; batches that are transposed too are refused."""
-    node.require("transBatchA", 0)
-    node.require("transBatchB", 0)
-    return scaled_matmul(node)
-
-
-@operation(kind="FusedMatMul")
-def scaled_matmul(
-    a: Tensor, b: Tensor, *, transA: bool = False, transB: bool = False, alpha: float = 1.0
+@operation(microsofts("FusedMatMul"))
+def fused_matmul(
+    a: Tensor,
+    b: Tensor,
+    *,
+    transA: bool = False,
+    transB: bool = False,
+    transBatchA: Annotated[int, 0, 0] = 0,
+    transBatchB: Annotated[int, 0, 0] = 0,
+    alpha: float = 1.0,
 ) -> Tensor:
     """A product of matrices, each transposed where the file says so, times a factor."""
     a = a.transpose(-1, -2) if transA and a.dim() > 1 else a

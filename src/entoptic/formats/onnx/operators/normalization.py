@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,6 +15,7 @@ from entoptic.formats.onnx.operators.operation import (
     operator,
     parameter,
 )
+from entoptic.formats.windows import LARGEST
 
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _INSTANCE_NORMS = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
@@ -168,17 +171,14 @@ def layer_norm_with_statistics(
     return made, mean, (variance + epsilon).rsqrt()
 
 
-@operator("GroupNormalization")
-def group_norm(node: Node) -> nn.Module:
-    """Make a group norm; the number of groups is checked first."""
-    if node.integer("num_groups", 0) < 1:
-        node.refuse("num_groups must be 1 or more")
-    return grouped_norm(node)
-
-
-@operation(kind="GroupNorm")
-def grouped_norm(
-    x: Tensor, scale: Tensor, shift: Tensor, *, num_groups: int, epsilon: float = 1e-5
+@operation("GroupNormalization", kind="GroupNorm")
+def group_norm(
+    x: Tensor,
+    scale: Tensor,
+    shift: Tensor,
+    *,
+    num_groups: Annotated[int, 1, LARGEST],
+    epsilon: float = 1e-5,
 ) -> Tensor:
     """A group norm; before opset 21 scale and shift are per group, since then per channel."""
     each = x.shape[1] // scale.numel()
@@ -190,11 +190,9 @@ def grouped_norm(
 @operator("LRN")
 def local_response_norm(node: Node) -> nn.Module:
     """Make torch's, which differs for even sizes: there the longer side lies before, not after."""
-    size = node.integer("size", 0)
+    size = node.integer("size", low=1, high=LARGEST)
     alpha, beta = node.number("alpha", 1e-4), node.number("beta", 0.75)
     bias = node.number("bias", 1.0)
-    if not 1 <= size <= 2**16:
-        node.refuse(f"size is {size}; it must be from 1 to {2**16}")
     if size % 2:
         return nn.LocalResponseNorm(size, alpha, beta, bias)
     return even_local_response_norm(node, size=size, alpha=alpha, beta=beta, bias=bias)

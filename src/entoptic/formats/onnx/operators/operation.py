@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import UnionType
-from typing import Any, ClassVar, Literal, NoReturn, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, NoReturn, TypeAlias, get_args, get_origin
 
 import torch
 from torch import Tensor, fx, nn
@@ -283,9 +283,9 @@ def operation(
     """Make an operator's module of one function.
 
     Its positional parameters are the node's inputs, those with a default optional; its keywords are
-    the node's attributes, read as their annotations say: `int`, `bool`, `float`, `Literal["a",
-    "b"]`, `tuple[int, ...] | None`, ... or a class that has a `read(node)`. A keyword `opset` is
-    the version of the operators' meaning.
+    the node's attributes, read as their annotations say: `int`, `Annotated[int, 1, 9]`, `float`,
+    `Literal["a", "b"]`, `tuple[int, ...] | None`, ... or a class that has a `read(node)`. A keyword
+    `opset` is the version of the operators' meaning.
 
     Args:
         names: of the ONNX operators that are registered; none where a builder chooses it.
@@ -344,6 +344,9 @@ def _attribute(node: Node, parameter: inspect.Parameter) -> Any:
     default = REQUIRED if default is parameter.empty else default
     if name == "opset":
         return node.opset
+    if get_origin(wanted) is Annotated:  # with the least and the largest number
+        wanted, low, high = get_args(wanted)
+        return READERS[wanted](node, name, default, low, high)
     if isinstance(wanted, UnionType):
         (wanted,) = (part for part in get_args(wanted) if part is not type(None))
     if get_origin(wanted) is Literal:

@@ -53,7 +53,7 @@ class GraphBuilder:
     def __init__(self, taken: Iterable[str] = (), place: str = "") -> None:
         self.place = place
         self.nodes: list[onnx.NodeProto] = []
-        self.initializers: dict[str, onnx.TensorProto] = {}
+        self.constants: dict[str, NDArray[Any]] = {}
         self._taken = dict.fromkeys(taken, 1)
         self._constant_bytes = 0
 
@@ -81,18 +81,17 @@ class GraphBuilder:
         Raises:
             BadModelFile: the constants become larger than a graph can be.
         """
-        from onnx import numpy_helper
-
         # Counted each time that one is used: so damaged sharing can't take for ever either.
         self._constant_bytes += array.nbytes
         if self._constant_bytes > _MAX_CONSTANT_BYTES:
             raise BadModelFile("the constants are larger than an ONNX graph can be (2 GiB)")
         array = np.ascontiguousarray(array).reshape(array.shape)
-        while (known := self.initializers.get(name)) is not None:
-            if list(known.dims) == list(array.shape) and known.raw_data == array.tobytes():
+        while (known := self.constants.get(name)) is not None:
+            alike = known.shape == array.shape and known.dtype == array.dtype
+            if alike and known.tobytes() == array.tobytes():
                 return name
             name += "_"
-        self.initializers[name] = numpy_helper.from_array(array, name)
+        self.constants[name] = array
         return name
 
     def node(
@@ -136,7 +135,6 @@ class GraphBuilder:
             name,
             [value(*each) for each in inputs.items()],
             [value(*each) for each in outputs.items()],
-            list(self.initializers.values()),
         )
         model: onnx.ModelProto = helper.make_model(
             graph,
@@ -144,4 +142,12 @@ class GraphBuilder:
             ir_version=_IR_VERSION,
             producer_name="entoptic",
         )
+        # Last, and into the model itself: protobuf copies all that is put into another message.
+        for key, array in self.constants.items():
+            model.graph.initializer.add(
+                name=key,
+                dims=array.shape,
+                data_type=helper.np_dtype_to_tensor_dtype(array.dtype),
+                raw_data=array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes(),
+            )
         return model

@@ -84,7 +84,7 @@ def _model(
 
 
 def _known(net: Net) -> tuple[Net, str]:
-    """The network up to layers of types that aren't understood, and what those are.
+    """Cut the network before layers of types that aren't understood, and list them.
 
     Raises:
         BadModelFile: no layer comes before them; all are listed.
@@ -114,7 +114,7 @@ def _known(net: Net) -> tuple[Net, str]:
 
 
 def _refuse_strange(net: Net) -> None:
-    """A parameter that isn't understood."""
+    """Refuse parameters that aren't understood."""
     for layer in net.layers:
         kind = KINDS[layer.kind]
         strange = sorted(set(_param(layer, kind).fields) - kind.fields)

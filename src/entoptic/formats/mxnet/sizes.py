@@ -23,7 +23,7 @@ Shape = tuple[int | None, ...]
 
 
 def checked(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
-    """The same model with the shapes of its outputs, once all shapes fit together.
+    """Return the same model with the shapes of its outputs, once all shapes fit together.
 
     Raises:
         BadModelFile: they don't; the text names the layer where that is known.
@@ -43,7 +43,7 @@ def checked(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
 
 
 def input_size(model: onnx.ModelProto) -> tuple[int, int] | None:
-    """Height and width of the square pictures that the fully connected layers ask for.
+    """Return height and width of the square pictures that the fully connected layers ask for.
 
     Returns:
         None where nothing asks for a size, or no square one fits.
@@ -72,15 +72,15 @@ class _Demand:
     """A fully connected layer that must be given a certain number of features.
 
     Args:
-        graph: the model up to what the layer is given, without its weights.
-        wanted: how many features that must have.
+        graph: the model up to the layer's input, without its weights.
+        wanted: the number of features that it must have.
     """
 
     graph: onnx.ModelProto
     wanted: int
 
     def features(self, size: int) -> int:
-        """How many there are at one size of the picture; -1 where it is too small."""
+        """Count the features at one size of the picture; -1 where it is too small."""
         from onnx.shape_inference import InferenceError
 
         axes = self.graph.graph.input[0].type.tensor_type.shape.dim
@@ -96,7 +96,7 @@ class _Demand:
 
 
 def _demand(model: onnx.ModelProto) -> _Demand | None:
-    """The first fully connected layer whose number of inputs depends on the picture's size."""
+    """Find the first fully connected layer whose inputs depend on the picture's size."""
     from onnx import helper
 
     if len(model.graph.input[0].type.tensor_type.shape.dim) != 4:
@@ -115,7 +115,7 @@ def _demand(model: onnx.ModelProto) -> _Demand | None:
 
 
 def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph with its large initializers as inputs, so that shapes are inferred quickly."""
+    """Return the graph with large initializers as inputs, so that shapes are inferred quickly."""
     import onnx
     from onnx import helper
 
@@ -144,7 +144,7 @@ def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _shapes(graph: onnx.GraphProto) -> dict[str, Shape]:
-    """Shapes of all tensors that are known; None for a length that isn't."""
+    """Return the shapes of all tensors that are known; None for a length that isn't."""
     shapes: dict[str, Shape] = {}
     for value in (*graph.input, *graph.value_info, *graph.output):
         if value.type.tensor_type.HasField("shape"):
@@ -158,24 +158,24 @@ def _shapes(graph: onnx.GraphProto) -> dict[str, Shape]:
 
 
 def _window_fits(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> bool:
-    """Whether the input, padding included, is as large as the kernel; inference doesn't look."""
+    """Return True where input and padding are as large as the kernel; inference doesn't look."""
     found = {attribute.name: list(attribute.ints) for attribute in node.attribute}
     kernel = found.get("kernel_shape", [])
-    places = shapes.get(node.input[0], ())[2:] if node.input else ()
-    if node.op_type == "ConvTranspose" or len(places) != len(kernel):
+    lengths = shapes.get(node.input[0], ())[2:] if node.input else ()
+    if node.op_type == "ConvTranspose" or len(lengths) != len(kernel):
         return True
     pads = found.get("pads", [0] * 2 * len(kernel))
     dilations = found.get("dilations", [1] * len(kernel))
     return all(
         length is None or length + before + after >= (taps - 1) * dilation + 1
         for length, before, after, taps, dilation in zip(
-            places, pads[: len(kernel)], pads[len(kernel) :], kernel, dilations, strict=True
+            lengths, pads[: len(kernel)], pads[len(kernel) :], kernel, dilations, strict=True
         )
     )
 
 
 def _check_channels(node: onnx.NodeProto, shapes: Mapping[str, Shape], path: Path) -> None:
-    """What shape inference doesn't look at: channels of the input against those of the weights."""
+    """Compare channels of the input with those of the weights, as shape inference doesn't."""
     given, weight = (shapes.get(name, ()) for name in (*node.input[:2], "", "")[:2])
     if len(given) < 2 or given[1] is None or not weight:
         return

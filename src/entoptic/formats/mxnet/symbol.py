@@ -48,7 +48,7 @@ class Node:
 
     @property
     def is_variable(self) -> bool:
-        """Whether this is the picture, a label, or an array of weights."""
+        """True for the picture, a label, or an array of weights."""
         return self.kind == _VARIABLE
 
 

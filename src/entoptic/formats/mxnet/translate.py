@@ -185,7 +185,7 @@ class _Translator:
         return self._value(head, f"{self.symbol.path}: 'heads'").name
 
     def _picture_axes(self) -> list[int | str]:
-        """Names of the picture's axes; the number of channels where the first layer tells it."""
+        """Return names of the picture's axes; the channels' number where the first layer has it."""
         channels: int | str = "channels"
         kept = {self.picture}
         parts = 1  # into which the picture's channels are cut
@@ -208,7 +208,7 @@ class _Translator:
         return ["batch", channels, *_AXES[self._picture_rank()]]
 
     def _picture_rank(self) -> int:
-        """Two more than the axes of the first kernel; 4 where there is none."""
+        """Return two more than the axes of the first kernel; 4 where there is none."""
         for index in self.needed:
             node = self.symbol.nodes[index]
             kernel = self._attributes(node).integers("kernel", ())
@@ -226,12 +226,12 @@ class _Translator:
 
 
 def _inputs(node: Node) -> tuple[Output, ...]:
-    """What a node computes with; the labels of a loss don't count."""
+    """Return a node's inputs; the labels of a loss don't count."""
     return node.inputs[:1] if node.kind in _LOSSES else node.inputs
 
 
 def _needed(symbol: Symbol) -> list[int]:
-    """The nodes that the outputs depend on, in order."""
+    """Return the nodes that the outputs depend on, in order."""
     needed = {head.node for head in symbol.heads}
     for index in range(len(symbol.nodes) - 1, -1, -1):  # inputs always come before
         if index in needed:
@@ -240,7 +240,7 @@ def _needed(symbol: Symbol) -> list[int]:
 
 
 def _known(symbol: Symbol) -> tuple[Symbol, str]:
-    """The network up to operators that can't be imported, and what they are.
+    """Cut the network before operators that can't be imported, and list them.
 
     Raises:
         BadModelFile: nothing comes before them.
@@ -277,7 +277,7 @@ def _listed(names: list[str], most: int = 8) -> str:
 
 
 def _declared_size(picture: Node) -> tuple[int, int] | None:
-    """Height and width, where the picture's variable was made with a shape."""
+    """Return height and width, where the picture's variable was made with a shape."""
     try:
         attributes = TextAttributes("", picture.attributes)
         shape = attributes.integers("__shape__", (), low=0, high=2**15)

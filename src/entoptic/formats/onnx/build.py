@@ -30,11 +30,11 @@ _ONLY_SHAPE = frozenset(
     {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "Dropout"}
 )
 
-# What torch raises when the numbers of a file don't make sense together.
+# The errors that torch raises when the numbers of a file don't make sense together.
 _NONSENSE = (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError)
 
 _MAX_GROWN = 2**28
-"""How many numbers (1 GiB of them) may be computed from a file beyond those that are in it.
+"""The most numbers (1 GiB of them) that are computed from a file beyond those that are in it.
 
 The standard's own VGG-19 makes its 144 million weights from their shapes.
 """
@@ -43,7 +43,7 @@ _GUESSED_SIZE = 224
 """Height and width that free axes are given in the dry run: ImageNet's."""
 
 _MOST_CUTS = 16
-"""How often a graph is cut short, each time before one more node, until it is refused."""
+"""The most times that a graph is cut short, each time before one more node; then it is refused."""
 
 _OTHER_BATCH = 7
 """A batch size that is unlikely to be the length of another axis."""
@@ -139,7 +139,7 @@ def _built(graph: Graph) -> Imported:
 
 
 def _check_operators(graph: Graph) -> None:
-    """All operators that aren't known, with their nodes, in one error."""
+    """Refuse the operators that aren't known, with their nodes, in one error."""
     unknown: dict[str, list[str]] = {}
     for node in graph.nodes:
         if node.op not in OPERATORS and node.op != "Constant":
@@ -192,7 +192,7 @@ class _DryRun:
 
 
 def _measured(child: nn.Module, arguments: Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
-    """What a child would return, without numbers.
+    """Return the results of a child, without numbers.
 
     Raises:
         BadModelFile: it is larger than any tensor of a network.
@@ -240,7 +240,7 @@ class _Builder:
         self.is_for_one = len(shape) > 0 and shape[0] == 1
 
     def _last_uses(self) -> dict[str, str]:
-        """Each value, and the node after which it may be forgotten."""
+        """Return each value, and the node after which it may be forgotten."""
         last = {}
         for node in self.graph.nodes:
             last.update(dict.fromkeys(filter(None, (*node.outputs, *node.inputs)), node.name))
@@ -282,7 +282,7 @@ class _Builder:
         self.constants.update(zip(source.outputs, results, strict=False))
 
     def _growth(self, child: nn.Module, given: Sequence[Tensor]) -> int:
-        """How many numbers a node makes beyond those that it is given."""
+        """Count the numbers that a node makes beyond those that it is given."""
         try:
             made = _measured(child, given[:1])
         except NotImplementedError:  # depends on the numbers: NonZero, an index per axis at most
@@ -348,11 +348,11 @@ class _Builder:
             self.sizes.update(source.outputs)
 
     def _if_used(self, name: str) -> str:
-        """The name, empty where neither a node nor the caller asks for the value."""
+        """Return the name, empty where neither a node nor the caller asks for the value."""
         return name if name in self.asked_for else ""
 
     def _try(self, step: Step, child: nn.Module, node: Node, is_host: bool) -> None:
-        """The dry runs of one step: what can't be is refused where it can be known."""
+        """Try a step without numbers, and refuse where it is known that it can't run."""
         try:
             self.dry.run(child, step, is_host)
         except _NONSENSE as error:
@@ -367,7 +367,7 @@ class _Builder:
         self.other.forget(step.forget)
 
     def _child_name(self, address: str) -> str:
-        """A name that a submodule may have, and that torch.fx can write."""
+        """Return a name that a submodule may have, and that torch.fx can write."""
         name = re.sub(r"\W+", "_", address, flags=re.ASCII).strip("_") or "node"
         if name[0].isdigit() or hasattr(_EMPTY, name):
             name = f"node_{name}"
@@ -396,7 +396,7 @@ class _Builder:
         )
 
     def _logits(self, last: GraphNode, makers: Mapping[str, GraphNode]) -> str | None:
-        """Address of what a final softmax takes; the last node's own where there is no softmax."""
+        """Return the address of a final softmax's input; without a softmax, of the last node."""
         node: GraphNode | None = last
         while node is not None and node.op in _ONLY_SHAPE:
             node = makers.get(node.inputs[0])
@@ -410,7 +410,7 @@ _EMPTY = GraphModule({}, (), "", ())
 
 
 def _build(node: Node) -> nn.Module:
-    """The node's module, its attributes checked."""
+    """Return the node's module, its attributes checked."""
     try:
         child = OPERATORS[node.source.op](node)
     except BadModelFile:
@@ -423,7 +423,7 @@ def _build(node: Node) -> nn.Module:
 
 
 def _check_inputs(node: Node, child: nn.Module) -> None:
-    """As many inputs as the module takes, none of them missing that it needs."""
+    """Refuse a node that hasn't the inputs that its module needs."""
     if not isinstance(child, Operation):
         computed = [i for i, part in enumerate(node.operands) if part.present and i != 0]
         if not node.has_input(0) or any(node.constant(index) is None for index in computed):
@@ -439,7 +439,7 @@ def _check_inputs(node: Node, child: nn.Module) -> None:
 
 
 def _constant(source: GraphNode) -> Tensor:
-    """The value that a Constant node holds."""
+    """Return the value that a Constant node holds."""
     match dict(source.attributes):
         case {"value": Tensor() as tensor}:
             return tensor

@@ -13,7 +13,7 @@ _SIZES = frozenset({"Shape", "Size"})
 
 
 def ending_at(graph: Graph, output: str) -> Graph:
-    """The graph up to one node, or one value.
+    """Cut a graph short: up to one node, or one value.
 
     Args:
         graph: the whole.
@@ -32,7 +32,7 @@ def ending_at(graph: Graph, output: str) -> Graph:
 
 
 def without(graph: Graph, left_off: Iterable[str]) -> Graph | None:
-    """The graph without some nodes and all that depends on them.
+    """Leave off some nodes and all that depends on them.
 
     Outputs that remain stay, in order; the values from which what is left off began become outputs,
     the latest first. None where nothing remains that depends on the picture.
@@ -52,14 +52,14 @@ def without(graph: Graph, left_off: Iterable[str]) -> Graph | None:
 
 
 def without_constant_outputs(graph: Graph) -> Graph:
-    """The graph without outputs that are the same for every picture, where others remain."""
+    """Leave off outputs that are the same for every picture, where others remain."""
     computed = _of_picture(graph, graph.nodes, sizes_too=True)
     outputs = tuple(name for name in graph.outputs if name in computed)
     return _up_to(graph, outputs) if outputs and outputs != graph.outputs else graph
 
 
 def told(kept: Graph, left_off: Sequence[str]) -> str:
-    """A sentence on what was left off, and what is left."""
+    """Return a sentence on the parts left off, and the part that is left."""
     makers = {value: node.name for node in kept.nodes for value in node.outputs}
     return (
         f"left off, since it can't be imported, with all that follows: {', '.join(left_off)}; the "
@@ -68,7 +68,7 @@ def told(kept: Graph, left_off: Sequence[str]) -> str:
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:
-    """Some names, of many the first ones."""
+    """List names, of many the first ones."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(map(repr, names[:most])) + more
 
@@ -87,7 +87,7 @@ def _with_what_follows(graph: Graph, lost: set[str]) -> set[str]:
 
 
 def _of_picture(graph: Graph, nodes: Iterable[GraphNode], *, sizes_too: bool = False) -> set[str]:
-    """Values that depend on the picture, and not only on its size."""
+    """Return the values that depend on the picture, and not only on its size."""
     found = {graph.input}
     for node in nodes:
         if (sizes_too or node.op not in _SIZES) and not found.isdisjoint(node.inputs):

@@ -66,7 +66,7 @@ def _written_out(
     sizes: dict[_Key, int],
     within: tuple[_Key, ...] = (),
 ) -> int:
-    """How many nodes a list of nodes within some functions becomes; `sizes` are those known."""
+    """Count the nodes that a list becomes when written out; `sizes` are of known functions."""
     if len(within) > _MAX_DEPTH:
         raise BadModelFile(f"its functions lie more than {_MAX_DEPTH} deep in each other")
     count = 0

@@ -117,7 +117,7 @@ def load_graph(path: PathLike) -> onnx.ModelProto:
 
 
 def external_files(path: PathLike) -> tuple[Path, ...]:
-    """The files beside an ONNX file that hold its weights; none where it is no ONNX file."""
+    """Return the files beside an ONNX file that hold its weights; none where it is no ONNX file."""
     package = onnx_package("ONNX import")
     from google.protobuf.message import DecodeError
 
@@ -178,7 +178,7 @@ def _fetch(tensor: onnx.TensorProto, model_file: Path, left: dict[Path, int]) ->
 
 
 def _inside(folder: Path, location: str, where: str) -> Path:
-    """The external file, if it is a real file in the model's folder (or in one below it)."""
+    """Return the external file, if it is a real file in the model's folder (or in one below it)."""
     given = Path(location)
     is_outside = not location or "\0" in location or given.is_absolute() or ".." in given.parts
     try:
@@ -235,7 +235,7 @@ def read_graph(model: onnx.ModelProto) -> Graph:
 
 
 def _check_texts(model: onnx.ModelProto) -> None:
-    """Protobuf hands out what isn't UTF-8 as bytes; no name that matters may be of that kind."""
+    """Refuse names that aren't UTF-8, which protobuf hands out as bytes."""
     graph = model.graph
     texts: list[str | bytes] = [entry.domain for entry in model.opset_import]
     for named in (*graph.initializer, *graph.input, *graph.output):
@@ -261,7 +261,7 @@ def _opset(model: onnx.ModelProto) -> int:
 
 
 def _input_shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
-    """The declared shape; where the file says nothing, a free picture."""
+    """Return the declared shape; where the file says nothing, a free picture."""
     if not value.type.HasField("tensor_type"):
         raise BadModelFile(f"input {value.name!r} isn't a tensor")
     if value.type.tensor_type.elem_type not in {0, *_ITEM_BYTES}:
@@ -283,7 +283,7 @@ def _input_shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
 
 
 def _nodes(calls: Iterable[Call]) -> list[GraphNode]:
-    """The nodes with unique addresses: the node's own name, else its first output's."""
+    """Return the nodes with unique addresses: the node's own name, else its first output's."""
     calls = list(calls)
     if len(calls) > MAX_NODES:
         raise BadModelFile(f"the graph has {len(calls)} nodes; at most {MAX_NODES} are imported")
@@ -375,11 +375,11 @@ def _declared_bytes(proto: onnx.TensorProto, where: str) -> int:
         raise BadModelFile(f"{where} has {len(proto.dims)} axes; at most {MAX_AXES} are imported")
     if any(size < 0 or size > MAX_FILE_BYTES for size in proto.dims):
         raise BadModelFile(f"{where} has an impossible dimension: {list(proto.dims)}")
-    return math.prod(proto.dims) * _ITEM_BYTES[proto.data_type]
+    return int(math.prod(proto.dims) * _ITEM_BYTES[proto.data_type])
 
 
 def _check_values(nodes: list[GraphNode], given: set[str], outputs: tuple[str, ...]) -> None:
-    """Every value is made once, and every value that is asked for is made."""
+    """Refuse values that are made twice, and values that nothing makes."""
     made = set(given)
     for node in nodes:
         for output in filter(None, node.outputs):
@@ -396,7 +396,7 @@ def _check_values(nodes: list[GraphNode], given: set[str], outputs: tuple[str, .
 
 
 def needed(nodes: list[GraphNode], outputs: tuple[str, ...]) -> list[GraphNode]:
-    """The nodes that some values depend on, in their order."""
+    """Return the nodes that some values depend on, in their order."""
     makers = {output: node for node in nodes for output in filter(None, node.outputs)}
     needed: set[str] = set()
     waiting = list(outputs)
@@ -409,7 +409,7 @@ def needed(nodes: list[GraphNode], outputs: tuple[str, ...]) -> list[GraphNode]:
 
 
 def _running_order(nodes: list[GraphNode], given: set[str]) -> list[GraphNode]:
-    """The nodes so that each comes after those it takes values from, else as the file has them."""
+    """Order nodes after those that they take values from, else as the file has them."""
     place = {node.name: index for index, node in enumerate(nodes)}
     waiting = {node.name: set(node.inputs) - given - {""} for node in nodes}
     takers: dict[str, list[GraphNode]] = {}

@@ -46,7 +46,7 @@ def channels_second(graph: Graph, layout: str) -> Graph:
 
 
 def _looks_last(graph: Graph) -> bool:
-    """Whether the last axis has as many places as a picture has channels, and the second hasn't.
+    """Return True where the last axis is as long as a picture has channels, and the second isn't.
 
     Where both are free, what turns the input round says so.
     """

@@ -1,4 +1,4 @@
-"""What a file of `torch.save` asks for, found out before torch opens it.
+"""The names that a file of `torch.save` asks for, found out before torch opens it.
 
 `torch.load(weights_only=True)` runs no stranger's code, but it makes some things of any size that
 the file names (`bytearray`, `torch.Tensor`), and unfolds compressed archives without a bound.
@@ -85,14 +85,14 @@ def _check_pickle(path: Path, stream: io.BytesIO | mmap.mmap) -> None:
 
 
 def damaged(path: Path) -> BadWeights:
-    """That a file can't be read, whatever the reason: a library's own advice isn't to be given."""
+    """Error of a file that can't be read; a library's own advice isn't to be given."""
     return BadWeights(
         f"can't read the weights in {path}: it is damaged, or torch.save didn't write it"
     )
 
 
 def unsafe(path: Path) -> BadWeights:
-    """That a file asks for what could run code."""
+    """Error of a file that asks for code to be run."""
     return BadWeights(
         f"{path} holds more than plain weights, which could run code; save only the state "
         "dict: torch.save(net.state_dict(), FILE)"

@@ -129,7 +129,7 @@ class Builder:
         """Values that are combined entry by entry, all in one layout.
 
         Returns:
-            The values, and whether they are pictures.
+            The values, and True where they are pictures.
         """
         nchw = max(value.rank for value in values) == 4 and any(value.nchw for value in values)
         return [self._meeting(value, nchw) for value in values], nchw

@@ -61,7 +61,7 @@ _BINARY: dict[str, Callable[[Array, Array], Array]] = {
 
 
 def folds(op: str) -> bool:
-    """Whether an operator can be worked out now, if all its inputs are constants."""
+    """Return True for an operator that can be worked out now, if all its inputs are constants."""
     return op in _UNARY or op in _BINARY or op in _STRUCTURAL
 
 
@@ -101,7 +101,7 @@ def _fold(node: Node, arrays: Sequence[Array]) -> Array:
 
 
 def _plain(array: Array) -> Array:
-    """Whole numbers again, once no entry is free."""
+    """Return whole numbers again, once no entry is free."""
     if array.dtype == object:
         _check_sizes(array)
     if array.dtype != object or any(isinstance(entry, Free) for entry in array.ravel()):
@@ -130,7 +130,7 @@ def _free(function: Callable[..., Array], *operands: object) -> object:
 
 
 def objects(entries: Iterable[object]) -> Array:
-    """A list of sizes as an array; numpy left alone would look into the entries."""
+    """Return a list of sizes as an array; numpy left alone would look into the entries."""
     listed = list(entries)
     array = np.empty(len(listed), object)
     array[:] = listed
@@ -148,7 +148,7 @@ def _check_sizes(array: Array) -> None:
 
 
 def as_integers(array: Array) -> list[int]:
-    """Whole numbers that must not follow from the picture's size."""
+    """Return whole numbers that must not follow from the picture's size."""
     _check_sizes(array)
     if array.dtype.kind != "i":
         raise BadModelFile("whole numbers are needed that don't follow from the picture's size")
@@ -234,7 +234,7 @@ def _slice(node: Node, x: Array, begin: Array, size: Array) -> Array:
 def strided(
     node: Node, rank: int, begin: list[int], end: list[int], strides: list[int]
 ) -> tuple[slice | int, ...]:
-    """What a StridedSlice takes, as Python's own index: one slice or number per axis."""
+    """Return a StridedSlice as Python's own index: one slice or number per axis."""
     if not len(begin) == len(end) == len(strides) <= rank or 0 in strides:
         raise BadModelFile("its begin, end and strides don't fit together")
     if node.integer("ellipsis_mask", 0) or node.integer("new_axis_mask", 0):
@@ -253,7 +253,7 @@ def strided(
 
 
 def sliced(begin: list[int], size: list[int]) -> tuple[slice, ...]:
-    """What a Slice takes, as Python's own index; the size -1 means all the rest."""
+    """Return a Slice as Python's own index; the size -1 means all the rest."""
     if len(begin) != len(size) or min(begin, default=0) < 0 or min(size, default=0) < -1:
         raise BadModelFile("its begin and size don't fit together")
     return tuple(

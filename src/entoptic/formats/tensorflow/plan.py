@@ -1,4 +1,4 @@
-"""What of a graph is translated: from the picture that comes in to the outputs asked for."""
+"""The part of a graph that is translated: from the incoming picture to the wanted outputs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def plan(
     Args:
         nodes: the whole graph.
         outputs: names of the nodes that are wanted; None for those that nobody uses.
-        supported: whether an operator can be translated.
+        supported: says of an operator that it can be translated.
 
     Returns:
         The plan.
@@ -100,7 +100,7 @@ def plan(
 def _unknown(
     nodes: Mapping[str, Node], wanted: Iterable[str], picture: str, supported: Callable[[str], bool]
 ) -> list[Node]:
-    """The needed nodes that can't be translated."""
+    """Return the needed nodes that can't be translated."""
     needed = _reachable(nodes, wanted, stop=picture)
     return [nodes[n] for n in needed if n != picture and not supported(nodes[n].op)]
 
@@ -112,7 +112,7 @@ def _before(
     users: Mapping[str, list[Node]],
     seen: set[str],
 ) -> list[str]:
-    """Outputs that need none of some nodes, then what those, and all after them, begin from."""
+    """Return outputs that need none of some nodes, then the values that those begin from."""
     if any(node.op in (*_VARIABLES, *_PLACEHOLDERS) for node in unknown):
         return []  # not a limit of ours: the graph lacks something
     lost = set().union(*(_downstream(users, node.name) for node in unknown))
@@ -143,7 +143,7 @@ def _sinks(nodes: Mapping[str, Node]) -> list[str]:
 def _reachable(
     nodes: Mapping[str, Node], wanted: Iterable[str], stop: str | None = None
 ) -> dict[str, None]:
-    """Names of all nodes that the wanted ones need, in the order in which they are met."""
+    """Return the names of all nodes that the wanted ones need, in the order met."""
     found: dict[str, None] = {}
     waiting = list(wanted)
     while waiting:
@@ -188,7 +188,7 @@ def _refuse(unknown: Iterable[Node]) -> NoReturn:
 
 
 def _ordered(nodes: Mapping[str, Node], wanted: Iterable[str], stop: str) -> list[Node]:
-    """Each node after those that it needs, without recursion: graphs are deep."""
+    """Order nodes after those that they need, without recursion: graphs are deep."""
     ordered: list[Node] = []
     done, open_ = {stop}, set[str]()
     waiting = [(name, False) for name in wanted]

@@ -14,12 +14,12 @@ _MAX_MASKING = 32  # nodes of one mask; TensorFlow's own have about eight
 
 
 def simplified(nodes: Mapping[str, Node]) -> dict[str, Node]:
-    """A graph without dropout, and with each space-to-batch trick as one dilated convolution."""
+    """Return a graph without dropout, and with space-to-batch tricks as dilated convolutions."""
     return _dilated(_without_dropout(nodes))
 
 
 def source(reference: str) -> str:
-    """The node that a value comes from.
+    """Return the node that a value comes from.
 
     >>> source("split:1")
     'split'
@@ -28,7 +28,7 @@ def source(reference: str) -> str:
 
 
 def consumers(nodes: Mapping[str, Node]) -> dict[str, list[Node]]:
-    """Who uses each node's values."""
+    """Return the nodes that use each node's values."""
     users: dict[str, list[Node]] = defaultdict(list)
     for node in nodes.values():
         for name in dict.fromkeys(map(source, node.inputs)):
@@ -37,7 +37,7 @@ def consumers(nodes: Mapping[str, Node]) -> dict[str, list[Node]]:
 
 
 def _without_dropout(nodes: Mapping[str, Node]) -> dict[str, Node]:
-    """`x / keep * mask` passes x on: a trained network keeps everything."""
+    """Pass x of `x / keep * mask` on: a trained network keeps everything."""
     result = dict(nodes)
     for node in nodes.values():
         kept = _kept(nodes, node)
@@ -110,7 +110,7 @@ def _dilated(nodes: Mapping[str, Node]) -> dict[str, Node]:
 
 
 def _line(users: Mapping[str, list[Node]], node: Node) -> Iterator[Node]:
-    """The next nodes, as long as each has one user that takes it as its first input."""
+    """Yield the next nodes, as long as each has one user that takes it as its first input."""
     for _ in range(3):
         following = users.get(node.name, [])
         if len(following) != 1 or source(following[0].inputs[0]) != node.name:

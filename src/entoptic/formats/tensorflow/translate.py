@@ -136,7 +136,7 @@ def _declared(size: Size) -> int | str | None:
 
 
 def _metadata(picture: Picture) -> dict[str, str]:
-    """What an importer must know; a frozen graph doesn't say how its pictures are scaled.
+    """Return notes for an importer; a frozen graph doesn't say how its pictures are scaled.
 
     The network is shown `(picture * scale - mean) / std`, the picture being in [0, 1]. Most
     networks of that time take [-1, 1]; those that decode picture files take [0, 255].

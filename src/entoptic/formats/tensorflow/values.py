@@ -61,7 +61,7 @@ class Value:
         return number % self.rank
 
     def stored(self, axis: int) -> int:
-        """Where an axis of TensorFlow's lies in the ONNX value."""
+        """Return the axis of the ONNX value that an axis of TensorFlow's is."""
         return TO_NCHW.index(axis) if self.nchw else axis
 
     def channels(self, data_format: str) -> Size:
@@ -69,17 +69,17 @@ class Value:
 
 
 def constant(name: str, array: np.ndarray) -> Value:
-    """A value that is known now."""
+    """Return a value that is known now."""
     return Value(name, array.shape, array=array)
 
 
 def natural(size: Size) -> int | float | None:
-    """The size at the picture size that the file gives, if it gives one."""
+    """Return the size at the picture size that the file gives, if it gives one."""
     return size.natural if isinstance(size, Free) else size
 
 
 def grown(size: Size, rule: Callable[[int], int]) -> Size:
-    """A size that follows from another one.
+    """Return a size that follows from another one.
 
     >>> grown(Free(224), lambda size: size // 2)
     Free(natural=112, batch=False)
@@ -94,7 +94,7 @@ def grown(size: Size, rule: Callable[[int], int]) -> Size:
 
 
 def broadcast(*shapes: Shape) -> Shape:
-    """The shape of an elementwise result."""
+    """Return the shape of an elementwise result."""
     rank = max(len(shape) for shape in shapes)
     padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
     return tuple(_meet(sizes) for sizes in zip(*padded, strict=True))
@@ -114,7 +114,7 @@ def _meet(sizes: Sequence[Size]) -> Size:
 
 
 def as_picture(array: np.ndarray) -> np.ndarray:
-    """A constant that meets a picture value, re-laid from (..., H, W, C) to (C, H, W).
+    """Lay a constant that meets a picture value anew, from (..., H, W, C) to (C, H, W).
 
     >>> as_picture(np.zeros(64)).shape
     (64, 1, 1)

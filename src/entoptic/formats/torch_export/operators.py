@@ -77,7 +77,7 @@ def named(target: str) -> tuple[OpOverload, bool]:
 
 
 def refusal(target: object) -> BadModelFile:
-    """That an operation isn't read, by its name."""
+    """Return an error that names an operation that isn't read."""
     shown = target if isinstance(target, str) else type(target).__name__
     return BadModelFile(
         f"the operation {shown[:100]!r} isn't read; export the network in torch's own operators, "
@@ -86,7 +86,7 @@ def refusal(target: object) -> BadModelFile:
 
 
 def is_pure(operator: OpOverload) -> bool:
-    """Whether a schema says that an operator changes nothing of what it is given."""
+    """Return True where an operator's schema says that it changes none of its arguments."""
     schema = operator._schema
     return not schema.is_mutable and not any(each.is_out for each in schema.arguments)
 
@@ -122,14 +122,14 @@ def check_arguments(operator: OpOverload, inputs: Iterable[tuple[str, Mapping[st
 
 
 def _fits(kind: str, wanted: str) -> bool:
-    """Whether a kind of argument may stand for a type such as `Optional[List[int]]`."""
+    """Return True where a kind of argument may stand for a type (`Optional[List[int]]`)."""
     if wanted.startswith("Optional["):
         return kind == "as_none" or _fits(kind, wanted[len("Optional[") : -1])
     return kind in _KINDS.get(wanted, ())
 
 
 def makes_from_nothing(operator: OpOverload) -> bool:
-    """Whether an operator makes a tensor of sizes alone, on the device that it is told."""
+    """Return True where an operator makes a tensor of sizes alone, on a device that it is told."""
     types = {each.name: str(each.real_type) for each in operator._schema.arguments}
     return "device" in types and not any("Tensor" in each for each in types.values())
 

@@ -1,4 +1,4 @@
-"""What the operations of a file of torch.export take: values made before, and plain ones."""
+"""The arguments of operations in a file of torch.export: values made before, and plain ones."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _of(kind: type, value: Any) -> Any:
 
 
 def arithmetic(target: str) -> Callable[..., Any]:
-    """What computes sizes from sizes.
+    """Return a function that computes sizes from sizes.
 
     Raises:
         BadModelFile: there is nothing of that name.

@@ -1,4 +1,4 @@
-"""What all operators share: the node as its builder sees it, and the module of an operation."""
+"""The base of all operators: the node as its builder sees it, and the module of an operation."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Node(Attributes):
         opset: version of the operators' meaning.
         operands: its inputs.
         is_host: it computes with sizes, not with pictures: its values stay on the CPU.
-        used: for each output whether anything asks for it.
+        used: for each output, True where anything asks for it.
     """
 
     source: GraphNode

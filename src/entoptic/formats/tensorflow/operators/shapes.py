@@ -55,7 +55,7 @@ def _sizes(array: np.ndarray) -> list[Size]:
 
 
 def _reshaped(builder: Builder, old: Shape, new: list[Size]) -> tuple[list[int], Shape]:
-    """What ONNX is told (0 copies a size, -1 is what is left over), and the shape it gives.
+    """Return ONNX's target (0 copies a size, -1 is left over), and the shape of the result.
 
     The batch stays free: also where the file was frozen with a 1 or a -1 in its place, which is
     seen from the number of entries that is left for it.

@@ -100,7 +100,7 @@ def _results(builder: Builder, node: Node, inputs: list[Value]) -> tuple[Value, 
         return (constant(node.name, arrays[0]),)
     if node.op not in OPERATORS:
         raise BadModelFile("it can be read only where all its inputs are constants")
-    return OPERATORS[node.op](builder, node, *inputs)
+    return OPERATORS[node.op](builder, *inputs)
 
 
 def _model(builder: Builder, planned: Plan, results: list[Value]) -> onnx.ModelProto:

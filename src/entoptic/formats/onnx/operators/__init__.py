@@ -1,6 +1,6 @@
-"""The operators of ONNX, each a small class or function that registers itself."""
+"""The operators of ONNX, each a small function that registers itself."""
 
-from entoptic.formats.onnx.operators import (
+from entoptic.formats.onnx.operators import (  # noqa: F401
     activations,
     arithmetic,
     attention,
@@ -17,29 +17,7 @@ from entoptic.formats.onnx.operators import (
     resize,
     sampling,
 )
-from entoptic.formats.onnx.operators.operation import OPERATORS, Builder, Node, Operand, Operation
+from entoptic.formats.onnx.operators.operation import OPERATORS, Node, Operand, Operation
 from entoptic.formats.onnx.operators.refused import REFUSED
 
-__all__ = [
-    "OPERATORS",
-    "REFUSED",
-    "Builder",
-    "Node",
-    "Operand",
-    "Operation",
-    "activations",
-    "arithmetic",
-    "attention",
-    "convolutions",
-    "early",
-    "indexing",
-    "layout",
-    "microsoft",
-    "normalization",
-    "pooling",
-    "quantized",
-    "recurrent",
-    "reductions",
-    "resize",
-    "sampling",
-]
+__all__ = ["OPERATORS", "REFUSED", "Node", "Operand", "Operation"]

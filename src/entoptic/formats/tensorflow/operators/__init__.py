@@ -1,8 +1,6 @@
-"""TensorFlow's operators, each with its translation into ONNX."""
+"""TensorFlow's operators, translated into ONNX; importing this registers them all."""
 
-from __future__ import annotations
-
-from entoptic.formats.tensorflow.operators import (
+from entoptic.formats.tensorflow.operators import (  # noqa: F401
     convolution,
     elementwise,
     pooling,
@@ -10,15 +8,6 @@ from entoptic.formats.tensorflow.operators import (
     resizing,
     shapes,
 )
-from entoptic.formats.tensorflow.operators.table import OPERATORS, Operator
+from entoptic.formats.tensorflow.operators.table import OPERATORS
 
-__all__ = [
-    "OPERATORS",
-    "Operator",
-    "convolution",
-    "elementwise",
-    "pooling",
-    "reductions",
-    "resizing",
-    "shapes",
-]
+__all__ = ["OPERATORS"]

@@ -10,28 +10,27 @@ import numpy as np
 
 from entoptic.errors import BadModelFile
 from entoptic.formats.tensorflow.builder import Builder
-from entoptic.formats.tensorflow.graphdef import Node
 from entoptic.formats.tensorflow.operators.table import operator
 from entoptic.formats.tensorflow.values import Free, Shape, Size, Value, constant, grown, natural
 from entoptic.formats.windows import LARGEST, Window
 
 
-def window(node: Node, kernel: tuple[int, int] | None = None) -> Window:
+def window(builder: Builder, kernel: tuple[int, int] | None = None) -> Window:
     """Read a window from a node's settings; the kernel's size is `ksize` where it isn't given."""
-    kernel = kernel or _pair(node, "ksize")
-    padding = node.text("padding", "")
+    kernel = kernel or _pair(builder, "ksize")
+    padding = builder.node.text("padding", "")
     if padding not in ("SAME", "VALID", "EXPLICIT"):
         raise BadModelFile(f"its padding {padding!r} must be SAME, VALID or EXPLICIT")
-    strides, dilations = _pair(node, "strides"), _pair(node, "dilations", (1, 1, 1, 1))
+    strides, dilations = _pair(builder, "strides"), _pair(builder, "dilations", (1, 1, 1, 1))
     found = Window(kernel, strides, dilations, (0, 0), (0, 0))
     if padding == "SAME":
         return replace(found, same="upper")
     if padding == "VALID":
         return found
-    pads = node.integers("explicit_paddings", ())
+    pads = builder.node.integers("explicit_paddings", ())
     if len(pads) != 8 or not all(0 <= pad <= LARGEST for pad in pads):
         raise BadModelFile("its explicit_paddings must be 8 numbers from 0 upwards")
-    rows = 2 if _format(node) == "NCHW" else 1
+    rows = 2 if _format(builder) == "NCHW" else 1
     top, bottom, left, right = pads[2 * rows : 2 * rows + 4]
     return replace(found, begin=(top, left), end=(bottom, right))
 
@@ -49,41 +48,45 @@ def positions(moved: Window, axis: int, size: Size) -> Size:
     return grown(size, lambda pixels: moved.positions((pixels, pixels))[axis])
 
 
-def as_map(builder: Builder, node: Node, x: Value) -> Value:
+def as_map(builder: Builder, x: Value) -> Value:
     """Return the input of a picture operator, kept (batch, channels, height, width)."""
     if x.rank != 4:
         raise BadModelFile(f"it needs a value with four axes, not {x.rank}")
-    return builder.laid(x, _format(node) == "NHWC")
+    return builder.laid(x, _format(builder) == "NHWC")
 
 
-def split(node: Node, x: Value) -> tuple[Size, Size, Size, Size]:
+def split(builder: Builder, x: Value) -> tuple[Size, Size, Size, Size]:
     """Batch, channels, height, width."""
     batch, first, second, third = x.shape
     return (
-        (batch, first, second, third) if _format(node) == "NCHW" else (batch, third, first, second)
+        (batch, first, second, third)
+        if _format(builder) == "NCHW"
+        else (batch, third, first, second)
     )
 
 
-def joined(node: Node, name: str, batch: Size, channels: Size, sides: Sequence[Size]) -> Value:
+def joined(
+    builder: Builder, name: str, batch: Size, channels: Size, sides: Sequence[Size]
+) -> Value:
     """Return the result of a picture operator."""
-    nchw = _format(node) == "NHWC"
+    nchw = _format(builder) == "NHWC"
     shape: Shape = (batch, *sides, channels) if nchw else (batch, channels, *sides)
     return Value(name, shape, nchw)
 
 
-def _format(node: Node) -> str:
-    found = node.text("data_format", "NHWC")
+def _format(builder: Builder) -> str:
+    found = builder.node.text("data_format", "NHWC")
     if found not in ("NHWC", "NCHW"):
         raise BadModelFile(f"its data_format {found!r} must be NHWC or NCHW")
     return found
 
 
-def _pair(node: Node, key: str, default: tuple[int, ...] = ()) -> tuple[int, int]:
-    numbers = node.integers(key, default)
+def _pair(builder: Builder, key: str, default: tuple[int, ...] = ()) -> tuple[int, int]:
+    numbers = builder.node.integers(key, default)
     if len(numbers) != 4 or not all(1 <= number <= LARGEST for number in numbers):
         raise BadModelFile(f"its {key} must be 4 numbers from 1 upwards, not {list(numbers)[:8]}")
     batch, channels, rows, columns = (
-        numbers if _format(node) == "NCHW" else (numbers[0], numbers[3], *numbers[1:3])
+        numbers if _format(builder) == "NCHW" else (numbers[0], numbers[3], *numbers[1:3])
     )
     if batch != 1 or channels != 1:
         raise BadModelFile(f"its {key} reach over pictures or channels; only rows and columns can")
@@ -91,37 +94,36 @@ def _pair(node: Node, key: str, default: tuple[int, ...] = ()) -> tuple[int, int
 
 
 @operator("Conv2D", inputs=2, most=6)
-def conv2d(builder: Builder, node: Node, x: Value, kernel: Value, *spread: Value) -> Value:
+def conv2d(builder: Builder, x: Value, kernel: Value, *spread: Value) -> Value:
     array = builder.weights(kernel, "kernel", 4)
-    return _convolved(builder, node, x, kernel, array.transpose(3, 2, 0, 1), spread)
+    return _convolved(builder, x, kernel, array.transpose(3, 2, 0, 1), spread)
 
 
 @operator("DepthwiseConv2dNative", inputs=2, most=6)
-def depthwise(builder: Builder, node: Node, x: Value, kernel: Value, *spread: Value) -> Value:
+def depthwise(builder: Builder, x: Value, kernel: Value, *spread: Value) -> Value:
     array = builder.weights(kernel, "kernel", 4)
     rows, columns, channels, multiplier = array.shape
     array = array.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, rows, columns)
-    if split(node, as_map(builder, node, x))[1] != channels:
+    if split(builder, as_map(builder, x))[1] != channels:
         raise BadModelFile(f"its kernel is for {channels} channels, its input has another number")
-    return _convolved(builder, node, x, kernel, array, spread)
+    return _convolved(builder, x, kernel, array, spread)
 
 
 def _convolved(
     builder: Builder,
-    node: Node,
     x: Value,
     kernel: Value,
     array: np.ndarray,
     spread: Sequence[Value],
 ) -> Value:
     """Emit a convolution with a kernel that is (out, in per group, rows, columns) already."""
-    x = as_map(builder, node, x)
-    batch, channels, height, width = split(node, x)
+    x = as_map(builder, x)
+    batch, channels, height, width = split(builder, x)
     if not isinstance(channels, int) or channels % array.shape[1]:
         raise BadModelFile(
             f"its kernel takes {array.shape[1]} channels, its input has {_shown(channels)}"
         )
-    moved = window(node, (array.shape[2], array.shape[3]))
+    moved = window(builder, (array.shape[2], array.shape[3]))
     if spread:
         moved = _dilated(builder, moved, spread)
     name = builder.emit(
@@ -132,7 +134,7 @@ def _convolved(
         group=channels // array.shape[1],
     )
     sides = [positions(moved, axis, side) for axis, side in enumerate((height, width))]
-    return joined(node, name, batch, array.shape[0], sides)
+    return joined(builder, name, batch, array.shape[0], sides)
 
 
 def _shown(size: Size) -> str:
@@ -189,18 +191,18 @@ def _difference(added: int | float | None, cut: int | float | None) -> int | Non
 
 
 @operator("Conv2DBackpropInput", inputs=3)
-def transposed(builder: Builder, node: Node, sizes: Value, kernel: Value, x: Value) -> Value:
+def transposed(builder: Builder, sizes: Value, kernel: Value, x: Value) -> Value:
     array = builder.weights(kernel, "kernel", 4)
-    x = as_map(builder, node, x)
-    batch, channels, *sides = split(node, x)
+    x = as_map(builder, x)
+    batch, channels, *sides = split(builder, x)
     if channels != array.shape[3]:
         raise BadModelFile(f"its kernel takes {array.shape[3]} channels, not {_shown(channels)}")
-    moved = window(node, (array.shape[0], array.shape[1]))
+    moved = window(builder, (array.shape[0], array.shape[1]))
     if any((*moved.begin, *moved.end)) or moved.dilation != (1, 1):
         raise BadModelFile("a transposed convolution with explicit padding or dilation")
     if sizes.array is None or sizes.shape != (4,):
         raise BadModelFile("the size of its result must be a list of 4 constants")
-    _, _, *wanted = split(node, Value("", tuple(sizes.array.tolist())))
+    _, _, *wanted = split(builder, Value("", tuple(sizes.array.tolist())))
     grown_sides = [
         _grown(builder, moved, axis, side, natural(size))
         for axis, (side, size) in enumerate(zip(sides, wanted, strict=True))
@@ -215,7 +217,7 @@ def transposed(builder: Builder, node: Node, sizes: Value, kernel: Value, x: Val
         pads=(*befores, *afters),
         output_padding=extras,
     )
-    return joined(node, name, batch, array.shape[2], results)
+    return joined(builder, name, batch, array.shape[2], results)
 
 
 def _grown(
@@ -243,11 +245,11 @@ def _grown(
 
 
 @operator("MatMul", inputs=2)
-def matmul(builder: Builder, node: Node, x: Value, y: Value) -> Value:
+def matmul(builder: Builder, x: Value, y: Value) -> Value:
     if x.rank != 2 or y.rank != 2:
         raise BadModelFile(f"it needs values with two axes, not {x.rank} and {y.rank}")
-    x = _turned(builder, x, node.flag("transpose_a", False), "transpose_a")
-    y = _turned(builder, y, node.flag("transpose_b", False), "transpose_b")
+    x = _turned(builder, x, builder.node.flag("transpose_a", False), "transpose_a")
+    y = _turned(builder, y, builder.node.flag("transpose_b", False), "transpose_b")
     inner = x.shape[1], y.shape[0]
     if all(isinstance(size, int) for size in inner) and inner[0] != inner[1]:
         raise BadModelFile(f"its inputs have {inner[0]} and {inner[1]} entries to sum over")
@@ -266,41 +268,37 @@ def _turned(builder: Builder, value: Value, turn: bool, step: str) -> Value:
 @operator("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", inputs=5)
 def fused_batch_norm(
     builder: Builder,
-    node: Node,
     x: Value,
     scale: Value,
     offset: Value,
     mean: Value,
     variance: Value,
 ) -> Value:
-    if node.flag("is_training", True):
+    if builder.node.flag("is_training", True):
         raise BadModelFile("it takes its statistics from the batch; freeze the graph for inference")
-    epsilon = node.number("epsilon", 1e-4)
-    return _normalized(builder, node, x, [scale, offset, mean, variance], epsilon)
+    epsilon = builder.node.number("epsilon", 1e-4)
+    return _normalized(builder, x, [scale, offset, mean, variance], epsilon)
 
 
 @operator("BatchNormWithGlobalNormalization", inputs=5)
 def global_normalization(
     builder: Builder,
-    node: Node,
     x: Value,
     mean: Value,
     variance: Value,
     offset: Value,
     scale: Value,
 ) -> Value:
-    if not node.flag("scale_after_normalization", True):
+    if not builder.node.flag("scale_after_normalization", True):
         ones = np.ones_like(builder.weights(offset, "offset", 1))
-        scale = constant(f"{node.name}/scale", ones)
-    epsilon = node.number("variance_epsilon", 1e-4)
-    return _normalized(builder, node, x, [scale, offset, mean, variance], epsilon)
+        scale = constant(f"{builder.node.name}/scale", ones)
+    epsilon = builder.node.number("variance_epsilon", 1e-4)
+    return _normalized(builder, x, [scale, offset, mean, variance], epsilon)
 
 
-def _normalized(
-    builder: Builder, node: Node, x: Value, statistics: list[Value], epsilon: float
-) -> Value:
-    x = as_map(builder, node, x)
-    channels = split(node, x)[1]
+def _normalized(builder: Builder, x: Value, statistics: list[Value], epsilon: float) -> Value:
+    x = as_map(builder, x)
+    channels = split(builder, x)[1]
     names = []
     for what, value in zip(("scale", "offset", "mean", "variance"), statistics, strict=True):
         array = builder.weights(value, what, 1)

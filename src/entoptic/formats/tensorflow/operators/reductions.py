@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from entoptic.formats.tensorflow.builder import Builder
-from entoptic.formats.tensorflow.graphdef import Node
 from entoptic.formats.tensorflow.operators.table import operator
 from entoptic.formats.tensorflow.values import TO_NCHW, Shape, Size, Value
 
@@ -23,19 +22,19 @@ def without(shape: Shape, axes: Sequence[int]) -> Shape:
 
 
 @operator(*_REDUCTIONS, inputs=2)
-def reduce(builder: Builder, node: Node, x: Value, over: Value) -> Value:
+def reduce(builder: Builder, x: Value, over: Value) -> Value:
     axes = sorted({x.axis(number) for number in builder.whole_numbers(over, "axes")})
     if not axes:
         return builder.result("Identity", x, like=x)
-    keep = node.flag("keep_dims", False)
+    keep = builder.node.flag("keep_dims", False)
     if not keep:
         x = droppable(builder, x, axes)
     stored = sorted(x.stored(axis) for axis in axes)
     # In opset 17 the axes of a sum are an input, those of the others an attribute.
     name = (
         builder.emit("ReduceSum", x, builder.integers(stored, "axes"), keepdims=int(keep))
-        if node.op == "Sum"
-        else builder.emit(_REDUCTIONS[node.op], x, axes=stored, keepdims=int(keep))
+        if builder.node.op == "Sum"
+        else builder.emit(_REDUCTIONS[builder.node.op], x, axes=stored, keepdims=int(keep))
     )
     if not keep:
         return Value(name, without(x.shape, axes))
@@ -46,7 +45,7 @@ def reduce(builder: Builder, node: Node, x: Value, over: Value) -> Value:
 
 
 @operator("ArgMax", inputs=2)
-def argmax(builder: Builder, node: Node, x: Value, over: Value) -> Value:
+def argmax(builder: Builder, x: Value, over: Value) -> Value:
     axes = [x.axis(number) for number in builder.whole_numbers(over, "axis")]
     x = droppable(builder, x, axes)
     name = builder.emit("ArgMax", x, axis=x.stored(axes[0]), keepdims=0)
@@ -54,5 +53,5 @@ def argmax(builder: Builder, node: Node, x: Value, over: Value) -> Value:
 
 
 @operator("Softmax", "LogSoftmax", inputs=1)
-def softmax(builder: Builder, node: Node, x: Value) -> Value:
-    return builder.result(node.op, x, like=x, axis=x.stored(x.axis(-1)))
+def softmax(builder: Builder, x: Value) -> Value:
+    return builder.result(builder.node.op, x, like=x, axis=x.stored(x.axis(-1)))

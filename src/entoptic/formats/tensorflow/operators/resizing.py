@@ -6,7 +6,6 @@ import numpy as np
 
 from entoptic.errors import BadModelFile
 from entoptic.formats.tensorflow.builder import Builder
-from entoptic.formats.tensorflow.graphdef import Node
 from entoptic.formats.tensorflow.operators.convolution import as_map, joined, split
 from entoptic.formats.tensorflow.operators.table import operator
 from entoptic.formats.tensorflow.values import Free, Size, Value, grown, natural
@@ -16,19 +15,21 @@ _MAX_BLOCK = 4_096
 
 
 @operator("ResizeBilinear", "ResizeNearestNeighbor", inputs=2)
-def resize(builder: Builder, node: Node, x: Value, size: Value) -> Value:
-    x = as_map(builder, node, x)
-    batch, channels, *sides = split(node, x)
+def resize(builder: Builder, x: Value, size: Value) -> Value:
+    x = as_map(builder, x)
+    batch, channels, *sides = split(builder, x)
     if size.array is None or size.shape != (2,):
         raise BadModelFile("the size of its result must be a list of 2 constants")
     wanted = size.array.tolist()
-    modes = _modes(node)
+    modes = _modes(builder)
     scales = [_scale(side, target) for side, target in zip(sides, wanted, strict=True)]
     if None not in scales:
-        factors = builder.constant(np.array([1, 1, *scales], np.float32), f"{node.name}/scales")
+        factors = builder.constant(
+            np.array([1, 1, *scales], np.float32), f"{builder.node.name}/scales"
+        )
         name = builder.emit("Resize", x, "", factors, **modes)
         results = [_scaled(side, factor) for side, factor in zip(sides, scales, strict=True)]
-        return joined(node, name, batch, channels, results)
+        return joined(builder, name, batch, channels, results)
     fixed = builder.whole_numbers(size, "size")
     if not all(1 <= side <= _MAX_SIDE for side in fixed):
         raise BadModelFile(f"a result of {fixed} pixels is absurd")
@@ -36,15 +37,17 @@ def resize(builder: Builder, node: Node, x: Value, size: Value) -> Value:
     shape = builder.emit("Shape", x, step="shape")
     kept = builder.emit("Slice", shape, start, end, step="batch")
     whole = builder.emit("Concat", kept, builder.integers(fixed, "size"), step="sizes", axis=0)
-    return joined(node, builder.emit("Resize", x, "", "", whole, **modes), batch, channels, fixed)
+    return joined(
+        builder, builder.emit("Resize", x, "", "", whole, **modes), batch, channels, fixed
+    )
 
 
-def _modes(node: Node) -> dict[str, str]:
+def _modes(builder: Builder) -> dict[str, str]:
     """TensorFlow 1 maps corners to corners, or (by default) pixel 0 to pixel 0."""
-    linear = node.op == "ResizeBilinear"
-    if node.flag("align_corners", False):
+    linear = builder.node.op == "ResizeBilinear"
+    if builder.node.flag("align_corners", False):
         place, nearest = "align_corners", "round_prefer_ceil"
-    elif node.flag("half_pixel_centers", False):
+    elif builder.node.flag("half_pixel_centers", False):
         place, nearest = "half_pixel", "round_prefer_ceil"
     else:
         place, nearest = "asymmetric", "floor"
@@ -66,21 +69,21 @@ def _scaled(side: Size, factor: int | None) -> Size:
 
 
 @operator("SpaceToDepth", "DepthToSpace", inputs=1)
-def trade(builder: Builder, node: Node, x: Value) -> Value:
+def trade(builder: Builder, x: Value) -> Value:
     """Both number the channels of a block row by row, channel last, as ONNX does (DCR)."""
-    block = node.integer("block_size", 0)
+    block = builder.node.integer("block_size", 0)
     if not 2 <= block <= _MAX_BLOCK:
         raise BadModelFile(f"its block_size of {block} must be from 2 to {_MAX_BLOCK}")
-    x = as_map(builder, node, x)
-    batch, channels, *sides = split(node, x)
+    x = as_map(builder, x)
+    batch, channels, *sides = split(builder, x)
     if not isinstance(channels, int):
         raise BadModelFile("the number of its channels isn't known")
-    if node.op == "SpaceToDepth":
+    if builder.node.op == "SpaceToDepth":
         name = builder.emit("SpaceToDepth", x, blocksize=block)
         results = [grown(side, lambda size: size // block) for side in sides]
-        return joined(node, name, batch, channels * block**2, results)
+        return joined(builder, name, batch, channels * block**2, results)
     if channels % block**2:
         raise BadModelFile(f"{channels} channels don't make blocks of {block} x {block}")
     name = builder.emit("DepthToSpace", x, blocksize=block, mode="DCR")
     results = [grown(side, lambda size: size * block) for side in sides]
-    return joined(node, name, batch, channels // block**2, results)
+    return joined(builder, name, batch, channels // block**2, results)

@@ -10,7 +10,6 @@ import numpy as np
 from entoptic.errors import BadModelFile
 from entoptic.formats.tensorflow.builder import MAX_LIST, Builder
 from entoptic.formats.tensorflow.fold import objects, sliced, strided
-from entoptic.formats.tensorflow.graphdef import Node
 from entoptic.formats.tensorflow.operators.reductions import droppable, without
 from entoptic.formats.tensorflow.operators.table import ANY, operator
 from entoptic.formats.tensorflow.values import (
@@ -29,15 +28,15 @@ _END = 2**63 - 1  # ONNX's word for the end of an axis, however long it is
 
 
 @operator("Shape", inputs=1)
-def shape_of(builder: Builder, node: Node, x: Value) -> Value:
+def shape_of(builder: Builder, x: Value) -> Value:
     """Known now, as far as sizes are; nothing of it is left in the ONNX graph."""
     if all(isinstance(size, int) for size in x.shape):
-        return constant(node.name, np.array(x.shape, np.int64))
-    return constant(node.name, objects(x.shape))
+        return constant(builder.node.name, np.array(x.shape, np.int64))
+    return constant(builder.node.name, objects(x.shape))
 
 
 @operator("Reshape", inputs=2)
-def reshape(builder: Builder, node: Node, x: Value, target: Value) -> Value:
+def reshape(builder: Builder, x: Value, target: Value) -> Value:
     if target.array is None or len(target.shape) != 1:
         raise BadModelFile("its new shape isn't a list of constants")
     if x.nchw:
@@ -114,8 +113,8 @@ def _check_count(old: Shape, new: list[Size]) -> None:
 
 
 @operator("Squeeze", inputs=1)
-def squeeze(builder: Builder, node: Node, x: Value) -> Value:
-    axes = sorted({x.axis(number) for number in node.integers("squeeze_dims", ())})
+def squeeze(builder: Builder, x: Value) -> Value:
+    axes = sorted({x.axis(number) for number in builder.node.integers("squeeze_dims", ())})
     if not axes:
         axes = [axis for axis, size in enumerate(x.shape) if natural(size) == 1]
         if any(natural(size) is None for size in x.shape if size != BATCH):
@@ -131,7 +130,7 @@ def squeeze(builder: Builder, node: Node, x: Value) -> Value:
 
 
 @operator("ExpandDims", inputs=2)
-def expand_dims(builder: Builder, node: Node, x: Value, at: Value) -> Value:
+def expand_dims(builder: Builder, x: Value, at: Value) -> Value:
     numbers = builder.whole_numbers(at, "axis")
     if len(numbers) != 1 or not -x.rank - 1 <= numbers[0] <= x.rank:
         raise BadModelFile(f"an axis can't be put in at {numbers} of {x.rank} axes")
@@ -142,7 +141,7 @@ def expand_dims(builder: Builder, node: Node, x: Value, at: Value) -> Value:
 
 
 @operator("Transpose", inputs=2)
-def transpose(builder: Builder, node: Node, x: Value, perm: Value) -> Value:
+def transpose(builder: Builder, x: Value, perm: Value) -> Value:
     order = builder.whole_numbers(perm, "perm")
     if sorted(order) != list(range(x.rank)):
         raise BadModelFile(f"its perm {order} isn't an order of {x.rank} axes")
@@ -156,12 +155,12 @@ def transpose(builder: Builder, node: Node, x: Value, perm: Value) -> Value:
 
 
 @operator("ConcatV2", inputs=2, most=ANY)
-def concat_v2(builder: Builder, node: Node, *inputs: Value) -> Value:
+def concat_v2(builder: Builder, *inputs: Value) -> Value:
     return _joined(builder, inputs[:-1], inputs[-1])
 
 
 @operator("Concat", inputs=2, most=ANY)
-def concat(builder: Builder, node: Node, at: Value, *inputs: Value) -> Value:
+def concat(builder: Builder, at: Value, *inputs: Value) -> Value:
     return _joined(builder, inputs, at)
 
 
@@ -191,10 +190,10 @@ def _total(sizes: Sequence[Size]) -> Size:
 
 
 @operator("Pack", inputs=1, most=ANY)
-def pack(builder: Builder, node: Node, *inputs: Value) -> Value:
+def pack(builder: Builder, *inputs: Value) -> Value:
     plain = [builder.laid(value, False) if value.nchw else value for value in inputs]
     rank = plain[0].rank
-    axis = node.integer("axis", 0)
+    axis = builder.node.integer("axis", 0)
     if any(value.rank != rank for value in plain) or not -rank - 1 <= axis <= rank:
         raise BadModelFile("its inputs can't be stacked: their axes don't fit")
     axis %= rank + 1
@@ -207,8 +206,8 @@ def pack(builder: Builder, node: Node, *inputs: Value) -> Value:
 
 
 @operator("Split", inputs=2)
-def split(builder: Builder, node: Node, at: Value, x: Value) -> tuple[Value, ...]:
-    axis, parts = x.axis(_single(builder, at)), node.integer("num_split", 0)
+def split(builder: Builder, at: Value, x: Value) -> tuple[Value, ...]:
+    axis, parts = x.axis(_single(builder, at)), builder.node.integer("num_split", 0)
     size = x.shape[axis]
     if not isinstance(size, int) or not 1 <= parts <= MAX_LIST or size % parts:
         raise BadModelFile(f"axis {axis} can't be split into {parts} equal parts")
@@ -216,7 +215,7 @@ def split(builder: Builder, node: Node, at: Value, x: Value) -> tuple[Value, ...
 
 
 @operator("SplitV", inputs=3)
-def split_v(builder: Builder, node: Node, x: Value, sizes: Value, at: Value) -> tuple[Value, ...]:
+def split_v(builder: Builder, x: Value, sizes: Value, at: Value) -> tuple[Value, ...]:
     axis, parts = x.axis(_single(builder, at)), builder.whole_numbers(sizes, "sizes")
     size = x.shape[axis]
     if isinstance(size, int) and parts.count(-1) == 1:
@@ -241,18 +240,16 @@ def _parts(builder: Builder, x: Value, axis: int, parts: list[int]) -> tuple[Val
 
 
 @operator("StridedSlice", inputs=4)
-def strided_slice(
-    builder: Builder, node: Node, x: Value, begin: Value, end: Value, strides: Value
-) -> Value:
+def strided_slice(builder: Builder, x: Value, begin: Value, end: Value, strides: Value) -> Value:
     bounds = (
         builder.whole_numbers(value, what)
         for value, what in ((begin, "begin"), (end, "end"), (strides, "strides"))
     )
-    return _taken(builder, x, strided(node, x.rank, *bounds))
+    return _taken(builder, x, strided(builder.node, x.rank, *bounds))
 
 
 @operator("Slice", inputs=3)
-def slice_(builder: Builder, node: Node, x: Value, begin: Value, size: Value) -> Value:
+def slice_(builder: Builder, x: Value, begin: Value, size: Value) -> Value:
     starts, sizes = builder.whole_numbers(begin, "begin"), builder.whole_numbers(size, "size")
     if len(starts) != x.rank:
         raise BadModelFile("its begin and size don't fit together")
@@ -307,12 +304,12 @@ def _length(size: Size, taken: slice) -> Size:
 
 
 @operator("Pad", "PadV2", "MirrorPad", inputs=2, most=3)
-def pad(builder: Builder, node: Node, x: Value, paddings: Value, *filling: Value) -> Value:
+def pad(builder: Builder, x: Value, paddings: Value, *filling: Value) -> Value:
     flat = builder.whole_numbers(Value("", (), array=_flat(paddings)), "paddings")
     if len(flat) != 2 * x.rank or not all(0 <= number <= _MAX_PAD for number in flat):
         raise BadModelFile(f"its paddings {flat[:10]} don't fit {x.rank} axes")
     pairs = list(zip(flat[::2], flat[1::2], strict=True))
-    mode = _pad_mode(node, max(flat, default=0))
+    mode = _pad_mode(builder, max(flat, default=0))
     stored = [pairs[axis] for axis in (TO_NCHW if x.nchw else range(x.rank))]
     pads = builder.integers([pair[end] for end in (0, 1) for pair in stored], "pads")
     given: list[Value | str] = [x, pads]
@@ -320,7 +317,7 @@ def pad(builder: Builder, node: Node, x: Value, paddings: Value, *filling: Value
         fill = builder.numbers(filling[0], "filling").astype(np.float32).reshape(-1)
         if fill.size != 1:
             raise BadModelFile("it fills with more than one number")
-        given.append(builder.constant(fill.reshape(()), f"{node.name}/value"))
+        given.append(builder.constant(fill.reshape(()), f"{builder.node.name}/value"))
     shape = tuple(_padded(size, sum(pair)) for size, pair in zip(x.shape, pairs, strict=True))
     return Value(builder.emit("Pad", *given, mode=mode), shape, x.nchw)
 
@@ -329,10 +326,10 @@ def _flat(paddings: Value) -> np.ndarray | None:
     return None if paddings.array is None else paddings.array.reshape(-1)
 
 
-def _pad_mode(node: Node, widest: int) -> str:
-    if node.op != "MirrorPad":
+def _pad_mode(builder: Builder, widest: int) -> str:
+    if builder.node.op != "MirrorPad":
         return "constant"
-    mode = node.text("mode", "")
+    mode = builder.node.text("mode", "")
     if mode == "SYMMETRIC" and widest <= 1:
         return "edge"  # the same as long as only one row is mirrored
     if mode != "REFLECT":

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from entoptic.errors import BadModelFile
 from entoptic.formats.tensorflow.builder import Builder
-from entoptic.formats.tensorflow.graphdef import Node
 from entoptic.formats.tensorflow.values import Value
 from entoptic.registry import Registry
 
@@ -19,7 +18,7 @@ class Operator:
     """The translation of one operator.
 
     Args:
-        translation: takes the builder, the node and its inputs; returns its outputs.
+        translation: takes the builder and the node's inputs; returns its outputs.
         fewest: inputs that it needs.
         most: inputs that it can have.
     """
@@ -28,10 +27,10 @@ class Operator:
     fewest: int
     most: int
 
-    def __call__(self, builder: Builder, node: Node, *inputs: Value) -> tuple[Value, ...]:
+    def __call__(self, builder: Builder, *inputs: Value) -> tuple[Value, ...]:
         if not self.fewest <= len(inputs) <= self.most:
             raise BadModelFile(f"damaged: it has {len(inputs)} inputs, {self.fewest} are needed")
-        result = self.translation(builder, node, *inputs)
+        result = self.translation(builder, *inputs)
         return result if isinstance(result, tuple) else (result,)
 
 

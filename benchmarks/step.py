@@ -37,7 +37,7 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 import entoptic as ent
 from benchmarks.machine import Peak, chosen, copies, named, products, synchronise
-from entoptic.networks import Model, prepare
+from entoptic.networks import Model, compiled
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Traffic(TorchDispatchMode):
 def work(model: Model, layer: str, image: Tensor) -> tuple[int, int]:
     """Floating point operations, and numbers read and written, of a step as far as the layer."""
     target = model.resolve(layer)
-    run = prepare(model, [target], image.device, exact=True)
+    run = compiled(model, [target], image.device, exact=True)
     run(image.clone().requires_grad_())  # what is tried once is tried here
     with Traffic() as moved, FlopCounterMode(display=False) as counted:
         score = run(image.clone().requires_grad_())[target].square().mean()
@@ -176,7 +176,7 @@ def compare(case: Case, options: argparse.Namespace, device: torch.device) -> di
             rates[name].append(products(DTYPES[name], device))
         copied.append(copies(device))
     operations, numbers = work(model, case.layer, image)
-    run = prepare(model, [model.resolve(case.layer)], device, precision="auto")
+    run = compiled(model, [model.resolve(case.layer)], device, precision="auto")
     row: dict[str, Any] = {
         "model": case.spec,
         "layer": case.layer,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import entoptic as ent
 from entoptic.images.resize import octave_sizes
-from entoptic.networks import prepare
+from entoptic.networks import compiled
 from entoptic.recipes import plan_dream, plan_redo
 
 ONE_OCTAVE: dict[str, Any] = {
@@ -39,7 +39,7 @@ def test_one_octave_without_jitter_is_ten_steps_written_by_hand(
     result = ent.dream(squeezenet, photo, layer="fire5", **ONE_OCTAVE)
 
     layer = ent.Layer("fire5")
-    network = prepare(squeezenet, {layer}, torch.device("cpu"))
+    network = compiled(squeezenet, {layer}, torch.device("cpu"))
     picture = photo.clone()
     for _ in range(10):
         picture.requires_grad_()

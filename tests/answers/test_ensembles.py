@@ -20,7 +20,7 @@ from entoptic.errors import (
 )
 from entoptic.jobs.defaults import tuned
 from entoptic.layers import INPUT, Layer
-from entoptic.networks import prepare
+from entoptic.networks import compiled
 from entoptic.recipes import plan_redo, plan_visualize
 
 
@@ -102,7 +102,7 @@ def test_only_networks_that_are_named_run_and_each_as_far_as_it_must(picture: Te
 def test_the_picture_itself_is_there_under_its_own_name_and_each_members(picture: Tensor) -> None:
     both = ent.ensemble(a=network(1), b=network(2))
     assert both.resolve("input") == both.resolve("b/input") == INPUT
-    seen = prepare(both, [INPUT], torch.device("cpu"))(picture)
+    seen = compiled(both, [INPUT], torch.device("cpu"))(picture)
     assert list(seen) == [INPUT]
     assert seen[INPUT] is picture
     assert both.info(INPUT, (9, 13)).channels == 3

@@ -13,7 +13,7 @@ from torch import nn
 import entoptic as ent
 from entoptic.ascent.loop import bind
 from entoptic.layers import CANVAS, Layer
-from entoptic.networks import Preprocess, prepare
+from entoptic.networks import Preprocess, compiled
 from entoptic.objectives import Reference, kinds, vocabulary
 
 HEIGHT, WIDTH = 9, 13
@@ -124,7 +124,7 @@ def names() -> list[str]:
 def test_the_gradient_equals_finite_differences(name: str) -> None:
     network = model()
     bound = bind(objective(name), network, (HEIGHT, WIDTH))
-    run = prepare(network, bound.layers(), torch.device("cpu"))
+    run = compiled(network, bound.layers(), torch.device("cpu"))
     guides = {
         reference: network.activations(GUIDE.image.double(), [reference.layer])[reference.layer]
         for reference in bound.references()

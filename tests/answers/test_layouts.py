@@ -12,7 +12,7 @@ import entoptic as ent
 from entoptic.ascent.loop import bind
 from entoptic.errors import ChannelOutOfRange
 from entoptic.layers import Layer
-from entoptic.networks import Model, prepare
+from entoptic.networks import Model, compiled
 from entoptic.networks.layer_table.axes import layout_of
 
 HEIGHT, WIDTH = 12, 20
@@ -51,7 +51,7 @@ def score(objective: ent.Objective, model: Model, image: Tensor) -> Tensor:
     """What an objective scores, by the way that a climb takes."""
     size = image.shape[-2], image.shape[-1]
     bound = bind(objective, model, size)
-    run = prepare(model, bound.layers(), torch.device("cpu"))
+    run = compiled(model, bound.layers(), torch.device("cpu"))
     return bound(model.arranged(run(image), size))  # type: ignore[arg-type]
 
 

@@ -365,9 +365,9 @@ ADDRESSES = ("conv", "relu", "relu#1", "pool", "output")
 def test_every_forward_value_stays_the_same_to_the_last_bit(rule: GradientRule) -> None:
     network = ent.Model.wrap(mixed(), preprocess=PLAIN)
     layers = [network.resolve(ent.Layer.parse(each)) for each in ADDRESSES]
-    prepared = ent.networks.prepare(network, layers, torch.device("cpu"))
+    run = ent.networks.compiled(network, layers, torch.device("cpu"))
     image = IMAGES.clone().requires_grad_()
-    plain, ruled = prepared(image), prepared(image, [rule.bound(network)])
+    plain, ruled = run(image), run(image, [rule.bound(network)])
     assert all(torch.equal(plain[layer], ruled[layer]) for layer in layers)
     (found,) = torch.autograd.grad(sum(each.sum() for each in ruled.values()), image)  # type: ignore[arg-type]
     (own,) = torch.autograd.grad(sum(each.sum() for each in plain.values()), image)  # type: ignore[arg-type]
@@ -385,17 +385,18 @@ def test_nothing_of_a_rule_is_left_in_the_users_module_or_after_an_error(
     network = ent.Model.wrap(module, preprocess=PLAIN)
     plain = ent.gradient(network, of="output", at=IMAGES)
     ent.gradient(network, of="output", at=IMAGES, rules=[rule])
-    prepared = ent.networks.prepare(network, [ent.Layer("output")], torch.device("cpu"))
+    run = ent.networks.compiled(network, [ent.Layer("output")], torch.device("cpu"))
     one_pixel = IMAGES[..., :1, :1].clone().requires_grad_()
     with pytest.raises(RuntimeError, match="Output size is too small"):
-        prepared(one_pixel, [rule.bound(network)])
+        run(one_pixel, [rule.bound(network)])
     steps = ent.ascend(network, ent.mean("output"), ent.Pixels(IMAGES), rules=[rule])
     next(steps)
     steps.close()  # type: ignore[attr-defined]
     assert torch.equal(ent.gradient(network, of="output", at=IMAGES), plain)
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
     assert not any(each._forward_hooks for each in module.modules())
-    assert not any(each._forward_hooks for each in prepared.module.modules())
+    for each in run.executables():
+        assert not any(part._forward_hooks for part in each.module.modules())
     assert torch.overrides._get_current_function_mode_stack() == []
 
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.networks import GradientRule, Preprocess, prepare
-from entoptic.networks.compile.prepare import Prepared, Together
+from entoptic.networks import GradientRule, Preprocess, compiled
+from entoptic.networks.compile.compiled import Compiled, CompiledEnsemble
 
 CPU = torch.device("cpu")
 RULES = [ent.redirected_relu(), ent.guided(), ent.smooth_max_pool()]
@@ -19,24 +19,24 @@ NAMES = ["redirected", "guided", "smooth"]
 
 
 def gradient(
-    prepared: Prepared | Together,
+    run: Compiled | CompiledEnsemble,
     of: str,
     image: Tensor,
     rules: Sequence[GradientRule],
     cotangent: Tensor,
 ) -> Tensor:
     image = image.clone().requires_grad_()
-    value = prepared(image, rules)[ent.Layer.parse(of)]
+    value = run(image, rules)[ent.Layer.parse(of)]
     (found,) = torch.autograd.grad(value, image, cotangent)
     return found
 
 
-def both(model: ent.Model, of: str) -> tuple[Prepared, Prepared]:
+def both(model: ent.Model, of: str) -> tuple[Compiled, Compiled]:
     """Run as a graph, and as the network itself."""
     layers = [ent.Layer.parse(of)]
-    fast, exact = (prepare(model, layers, CPU, exact=each) for each in (False, True))
-    assert isinstance(fast, Prepared)
-    assert isinstance(exact, Prepared)
+    fast, exact = (compiled(model, layers, CPU, exact=each) for each in (False, True))
+    assert isinstance(fast, Compiled)
+    assert isinstance(exact, Compiled)
     assert fast.graph is not None
     assert exact.graph is None
     return fast, exact
@@ -191,9 +191,9 @@ def test_forward_values_are_the_same_to_the_last_bit() -> None:
     layers = [ent.Layer("fire3"), ent.Layer("relu_conv10")]
     images = photo(2, 64, 96).requires_grad_()
     for precision in ("fp32", "bf16"):
-        prepared = prepare(model, layers, CPU, precision=precision)
-        plain, ruled = prepared(images), prepared(images, RULES)
-        assert prepared.precision == precision
+        run = compiled(model, layers, CPU, precision=precision)
+        plain, ruled = run(images), run(images, RULES)
+        assert run.precision == precision
         assert all(torch.equal(plain[layer], ruled[layer]) for layer in layers)
 
 
@@ -204,8 +204,8 @@ def test_the_members_of_an_ensemble_are_run_as_graphs_and_those_without_one_by_h
 
     ensemble = ent.ensemble(a=wrapped(Functional()), b=wrapped(Sized()), c=wrapped(Functional()))
     layers = [ent.Layer("a/output"), ent.Layer("b/output")]
-    fast, exact = (prepare(ensemble, layers, CPU, exact=each) for each in (False, True))
-    assert isinstance(fast, Together)
+    fast, exact = (compiled(ensemble, layers, CPU, exact=each) for each in (False, True))
+    assert isinstance(fast, CompiledEnsemble)
     assert fast.members["a"].graph is not None
     assert fast.members["b"].graph is None
     images = photo(2, 48, 64)
@@ -232,7 +232,7 @@ def test_ruled_steps_are_in_the_precision_that_is_asked(rule: GradientRule) -> N
     model = ent.load()
     layer = ent.Layer("fire7")
     images = photo(2, 64, 96)
-    plain, reduced = (prepare(model, [layer], CPU, precision=each) for each in ("fp32", "bf16"))
+    plain, reduced = (compiled(model, [layer], CPU, precision=each) for each in ("fp32", "bf16"))
     cotangent = torch.ones_like(plain(images)[layer])
     theirs, ours = (gradient(each, "fire7", images, [rule], cotangent) for each in (plain, reduced))
     assert 1e-4 < differs_by(ours, theirs) < 0.2  # 8 bits of a number are kept

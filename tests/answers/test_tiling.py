@@ -123,9 +123,9 @@ def whole(model: ent.Model, of: str, at: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def model_activations(model: ent.Model, at: Tensor, of: ent.Objective) -> dict[ent.Layer, Tensor]:
-    from entoptic.networks import prepare
+    from entoptic.networks import compiled
 
-    return prepare(model, of.layers(), at.device, exact=True)(at)
+    return compiled(model, of.layers(), at.device, exact=True)(at)
 
 
 def same_as_whole(model: ent.Model, of: str, at: Tensor, tile: int) -> bool:

@@ -12,7 +12,7 @@ import torch
 from skimage import data
 
 import entoptic as ent
-from entoptic.networks import prepare
+from entoptic.networks import compiled
 from entoptic.recipes import identify
 
 CATS = {"Egyptian cat", "tabby, tabby cat", "tiger cat"}
@@ -84,7 +84,7 @@ def test_efficientnet_is_timms(models: dict[str, ent.Model], size: tuple[int, in
     image = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(1))
     stages = {"blocks.1": 1, "blocks.4": 4, "blocks.6": 6}
     layers = [ent.Layer(name) for name in (*stages, "classifier")]
-    found = prepare(ours, layers, torch.device("cpu"))(image)
+    found = compiled(ours, layers, torch.device("cpu"))(image)
     with torch.no_grad():
         value = theirs.bn1(theirs.conv_stem(image * 2 - 1))
         expected = {}

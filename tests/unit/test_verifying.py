@@ -6,7 +6,6 @@ The right gradient of each is what plain torch gives for the module itself.
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -20,7 +19,7 @@ from torch.utils.checkpoint import checkpoint
 import entoptic as ent
 from entoptic.ascent.tiling import tiled_gradient
 from entoptic.errors import BadSetting, NonFiniteGradient, NoPath
-from entoptic.networks import Prepared, Preprocess, prepare
+from entoptic.networks import Compiled, Preprocess, compiled
 from entoptic.networks.compile.verify import Reference
 
 CPU = torch.device("cpu")
@@ -255,9 +254,9 @@ def gradient_of(forward: Callable[[Tensor], Tensor]) -> Tensor:
     return gradient
 
 
-def prepared(network: nn.Module, **how: Any) -> Prepared:
-    found = prepare(ent.Model.wrap(network, preprocess=PLAIN), [OUTPUT], CPU, **how)
-    assert isinstance(found, Prepared)
+def compiled_for_output(network: nn.Module, **how: Any) -> Compiled:
+    found = compiled(ent.Model.wrap(network, preprocess=PLAIN), [OUTPUT], CPU, **how)
+    assert isinstance(found, Compiled)
     return found
 
 
@@ -266,12 +265,12 @@ def prepared(network: nn.Module, **how: Any) -> Prepared:
 def test_the_gradient_is_the_networks_own(make: Callable[[], nn.Module], has_graph: bool) -> None:
     network = make()
     expected = gradient_of(copy.deepcopy(network).eval())
-    run = prepared(network)
+    run = compiled_for_output(network)
     torch.testing.assert_close(
         gradient_of(lambda image: run(image)[OUTPUT]), expected, rtol=1e-4, atol=1e-5
     )
     assert (run.graph is not None) == has_graph
-    exact = prepared(network, exact=True)
+    exact = compiled_for_output(network, exact=True)
     torch.testing.assert_close(gradient_of(lambda image: exact(image)[OUTPUT]), expected)
 
 
@@ -292,7 +291,7 @@ def test_the_gradient_is_the_networks_own_in_reduced_precision(
     make: Callable[[], nn.Module],
 ) -> None:
     expected = gradient_of(copy.deepcopy(make()).eval())
-    run = prepared(make(), precision="bf16")
+    run = compiled_for_output(make(), precision="bf16")
     found = gradient_of(lambda image: run(image)[OUTPUT])
     assert run.precision == "bf16"
     assert float((found - expected).norm() / expected.norm()) < 0.05
@@ -307,10 +306,10 @@ def test_the_gradient_is_verified_once_for_each_set_of_targets(
         made.append(differentiated)
         return Reference(*args, differentiated=differentiated)
 
-    monkeypatch.setattr(sys.modules[prepare.__module__], "Reference", reference)
+    monkeypatch.setattr("entoptic.networks.compile.compiled.Reference", reference)
     model = ent.Model.wrap(Two(), preprocess=PLAIN)
     for layer in (OUTPUT, ent.Layer("relu")):
-        run = prepare(model, [layer], CPU)
+        run = compiled(model, [layer], CPU)
         run(IMAGE)
         for _ in range(3):
             run(IMAGE.clone().requires_grad_())

@@ -12,7 +12,7 @@ from entoptic.checks import instance, refused, taking
 from entoptic.errors import BadSetting
 from entoptic.images import PictureLike, image_of
 from entoptic.layers import Layer
-from entoptic.networks import GradientRule, Model, ModelLike, model_of, prepare
+from entoptic.networks import GradientRule, Model, ModelLike, compiled, model_of
 from entoptic.networks.backward import gradient_of
 from entoptic.networks.memory import check_memory, step_bytes
 from entoptic.networks.modes import in_usual_modes
@@ -149,7 +149,7 @@ def _values(
     rules = [each.bound(model) for each in rules if each.holds(0)]
     image = at.detach().clone().requires_grad_()
     with torch.enable_grad():
-        acts = prepare(model, layers | {source}, at.device, exact=True)(image, rules)
+        acts = compiled(model, layers | {source}, at.device, exact=True)(image, rules)
         value = evaluate(acts)
     start = acts[source]
     if not (start.requires_grad and value.requires_grad):

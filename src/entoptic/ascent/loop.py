@@ -25,7 +25,7 @@ from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient, NoPath,
 from entoptic.images import Picture, read
 from entoptic.images.resize import fit_long_side, resize
 from entoptic.layers import CANVAS, INPUT, Layer, LayerInfo
-from entoptic.networks import GradientRule, Model, ModelLike, model_of, prepare
+from entoptic.networks import GradientRule, Model, ModelLike, compiled, model_of
 from entoptic.networks.modes import in_usual_modes
 from entoptic.objectives import Activations, Objective, PerImage, Reference, objective_of
 from entoptic.transforms import Transform, transforms_of
@@ -121,14 +121,14 @@ def ascend(
         raise BadSetting(f"the canvas {type(canvas).__name__} has no parameters to change")
     bound = bind(objective, model, (image.shape[-2], image.shape[-1]))
     rules = [each.bound(model) for each in rules]
-    prepared = prepare(model, bound.layers(), image.device, precision=precision)
+    run = compiled(model, bound.layers(), image.device, precision=precision)
     guides = guide_activations(bound, model, image)
     moving = _moving_guides(bound, model, image) if changes else []
     rng = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
     rule = _made(adam() if optimizer is None else optimizer_of(optimizer), parameters)
 
     def activations(picture: Planes, step: int = 0) -> dict[Layer, Tensor]:
-        acts = prepared(picture, [each for each in rules if each.holds(step)])
+        acts = run(picture, [each for each in rules if each.holds(step)])
         return model.arranged(acts, (picture.shape[-2], picture.shape[-1]))
 
     def score(step: int) -> Scores:
@@ -265,11 +265,11 @@ def _moving_guides(bound: Objective, model: Model, like: Planes) -> list[_Moving
 def _moving_guide(
     guide: Picture, layers: frozenset[Layer], model: Model, like: Planes
 ) -> _MovingGuide:
-    prepared = prepare(model, layers, like.device)
+    run = compiled(model, layers, like.device)
     image = resize(guide.image.to(like), like.shape[-2], like.shape[-1]).clamp(0, 1)
 
     def activations(picture: Planes) -> Mapping[Layer, Tensor]:
-        return model.arranged(prepared(picture), (picture.shape[-2], picture.shape[-1]))
+        return model.arranged(run(picture), (picture.shape[-2], picture.shape[-1]))
 
     return _MovingGuide(guide, image, activations)
 
@@ -494,6 +494,6 @@ def reference_activations(
         image = resize(image, *size).clamp(0, 1)
         for layer in layers:
             model.info(layer, size)
-        acts = model.arranged(prepare(model, layers, like.device)(image), size)
+        acts = model.arranged(compiled(model, layers, like.device)(image), size)
         found |= {replace(reference, layer=layer): value for layer, value in acts.items()}
     return found

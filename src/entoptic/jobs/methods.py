@@ -100,7 +100,7 @@ class ClimbSettings:
         learning_rate: of the method's step rule.
         batch: how many pictures climb together; `auto` for as many as memory has room for and is of
             use, which a plan turns into a number.
-        precision: what the network computes in: `fp32`, `bf16`, `fp16`, or `auto`, see `prepare`.
+        precision: what the network computes in: `fp32`, `bf16`, `fp16`, or `auto`, see `compiled`.
         spectrum: file with a spectrum of photographs, for the canvas maco; None for the usual one.
 
     Raises:

@@ -10,7 +10,7 @@ import torch
 from entoptic.ascent.loop import bind
 from entoptic.canvas import MaCo
 from entoptic.images import Picture
-from entoptic.networks import DeviceLike, Model, devices, prepare
+from entoptic.networks import DeviceLike, Model, compiled, devices
 from entoptic.networks.modes import in_usual_modes
 from entoptic.objectives import Objective
 from entoptic.types import Image
@@ -33,7 +33,7 @@ def scale_of(
     """
     where = devices(on)[0]
     bound = bind(objective, model, (image.shape[-2], image.shape[-1]), read_guide)
-    acts = prepare(model, bound.layers(), where)(image.to(where)).values()
+    acts = compiled(model, bound.layers(), where)(image.to(where)).values()
     found = sum(float(each.square().mean().sqrt()) for each in acts) / len(acts)
     return found if found > 0 else 1.0
 

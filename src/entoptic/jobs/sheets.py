@@ -32,10 +32,10 @@ from entoptic.networks import (
     DeviceLike,
     Model,
     at_a_time,
+    compiled,
+    compiled_precision,
     devices,
-    prepare,
     share_of_cores,
-    used_precision,
 )
 from entoptic.networks.gradient_rules import redirected_relu
 from entoptic.networks.memory import check_memory
@@ -262,8 +262,8 @@ class SheetPlan(Plan):
             model = self.model
             if place in self._used[:number]:
                 model = replace(model, members={k: replace(v) for k, v in model.members.items()})
-            # Before any of them runs, as `prepare` wants it.
-            prepare(model, self.objective.layers(), place, precision=self.settings.precision)
+            # Before any of them runs, as `compiled` wants it.
+            compiled(model, self.objective.layers(), place, precision=self.settings.precision)
             models.append(model)
         return models
 
@@ -479,7 +479,7 @@ def plan_sheet(
             "alpha"
         )
     bound = bind(objective, model, size, read_guide)
-    used = used_precision(model, bound.layers(), places[0], how.precision)
+    used = compiled_precision(model, bound.layers(), places[0], how.precision)
     how = replace(how, precision=used)
     batch = how.batch
     if isinstance(batch, str):  # `auto`

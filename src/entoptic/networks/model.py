@@ -568,11 +568,11 @@ class Model:
             UnknownLayer: before any work.
             PictureTooSmall, WrongPictureSize: the network can't work on a picture of this size.
         """
-        from entoptic.networks.compile.prepare import prepare
+        from entoptic.networks.compile.compile import compiled
 
         image = image_of(image)
         wanted = {Layer.parse(layer): self.resolve(layer) for layer in layers}
         for layer in wanted.values():
             self.info(layer, (image.shape[-2], image.shape[-1]))
-        found = prepare(self, wanted.values(), image.device)(image)
+        found = compiled(self, wanted.values(), image.device)(image)
         return found | {asked: found[layer] for asked, layer in wanted.items()}

@@ -40,9 +40,9 @@ from entoptic.networks import (
     Model,
     ModelLike,
     checked_precision,
+    compiled_precision,
     devices,
     model_of,
-    used_precision,
 )
 from entoptic.objectives import Objective
 from entoptic.transforms import Jitter
@@ -99,7 +99,7 @@ class DreamSettings:
             for, where the whole has none; `off` makes none.
         memory: what `auto` may use in all, in bytes or as `"4GiB"`; half of what is free by
             default.
-        precision: what the network computes in: `fp32`, `bf16`, `fp16`, or `auto`, see `prepare`;
+        precision: what the network computes in: `fp32`, `bf16`, `fp16`, or `auto`, see `compiled`;
             tiles are computed in `fp32`.
         together: of a photo that was dreamt among others of its size, see `dream_photos`: how many
             they were in all, and which it was, counted from 0. The network is shown as many copies
@@ -322,7 +322,7 @@ def plan_dream(
         start = replace(start, image=stored.tensor.expand(-1, 3, -1, -1))
         how = replace(how, precision="fp32")
     else:
-        used = used_precision(model, bound.layers(), where, how.precision)
+        used = compiled_precision(model, bound.layers(), where, how.precision)
         how = replace(how, precision=used)
     count = 1 if how.together is None else how.together[0]
     if count > 1:

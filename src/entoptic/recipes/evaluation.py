@@ -35,7 +35,7 @@ from entoptic.jobs.defaults import tuned
 from entoptic.jobs.job import Result
 from entoptic.jobs.sheets import SheetPlan
 from entoptic.jobs.units import label_of, read_units
-from entoptic.networks import DeviceLike, Model, ModelLike, model_of, models_of, prepare
+from entoptic.networks import DeviceLike, Model, ModelLike, compiled, model_of, models_of
 from entoptic.objectives import Objective, PerImage, diversity, parse
 from entoptic.objectives.facts import needing_alpha
 from entoptic.recipes.visualization import plan_visualize
@@ -236,7 +236,7 @@ class EvaluatePlan:
         """
         plan, size = self._plan, (images.shape[-2], images.shape[-1])
         layers = frozenset().union(*(each.layers() for each in objectives))
-        ready = prepare(plan.model, layers, plan.device)
+        ready = compiled(plan.model, layers, plan.device)
         found = []
         for some in torch.split(images, together or plan.batch):
             some = some.to(plan.device)

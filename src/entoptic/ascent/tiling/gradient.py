@@ -85,7 +85,7 @@ class ExactTiles:
         side: how many pixels in height and in width the network is shown at once, at most.
         devices: where to compute, several tiles at a time on several; the picture may be elsewhere.
         dtype: of the picture.
-        exact: see `prepare`.
+        exact: see `compiled`.
 
     Raises:
         BadSetting: a layer whose places depend on the whole picture, or tiles that are too small.

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from entoptic.ascent.spreading import Spread
 from entoptic.layers import INPUT, Layer
-from entoptic.networks import Model, prepare
+from entoptic.networks import Model, compiled
 from entoptic.objectives import Reference
 
 _Item = TypeVar("_Item")
@@ -26,7 +26,7 @@ class Site:
         model: the network.
         layers: the targets.
         device: where to compute.
-        exact: see `prepare`.
+        exact: see `compiled`.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Site:
         self.model = model
         self.device = device
         self.guides: Mapping[Layer | Reference, Tensor] = {}
-        self._prepared = prepare(model, layers, device, exact=exact)
+        self._run = compiled(model, layers, device, exact=exact)
 
     def learn(self, guides: Mapping[Layer | Reference, Tensor]) -> None:
         """Keep what the objective compares with, on this device."""
@@ -43,8 +43,8 @@ class Site:
 
     def activations(self, part: Tensor, layers: Collection[Layer]) -> dict[Layer, Tensor]:
         """Of a tile, as objectives see them."""
-        # A network prepared for more layers than are wanted runs a little too far, no more.
-        acts = self._prepared(part) if set(layers) - {INPUT} else {INPUT: part}
+        # A network compiled for more layers than are wanted runs a little too far, no more.
+        acts = self._run(part) if set(layers) - {INPUT} else {INPUT: part}
         arranged = self.model.arranged(acts, (part.shape[-2], part.shape[-1]))
         return {layer: arranged[layer] for layer in layers}
 

@@ -1,1 +1,35 @@
-"""What makes a network fast: its graph rewritten, its weights folded, its precision chosen."""
+"""The rewrites that make a network's graph fast, each in a file of its own, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import fx
+
+from entoptic.networks.compile.context import Context
+from entoptic.networks.compile.passes.batch_norm import fold_batch_norms
+from entoptic.networks.compile.passes.captured import copy_captured
+from entoptic.networks.compile.passes.convolution import freeze_convolutions
+from entoptic.networks.compile.passes.idle import drop_idle_layers
+from entoptic.networks.compile.passes.in_place import rectify_in_place
+from entoptic.networks.compile.passes.masks import assign_masks
+from entoptic.networks.compile.passes.max_pool import shrink_max_pools
+from entoptic.networks.compile.passes.preprocessing import feed_images, fold_preprocessing
+from entoptic.networks.compile.passes.products import replace_products
+from entoptic.networks.compile.passes.reduced import reduce_precision
+from entoptic.networks.compile.passes.stem import join_stem
+
+PASSES: tuple[Callable[[fx.GraphModule, Context], None], ...] = (
+    feed_images,
+    drop_idle_layers,
+    fold_batch_norms,
+    fold_preprocessing,
+    assign_masks,
+    shrink_max_pools,
+    freeze_convolutions,
+    replace_products,
+    join_stem,
+    rectify_in_place,
+    copy_captured,
+    reduce_precision,
+)

@@ -1,10 +1,9 @@
-"""Prepared networks: equal to the plain one, and the user's own is never touched."""
+"""Compiled networks: equal to the plain one, and the user's own is never touched."""
 
 from __future__ import annotations
 
 import copy
 import gc
-import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.networks import Preprocess, prepare
+from entoptic.networks import Compiled, Preprocess, compiled
 from entoptic.networks.frozen import frozen_copy
 
 CPU = torch.device("cpu")
@@ -55,7 +54,7 @@ IMAGE = torch.rand((2, 3, 9, 13), generator=torch.Generator().manual_seed(7))
 def run(network: nn.Module, *addresses: str) -> list[Tensor]:
     model = ent.Model.wrap(network, preprocess=PLAIN)
     layers = [ent.Layer.parse(address) for address in addresses]
-    found = prepare(model, layers, CPU)(IMAGE)
+    found = compiled(model, layers, CPU)(IMAGE)
     return [found[layer] for layer in layers]
 
 
@@ -70,9 +69,9 @@ def test_the_result_equals_that_of_the_plain_network(network: Residual) -> None:
 
 def test_the_gradient_equals_that_of_the_plain_network(network: Residual) -> None:
     output = ent.Layer("output")
-    prepared = prepare(ent.Model.wrap(network, preprocess=PLAIN), [output], CPU)
+    run = compiled(ent.Model.wrap(network, preprocess=PLAIN), [output], CPU)
     image = IMAGE.clone().requires_grad_()
-    (ours,) = torch.autograd.grad(prepared(image)[output].square().sum(), image)
+    (ours,) = torch.autograd.grad(run(image)[output].square().sum(), image)
     (plain,) = torch.autograd.grad(network.eval()(image).square().sum(), image)
     torch.testing.assert_close(ours, plain)
 
@@ -124,8 +123,11 @@ def test_weights_that_two_layers_share_stay_shared() -> None:
 
 
 def test_matrices_are_not_copied(network: Residual) -> None:
-    prepared = prepare(ent.Model.wrap(network), [ent.Layer("output")], CPU)
-    assert prepared.module.head.weight.data_ptr() == network.head.weight.data_ptr()
+    run = compiled(ent.Model.wrap(network), [ent.Layer("output")], CPU)
+    assert isinstance(run, Compiled)
+    for each in run.executables():
+        heads = [part for part in each.module.modules() if isinstance(part, nn.Linear)]
+        assert [head.weight.data_ptr() for head in heads] == [network.head.weight.data_ptr()]
 
 
 def test_no_gradient_of_a_weight_is_computed(network: Residual) -> None:
@@ -155,12 +157,16 @@ def test_a_frozen_copy_is_made_once_for_the_same_targets_and_let_go_with_its_mod
 ) -> None:
     model = ent.Model.wrap(network)
     a, b = ent.Layer("conv"), ent.Layer("norm")
-    assert prepare(model, [a, b], CPU).module is prepare(model, {b, a}, CPU).module
-    kept = weakref.ref(prepare(model, [a, b], CPU).module)
-    assert kept() is not None
-    del model
+    run = compiled(model, [a, b], CPU)
+    assert run is compiled(model, {b, a}, CPU)
+    assert isinstance(run, Compiled)
+    modules = [each.module for each in run.executables()]
+    assert [type(each) for each in modules[1:]] == [Residual, Residual]
+    kept = [weakref.ref(each) for each in modules]
+    assert all(each() is not None for each in kept)
+    del model, run, modules
     gc.collect()
-    assert kept() is None
+    assert all(each() is None for each in kept)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
@@ -188,9 +194,9 @@ def test_threads_that_ask_at_the_same_time_get_the_same_network_made_once(
             pass  # no other thread is making one
         return frozen_copy(module, *where, **how)
 
-    monkeypatch.setattr(sys.modules[prepare.__module__], "frozen_copy", copied)
+    monkeypatch.setattr("entoptic.networks.compile.copies.frozen_copy", copied)
     model = ent.Model.wrap(network, preprocess=PLAIN)
     with ThreadPoolExecutor(4) as threads:
-        asked = [threads.submit(prepare, model, [ent.Layer("conv")], CPU) for _ in range(4)]
+        asked = [threads.submit(compiled, model, [ent.Layer("conv")], CPU) for _ in range(4)]
     assert len({id(each.result()) for each in asked}) == 1
     assert met == []

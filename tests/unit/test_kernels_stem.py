@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from entoptic.networks.compile.passes import stem as stems
-from entoptic.networks.compile.passes.convolution import FrozenConv, Rectifier
-from entoptic.networks.compile.passes.pooling import LeanMaxPool
-from entoptic.networks.compile.passes.stem import Stem
+from entoptic.networks.compile.kernels import stem as stems
+from entoptic.networks.compile.kernels.convolution import FrozenConv
+from entoptic.networks.compile.kernels.max_pool import LeanMaxPool
+from entoptic.networks.compile.kernels.rectifier import MaskedBy, Rectifier
+from entoptic.networks.compile.kernels.stem import Stem
 
 CONVS: list[dict[str, Any]] = [
     {"kernel_size": 3, "stride": 2},
@@ -35,12 +36,9 @@ def made(
     rectifier: Rectifier,
 ) -> Stem:
     row = [convs] if isinstance(convs, nn.Conv2d) else convs
-    frozen = []
-    for conv in row:
-        assert conv.bias is not None
-        given = conv.weight.detach(), conv.bias.detach(), dtype, rectifier
-        frozen.append(FrozenConv(conv, *given, guarded=conv is row[-1]))
-    return Stem(frozen, LeanMaxPool(pool, rectifier))
+    frozen = [FrozenConv(conv, dtype, rectifier) for conv in row[:-1]]
+    last = FrozenConv(row[-1], dtype, rectifier, MaskedBy.POOL)
+    return Stem([*frozen, last], LeanMaxPool(pool, rectifier))
 
 
 @pytest.mark.parametrize("pool", POOLS, ids=str)

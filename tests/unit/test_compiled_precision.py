@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 
 import pytest
@@ -11,8 +10,8 @@ from torch import Tensor, nn
 
 import entoptic as ent
 from entoptic.errors import BadSetting
-from entoptic.networks import prepare
-from entoptic.networks.compile import precision
+from entoptic.networks import compiled
+from entoptic.networks.compile import compile, precision
 from entoptic.networks.compile.precision import energies, fast_dtype, keeps_the_look
 
 CPU = torch.device("cpu")
@@ -23,8 +22,7 @@ IMAGE = torch.rand((1, 3, 64, 80), generator=torch.Generator().manual_seed(7))
 @pytest.fixture
 def fast_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a CPU that is fast in bfloat16, wherever the test runs."""
-    home = sys.modules["entoptic.networks.compile.prepare"]  # a function has that name, too
-    monkeypatch.setattr(home, "fast_dtype", lambda device: torch.bfloat16)
+    monkeypatch.setattr(compile, "fast_dtype", lambda device: torch.bfloat16)
 
 
 class Cancelling(nn.Module):
@@ -41,8 +39,8 @@ class Cancelling(nn.Module):
 
 def test_what_is_computed_in_bfloat16_is_given_as_float32() -> None:
     model = ent.load()
-    plain = prepare(model, FIRE5, CPU)
-    reduced = prepare(model, FIRE5, CPU, precision="bf16")
+    plain = compiled(model, FIRE5, CPU)
+    reduced = compiled(model, FIRE5, CPU, precision="bf16")
     found, ours = IMAGE.clone().requires_grad_(), reduced(IMAGE)[FIRE5[0]]
     theirs = plain(IMAGE)[FIRE5[0]]
     (gradient,) = torch.autograd.grad(reduced(found)[FIRE5[0]].sum(), found)
@@ -53,18 +51,18 @@ def test_what_is_computed_in_bfloat16_is_given_as_float32() -> None:
 
 @pytest.mark.usefixtures("fast_bfloat16")
 def test_auto_takes_bfloat16_where_climbs_get_as_high() -> None:
-    assert prepare(ent.load(), FIRE5, CPU, precision="auto").precision == "bf16"
+    assert compiled(ent.load(), FIRE5, CPU, precision="auto").precision == "bf16"
 
 
 @pytest.mark.usefixtures("fast_bfloat16")
 def test_auto_and_bf16_fall_back_where_a_network_loses_its_numbers() -> None:
     model = ent.Model.wrap(Cancelling())
     layers = [ent.Layer("output")]
-    assert prepare(model, layers, CPU, precision="auto").precision == "fp32"
-    asked = prepare(model, layers, CPU, precision="bf16")
+    assert compiled(model, layers, CPU, precision="auto").precision == "fp32"
+    asked = compiled(model, layers, CPU, precision="bf16")
     found = asked(IMAGE)[layers[0]]
     assert asked.precision == "fp32"
-    torch.testing.assert_close(found, prepare(model, layers, CPU)(IMAGE)[layers[0]])
+    torch.testing.assert_close(found, compiled(model, layers, CPU)(IMAGE)[layers[0]])
 
 
 def test_auto_is_float32_on_a_device_without_reduced_precision(
@@ -75,7 +73,7 @@ def test_auto_is_float32_on_a_device_without_reduced_precision(
     assert fast_dtype("cpu") is None
     # A model of its own, for which nothing has been chosen yet.
     model = replace(ent.load())
-    assert prepare(model, FIRE5, CPU, precision="auto").precision == "fp32"
+    assert compiled(model, FIRE5, CPU, precision="auto").precision == "fp32"
     fast_dtype.cache_clear()
 
 
@@ -116,7 +114,7 @@ def test_energies_of_several_layers_are_their_geometric_mean() -> None:
 def test_an_unknown_precision_is_refused_before_any_work() -> None:
     told = "precision is 'fp8'; it is one of auto, fp32, bf16, fp16"
     with pytest.raises(BadSetting, match=told):
-        prepare(ent.load(), FIRE5, CPU, precision="fp8")
+        compiled(ent.load(), FIRE5, CPU, precision="fp8")
     with pytest.raises(BadSetting, match=told):
         ent.ascend(ent.load(), ent.energy("fire5"), ent.Pixels(IMAGE), precision="fp8")
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from entoptic.networks.compile.passes.convolution import FrozenConv, Rectifier
+from entoptic.networks.compile.kernels.convolution import FrozenConv
+from entoptic.networks.compile.kernels.rectifier import Rectifier
 
 GEOMETRIES: list[dict[str, Any]] = [
     {"in_channels": 3, "kernel_size": 3},
@@ -53,7 +54,7 @@ def test_a_frozen_convolution_gives_what_the_plain_one_does_there_and_back(
 ) -> None:
     torch.manual_seed(1)
     conv = nn.Conv2d(out_channels=12, **geometry)
-    frozen = FrozenConv(conv, conv.weight.detach(), conv.bias.detach(), torch.float32, rectifier)
+    frozen = FrozenConv(conv, torch.float32, rectifier)
     for size in SIZES:
         image = torch.randn((2, conv.in_channels, *size))
         plain = there_and_back(nn.Sequential(conv, layer), image)
@@ -67,7 +68,7 @@ def test_in_bfloat16_it_differs_by_its_rounding_alone(
 ) -> None:
     torch.manual_seed(1)
     conv = nn.Conv2d(out_channels=12, **geometry)
-    frozen = FrozenConv(conv, conv.weight.detach(), conv.bias.detach(), torch.bfloat16, rectifier)
+    frozen = FrozenConv(conv, torch.bfloat16, rectifier)
     image = torch.randn((2, conv.in_channels, 17, 22))
     ours, back = there_and_back(frozen, image)
     theirs, expected = there_and_back(nn.Sequential(conv, layer), image)
@@ -79,8 +80,8 @@ def test_in_bfloat16_it_differs_by_its_rounding_alone(
 
 
 def test_a_gradient_that_is_a_slice_of_another_is_taken_as_it_is() -> None:
-    conv = nn.Conv2d(6, 4, 3)
-    frozen = FrozenConv(conv, conv.weight.detach(), None, torch.bfloat16, Rectifier())
+    conv = nn.Conv2d(6, 4, 3, bias=False)
+    frozen = FrozenConv(conv, torch.bfloat16, Rectifier())
     image = torch.randn((1, 6, 9, 13), requires_grad=True)
     both = torch.cat([frozen(image), frozen(image)], 1).float()
     (twice,) = torch.autograd.grad(both.sum(), image)
@@ -89,11 +90,11 @@ def test_a_gradient_that_is_a_slice_of_another_is_taken_as_it_is() -> None:
 
 
 def test_it_keeps_nothing_but_what_its_rectifier_gives() -> None:
-    conv = nn.Conv2d(6, 4, 3)
+    conv = nn.Conv2d(6, 4, 3, bias=False)
     image = torch.randn((1, 6, 9, 13), requires_grad=True)
     kept: list[Tensor] = []
     with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x) or x, lambda x: x):  # type: ignore[func-returns-value]
-        FrozenConv(conv, conv.weight.detach(), None, torch.float32)(image)
+        FrozenConv(conv, torch.float32)(image)
         assert kept == []
-        FrozenConv(conv, conv.weight.detach(), None, torch.float32, Rectifier())(image)
+        FrozenConv(conv, torch.float32, Rectifier())(image)
     assert [tuple(each.shape) for each in kept] == [(1, 4, 7, 11)]

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.networks import Preprocess, prepare
-from entoptic.networks.compile.passes.linear import FrozenLinear
-from entoptic.networks.compile.prepare import Prepared
+from entoptic.networks import Preprocess, compiled
+from entoptic.networks.compile.compiled import Compiled
+from entoptic.networks.compile.kernels.linear import FrozenLinear
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
@@ -76,14 +76,13 @@ def test_networks_run_with_frozen_layers_and_stay_as_they_are(traceable: bool) -
     how = Preprocess(size=(32, 32), mean=(0, 0, 0), std=(1, 1, 1))
     model = ent.Model.wrap(module, preprocess=how)
     target = model.resolve("head")
-    prepared = prepare(model, [target], torch.device("cpu"))
-    assert isinstance(prepared, Prepared)
+    run = compiled(model, [target], torch.device("cpu"))
+    assert isinstance(run, Compiled)
     image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    found = prepared(image)[target]
-    assert (prepared.graph is not None) == traceable
-    run = prepared.graph if traceable else prepared.module
-    assert run is not None
-    assert sum(isinstance(each, FrozenLinear) for each in run.modules()) >= 2
+    found = run(image)[target]
+    assert (run.graph is not None) == traceable
+    parts = next(run.executables()).module.modules()
+    assert sum(isinstance(each, FrozenLinear) for each in parts) >= 2
     assert type(module.mix) is nn.Linear
     plain = module.eval()(model.preprocess(image))
     torch.testing.assert_close(found, plain, rtol=1e-4, atol=1e-4)

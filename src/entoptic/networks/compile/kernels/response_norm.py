@@ -1,4 +1,4 @@
-"""Local response normalisation as products of matrices, which machines are fast at."""
+"""Local response normalization as products of matrices, which machines are fast at."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from entoptic.networks.compile.passes.convolution import Kernel
+from entoptic.networks.compile.kernels.onednn import Convolution, Geometry
 
 
 class FastResponseNorm(nn.Module):
@@ -28,15 +28,15 @@ class FastResponseNorm(nn.Module):
         return y
 
     def band(self, x: Tensor) -> Tensor:
-        """(channels, channels): how much each channel's square counts in each one's sum."""
+        """Return (channels, channels): how much each channel's square counts in each one's sum."""
         channel = torch.arange(x.shape[1], device=x.device)
-        distance = channel - channel.reshape(-1, 1)  # of who is counted from who counts
+        distance = channel - channel.reshape(-1, 1)  # of the one that is counted
         before = self.size // 2
         near = (distance >= -before) & (distance < self.size - before)
         return near.to(torch.float32) * (self.alpha / self.size)
 
     def power(self, base: Tensor) -> Tensor:
-        """base ** -beta."""
+        """Return base ** -beta."""
         if self.beta != 0.75:  # of AlexNet and GoogLeNet, for which square roots do
             return base.pow(-self.beta)
         root = base.rsqrt()
@@ -66,5 +66,5 @@ class _ResponseNorm(torch.autograd.Function):
 
 
 def _mixed(x: Tensor, weights: Tensor) -> Tensor:
-    """Each channel a weighted sum of all channels."""
-    return Kernel.of(weights[:, :, None, None])(x)
+    """Return each channel as a weighted sum of all channels."""
+    return Convolution.of(weights[:, :, None, None], None, Geometry((1, 1)))(x)

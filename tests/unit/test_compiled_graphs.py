@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -12,13 +13,16 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 import entoptic as ent
-from entoptic.networks import GradientRule, Preprocess, prepare, taps
-from entoptic.networks.compile.passes import pooling
-from entoptic.networks.compile.passes.convolution import FrozenConv, Rectifier
-from entoptic.networks.compile.passes.pooling import LeanMaxPool
-from entoptic.networks.compile.passes.response_norm import FastResponseNorm
-from entoptic.networks.compile.passes.stem import Stem
-from entoptic.networks.compile.prepare import Prepared
+from entoptic.networks import GradientRule, Preprocess, compiled, taps
+from entoptic.networks.compile.compiled import Compiled
+from entoptic.networks.compile.kernels import max_pool
+from entoptic.networks.compile.kernels.convolution import FrozenConv
+from entoptic.networks.compile.kernels.max_pool import LeanMaxPool
+from entoptic.networks.compile.kernels.rectifier import MaskedBy, Rectifier
+from entoptic.networks.compile.kernels.response_norm import FastResponseNorm
+from entoptic.networks.compile.kernels.stem import Stem
+from entoptic.networks.compile.passes.preprocessing import FEED
+from entoptic.networks.gradient_rules import Backward, Call, FunctionRule
 
 CPU = torch.device("cpu")
 PLAIN = Preprocess(size=(9, 13), mean=(0, 0, 0), std=(1, 1, 1))
@@ -44,10 +48,10 @@ def chain(*layers: nn.Module) -> nn.Module:
     return seasoned(nn.Sequential(*layers)).eval()
 
 
-def prepared(network: nn.Module, *addresses: str, precision: str = "fp32") -> Prepared:
+def of(network: nn.Module, *addresses: str, precision: str = "fp32") -> Compiled:
     layers = [ent.Layer.parse(address) for address in addresses]
     model = ent.Model.wrap(network, preprocess=PLAIN)
-    found = prepare(model, layers, CPU, precision=precision)
+    found = compiled(model, layers, CPU, precision=precision)
     found(IMAGE.clone().requires_grad_())  # and so verified
     return found  # type: ignore[return-value]
 
@@ -58,16 +62,16 @@ def frozen(graph: fx.GraphModule | None) -> list[FrozenConv]:
     return [each for each in graph.modules() if isinstance(each, FrozenConv)]
 
 
-def kinds(run: Prepared | fx.GraphModule | None) -> list[type[nn.Module]]:
+def kinds(run: Compiled | fx.GraphModule | None) -> list[type[nn.Module]]:
     """Of the layers that run, in order, after the preprocessing."""
-    graph = run.graph if isinstance(run, Prepared) else run
+    graph = run.graph if isinstance(run, Compiled) else run
     assert isinstance(graph, fx.GraphModule)
     names = [node.target for node in graph.graph.nodes if node.op == "call_module"]
-    assert names[0] == "feed"
+    assert names[0] == FEED
     return [type(graph.get_submodule(name)) for name in names[1:]]
 
 
-def agrees(run: Prepared, **expected: Tensor) -> None:
+def agrees(run: Compiled, **expected: Tensor) -> None:
     """Its values, by address, are those expected."""
     found = {str(layer): value for layer, value in run(IMAGE).items()}
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
@@ -75,44 +79,34 @@ def agrees(run: Prepared, **expected: Tensor) -> None:
 
 def test_a_batch_norm_is_folded_into_the_convolution_before_it_and_a_relu_fused() -> None:
     network = chain(nn.Conv2d(3, 6, (3, 2), bias=False), nn.BatchNorm2d(6), nn.ReLU())
-    run = prepared(network, "output")
+    run = of(network, "output")
     assert kinds(run) == [FrozenConv]
     agrees(run, output=network(IMAGE))
 
 
-def test_for_gradient_rules_rectifiers_and_pools_stay_apart_and_weights_are_shared() -> None:
+@dataclass(frozen=True)
+class Seen(FunctionRule):
+    """Lists the names of all calls that it sees."""
+
+    names: list[str] = field(default_factory=list)
+
+    def backward(self, call: Call) -> Backward | None:
+        self.names.append(getattr(call.function, "__name__", ""))
+        return None
+
+
+def test_gradient_rules_see_the_rectifiers_and_pools_of_a_fused_graph() -> None:
     network = chain(
         *(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
-        *(nn.Conv2d(6, 8, 3), nn.ReLU6()),
+        *(nn.Conv2d(6, 8, 1), nn.ReLU6(), nn.MaxPool2d(2)),
     )
-    run = prepared(network, "output")
-    fused = run.graph
-    run(IMAGE, [ent.guided()])
-    ruled = run.ruled
-    assert kinds(ruled) == [FrozenConv, nn.ReLU, nn.MaxPool2d, FrozenConv, nn.ReLU6]
-    assert kinds(fused) == [Stem, FrozenConv]
-    # Those of the stem, whose filters see 3 channels, are too small to matter.
-    theirs, own = (frozen(graph)[-1].forth.weight for graph in (fused, ruled))
-    assert theirs.shape == (8, 6, 3, 3)
-    assert own.data_ptr() == theirs.data_ptr()
-    assert all(each.rectifier for each in frozen(fused))
-    assert not any(each.rectifier for each in frozen(ruled))
-
-
-def test_matrices_in_reduced_precision_are_shared_too() -> None:
-    network = chain(nn.Conv2d(3, 6, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4))
-    run = prepared(network, "output", precision="bf16")
-    run(IMAGE, [ent.guided()])
-    graphs = run.graph, run.ruled
-    first, second = (
-        each.weight
-        for graph in graphs
-        if graph is not None
-        for each in graph.modules()
-        if isinstance(each, nn.Linear)
-    )
-    assert first.dtype == torch.bfloat16
-    assert first.data_ptr() == second.data_ptr()
+    run = of(network, "output")
+    assert kinds(run) == [Stem, FrozenConv, LeanMaxPool]
+    rule = Seen()
+    found = run(IMAGE.clone().requires_grad_(), [rule])[ent.Layer("output")]
+    known = ("relu_", "max_pool2d", "hardtanh_")
+    assert [each for each in rule.names if each in known] == [*known, "max_pool2d"]
+    torch.testing.assert_close(found, network(IMAGE), rtol=1e-4, atol=1e-5)
 
 
 def test_the_gradient_is_that_of_the_network_itself() -> None:
@@ -124,7 +118,7 @@ def test_the_gradient_is_that_of_the_network_itself() -> None:
     gradients: list[Tensor] = []
     for forward in (
         network,
-        lambda image: prepared(network, "output")(image)[ent.Layer("output")],
+        lambda image: of(network, "output")(image)[ent.Layer("output")],
     ):
         image = IMAGE.clone().requires_grad_()
         gradients += torch.autograd.grad((forward(image) * weights).sum(), image)
@@ -133,14 +127,14 @@ def test_the_gradient_is_that_of_the_network_itself() -> None:
 
 def test_a_target_between_convolution_and_batch_norm_keeps_them_apart() -> None:
     network = chain(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.ReLU(inplace=True))
-    run = prepared(network, "0", "output")
+    run = of(network, "0", "output")
     assert kinds(run) == [FrozenConv, nn.BatchNorm2d, nn.ReLU]
     agrees(run, **{"0": network[0](IMAGE), "output": network(IMAGE)})
 
 
 def test_a_target_before_a_relu_is_not_overwritten_by_it() -> None:
     network = chain(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.ReLU(inplace=True))
-    run = prepared(network, "1", "2")
+    run = of(network, "1", "2")
     before = network[1](network[0](IMAGE))
     assert (before < 0).any()
     agrees(run, **{"1": before, "2": before.relu()})
@@ -148,7 +142,7 @@ def test_a_target_before_a_relu_is_not_overwritten_by_it() -> None:
 
 def test_a_target_that_the_network_would_overwrite_next_is_run_as_a_graph() -> None:
     network = chain(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.ReLU(inplace=True))
-    run = prepared(network, "1")
+    run = of(network, "1")
     assert kinds(run) == [FrozenConv]
     agrees(run, **{"1": network[1](network[0](IMAGE))})
 
@@ -164,7 +158,7 @@ def test_a_batch_norm_that_a_convolution_shares_with_others_is_not_folded() -> N
             return self.norm(x) + x
 
     network = seasoned(Twice()).eval()
-    run = prepared(network, "output")
+    run = of(network, "output")
     assert kinds(run) == [FrozenConv, nn.BatchNorm2d]
     agrees(run, output=network(IMAGE))
 
@@ -181,7 +175,7 @@ def test_a_batch_norm_written_as_a_function_is_folded_too() -> None:
             return F.relu(x, inplace=True)
 
     network = seasoned(Functional()).eval()
-    run = prepared(network, "output")
+    run = of(network, "output")
     assert kinds(run) == [FrozenConv]
     agrees(run, output=network(IMAGE))
 
@@ -209,7 +203,7 @@ class Counting(nn.Module):
 
 
 def test_a_branch_that_no_target_needs_is_not_run() -> None:
-    run = prepared(Branches(), "right")
+    run = of(Branches(), "right")
     Counting.calls = 0
     run(IMAGE)
     assert Counting.calls == 1  # by taps, the left one would have run before it
@@ -220,7 +214,7 @@ def test_what_depends_on_the_size_of_the_picture_runs_as_the_network_itself() ->
         def forward(self, x: Tensor) -> Tensor:
             return x * 2 if x.shape[2] > 10 else x * 3
 
-    run = prepared(Sized(), "output")
+    run = of(Sized(), "output")
     assert run.graph is None
     small, large = (torch.ones((1, 3, side, 13)) for side in (9, 12))
     assert [float(run(each)[ent.Layer("output")].mean()) for each in (small, large)] == [3, 2]
@@ -238,7 +232,7 @@ def test_what_is_overwritten_under_others_eyes_runs_as_the_network_itself() -> N
             return x + 1
 
     network = Overwriting().eval()
-    run = prepared(network, "output")
+    run = of(network, "output")
     assert run.graph is None
     agrees(run, output=network(IMAGE))
 
@@ -253,28 +247,28 @@ def test_a_network_that_behaves_otherwise_while_it_is_traced_is_found_out() -> N
             return self.conv(x) if isinstance(x, Tensor) else self.conv(x) * 2
 
     network = Sly().eval()
-    run = prepared(network, "output")
+    run = of(network, "output")
     assert run.graph is None
     agrees(run, output=network(IMAGE))
     layer = ent.Layer("output")
-    fresh = prepare(ent.Model.wrap(network, preprocess=PLAIN), [layer], CPU)
+    fresh = compiled(ent.Model.wrap(network, preprocess=PLAIN), [layer], CPU)
     for each in (run, fresh):
         assert torch.equal(each(IMAGE, [ent.guided()])[layer], network(IMAGE))
-        assert each.ruled is None
+        assert each.graph is None
 
 
 @pytest.mark.parametrize("rules", [[], [ent.guided()]])
 def test_a_graph_that_was_right_once_is_not_compared_again(
     rules: list[GradientRule], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = prepared(chain(nn.Conv2d(3, 4, 3), nn.ReLU()), "output")
+    run = of(chain(nn.Conv2d(3, 4, 3), nn.ReLU()), "output")
     first = run(IMAGE, rules)[ent.Layer("output")]
     monkeypatch.setattr(taps, "run", None)
     assert torch.equal(run(IMAGE, rules)[ent.Layer("output")], first)
 
 
 def test_a_rule_for_other_calls_than_activations_and_pools_runs_the_network_itself() -> None:
-    class Seen(GradientRule):
+    class Hooked(GradientRule):
         """Counts the network's own convolutions."""
 
         @contextmanager
@@ -284,24 +278,24 @@ def test_a_rule_for_other_calls_than_activations_and_pools_runs_the_network_itse
             handle.remove()
 
     seen: list[str] = []
-    run = prepared(chain(nn.Conv2d(3, 4, 3), nn.ReLU()), "output")
-    run(IMAGE, [Seen(), ent.guided()])
+    run = of(chain(nn.Conv2d(3, 4, 3), nn.ReLU()), "output")
+    run(IMAGE, [Hooked(), ent.guided()])
     assert seen == ["0"]
 
 
 def test_hooks_of_the_users_own_are_run() -> None:
     network = chain(nn.Conv2d(3, 4, 3), nn.ReLU())
     network[0].register_forward_hook(lambda *given: given[2] + 1)
-    agrees(prepared(network, "output"), output=network(IMAGE))
+    agrees(of(network, "output"), output=network(IMAGE))
 
 
 def test_new_weights_are_noticed() -> None:
     network = chain(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
     model, output = ent.Model.wrap(network, preprocess=PLAIN), ent.Layer("output")
-    prepare(model, [output], CPU)(IMAGE)
+    compiled(model, [output], CPU)(IMAGE)
     with torch.no_grad():
         network[0].weight.mul_(-1)
-    torch.testing.assert_close(prepare(model, [output], CPU)(IMAGE)[output], network(IMAGE))
+    torch.testing.assert_close(compiled(model, [output], CPU)(IMAGE)[output], network(IMAGE))
 
 
 @pytest.mark.parametrize(("size", "beta"), [(5, 0.75), (4, 0.75), (3, 0.5)])
@@ -316,11 +310,11 @@ def test_response_norms_are_those_of_pytorch_there_and_back(size: int, beta: flo
     torch.testing.assert_close(found[1], found[0])
 
 
-def test_a_prepared_graph_is_used_again() -> None:
+def test_a_compiled_graph_is_used_again() -> None:
     model = ent.Model.wrap(chain(nn.Conv2d(3, 4, 3)), preprocess=PLAIN)
-    first = prepare(model, [ent.Layer("output")], CPU)
-    assert prepare(model, [ent.Layer("output")], CPU) is first
-    assert prepare(model, [ent.Layer("0")], CPU) is not first
+    first = compiled(model, [ent.Layer("output")], CPU)
+    assert compiled(model, [ent.Layer("output")], CPU) is first
+    assert compiled(model, [ent.Layer("0")], CPU) is not first
 
 
 @pytest.mark.parametrize(
@@ -348,7 +342,7 @@ def test_lean_max_pooling_is_that_of_pytorch_there_and_back(pool: nn.MaxPool2d) 
 def test_pooling_part_by_part_gives_what_it_gives_at_once(
     pool: nn.MaxPool2d, dtype: torch.dtype, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pooling, "_AT_ONCE", at_once)
+    monkeypatch.setattr(max_pool, "_AT_ONCE", at_once)
     rng = torch.Generator().manual_seed(3)
     found = []
     for layer in (pool, LeanMaxPool(pool, Rectifier())):
@@ -372,13 +366,13 @@ def test_a_pool_sees_to_the_gradient_of_the_rectifiers_before_it(rectifier: nn.M
             return self.pool(torch.cat(both, 1))
 
     for network in (chain(nn.Conv2d(3, 6, 3), rectifier, nn.MaxPool2d(3, 2)), Joined().eval()):
-        run = prepared(network, "output")
+        run = of(network, "output")
         graph = run.graph
         assert graph is not None
         (pool,) = [each for each in graph.modules() if isinstance(each, LeanMaxPool)]
         assert pool.rectifier is not None
         frozen = [each for each in graph.modules() if isinstance(each, FrozenConv)]
-        assert any(each.rectifier is not None and each.masks is None for each in frozen)
+        assert MaskedBy.POOL in [each.masked_by for each in frozen]
         image = IMAGE.clone().requires_grad_()
         ours = torch.autograd.grad(run(image)[ent.Layer("output")].square().sum(), image)
         theirs = torch.autograd.grad(network(PLAIN(image)).square().sum(), image)
@@ -388,7 +382,7 @@ def test_a_pool_sees_to_the_gradient_of_the_rectifiers_before_it(rectifier: nn.M
 def test_convolutions_in_a_row_before_the_first_pool_are_one_stem() -> None:
     row = [nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 8, 3), nn.ReLU6()]
     network = chain(*row, nn.MaxPool2d(2), nn.Conv2d(8, 6, 1), nn.ReLU(), nn.MaxPool2d(2))
-    run = prepared(network, "output")
+    run = of(network, "output")
     assert kinds(run.graph) == [Stem, FrozenConv, LeanMaxPool]
     agrees(run, output=network(IMAGE))
     image = IMAGE.clone().requires_grad_()
@@ -399,18 +393,18 @@ def test_convolutions_in_a_row_before_the_first_pool_are_one_stem() -> None:
 
 def test_a_row_that_is_seen_within_or_begins_later_is_no_stem() -> None:
     row = [nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 8, 3), nn.ReLU()]
-    seen = prepared(chain(*row, nn.MaxPool2d(2)), "1", "output")
+    seen = of(chain(*row, nn.MaxPool2d(2)), "1", "output")
     assert kinds(seen.graph) == [FrozenConv, FrozenConv, LeanMaxPool]
-    unrectified = prepared(chain(row[0], *row[2:], nn.MaxPool2d(2)), "output")
+    unrectified = of(chain(row[0], *row[2:], nn.MaxPool2d(2)), "output")
     assert kinds(unrectified.graph) == [FrozenConv, FrozenConv, LeanMaxPool]
     more = [part for _ in range(2) for part in (nn.Conv2d(8, 8, 3, padding=1), nn.ReLU())]
-    long = prepared(chain(*row, *more, nn.MaxPool2d(2)), "output")
+    long = of(chain(*row, *more, nn.MaxPool2d(2)), "output")
     assert kinds(long.graph) == [*[FrozenConv] * 4, LeanMaxPool]
 
 
 def test_a_rectifier_that_is_seen_elsewhere_sees_to_its_own_gradient() -> None:
     network = chain(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.MaxPool2d(3, 2))
-    run = prepared(network, "1", "output")
+    run = of(network, "1", "output")
     graph = run.graph
     assert graph is not None
     (pool,) = [each for each in graph.modules() if isinstance(each, LeanMaxPool)]
@@ -425,9 +419,9 @@ def test_preprocessing_is_folded_into_the_first_convolution(order: str, padding:
     )
     network = chain(nn.Conv2d(3, 6, 3, padding=padding), nn.ReLU())
     model = ent.Model.wrap(network, preprocess=how)
-    run = prepare(model, [ent.Layer("output")], CPU)
-    assert isinstance(run, Prepared)
-    feed = run.graph.get_submodule("feed")
+    run = compiled(model, [ent.Layer("output")], CPU)
+    assert isinstance(run, Compiled)
+    feed = run.graph.get_submodule(FEED)
     assert feed.centerd
     image = torch.rand((2, 3, 13, 18), generator=torch.Generator().manual_seed(1)).requires_grad_()
     ours, theirs = run(image)[ent.Layer("output")], network(how(image))
@@ -437,8 +431,8 @@ def test_preprocessing_is_folded_into_the_first_convolution(order: str, padding:
 
 
 def test_preprocessing_that_others_see_too_is_not_folded() -> None:
-    run = prepared(chain(nn.Conv2d(3, 6, 3), nn.ReLU()), "output<in>", "output")
-    assert not run.graph.get_submodule("feed").centerd
+    run = of(chain(nn.Conv2d(3, 6, 3), nn.ReLU()), "output<in>", "output")
+    assert not run.graph.get_submodule(FEED).centerd
 
 
 class Deciding(nn.Module):
@@ -458,12 +452,12 @@ class Deciding(nn.Module):
 @pytest.mark.parametrize("rules", [[], [ent.guided()]])
 def test_a_network_without_a_graph_runs_in_reduced_precision_too(rules: list[Any]) -> None:
     network = seasoned(Deciding()).eval()
-    run = prepared(network, "output", precision="bf16")
+    run = of(network, "output", precision="bf16")
     assert run.graph is None
     assert run.precision == "bf16"
     image = IMAGE.clone().requires_grad_()
     ours = run(image, rules)[ent.Layer("output")]
-    theirs = prepared(network, "output")(image, rules)[ent.Layer("output")]
+    theirs = of(network, "output")(image, rules)[ent.Layer("output")]
     assert ours.dtype == torch.float32
     assert 0 < (ours - theirs).norm() < 0.02 * theirs.norm()
     found = [torch.autograd.grad(each.square().sum(), image)[0] for each in (ours, theirs)]
@@ -477,7 +471,7 @@ def test_a_network_without_a_graph_that_lacks_a_precision_stays_in_float32() -> 
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x) @ torch.ones(5, 2)
 
-    run = prepared(seasoned(Strict()).eval(), "output", precision="bf16")
+    run = of(seasoned(Strict()).eval(), "output", precision="bf16")
     assert run.graph is None
     assert run.precision == "fp32"
 
@@ -510,7 +504,7 @@ def test_the_way_back_keeps_at_most_half_of_what_the_plain_network_does(
             nn.MaxPool2d(2),
         ),
     ).requires_grad_(True)
-    run = prepared(network, "output", precision=precision)
+    run = of(network, "output", precision=precision)
     assert run.precision == precision
     ours = bytes_kept(lambda image: run(image)[ent.Layer("output")])
     assert ours <= share * bytes_kept(network)

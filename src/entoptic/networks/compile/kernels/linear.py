@@ -1,4 +1,4 @@
-"""A matrix whose weights are frozen, multiplied by oneDNN."""
+"""A linear layer whose weights are frozen, multiplied by oneDNN."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from entoptic.networks.compile.passes.convolution import has_onednn
+from entoptic.networks.compile.kernels.onednn import has_onednn, product
 
 # Fewer rows take oneDNN as long as what PyTorch has, or longer.
 _ENOUGH_ROWS = 8
@@ -24,7 +24,7 @@ class FrozenLinear(nn.Linear):
 
     @classmethod
     def of(cls, linear: nn.Linear) -> FrozenLinear:
-        """The same layer with the same weights."""
+        """Return the same layer with the same weights."""
         made = copy.copy(linear)
         made.__class__ = cls
         assert isinstance(made, cls)
@@ -43,15 +43,9 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.weight = weight
-        return _product(x, weight, bias)
+        return product(x, weight, bias)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return _product(gradient, ctx.weight.t(), None), None, None
-
-
-def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    y = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-    assert isinstance(y, Tensor)
-    return y
+        return product(gradient, ctx.weight.t(), None), None, None

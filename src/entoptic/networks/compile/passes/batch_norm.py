@@ -1,13 +1,55 @@
-"""Batch-norm folded into the convolution before it."""
+"""Batch-norms folded into the convolutions before them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+from entoptic.networks.compile.context import Context
+from entoptic.networks.compile.nodes import (
+    constant,
+    is_plain_conv,
+    layer_of,
+    only_user,
+    remove,
+    replace_layer,
+    with_weights,
+)
+
+# Of torch.nn.functional.batch_norm, in order.
+_ARGUMENTS = (
+    *("input", "running_mean", "running_var", "weight", "bias"),
+    *("training", "momentum", "eps"),
+)
+
+
+def fold_batch_norms(module: fx.GraphModule, context: Context) -> None:
+    """Fold batch-norms into the convolutions before them, where nobody reads what is between."""
+    for node in list(module.graph.nodes):
+        conv, after = layer_of(module, node), only_user(node)
+        norm = _norm(module, after)
+        if after is not None and norm is not None and is_plain_conv(conv):
+            conv = cast(nn.Conv2d, conv)
+            replace_layer(module, node, with_weights(conv, *norm.folded(conv)))
+            remove(after)
+
+
+def _norm(module: fx.GraphModule, node: fx.Node | None) -> Norm | None:
+    """Return the batch-norm that a node is, whose numbers are known; None for any other."""
+    layer = layer_of(module, node)
+    if layer is not None:
+        return Norm.of(layer)
+    if node is None or node.op != "call_function" or node.target is not F.batch_norm:
+        return None
+    return Norm.of_call(
+        [constant(module, each) for each in node.args],
+        {name: constant(module, each) for name, each in node.kwargs.items()},
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +64,7 @@ class Norm:
 
     @classmethod
     def of(cls, layer: nn.Module) -> Norm | None:
-        """None where the layer is none, or looks at the batch's own statistics."""
+        """Return that of a layer; None where it is none, or normalizes by the batch itself."""
         if type(layer) is not nn.BatchNorm2d:
             return None
         if layer.running_mean is None or layer.running_var is None:
@@ -31,7 +73,7 @@ class Norm:
 
     @classmethod
     def of_call(cls, arguments: Sequence[Any], options: Mapping[str, Any]) -> Norm | None:
-        """What a call of `functional.batch_norm` does; None where its numbers aren't known."""
+        """Return that of a call of `functional.batch_norm`; None where numbers aren't known."""
         given = dict(zip(_ARGUMENTS, arguments, strict=False)) | dict(options)
         mean, variance = given.get("running_mean"), given.get("running_var")
         weight, bias = given.get("weight"), given.get("bias")
@@ -43,7 +85,7 @@ class Norm:
         return cls(mean, variance, weight, bias, given.get("eps", 1e-5))
 
     def folded(self, conv: nn.Conv2d) -> tuple[Tensor, Tensor]:
-        """Weight and bias of the convolution that does what both do, one after the other.
+        """Return weight and bias of the convolution that does what both do.
 
         Computed in float64, so that the only loss is that of rounding the result.
 
@@ -59,17 +101,4 @@ class Norm:
             bias = bias + self.bias.double()
         weight = conv.weight.double() * scale.reshape(-1, 1, 1, 1)
         dtype = conv.weight.dtype
-        return weight.detach().to(dtype), bias.detach().to(dtype)
-
-
-# Of torch.nn.functional.batch_norm, in order.
-_ARGUMENTS = (
-    "input",
-    "running_mean",
-    "running_var",
-    "weight",
-    "bias",
-    "training",
-    "momentum",
-    "eps",
-)
+        return weight.to(dtype), bias.to(dtype)

@@ -1,0 +1,26 @@
+"""What the passes over one graph share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import fx
+
+from entoptic.networks.compile.kernels.rectifier import MaskedBy
+from entoptic.networks.preprocess import Preprocess
+
+
+@dataclass
+class Context:
+    """What a graph is compiled for, and what passes tell those after them.
+
+    Args:
+        preprocess: comes before the network.
+        dtype: in which the network computes.
+        masked_by: who applies the mask of each ReLU that is fused.
+    """
+
+    preprocess: Preprocess
+    dtype: torch.dtype
+    masked_by: dict[fx.Node, MaskedBy] = field(default_factory=dict)

@@ -34,16 +34,13 @@ class Markdown(click.HelpFormatter):
     def write_dl(
         self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
     ) -> None:
-        """Write a table of options, of arguments or of commands."""
-        self.write("| | |\n|---|---|\n")
+        """Write a list of options, each with what it does and its default."""
         for name, said in rows:
             text, _, default = said.partition("[default: ")
             told = _escaped(text.strip())
             if default:
-                told += f"<br>Default: {_escaped(default.removesuffix(']'))}"
-            cells = (each.replace("|", "\\|") for each in (f"`{name}`", told))
-            self.write(f"| {' | '.join(cells)} |\n")
-        self.write("\n")
+                told += f" *Default: {_escaped(default.removesuffix(']'))}*"
+            self.write(f"`{name}`\n:   {told}\n\n")
 
     @contextmanager
     def section(self, name: str) -> Iterator[None]:

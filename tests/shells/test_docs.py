@@ -23,6 +23,7 @@ from PIL import Image
 import entoptic as ent
 from entoptic.cli.main import main, outcome
 from entoptic.objectives import parse, vocabulary
+from entoptic.transforms import transforms
 
 ROOT = layout.ROOT
 PAGES = sorted(
@@ -36,6 +37,10 @@ GUIDES = [
     if path.name in {"start.md", "coming-from.md"} or path.parent.name in {"how-to", "explanation"}
 ]
 SMALL = (
+    (
+        r'(ent\.dream\([^()\n]*?(?:"\w+\.(?:jpg|png)"|photo))(?=[,)])(?![^\n]*steps=)',
+        r"\1, steps=1",
+    ),
     (r"\b(steps|octaves|cells)=\d+", r"\1=1"),
     (r"\bsize=\d+", "size=48"),
     (r"\brange\(\d+\)", "range(2)"),
@@ -81,6 +86,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("sky.jpg", "flowers.jpg", "cat.jpg", "panorama.png", "holidays/a.jpg"):
         (folder / name).parent.mkdir(exist_ok=True)
         ent.write(folder / name, photo)
+    (mine,) = blocks(ROOT / "docs" / "how-to" / "your-objective.md", 'python title="mine.py"')
+    (folder / "mine.py").write_text(mine)
     ent.dream(ent.load(), folder / "sky.jpg", octaves=1, steps=1).save(folder / "sky-dream.png")
     return folder
 
@@ -92,10 +99,11 @@ def folder(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(ROOT / "examples")
     monkeypatch.setattr("make_clouds.paint", lambda *_, **__: Image.open("sky.jpg"))
-    known = set(vocabulary)
+    known = {id(registry): set(registry) for registry in (vocabulary, transforms)}
     yield tmp_path
-    for name in set(vocabulary) - known:
-        vocabulary._things.pop(name)
+    for registry in (vocabulary, transforms):
+        for name in set(registry) - known[id(registry)]:
+            registry._things.pop(name)
 
 
 @pytest.fixture(scope="module")
@@ -160,9 +168,8 @@ def test_every_option_is_on_the_page_of_its_command(name: str) -> None:
     options = [
         option for each in main.commands[name].params for option in each.opts if option[0] == "-"
     ]
-    assert re.findall(r"^\| `", page, re.M)
     for option in options:
-        assert re.search(rf"^\| `[^`]*{option}[ ,`]", page, re.M), option
+        assert re.search(rf"^`([^`]* )?{option}[ ,`]", page, re.MULTILINE), option
 
 
 def test_what_pages_name_in_code_is_there() -> None:

@@ -80,7 +80,10 @@ def jacobian(
     """All derivatives of a small layer, or an objective, with respect to a small layer.
 
     Args:
-        of, wrt, at: as for `gradient`.
+        model: as for `gradient`.
+        of: as for `gradient`.
+        wrt: as for `gradient`.
+        at: as for `gradient`.
 
     Returns:
         Shaped like `of`'s value followed by `wrt`'s value, without its batch: entry

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from entoptic.errors import BadModelFile
+from entoptic.formats.attributes import Attributes
 from entoptic.formats.files import about, contents
 from entoptic.formats.protobuf import Message
 
@@ -33,7 +34,7 @@ _PACKED_NUMBERS = {3: 7, 4: 7, 5: 7, 6: 7, 17: 7, 9: 10, 10: 11, 19: 13}
 
 
 @dataclass(frozen=True)
-class Node:
+class Node(Attributes):
     """One node of a graph.
 
     Args:
@@ -57,33 +58,22 @@ class Node:
         """
         return f"node {self.name!r} ({self.op})"
 
-    def text(self, key: str, default: str) -> str:
-        """Return a setting that is a word, like `padding`."""
-        return self._setting(key).text(2, default)
+    def value(self, key: str) -> object | None:
+        setting = self._setting(key)
+        if numbers := setting.message(1):
+            with about(f"the setting {key!r}"):
+                return tuple(numbers.integers(3, _MAX_LIST).tolist())
+        if 2 in setting:
+            return setting.text(2)
+        if 4 in setting:
+            return setting.number(4, 0.0)
+        if 5 in setting:
+            return setting.integer(5) != 0
+        kind = next((kind for kind in (3, 6) if kind in setting), None)  # the latter a data type
+        return None if kind is None else setting.integer(kind)
 
-    def integer(self, key: str, default: int) -> int:
-        """Return a setting that is a whole number, or the number of a data type."""
-        value = self._setting(key)
-        return value.integer(3, value.integer(6, default))
-
-    def number(self, key: str, default: float) -> float:
-        """Return a setting that is a finite number."""
-        number = self._setting(key).number(4, default)
-        if not math.isfinite(number):
-            raise BadModelFile(f"the setting {key!r} isn't a finite number")
-        return number
-
-    def flag(self, key: str, default: bool) -> bool:
-        """Return a setting that is true or false."""
-        return self._setting(key).integer(5, int(default)) != 0
-
-    def integers(self, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
-        """Return a setting that is a list of whole numbers, like `strides`."""
-        values = self._setting(key).message(1)
-        if values is None:
-            return default
-        with about(f"the setting {key!r}"):
-            return tuple(values.integers(3, _MAX_LIST).tolist())
+    def fail(self, reason: str) -> BadModelFile:
+        return BadModelFile(reason)
 
     def shape(self, key: str) -> tuple[int, ...] | None:
         """Return a setting that is a shape, -1 where a size is free; None if the rank is."""

@@ -6,13 +6,14 @@ The right gradient of each is what plain torch gives for the module itself.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn.utils import parametrizations, parametrize
 from torch.utils.checkpoint import checkpoint
 
@@ -20,7 +21,12 @@ import entoptic as ent
 from entoptic.ascent.tiling import tiled_gradient
 from entoptic.errors import BadSetting, NonFiniteGradient, NoPath
 from entoptic.networks import Compiled, Preprocess, compiled
+from entoptic.networks.compile.context import Context
+from entoptic.networks.compile.copies import FrozenCopies
+from entoptic.networks.compile.kernels.rectifier import Rectifier
+from entoptic.networks.compile.passes import PASSES
 from entoptic.networks.compile.verify import Reference
+from entoptic.networks.gradient_rules import GradientRule
 
 CPU = torch.device("cpu")
 PLAIN = Preprocess(size=(9, 13), mean=(0, 0, 0), std=(1, 1, 1))
@@ -272,6 +278,70 @@ def test_the_gradient_is_the_networks_own(make: Callable[[], nn.Module], has_gra
     assert (run.graph is not None) == has_graph
     exact = compiled_for_output(network, exact=True)
     torch.testing.assert_close(gradient_of(lambda image: exact(image)[OUTPUT]), expected)
+
+
+def output_of(run: Callable[[Tensor], Mapping[ent.Layer, Tensor]]) -> Callable[[Tensor], Tensor]:
+    return lambda image: run(image)[OUTPUT]
+
+
+def losing_a_gradient(module: fx.GraphModule, context: Context) -> None:
+    """A pass after which values are right, but one of the two ways has no gradient."""
+    end = module.graph.output_node()
+    product = next(node for node in end.all_input_nodes[0].all_input_nodes)
+    with module.graph.inserting_after(product):
+        lost = module.graph.call_function(torch.detach, (product,))
+    product.replace_all_uses_with(lost, lambda user: user is not lost)
+
+
+def losing_copy(copies: FrozenCopies, dtype: torch.dtype) -> nn.Module:
+    """What has the weights of `Two`, and not its gradient."""
+    return UnderNoGrad().eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize(
+    ("graph_is_wrong", "copy_is_wrong", "left"),
+    [(False, False, 3), (True, False, 2), (False, True, 2), (True, True, 1)],
+)
+def test_each_executable_that_loses_a_gradient_is_refused_by_itself(
+    graph_is_wrong: bool, copy_is_wrong: bool, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if graph_is_wrong:
+        monkeypatch.setattr("entoptic.networks.compile.graph.PASSES", (*PASSES, losing_a_gradient))
+    if copy_is_wrong:
+        monkeypatch.setattr(FrozenCopies, "fast", losing_copy)
+    expected = gradient_of(Two())
+    run = compiled_for_output(Two())
+    found = gradient_of(lambda image: run(image)[OUTPUT])
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    # A rule for parts of the network, which does nothing here, can't hold on a graph.
+    found = gradient_of(lambda image: run(image, [OfParts()])[OUTPUT])
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert len(list(run.executables())) == left
+    for each in run.executables():
+        found = gradient_of(output_of(each.run))
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+class OfParts(GradientRule):
+    """Does nothing, but says that it may concern the parts of a network."""
+
+    def applied(self, modules: Mapping[str, nn.Module]) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+
+def test_a_graph_whose_calls_for_rules_lose_a_gradient_is_refused_once_rules_hold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Rectifier, "__call__", lambda _, x: x.detach().relu())
+    run = compiled_for_output(Two())
+    expected = gradient_of(Two())
+    found = gradient_of(lambda image: run(image)[OUTPUT])
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert run.graph is not None
+    rules = [ent.smooth_max_pool()]  # there is none
+    found = gradient_of(lambda image: run(image, rules)[OUTPUT])
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert run.graph is None
 
 
 @pytest.mark.filterwarnings("ignore:None of the inputs have")

@@ -1,4 +1,4 @@
-"""Which precision a network is run in: the fastest that doesn't change what is seen."""
+"""The precision that a network is run in: the fastest that keeps pictures as they are."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 # What a precision may cost of the score reached, and how surely that must be known.
 _TOLERANCE, _SURE = 0.01, 0.01
-# A climb is chaotic: after 20 usual steps of 1.5 / 255, pictures that began a millionth apart score
-# 3% apart. So small steps are taken, in which a score grows twofold or so, and the mean over
-# several pictures counts.
-_PICTURES, _STEPS, _STEP = 8, 8, 0.25 / 255
+# Optimisation is chaotic: after 20 usual steps of 1.5 / 255, images that began a millionth apart
+# score 3% apart. So small steps are taken, in which a score grows twofold or so, and the mean over
+# several images counts.
+_IMAGES, _STEPS, _STEP = 8, 8, 0.25 / 255
 # A precision that is less than this much faster isn't worth its rounding.
 _WORTH = 1.25
 
 Scores: TypeAlias = Callable[[Tensor], Tensor]
-"""From pictures to a score for each, which is differentiable."""
+"""From images to a score for each, which is differentiable."""
 
 
 def checked(precision: str) -> str:
-    """The precision, if it is one.
+    """Return the precision, if it is one.
 
     Raises:
         BadSetting: with those that there are.
@@ -43,7 +43,7 @@ def checked(precision: str) -> str:
 
 @functools.cache
 def fast_dtype(device: str) -> torch.dtype | None:
-    """The reduced precision in which a device computes markedly faster; None where there is none.
+    """Return the reduced precision that a device is markedly faster in; None where there is none.
 
     Measured, by a convolution, if the device says that it has it at all.
     """
@@ -60,7 +60,7 @@ def fast_dtype(device: str) -> torch.dtype | None:
 
 
 def _speedup(dtype: torch.dtype, device: str) -> float:
-    """How much faster a convolution is than in float32, each at its best of several in turn."""
+    """Return how much faster a convolution is than in float32, each the best of several in turn."""
     best: dict[torch.dtype, float] = {}
     for _ in range(9):
         for each in (torch.float32, dtype):
@@ -74,35 +74,35 @@ def _speedup(dtype: torch.dtype, device: str) -> float:
 
 
 def keeps_the_look(plain: Scores, reduced: Scores, size: tuple[int, int], device: str) -> bool:
-    """Whether climbs in reduced precision get as high as those in float32.
+    """Return whether optimisations in reduced precision score as high as those in float32.
 
-    Pictures of noise are climbed, and what has been reached is scored in float32. The mean of the
+    Images of noise are optimised, and the results are scored in float32. The mean of the
     logarithms must differ by at most 1%, give or take its standard error, which must itself be at
     most 1%.
     """
     rng = torch.Generator().manual_seed(0)
-    start = torch.rand((_PICTURES, 3, *size), generator=rng).to(device)
+    start = torch.rand((_IMAGES, 3, *size), generator=rng).to(device)
     with torch.no_grad():
-        differ = plain(_climbed(reduced, start)).log() - plain(_climbed(plain, start)).log()
+        differ = plain(_optimised(reduced, start)).log() - plain(_optimised(plain, start)).log()
     lost = float(differ.mean().abs())
-    error = float(differ.std()) / math.sqrt(_PICTURES)
+    error = float(differ.std()) / math.sqrt(_IMAGES)
     # Neither is so where a score isn't finite.
     return error <= _SURE and lost <= _TOLERANCE + error
 
 
-def _climbed(scores: Scores, pictures: Tensor) -> Tensor:
+def _optimised(scores: Scores, images: Tensor) -> Tensor:
     for _ in range(_STEPS):
-        pictures = pictures.detach().requires_grad_()
+        images = images.detach().requires_grad_()
         with torch.enable_grad():
-            total = scores(pictures).log().sum()
-        (gradient,) = torch.autograd.grad(total, pictures)
+            total = scores(images).log().sum()
+        (gradient,) = torch.autograd.grad(total, images)
         size = gradient.flatten(1).abs().mean(1).clamp(min=torch.finfo(gradient.dtype).tiny)
-        moved = pictures + _STEP * gradient / size.reshape(-1, 1, 1, 1)
-        pictures = moved.clamp(0, 1)
-    return pictures.detach()
+        moved = images + _STEP * gradient / size.reshape(-1, 1, 1, 1)
+        images = moved.clamp(0, 1)
+    return images.detach()
 
 
 def energies(activations: Collection[Tensor]) -> Tensor:
-    """How strong activations are, image by image; the layers count by how much each changes."""
+    """Return how strong activations are, image by image; layers count by how much each changes."""
     logs = [each.float().flatten(1).square().mean(1).log() for each in activations]
     return torch.stack(logs).mean(0).exp()

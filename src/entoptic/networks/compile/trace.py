@@ -1,4 +1,4 @@
-"""A network's forward pass as a graph, without running it.
+"""The graph of a network's forward pass, found without running it.
 
 torch's own tracer patches `torch.nn.Module`, `math` and the users' modules for the whole process
 while it traces, so that networks that run in other threads fail. This one sees calls and weights by
@@ -42,7 +42,7 @@ class Untraceable(Exception):
 
 
 class Tracer(fx.Tracer):
-    """Records which node each module is fed by, and which node it gives, call by call."""
+    """Record which node each module is fed by, and which node it gives, call by call."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Tracer(fx.Tracer):
 
     @torch.enable_grad()
     def trace(self, root: Any, concrete_args: Any = None) -> fx.Graph:
-        """The graph of a module that nobody else has; no class and no function is patched."""
+        """Return the graph of a module that nobody else has, without patching classes."""
         self.root = root
         self.graph = fx.Graph(tracer_cls=type(self))
         self.submodule_paths = {module: path for path, module in root.named_modules()}
@@ -94,7 +94,7 @@ class Tracer(fx.Tracer):
 
     @contextmanager
     def _watching(self, paths: Mapping[nn.Module, str]) -> Iterator[None]:
-        """See calls of all modules, and the weights of those that aren't leaves."""
+        """Record calls of all modules, and the weights of those that aren't leaves."""
         before: list[tuple[nn.Module, dict[str, Any], dict[str, Any]]] = []
         try:
             for module, path in paths.items():
@@ -122,7 +122,7 @@ class Tracer(fx.Tracer):
         return self.call_module(module, module._call_impl, args, kwargs)
 
     def _forward(self, module: nn.Module) -> Callable[..., Any]:
-        """A module's forward pass, which finds recording functions among its globals.
+        """Return a module's forward pass, which finds recording functions among its globals.
 
         These are the functions of `math`, and those that their authors have told `fx.wrap` of.
         """
@@ -154,7 +154,7 @@ class Tracer(fx.Tracer):
         return same
 
     def _recording(self, function: Any) -> Any:
-        """A function that becomes a node where it is given stand-ins; anything else as it is."""
+        """Return a function that becomes a node where it is given stand-ins; else what is given."""
         if not callable(function):
             return function
 
@@ -171,12 +171,12 @@ class Tracer(fx.Tracer):
 
 
 def _node(value: Any) -> fx.Node | None:
-    """None where a module takes or gives something else than one value."""
+    """Return the node of one value; None where a module takes or gives something else."""
     return value.node if isinstance(value, fx.Proxy) else None
 
 
 def traced(module: nn.Module) -> tuple[Tracer, fx.Graph]:
-    """A network's graph, in which layers without parts are nodes.
+    """Return a network's graph, in which layers without parts are nodes.
 
     Args:
         module: a frozen copy.

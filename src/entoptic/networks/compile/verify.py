@@ -1,4 +1,4 @@
-"""Whether what is run instead of a network gives what the network gives: values and a gradient."""
+"""Comparison of what is run instead of a network with the network: values and one gradient."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _GRADIENT, _GRADIENT_ELSEWHERE, _GRADIENT_IN_16_BITS = 0.03, 0.25, 0.5**0.5
 
 
 class Reference:
-    """What the network itself gives for one picture.
+    """Values and gradient of the network itself for one image.
 
     Args:
         run: the network itself.
-        picture: a batch of one.
+        image: a batch of one.
         differentiated: whether gradients count.
     """
 
-    def __init__(self, run: Run, picture: Tensor, *, differentiated: bool) -> None:
-        self._picture = picture
+    def __init__(self, run: Run, image: Tensor, *, differentiated: bool) -> None:
+        self._image = image
         self._differentiated = differentiated
         self._weights: dict[Layer, Tensor] = {}
         self._values, self._gradient = self._found(run)
 
     def agrees(self, run: Run, dtype: torch.dtype) -> bool:
-        """Whether something gives the same but for the rounding of its precision."""
+        """Return whether something gives the same but for the rounding of its precision."""
         try:
             values, gradient = self._found(run)
         except FAILURES as failure:
@@ -51,34 +51,34 @@ class Reference:
         )
 
     def _tolerances(self, dtype: torch.dtype) -> tuple[float, float]:
-        """Of values and of the gradient, where one of the two computes in a precision."""
+        """Return those of values and of the gradient, where one computes in a precision."""
         if any(each.itemsize < 4 for each in (dtype, *self._dtypes())):
             return _VALUES_IN_16_BITS, _GRADIENT_IN_16_BITS
-        elsewhere = self._picture.device.type != "cpu"
+        elsewhere = self._image.device.type != "cpu"
         return _VALUES, _GRADIENT_ELSEWHERE if elsewhere else _GRADIENT
 
     def _dtypes(self) -> list[torch.dtype]:
-        """What the network itself gives numbers in."""
+        """Return the precisions of the network's own values."""
         return [each.dtype for each in self._values.values() if each.is_floating_point()]
 
     def _found(self, run: Run) -> tuple[dict[Layer, Tensor], Tensor | None]:
-        """Values, and the gradient of all of them by the picture; None where there is none."""
+        """Return values, and the gradient of all of them by the image; None where there is none."""
         with torch.set_grad_enabled(self._differentiated):
-            picture = self._picture.clone().requires_grad_(self._differentiated)
-            values = dict(run(picture))
+            image = self._image.clone().requires_grad_(self._differentiated)
+            values = dict(run(image))
         from_picture = [layer for layer in sorted(values) if values[layer].requires_grad]
         gradient = None
         if from_picture:
             gradient = gradient_of(
                 [values[layer] for layer in from_picture],
-                picture,
+                image,
                 [self._weight(layer, values[layer]) for layer in from_picture],
                 called=", ".join(repr(str(layer)) for layer in from_picture),
             )
         return {layer: value.detach() for layer, value in values.items()}, gradient
 
     def _weight(self, layer: Layer, value: Tensor) -> Tensor:
-        """Random weights of a target's numbers, so that targets count alike however large."""
+        """Return random weights of a target's numbers; targets count alike, however large."""
         if layer not in self._weights:
             rng = torch.Generator().manual_seed(len(self._weights))
             drawn = torch.randn(value.shape, generator=rng).to(value)
@@ -88,7 +88,7 @@ class Reference:
 
 
 def values_alike(ours: Tensor, its: Tensor) -> bool:
-    """Whether two values are the same but for the rounding of their own precision."""
+    """Return whether two values are the same but for the rounding of their own precision."""
     exact = not its.is_floating_point() or its.dtype.itemsize >= 4
     return _alike(ours, its, _VALUES if exact else _VALUES_IN_16_BITS)
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import fx, nn
 
+from entoptic.networks.compile import nodes
 from entoptic.networks.compile.context import Context
 from entoptic.networks.compile.kernels.convolution import FrozenConv
 from entoptic.networks.compile.kernels.max_pool import LeanMaxPool
 from entoptic.networks.compile.kernels.stem import Stem
-from entoptic.networks.compile.nodes import layer_of
 from entoptic.networks.taps import first_tensor, with_copy
 
 # Layers that overwrite nothing.
@@ -22,7 +22,7 @@ def copy_captured(module: fx.GraphModule, context: Context) -> None:
     end = module.graph.output_node()
     for node in {each for each in end.all_input_nodes if each.op != "placeholder"}:
         users = [user for user in node.users if user is not end]
-        if all(isinstance(layer_of(module, user), _PURE) for user in users):
+        if all(isinstance(nodes.layer_of(module, user), _PURE) for user in users):
             continue
         with module.graph.inserting_after(node):
             copied = module.graph.call_function(_copied, (node,))

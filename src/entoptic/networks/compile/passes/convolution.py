@@ -6,29 +6,22 @@ from typing import cast
 
 from torch import fx, nn
 
+from entoptic.networks.compile import nodes
 from entoptic.networks.compile.context import Context
 from entoptic.networks.compile.kernels.convolution import FrozenConv
-from entoptic.networks.compile.nodes import (
-    is_plain_conv,
-    layer_of,
-    only_user,
-    rectifier_of,
-    remove,
-    replace_layer,
-)
 
 
 def freeze_convolutions(module: fx.GraphModule, context: Context) -> None:
     """Replace convolutions by frozen ones, and leave out the ReLUs that these apply."""
     for node in list(module.graph.nodes):
-        layer = layer_of(module, node)
-        if not is_plain_conv(layer):
+        layer = nodes.layer_of(module, node)
+        if not nodes.is_plain_conv(layer):
             continue
-        conv, after = cast(nn.Conv2d, layer), only_user(node)
+        conv, after = cast(nn.Conv2d, layer), nodes.only_user(node)
         masked_by = context.masked_by.get(after) if after is not None else None
         if after is None or masked_by is None:
-            replace_layer(module, node, FrozenConv(conv, context.dtype))
+            nodes.replace_layer(module, node, FrozenConv(conv, context.dtype))
             continue
-        rectifier = rectifier_of(module, after)
-        remove(after)
-        replace_layer(module, node, FrozenConv(conv, context.dtype, rectifier, masked_by))
+        rectifier = nodes.rectifier_of(module, after)
+        nodes.remove(after)
+        nodes.replace_layer(module, node, FrozenConv(conv, context.dtype, rectifier, masked_by))

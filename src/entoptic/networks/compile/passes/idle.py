@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import fx, nn
 
+from entoptic.networks.compile import nodes
 from entoptic.networks.compile.context import Context
-from entoptic.networks.compile.nodes import layer_of, remove
 
 _IDLE = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 
@@ -13,5 +13,5 @@ _IDLE = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.A
 def drop_idle_layers(module: fx.GraphModule, context: Context) -> None:
     """Leave out layers that do nothing."""
     for node in list(module.graph.nodes):
-        if type(layer_of(module, node)) in _IDLE:
-            remove(node)
+        if type(nodes.layer_of(module, node)) in _IDLE:
+            nodes.remove(node)

@@ -6,14 +6,8 @@ from typing import cast
 
 from torch import Tensor, fx, nn
 
+from entoptic.networks.compile import nodes
 from entoptic.networks.compile.context import Context
-from entoptic.networks.compile.nodes import (
-    is_plain_conv,
-    layer_of,
-    only_user,
-    replace_layer,
-    with_weights,
-)
 from entoptic.networks.preprocess import Preprocess
 
 FEED = "compiled_feed"
@@ -52,12 +46,12 @@ def fold_preprocessing(module: fx.GraphModule, context: Context) -> None:
     """
     how = context.preprocess
     (fed,) = [node for node in module.graph.nodes if node.target == FEED]
-    node = only_user(fed)
-    conv = layer_of(module, node)
-    if node is None or not is_plain_conv(conv) or not how.mean or how.channels != 3:
+    node = nodes.only_user(fed)
+    conv = nodes.layer_of(module, node)
+    if node is None or not nodes.is_plain_conv(conv) or not how.mean or how.channels != 3:
         return
     conv = cast(nn.Conv2d, conv)
     if conv.groups == 1:
         cast(Feed, module.get_submodule(FEED)).centerd = True
         weight = how.weights_for_centerd(conv.weight)
-        replace_layer(module, node, with_weights(conv, weight, conv.bias))
+        nodes.replace_layer(module, node, nodes.with_weights(conv, weight, conv.bias))

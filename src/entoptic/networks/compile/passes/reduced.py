@@ -8,10 +8,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, fx, nn
 
+from entoptic.networks.compile import nodes
 from entoptic.networks.compile.context import Context
 from entoptic.networks.compile.kernels.convolution import FrozenConv
 from entoptic.networks.compile.kernels.stem import Stem
-from entoptic.networks.compile.nodes import constant, layer_of
 
 # These take float32 or their own precision, and give their own.
 _MIXED = (FrozenConv, Stem)
@@ -25,7 +25,7 @@ def reduce_precision(module: fx.GraphModule, context: Context) -> None:
     full = {node for node in graph.nodes if node.op == "placeholder"}
     reduced: dict[fx.Node, fx.Node] = {}
     for node in list(graph.nodes):
-        layer = layer_of(module, node)
+        layer = nodes.layer_of(module, node)
         given = [each for each in node.all_input_nodes if each in full]
         mixed = node.op == "output" or isinstance(layer, _MIXED)
         if node.op == "get_attr":
@@ -57,7 +57,7 @@ def _reduce_layer(module: fx.GraphModule, name: str, layer: nn.Module, context: 
 
 
 def _reduce_constant(module: fx.GraphModule, node: fx.Node, context: Context) -> None:
-    value = constant(module, node)
+    value = nodes.constant(module, node)
     if isinstance(value, Tensor) and value.is_floating_point():
         name = f"reduced_{node.name}"
         module.register_buffer(name, value.detach().to(context.dtype))

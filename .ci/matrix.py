@@ -80,7 +80,7 @@ def environment(cell: str, folder: Path) -> Path | None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     bounds = lower_bounds(project) if releases == "oldest" else []
     constraints.write_text("".join(f"{bound}\n" for bound in bounds), encoding="utf-8")
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--no-compile"]
     subprocess.run(
         [*pip, "--constraint", str(constraints), "--editable", f"{ROOT}[all,test]"], check=True
     )

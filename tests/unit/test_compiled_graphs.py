@@ -422,7 +422,7 @@ def test_preprocessing_is_folded_into_the_first_convolution(order: str, padding:
     run = compiled(model, [ent.Layer("output")], CPU)
     assert isinstance(run, Compiled)
     feed = run.graph.get_submodule(FEED)
-    assert feed.centerd
+    assert feed.centered
     image = torch.rand((2, 3, 13, 18), generator=torch.Generator().manual_seed(1)).requires_grad_()
     ours, theirs = run(image)[ent.Layer("output")], network(how(image))
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
@@ -432,7 +432,7 @@ def test_preprocessing_is_folded_into_the_first_convolution(order: str, padding:
 
 def test_preprocessing_that_others_see_too_is_not_folded() -> None:
     run = of(chain(nn.Conv2d(3, 6, 3), nn.ReLU()), "output<in>", "output")
-    assert not run.graph.get_submodule(FEED).centerd
+    assert not run.graph.get_submodule(FEED).centered
 
 
 class Deciding(nn.Module):

@@ -147,14 +147,14 @@ class Preprocess:
             "hold, from 0 to 1: ?fill=1, or fill=1 of the Preprocess"
         )
 
-    def centerd(self, image: Tensor) -> Tensor:
-        """An image less what becomes 0, for `weights_for_centerd`; of a network fed 3 channels."""
+    def centered(self, image: Tensor) -> Tensor:
+        """An image less what becomes 0, for `weights_for_centered`; of a network fed 3 channels."""
         factor, offset = _affine(self, image.device, image.dtype)
         center = -offset / factor
         return self._fitted(image) - (center.flip(1) if self.order == "BGR" else center)
 
-    def weights_for_centerd(self, weight: Tensor) -> Tensor:
-        """A convolution's weights, (out, 3, height, width), as wanted by `centred` images.
+    def weights_for_centered(self, weight: Tensor) -> Tensor:
+        """A convolution's weights, (out, 3, height, width), as wanted by `centered` images.
 
         With them it gives what it gives for the network's input; what pads it is 0 in both.
         """

@@ -18,7 +18,7 @@ class Context:
     Args:
         preprocess: comes before the network.
         dtype: in which the network computes.
-        masked_by: who applies the mask of each ReLU that is fused.
+        masked_by: who applies the masks of ReLUs, where it isn't the convolution before them.
     """
 
     preprocess: Preprocess

@@ -44,14 +44,9 @@ def only_user(node: fx.Node) -> fx.Node | None:
     return next(iter(node.users)) if len(node.users) == 1 else None
 
 
-def compiled_name(node: fx.Node) -> str:
-    """Return the name of the layer that a node's own is replaced by."""
-    return f"compiled_{node.name}"
-
-
 def replace_layer(module: fx.GraphModule, node: fx.Node, layer: nn.Module) -> None:
     """Let a node run another layer than its own."""
-    node.target = compiled_name(node)
+    node.target = f"compiled_{node.name}"
     module.add_submodule(node.target, layer)
 
 
@@ -78,25 +73,12 @@ def rectifier_of(module: fx.GraphModule, node: fx.Node | None) -> Rectifier | No
     return None
 
 
-def is_plain_conv(layer: nn.Module | None) -> bool:
-    """Return whether a layer is a convolution padded with zeros alone, equally on both sides."""
-    return (
-        type(layer) is nn.Conv2d
-        and layer.padding_mode == "zeros"
-        and isinstance(layer.padding, tuple)
-    )
-
-
-def is_plain_pool(layer: nn.Module | None) -> bool:
-    """Return whether a layer is max-pooling that gives nothing but maxima."""
-    return type(layer) is nn.MaxPool2d and not layer.return_indices
-
-
-def pooled(pool: fx.Node) -> list[fx.Node]:
-    """Return the nodes whose values a pool is given, joined by `cat` or alone."""
-    (given,) = pool.all_input_nodes
-    joined = given.op == "call_function" and given.target is torch.cat
-    return given.all_input_nodes if joined else [given]
+def plain_conv(module: fx.GraphModule, node: fx.Node | None) -> nn.Conv2d | None:
+    """Return the convolution that a node runs, if it pads with zeros, equally on both sides."""
+    layer = layer_of(module, node)
+    if type(layer) is not nn.Conv2d or isinstance(layer.padding, str):
+        return None
+    return layer if layer.padding_mode == "zeros" else None
 
 
 def with_weights(conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> nn.Conv2d:

@@ -12,19 +12,16 @@ from entoptic.networks.compile.passes.captured import copy_captured
 from entoptic.networks.compile.passes.convolution import freeze_convolutions
 from entoptic.networks.compile.passes.idle import drop_idle_layers
 from entoptic.networks.compile.passes.in_place import rectify_in_place
-from entoptic.networks.compile.passes.masks import assign_masks
 from entoptic.networks.compile.passes.max_pool import shrink_max_pools
-from entoptic.networks.compile.passes.preprocessing import feed_images, fold_preprocessing
+from entoptic.networks.compile.passes.preprocessing import feed_images
 from entoptic.networks.compile.passes.products import replace_products
 from entoptic.networks.compile.passes.reduced import reduce_precision
 from entoptic.networks.compile.passes.stem import join_stem
 
 PASSES: tuple[Callable[[fx.GraphModule, Context], None], ...] = (
-    feed_images,
     drop_idle_layers,
     fold_batch_norms,
-    fold_preprocessing,
-    assign_masks,
+    feed_images,
     shrink_max_pools,
     freeze_convolutions,
     replace_products,

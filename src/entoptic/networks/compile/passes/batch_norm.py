@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -18,10 +18,9 @@ Norm: TypeAlias = tuple[Tensor, Tensor, Tensor | None, Tensor | None, float]
 def fold_batch_norms(module: fx.GraphModule, context: Context) -> None:
     """Fold batch-norms into the convolutions before them, where nobody reads what is between."""
     for node in list(module.graph.nodes):
-        conv, after = nodes.layer_of(module, node), nodes.only_user(node)
+        conv, after = nodes.plain_conv(module, node), nodes.only_user(node)
         norm = _norm(module, after)
-        if after is not None and norm is not None and nodes.is_plain_conv(conv):
-            conv = cast(nn.Conv2d, conv)
+        if conv is not None and after is not None and norm is not None:
             nodes.replace_layer(module, node, nodes.with_weights(conv, *_folded(conv, *norm)))
             nodes.remove(after)
 

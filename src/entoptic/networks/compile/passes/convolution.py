@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from torch import fx, nn
+from torch import fx
 
 from entoptic.networks.compile import nodes
 from entoptic.networks.compile.context import Context
 from entoptic.networks.compile.kernels.convolution import FrozenConv
+from entoptic.networks.compile.kernels.rectifier import MaskedBy
 
 
 def freeze_convolutions(module: fx.GraphModule, context: Context) -> None:
     """Replace convolutions by frozen ones, and leave out the ReLUs that these apply."""
     for node in list(module.graph.nodes):
-        layer = nodes.layer_of(module, node)
-        if not nodes.is_plain_conv(layer):
+        conv, after = nodes.plain_conv(module, node), nodes.only_user(node)
+        if conv is None:
             continue
-        conv, after = cast(nn.Conv2d, layer), nodes.only_user(node)
-        masked_by = context.masked_by.get(after) if after is not None else None
-        if after is None or masked_by is None:
-            nodes.replace_layer(module, node, FrozenConv(conv, context.dtype))
-            continue
-        rectifier = nodes.rectifier_of(module, after)
-        nodes.remove(after)
+        rectifier, masked_by = nodes.rectifier_of(module, after), MaskedBy.CONVOLUTION
+        if after is not None and rectifier is not None:
+            masked_by = context.masked_by.get(after, masked_by)
+            nodes.remove(after)
         nodes.replace_layer(module, node, FrozenConv(conv, context.dtype, rectifier, masked_by))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from torch import Tensor, fx, nn
 
 from entoptic.networks.compile import nodes
@@ -24,34 +22,27 @@ class Feed(nn.Module):
     def __init__(self, preprocess: Preprocess) -> None:
         super().__init__()
         self.preprocess = preprocess
-        self.centerd = False
+        self.centered = False
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.preprocess.centerd(image) if self.centerd else self.preprocess(image)
+        return self.preprocess.centered(image) if self.centered else self.preprocess(image)
 
 
 def feed_images(module: fx.GraphModule, context: Context) -> None:
-    """Let the graph be given images instead of the network's own input."""
+    """Let the graph be given images instead of the network's own input.
+
+    The scale of preprocessing is folded into the weights of the first convolution, where no other
+    layer is fed images. The mean stays apart, since what pads images is 0.
+    """
     (image,) = [node for node in module.graph.nodes if node.op == "placeholder"]
-    module.add_submodule(FEED, Feed(context.preprocess))
+    feed, how = Feed(context.preprocess), context.preprocess
+    node = nodes.only_user(image)
+    conv = nodes.plain_conv(module, node) if how.mean and how.channels == 3 else None
+    if node is not None and conv is not None and conv.groups == 1:
+        feed.centered = True
+        weight = how.weights_for_centered(conv.weight)
+        nodes.replace_layer(module, node, nodes.with_weights(conv, weight, conv.bias))
+    module.add_submodule(FEED, feed)
     with module.graph.inserting_after(image):
         fed = module.graph.call_module(FEED, (image,))
     image.replace_all_uses_with(fed, lambda user: user is not fed)
-
-
-def fold_preprocessing(module: fx.GraphModule, context: Context) -> None:
-    """Fold the scale of preprocessing into the weights of the first convolution.
-
-    Only where no other layer is fed images. The mean stays apart, since what pads images is 0.
-    """
-    how = context.preprocess
-    (fed,) = [node for node in module.graph.nodes if node.target == FEED]
-    node = nodes.only_user(fed)
-    conv = nodes.layer_of(module, node)
-    if node is None or not nodes.is_plain_conv(conv) or not how.mean or how.channels != 3:
-        return
-    conv = cast(nn.Conv2d, conv)
-    if conv.groups == 1:
-        cast(Feed, module.get_submodule(FEED)).centerd = True
-        weight = how.weights_for_centerd(conv.weight)
-        nodes.replace_layer(module, node, nodes.with_weights(conv, weight, conv.bias))

@@ -194,6 +194,8 @@ UNARY = {
     "Identity": lambda x: x,
     "StopGradient": lambda x: x,
     "CheckNumerics": lambda x: x,
+    "Floor": np.floor,
+    "Ceil": np.ceil,
 }
 
 
@@ -205,7 +207,13 @@ def test_a_function_of_each_entry(graph, noise, op):
 
 
 @pytest.mark.parametrize(
-    ("op", "answer"), [("Rsqrt", lambda x: x**-0.5), ("Sqrt", np.sqrt), ("Log", np.log)]
+    ("op", "answer"),
+    [
+        ("Rsqrt", lambda x: x**-0.5),
+        ("Sqrt", np.sqrt),
+        ("Log", np.log),
+        ("Reciprocal", np.reciprocal),
+    ],
 )
 def test_a_function_of_positive_entries(graph, noise, op, answer):
     x = np.abs(noise(1, 3, 5, 3)) + 0.1

@@ -29,40 +29,40 @@ def _divide(x: Array, y: Array) -> Array:
     return result
 
 
-_UNARY: dict[str, Callable[[Array], Array]] = {
-    "Identity": lambda x: x,
-    "StopGradient": lambda x: x,
-    "Neg": np.negative,
-    "Abs": np.abs,
-    "Sqrt": np.sqrt,
-    "Rsqrt": _rsqrt,
-    "Square": np.square,
-    "Exp": np.exp,
-    "Log": np.log,
-    "Floor": np.floor,
-    "Ceil": np.ceil,
-    "Reciprocal": np.reciprocal,
+# Each with its name in ONNX; none where it takes several operators there.
+UNARY: dict[str, tuple[str, Callable[[Array], Array]]] = {
+    "Identity": ("Identity", lambda x: x),
+    "StopGradient": ("Identity", lambda x: x),
+    "Neg": ("Neg", np.negative),
+    "Abs": ("Abs", np.abs),
+    "Sqrt": ("Sqrt", np.sqrt),
+    "Rsqrt": ("", _rsqrt),
+    "Square": ("", np.square),
+    "Exp": ("Exp", np.exp),
+    "Log": ("Log", np.log),
+    "Floor": ("Floor", np.floor),
+    "Ceil": ("Ceil", np.ceil),
+    "Reciprocal": ("Reciprocal", np.reciprocal),
 }
-
-_BINARY: dict[str, Callable[[Array, Array], Array]] = {
-    "Add": np.add,
-    "AddV2": np.add,
-    "Sub": np.subtract,
-    "Mul": np.multiply,
-    "RealDiv": _divide,
-    "Div": _divide,
-    "FloorDiv": np.floor_divide,
-    "FloorMod": np.mod,
-    "Maximum": np.maximum,
-    "Minimum": np.minimum,
-    "Pow": np.power,
-    "SquaredDifference": lambda x, y: np.square(np.subtract(x, y)),
+BINARY: dict[str, tuple[str, Callable[[Array, Array], Array]]] = {
+    "Add": ("Add", np.add),
+    "AddV2": ("Add", np.add),
+    "Sub": ("Sub", np.subtract),
+    "Mul": ("Mul", np.multiply),
+    "RealDiv": ("Div", _divide),
+    "Div": ("Div", _divide),
+    "FloorDiv": ("", np.floor_divide),
+    "FloorMod": ("", np.mod),
+    "Maximum": ("Max", np.maximum),
+    "Minimum": ("Min", np.minimum),
+    "Pow": ("Pow", np.power),
+    "SquaredDifference": ("", lambda x, y: np.square(np.subtract(x, y))),
 }
 
 
 def folds(op: str) -> bool:
     """Return True for an operator that can be worked out now, if all its inputs are constants."""
-    return op in _UNARY or op in _BINARY or op in _STRUCTURAL
+    return op in UNARY or op in BINARY or op in _STRUCTURAL
 
 
 def fold(node: Node, arrays: Sequence[Array]) -> Array:
@@ -89,10 +89,10 @@ def fold(node: Node, arrays: Sequence[Array]) -> Array:
 
 def _fold(node: Node, arrays: Sequence[Array]) -> Array:
     count = len(arrays)
-    if node.op in _UNARY and count == 1:
-        return _entrywise(_UNARY[node.op], *arrays)
-    if node.op in _BINARY and count == 2:
-        return _entrywise(_BINARY[node.op], *arrays)
+    if node.op in UNARY and count == 1:
+        return _entrywise(UNARY[node.op][1], *arrays)
+    if node.op in BINARY and count == 2:
+        return _entrywise(BINARY[node.op][1], *arrays)
     if node.op in _STRUCTURAL:
         structural, fewest, most = _STRUCTURAL[node.op]
         if fewest <= count <= most:

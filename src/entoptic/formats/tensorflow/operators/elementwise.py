@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from entoptic.errors import BadModelFile
+from entoptic.formats.tensorflow import fold
 from entoptic.formats.tensorflow.builder import Builder
 from entoptic.formats.tensorflow.graphdef import FLOATS
 from entoptic.formats.tensorflow.operators.table import ANY, operator
 from entoptic.formats.tensorflow.values import Value, broadcast
 
-_UNARY = {
+_UNARY = {op: name for op, (name, _) in fold.UNARY.items() if name} | {
     "Relu": "Relu",
     "Elu": "Elu",
     "Selu": "Selu",
@@ -18,27 +19,10 @@ _UNARY = {
     "Tanh": "Tanh",
     "Softplus": "Softplus",
     "Softsign": "Softsign",
-    "Exp": "Exp",
-    "Log": "Log",
-    "Neg": "Neg",
-    "Abs": "Abs",
-    "Sqrt": "Sqrt",
-    "Identity": "Identity",
-    "StopGradient": "Identity",
     "CheckNumerics": "Identity",
     "PlaceholderWithDefault": "Identity",
 }
-_BINARY = {
-    "Add": "Add",
-    "AddV2": "Add",
-    "Sub": "Sub",
-    "Mul": "Mul",
-    "RealDiv": "Div",
-    "Div": "Div",
-    "Maximum": "Max",
-    "Minimum": "Min",
-    "Pow": "Pow",
-}
+_BINARY = {op: name for op, (name, _) in fold.BINARY.items() if name}
 
 
 @operator(*_UNARY, inputs=1)

@@ -39,12 +39,12 @@ QUALITY = 84
 # --- what the functions below share ---
 
 
-def wanted(model: ent.Model, units: Sequence[str], **settings: Any) -> Tensor:
-    """What each unit wants to see, (units, 3, size, size)."""
+def visualized(model: ent.Model, units: Sequence[str], **settings: Any) -> Tensor:
+    """The picture of each unit, (units, 3, size, size)."""
     return torch.cat(list(plan_visualize(model, units, **settings).pictures()))
 
 
-def climbed(
+def optimized(
     model: ent.Model,
     objective: ent.Objective | str,
     canvas: ent.Canvas,
@@ -54,7 +54,7 @@ def climbed(
     rules: Sequence[ent.GradientRule] = (ent.redirected_relu(),),
     rate: float = 0.05,
 ) -> ent.Canvas:
-    """The canvas after a climb."""
+    """The canvas after optimisation."""
     objective = ent.parse(objective) if isinstance(objective, str) else objective
     for _ in ent.ascend(
         model,
@@ -104,7 +104,7 @@ def layers_of_squeezenet(size: int = 112, steps: int = 128) -> Tensor:
         "fire9": (94, 279, 326, 372),
     }
     units = [f"{layer}:{four[row]}" for row in range(4) for layer, four in channels.items()]
-    pictures = wanted(ent.load("squeezenet1_1"), units, size=size, steps=steps)
+    pictures = visualized(ent.load("squeezenet1_1"), units, size=size, steps=steps)
     return ent.sheet(pictures, len(channels), labels=units)
 
 
@@ -120,7 +120,7 @@ def layers_of_efficientnet(size: int = 112, steps: int = 128) -> Tensor:
         "blocks.6": (30, 88, 117, 203),
     }
     units = [f"{layer}:{four[row]}" for row in range(4) for layer, four in channels.items()]
-    pictures = wanted(ent.load("efficientnet_lite0"), units, size=size, steps=steps)
+    pictures = visualized(ent.load("efficientnet_lite0"), units, size=size, steps=steps)
     return ent.sheet(pictures, len(channels), labels=units)
 
 
@@ -133,7 +133,7 @@ def classes(size: int = 160, steps: int = 192) -> Tensor:
     names += ["strawberry", "daisy", "volcano", "castle", "sports car", "violin"]
     units = [f"class:{name}" for name in names]
     pictures = [
-        wanted(ent.load(network), units, size=size, steps=steps)
+        visualized(ent.load(network), units, size=size, steps=steps)
         for network in ("squeezenet1_1", "efficientnet_lite0")
     ]
     return ent.sheet(torch.cat(pictures), 6, labels=names * 2)
@@ -163,7 +163,7 @@ def canvases(size: int = 176, steps: int = 160) -> Tensor:
     }
     model = ent.load("squeezenet1_1")
     made = [
-        shown(climbed(model, objective, canvas, steps, rate=rate, transforms=transforms))
+        shown(optimized(model, objective, canvas, steps, rate=rate, transforms=transforms))
         for canvas, rate, objective, transforms in ways.values()
     ]
     return ent.sheet(torch.cat(made), 5, labels=list(ways))
@@ -210,7 +210,7 @@ OBJECTIVES = {
     "alignment": "channel_interpolate('fire7', 140, 'fire7', 209) + 0.05 * alignment('fire3')",
     "diversity": "channel('fire7', 140) + 50 * diversity('fire5')",
 }
-"""An expression for each word. `seen_in_landscape` tells what SEEN, PATCH and WHITE stand for."""
+"""Each with an expression. `activations_of_landscape` says what SEEN, PATCH and WHITE are."""
 
 TOGETHER = ("channel_interpolate", "alignment", "diversity")
 TRANSPARENT = ("opacity", "alpha_blurriness")
@@ -219,9 +219,9 @@ TRANSPARENT = ("opacity", "alpha_blurriness")
 def objectives(
     size: int = 156, steps: int = 128, words: Sequence[str] = tuple(OBJECTIVES)
 ) -> Tensor:
-    """A picture that each word of the vocabulary has a say in."""
+    """A picture for each objective."""
     model = ent.load("squeezenet1_1")
-    numbers = seen_in_landscape(model, "fire8/squeeze1x1")
+    numbers = activations_of_landscape(model, "fire8/squeeze1x1")
     made = []
     for word in words:
         objective = written_out(OBJECTIVES[word], numbers)
@@ -229,11 +229,11 @@ def objectives(
         transforms = ent.ROBUST
         if word in TRANSPARENT:
             canvas, transforms = ent.Transparent(canvas), (ent.OverBackground(), *ent.ROBUST)
-        made.append(shown(climbed(model, objective, canvas, steps, transforms=transforms)))
+        made.append(shown(optimized(model, objective, canvas, steps, transforms=transforms)))
     return ent.sheet(torch.cat(made), 5, labels=words)
 
 
-def seen_in_landscape(model: ent.Model, layer: str) -> dict[str, Tensor]:
+def activations_of_landscape(model: ent.Model, layer: str) -> dict[str, Tensor]:
     """What the names in `OBJECTIVES` stand for."""
     address = model.resolve(layer)
     held = model.activations(landscape(224), [address])[address][0]
@@ -266,7 +266,7 @@ def nested(numbers: Sequence[float], shape: Sequence[int]) -> str:
 
 
 def rules(size: int = 176, steps: int = 128) -> Tensor:
-    """Above, a climb under each rule; below, the gradient of a layer by our landscape."""
+    """Above, a class under each rule; below, the gradient of a layer by our landscape."""
     ways = {
         "none": [],
         "redirected_relu": [ent.redirected_relu()],
@@ -276,19 +276,19 @@ def rules(size: int = 176, steps: int = 128) -> Tensor:
     }
     model = ent.load("squeezenet1_1")
     photo = landscape(size)
-    climbs = [
-        shown(climbed(model, "logit('goldfish')", ent.Fourier(size, size), steps, rules=way))
+    classes = [
+        shown(optimized(model, "logit('goldfish')", ent.Fourier(size, size), steps, rules=way))
         for way in ways.values()
     ]
     gradients = [
         ent.gradient_picture(ent.gradient(model, of="fire7", at=photo, rules=way), size, size)
         for way in ways.values()
     ]
-    return ent.sheet(torch.cat(climbs + gradients), 5, labels=list(ways) * 2)
+    return ent.sheet(torch.cat(classes + gradients), 5, labels=list(ways) * 2)
 
 
 def transforms(size: int = 144) -> Tensor:
-    """Our landscape as each transform shows it, by chance."""
+    """Our landscape after each transform, at random."""
     ways: dict[str, ent.Transform] = {
         "Jitter": ent.Jitter(40),
         "Translate": ent.Translate(32),
@@ -316,17 +316,17 @@ def transforms(size: int = 144) -> Tensor:
 
 
 def sets_of_transforms(size: int = 160, steps: int = 96) -> Tensor:
-    """Above, our landscape as each set shows it; below, the same channel climbed under it."""
+    """Above, our landscape as each set shows it; below, a channel optimised under it."""
     model = ent.load("squeezenet1_1")
     photo, rng = landscape(size), torch.Generator().manual_seed(5)
-    looks, climbs = [], []
+    looks, channels = [], []
     for name in presets:
         look = photo
         for transform in presets[name]:
             look = transform(look, rng)[:1]
         looks.append(ent.resize(look, size, size).clamp(0, 1))
-        climbs.append(wanted(model, ["fire7:140"], size=size, steps=steps, transforms=name))
-    return ent.sheet(torch.cat(looks + climbs), len(presets), labels=list(presets) * 2)
+        channels.append(visualized(model, ["fire7:140"], size=size, steps=steps, transforms=name))
+    return ent.sheet(torch.cat(looks + channels), len(presets), labels=list(presets) * 2)
 
 
 # --- the page ---
@@ -361,9 +361,9 @@ SECTIONS = {
         (
             Shot(
                 "layers-squeezenet1_1",
-                "SqueezeNet 1.1. `fire2` and `fire3` want stripes, lattices and maze-like edges;"
-                " `fire4` and `fire5` scales, ropes and feathers; `fire6` and `fire7` fur, curls"
-                " and eyes; `fire8` and `fire9` faces and parts of things.",
+                "SqueezeNet 1.1. `fire2` and `fire3` respond to stripes, lattices and maze-like"
+                " edges; `fire4` and `fire5` to scales, ropes and feathers; `fire6` and `fire7` to"
+                " fur, curls and eyes; `fire8` and `fire9` to faces and parts of things.",
                 layers_of_squeezenet,
             ),
             Shot(
@@ -415,11 +415,11 @@ SECTIONS = {
         ),
     ),
     "objectives": Section(
-        "A picture for each word",
+        "Objectives",
         (
             Shot(
                 "objectives",
-                "Every word that objectives are made of. From `match` to `input_diff` they"
+                "Each objective. From `match` to `input_diff` they"
                 " compare with our landscape; from `total_variation` to `alpha_blurriness` a"
                 " channel (`fire7:140`) is held back by what it costs; the last three are about"
                 " several pictures, of which the middle one is shown.",
@@ -434,8 +434,8 @@ SECTIONS = {
                 "rules",
                 "Above, a class under each rule: `redirected_relu` changes nothing where nothing"
                 " is dead, `guided` loses its way, `smooth_max_pool` draws larger shapes. Below,"
-                " what in our landscape a layer answers to: `guided` keeps the outlines of what"
-                " it sees.",
+                " the gradient of a layer by our landscape: `guided` keeps the outlines of what"
+                " the layer responds to.",
                 rules,
             ),
         ),
@@ -462,13 +462,13 @@ SECTIONS = {
             ),
             Shot(
                 "caricature",
-                "What three layers see in the landscape, exaggerated.",
+                "What three layers find in the landscape, exaggerated.",
                 "entoptic caricature clouds.png --layer fire3 --layer fire5 --layer fire7 --size"
                 " 224 --steps 128",
             ),
             Shot(
                 "invert",
-                "What three layers keep of it: colours and fine detail go first, then places.",
+                "What three layers keep of it: colours and fine detail go first, then positions.",
                 "entoptic invert clouds.png --layer fire5 --layer fire7 --layer fire9 --size 224"
                 " --steps 192",
             ),
@@ -491,12 +491,12 @@ SECTIONS = {
             ),
             Shot(
                 "grid",
-                "At each place what the network sees there.",
+                "At each position what the network finds there.",
                 "entoptic grid clouds.png --cells 10",
             ),
             Shot(
                 "groups",
-                "What it tells apart: where, and what each group wants.",
+                "What it tells apart: where, and the picture of each group.",
                 "entoptic groups clouds.png --groups 4 --size 192",
             ),
             Shot(
@@ -543,10 +543,10 @@ def _told(shot: Shot) -> str:
 def _table() -> str:
     rows = [f"| `{word}` | `{expression}` |" for word, expression in OBJECTIVES.items()]
     names = (
-        "`SEEN` is what the layer holds at one place of our landscape, `PATCH` what it holds"
+        "`SEEN` are the activations at one position of our landscape, `PATCH` those"
         " around it, and `WHITE` the inverse of its channels' mean products over the landscape.\n"
     )
-    return "\n".join([names, "| word | expression |", "|---|---|", *rows, ""])
+    return "\n".join([names, "| objective | expression |", "|---|---|", *rows, ""])
 
 
 # --- making them ---
@@ -556,14 +556,22 @@ def made(shot: Shot, **changes: int) -> tuple[Tensor, str | None]:
     """A picture, and the job that it carries."""
     if isinstance(shot.made_by, str):
         words = shlex.split(shot.made_by)[1:]
-        # Of an option that is given twice the last one counts.
-        words += [word for name, value in changes.items() for word in (f"--{name}", str(value))]
+        for name, value in changes.items():
+            words = _with_option(words, f"--{name}", str(value))
         code = outcome([*words, "-o", f"{shot.name}.png", "--force", "--quiet"])
         if code != 0:
             raise SystemExit(code)
         return ent.read(f"{shot.name}.png").image, read_job(f"{shot.name}.png")
     takes = inspect.signature(shot.made_by).parameters
     return shot.made_by(**{name: value for name, value in changes.items() if name in takes}), None
+
+
+def _with_option(words: list[str], option: str, value: str) -> list[str]:
+    """A command with another value of an option, which may be there already."""
+    if option in words:
+        at = words.index(option)
+        words = words[:at] + words[at + 2 :]
+    return [*words, option, value]
 
 
 @contextlib.contextmanager
@@ -587,11 +595,11 @@ def make(names: Sequence[str], folder: Path, **changes: int) -> None:
 
 
 def main() -> None:
-    assert OBJECTIVES.keys() == set(vocabulary), "every word has an expression"
+    assert OBJECTIVES.keys() == set(vocabulary), "every objective has an expression"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--folder", type=Path, default=GALLERY)
-    parser.add_argument("--steps", type=int, help="of each climb, for a quick look")
+    parser.add_argument("--steps", type=int, help="of each picture, for a quick look")
     parser.add_argument("--size", type=int, help="of each picture, likewise")
     given = parser.parse_args()
     if unknown := set(given.sections) - SECTIONS.keys():

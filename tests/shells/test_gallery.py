@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 import entoptic as ent
 from entoptic.cli.main import main
@@ -70,3 +71,15 @@ def test_a_section_is_made_anew(tmp_path: Path) -> None:
         2 * (48 + 20) + 4,
         5 * 48 + 4 * 4,
     )
+
+
+def test_a_commands_own_size_gives_way_to_a_smaller_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ent.write("clouds.png", torch.rand((1, 3, 48, 64), generator=torch.Generator()))
+    dream = next(shot for shot in SHOTS if shot.name == "dream")
+    assert "--size 512" in str(dream.made_by)
+    picture, job = gallery.made(dream, size=48, steps=1)
+    assert picture.shape[2:] == (36, 48)
+    assert '"size": 48' in str(job)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from entoptic.errors import BadModelFile
 from entoptic.formats.files import reason
+from entoptic.formats.windows import Window
 
 if TYPE_CHECKING:
     import onnx
@@ -159,19 +160,15 @@ def _shapes(graph: onnx.GraphProto) -> dict[str, Shape]:
 
 def _window_fits(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> bool:
     """Return True where input and padding are as large as the kernel; inference doesn't look."""
-    found = {attribute.name: list(attribute.ints) for attribute in node.attribute}
-    kernel = found.get("kernel_shape", [])
-    lengths = shapes.get(node.input[0], ())[2:] if node.input else ()
+    found = {attribute.name: tuple(attribute.ints) for attribute in node.attribute}
+    kernel = found.get("kernel_shape", ())
+    lengths = [length for length in shapes.get(node.input[0], ())[2:] if length is not None]
     if node.op_type == "ConvTranspose" or len(lengths) != len(kernel):
         return True
-    pads = found.get("pads", [0] * 2 * len(kernel))
-    dilations = found.get("dilations", [1] * len(kernel))
-    return all(
-        length is None or length + before + after >= (taps - 1) * dilation + 1
-        for length, before, after, taps, dilation in zip(
-            lengths, pads[: len(kernel)], pads[len(kernel) :], kernel, dilations, strict=True
-        )
-    )
+    ones, pads = (1,) * len(kernel), found.get("pads", (0, 0) * len(kernel))
+    begin, end = pads[: len(kernel)], pads[len(kernel) :]
+    window = Window(kernel, ones, found.get("dilations", ones), begin, end)
+    return min(window.positions(lengths), default=1) > 0
 
 
 def _check_channels(node: onnx.NodeProto, shapes: Mapping[str, Shape], path: Path) -> None:

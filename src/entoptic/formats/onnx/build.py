@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from entoptic.errors import BadModelFile
 from entoptic.formats.files import reason
 from entoptic.formats.onnx.cutting import ending_at, listed, told, without, without_constant_outputs
-from entoptic.formats.onnx.graph import MAX_AXES, Graph, GraphNode, read_graph
+from entoptic.formats.onnx.dry_run import DryRun, measured
+from entoptic.formats.onnx.graph import Graph, GraphNode, read_graph
 from entoptic.formats.onnx.layout import channels_second
 from entoptic.formats.onnx.module import GraphModule, Step
 from entoptic.formats.onnx.operators import OPERATORS, REFUSED, Node, Operand, Operation
-from entoptic.formats.onnx.operators.operation import MAX_ELEMENTS
 
 if TYPE_CHECKING:
     import onnx
@@ -158,64 +158,6 @@ def _check_operators(graph: Graph) -> None:
     )
 
 
-class _DryRun:
-    """The graph without numbers: shapes on 'meta', and sizes on the CPU as they are.
-
-    Args:
-        shape: of the input.
-    """
-
-    def __init__(self, name: str, shape: Sequence[int]) -> None:
-        self.input_shape = tuple(shape)
-        self.values: dict[str, Tensor] = {name: torch.empty(self.input_shape, device="meta")}
-
-    def shape(self, name: str) -> tuple[int, ...] | None:
-        return tuple(self.values[name].shape) if name in self.values else None
-
-    def run(self, child: nn.Module, step: Step, is_host: bool) -> None:
-        """Run a step; a value that isn't known makes its takers unknown too."""
-        if any(name not in self.values for name in step.arguments):
-            return
-        arguments = [self.values[name] for name in step.arguments]
-        try:
-            made = _measured(child, arguments)
-            if is_host:
-                made = child(*arguments)
-        except NotImplementedError:
-            return  # depends on the numbers themselves
-        results = made if isinstance(made, tuple) else (made,)
-        self.values.update(zip(step.results, results, strict=False))
-
-    def forget(self, names: Sequence[str]) -> None:
-        for name in names:
-            self.values.pop(name, None)
-
-
-def _measured(child: nn.Module, arguments: Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
-    """Return the results of a child, without numbers.
-
-    Raises:
-        BadModelFile: it is larger than any tensor of a network.
-    """
-    bare = (
-        child.on_meta(arguments)
-        if isinstance(child, Operation)
-        else [argument.to("meta") for argument in arguments]
-    )
-    weights = {name: part.to("meta") for name, part in _tensors(child)}
-    made: Tensor | tuple[Tensor, ...] = torch.func.functional_call(child, weights, tuple(bare))
-    for result in made if isinstance(made, tuple) else (made,):
-        if result.numel() > MAX_ELEMENTS or result.dim() > MAX_AXES:
-            shape = str(list(result.shape))[:80]
-            raise BadModelFile(f"it makes a tensor of shape {shape}, which can't be")
-    return made
-
-
-def _tensors(child: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    yield from child.named_parameters()
-    yield from child.named_buffers()
-
-
 class _Builder:
     """Collects the children of a graph, node by node."""
 
@@ -233,10 +175,10 @@ class _Builder:
         self.is_declared = len(shape) > 0 and None not in shape[1:]
         guess = (1, 3, *(_GUESSED_SIZE,) * max(len(shape) - 2, 0))
         known = [size or guessed for size, guessed in zip(shape, guess, strict=False)]
-        self.dry = _DryRun(graph.input, known)
+        self.dry = DryRun(graph.input, known)
         # A graph for batches of one only is watched with another batch too: an axis 0 that goes
         # from 1 to 7 while all else stays as it is, is the batch.
-        self.other = _DryRun(graph.input, [_OTHER_BATCH, *known[1:]])
+        self.other = DryRun(graph.input, [_OTHER_BATCH, *known[1:]])
         self.is_for_one = len(shape) > 0 and shape[0] == 1
 
     def _last_uses(self) -> dict[str, str]:
@@ -284,7 +226,7 @@ class _Builder:
     def _growth(self, child: nn.Module, given: Sequence[Tensor]) -> int:
         """Count the numbers that a node makes beyond those that it is given."""
         try:
-            made = _measured(child, given[:1])
+            made = measured(child, given[:1])
         except NotImplementedError:  # depends on the numbers: NonZero, an index per axis at most
             return given[0].numel() * given[0].dim()
         results = made if isinstance(made, tuple) else (made,)

@@ -1,24 +1,18 @@
-"""Reads an ONNX file without trusting it, and checks a graph before anything is built from it."""
+"""Checks an ONNX graph before anything is built from it, and turns it into plain values."""
 
 from __future__ import annotations
 
 import heapq
-import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from entoptic.errors import BadModelFile
-from entoptic.formats.files import contents
 from entoptic.formats.onnx.functions import DOMAINS, Call, inlined, opset_of
-from entoptic.formats.onnx_graph import onnx_package
-from entoptic.types import PathLike
+from entoptic.formats.onnx.tensors import ITEM_BYTES, MAX_AXES, to_tensor
 
 if TYPE_CHECKING:
     import onnx
@@ -26,12 +20,6 @@ if TYPE_CHECKING:
 Attribute: TypeAlias = (
     int | float | str | Tensor | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
 )
-
-MAX_FILE_BYTES = 2**31 - 1
-"""Protobuf's own limit for one message; larger networks keep their weights in external files."""
-
-MAX_AXES = 16
-"""No value of a network has more axes; a longer shape is damage or an attack."""
 
 MAX_NODES = 100_000
 """The largest published image networks have about 20 000."""
@@ -42,11 +30,8 @@ MAX_DIMENSION = 2**24
 _FIRST_WITH_OPSETS = 3
 """Version of the file format that began to say its opset; files before it are of opset 1."""
 
-# TensorProto.DataType of what is imported: bytes of a number.
-_ITEM_BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
 # AttributeProto.AttributeType of what is imported: the field with the value.
 _FIELDS = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints", 8: "strings"}
-_EXTERNAL = 1  # TensorProto.DataLocation
 
 
 @dataclass(frozen=True)
@@ -81,119 +66,6 @@ class Graph:
     outputs: tuple[str, ...]
     opset: int
     metadata: Mapping[str, str]
-
-
-def load_graph(path: PathLike) -> onnx.ModelProto:
-    """Read an ONNX file, and the files with external weights that lie beside it.
-
-    Args:
-        path: the .onnx file.
-
-    Returns:
-        The model with all its weights inside; nothing of it is checked yet but their sizes.
-
-    Raises:
-        MissingExtra: the package `onnx` isn't installed.
-        BadModelFile: the file can't be read, is no ONNX model, or points out of its own folder.
-    """
-    package = onnx_package("ONNX import")
-    from google.protobuf.message import DecodeError
-
-    file = Path(path)
-    model: onnx.ModelProto = package.ModelProto()
-    try:
-        model.ParseFromString(contents(file, MAX_FILE_BYTES))
-    except DecodeError as error:
-        raise BadModelFile(
-            f"{file} isn't an ONNX file, or is damaged or cut off: {error}"
-        ) from error
-    if not model.graph.node:
-        raise BadModelFile(f"{file} isn't an ONNX file, or is empty: its graph has no nodes")
-    left: dict[Path, int] = {}
-    for tensor in _all_tensors(model.graph):
-        if tensor.data_location == _EXTERNAL:
-            _fetch(tensor, file, left)
-    return model
-
-
-def external_files(path: PathLike) -> tuple[Path, ...]:
-    """Return the files beside an ONNX file that hold its weights; none where it is no ONNX file."""
-    package = onnx_package("ONNX import")
-    from google.protobuf.message import DecodeError
-
-    model: onnx.ModelProto = package.ModelProto()
-    try:
-        model.ParseFromString(Path(path).read_bytes())
-    except (OSError, DecodeError):
-        return ()
-    entries = (entry for each in _all_tensors(model.graph) for entry in each.external_data)
-    names = {str(entry.value) for entry in entries if entry.key == "location"}
-    return tuple(Path(path).parent / name for name in sorted(names))
-
-
-def _all_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-
-
-def _fetch(tensor: onnx.TensorProto, model_file: Path, left: dict[Path, int]) -> None:
-    """Put an external tensor's bytes into the tensor.
-
-    Args:
-        tensor: it is changed.
-        model_file: beside which the data lies.
-        left: how many bytes of each file haven't been asked for yet: tensors that repeat each
-            other's data would need more memory than there is in the files.
-    """
-    where = f"{model_file}, tensor {tensor.name!r}"
-    entries = {str(entry.key): str(entry.value) for entry in tensor.external_data}
-    location = entries.get("location", "")
-    data = _inside(model_file.parent, location, where)
-    wanted = _declared_bytes(tensor, where)
-    try:
-        offset, length = int(entries.get("offset", 0)), int(entries.get("length", wanted))
-    except ValueError as error:
-        raise BadModelFile(f"{where}: offset or length of external data isn't a number") from error
-    try:
-        size = data.stat().st_size
-        if length != wanted or offset < 0 or offset + wanted > size:
-            raise BadModelFile(
-                f"{where} needs {wanted} bytes, but points at {length} bytes from {offset} "
-                f"in {location!r}, which has {size}"
-            )
-        left[data] = left.get(data, size) - wanted
-        if left[data] < 0:
-            raise BadModelFile(f"{where} repeats the data in {location!r} beyond its size")
-        with data.open("rb") as stream:
-            stream.seek(offset)
-            tensor.raw_data = stream.read(wanted)
-    except OSError as error:
-        raise BadModelFile(f"{where}: can't read {data}: {error.strerror or error}") from error
-    tensor.ClearField("data_location")
-    del tensor.external_data[:]
-
-
-def _inside(folder: Path, location: str, where: str) -> Path:
-    """Return the external file, if it is a real file in the model's folder (or in one below it)."""
-    given = Path(location)
-    is_outside = not location or "\0" in location or given.is_absolute() or ".." in given.parts
-    try:
-        real = folder if is_outside else (folder / given).resolve()
-        if is_outside or not real.is_relative_to(folder.resolve()):
-            raise BadModelFile(
-                f"{where}: external data in {location!r} lies outside the model's folder; "
-                "put the file beside the model"
-            )
-        is_there = real.is_file()
-    except (OSError, RuntimeError) as error:  # a name that is too long, links in a circle
-        raise BadModelFile(f"{where}: {location!r} names no file: {error}") from error
-    if not is_there:
-        raise BadModelFile(f"{where}: the file {location!r} with external data isn't there")
-    return real
 
 
 def read_graph(model: onnx.ModelProto) -> Graph:
@@ -264,7 +136,7 @@ def _input_shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
     """Return the declared shape; where the file says nothing, a free picture."""
     if not value.type.HasField("tensor_type"):
         raise BadModelFile(f"input {value.name!r} isn't a tensor")
-    if value.type.tensor_type.elem_type not in {0, *_ITEM_BYTES}:
+    if value.type.tensor_type.elem_type not in {0, *ITEM_BYTES}:
         raise BadModelFile(
             f"input {value.name!r} holds numbers of type {value.type.tensor_type.elem_type}, "
             "which isn't imported"
@@ -333,49 +205,6 @@ def _plain(value: Any, where: str) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace")
     return value if isinstance(value, int | float) else to_tensor(value, where)
-
-
-def to_tensor(proto: onnx.TensorProto, where: str = "") -> Tensor:
-    """Return the numbers of a tensor; all floating types become float32.
-
-    Gradient ascent wants float32 whatever the file saves bytes with; unsigned types that torch
-    hardly computes with become the next larger signed type.
-
-    Raises:
-        BadModelFile: more numbers are declared than there are bytes, or they are of another kind.
-    """
-    from onnx import helper, numpy_helper
-
-    where = where or f"tensor {proto.name!r}"
-    wanted = _declared_bytes(proto, where)
-    if proto.data_location == _EXTERNAL:
-        raise BadModelFile(f"{where}: its external data isn't loaded; read the file by load_graph")
-    if proto.HasField("raw_data"):
-        if len(proto.raw_data) != wanted:
-            raise BadModelFile(f"{where} needs {wanted} bytes, but has {len(proto.raw_data)}")
-    else:
-        there = len(getattr(proto, helper.tensor_dtype_to_field(proto.data_type)))
-        if there != math.prod(proto.dims):
-            raise BadModelFile(f"{where} needs {math.prod(proto.dims)} numbers, but has {there}")
-    numbers = numpy_helper.to_array(proto)
-    if numbers.dtype.kind not in "iub":
-        with np.errstate(over="ignore"):
-            numbers = numbers.astype(np.float32)
-    elif numbers.dtype.kind == "u" and numbers.itemsize > 1:
-        numbers = numbers.astype(np.int32 if numbers.itemsize == 2 else np.int64)
-    return torch.from_numpy(np.array(numbers))
-
-
-def _declared_bytes(proto: onnx.TensorProto, where: str) -> int:
-    if proto.data_type not in _ITEM_BYTES:
-        raise BadModelFile(f"{where} holds numbers of type {proto.data_type}, which isn't imported")
-    if proto.HasField("segment"):
-        raise BadModelFile(f"{where} is cut into segments, which isn't imported")
-    if len(proto.dims) > MAX_AXES:
-        raise BadModelFile(f"{where} has {len(proto.dims)} axes; at most {MAX_AXES} are imported")
-    if any(size < 0 or size > MAX_FILE_BYTES for size in proto.dims):
-        raise BadModelFile(f"{where} has an impossible dimension: {list(proto.dims)}")
-    return int(math.prod(proto.dims) * _ITEM_BYTES[proto.data_type])
 
 
 def _check_values(nodes: list[GraphNode], given: set[str], outputs: tuple[str, ...]) -> None:

@@ -354,7 +354,7 @@ def test_pooling_part_by_part_gives_what_it_gives_at_once(
 
 
 @pytest.mark.parametrize("rectifier", [nn.ReLU(), nn.ReLU6()])
-def test_a_pool_sees_to_the_gradient_of_the_rectifiers_before_it(rectifier: nn.Module) -> None:
+def test_a_pool_masks_the_rectifiers_before_it(rectifier: nn.Module) -> None:
     class Joined(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -402,7 +402,7 @@ def test_a_row_that_is_seen_within_or_begins_later_is_no_stem() -> None:
     assert kinds(long.graph) == [*[FrozenConv] * 4, LeanMaxPool]
 
 
-def test_a_rectifier_that_is_seen_elsewhere_sees_to_its_own_gradient() -> None:
+def test_a_rectifier_that_is_a_target_too_is_not_masked_by_the_pool() -> None:
     network = chain(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.MaxPool2d(3, 2))
     run = of(network, "1", "output")
     graph = run.graph

@@ -32,7 +32,7 @@ import entoptic as ent
 from benchmarks.machine import chosen, named, synchronise
 from benchmarks.peers.environments import ROOT, variables
 from entoptic.networks import Model
-from entoptic.recipes import plan_dream
+from entoptic.recipes.dream import Dream
 
 BAR = 1.5
 
@@ -51,11 +51,11 @@ done("import torch")
 import entoptic.cli.main
 from entoptic.networks import load
 from entoptic.networks.sources import DEFAULT
-from entoptic.recipes import plan_dream
+from entoptic.recipes.dream import Dream
 done("import entoptic")
 model = load(DEFAULT)
 done("load the network")
-plan = plan_dream(model, photo, on=device)
+plan = Dream(model, photo, device=device).plan()
 done("read the photo and plan")
 scores = []
 for step in plan.steps():
@@ -96,7 +96,7 @@ def measure(photo: Path, options: argparse.Namespace, device: torch.device) -> d
     ]
     return {
         "device": named(device),
-        "size": plan_dream(model, photo).shape,
+        "size": Dream(model, photo).plan().shape,
         "threads": options.threads,
         "rounds": options.rounds,
         "seconds": found,
@@ -107,7 +107,7 @@ def measure(photo: Path, options: argparse.Namespace, device: torch.device) -> d
 
 def steps_alone(model: Model, photo: Path, device: torch.device) -> float:
     """Seconds of a dream's steps, without what comes before and after."""
-    plan = plan_dream(model, photo, on=str(device))
+    plan = Dream(model, photo, device=str(device)).plan()
     synchronise(device)
     started = time.perf_counter()
     for _ in plan.steps():

@@ -158,9 +158,8 @@ OTHERS = {
     "evaluate": "evaluate squeezenet1_1 fire3:1-2 --seeds 2 --size 48 --steps 4",
     "compare-models": "compare class:goldfish -m squeezenet1_1,efficientnet_lite0 --size 64"
     " --steps 4",
-    "compare-methods": "compare fire3:3 fire3:9 --methods entoptic,lucid,pixels --size 48"
-    " --steps 4",
-    "compare-canvases": "compare fire3:3 --canvases fourier,pixels --size 48 --steps 4",
+    "compare-methods": "compare fire3:3 fire3:9 --method entoptic,lucid,pixels --size 48 --steps 4",
+    "compare-canvases": "compare fire3:3 --canvas fourier,pixels --size 48 --steps 4",
     "compare-transforms": "compare fire3:3 --transforms robust,none --size 48 --steps 4",
 }
 

@@ -29,7 +29,7 @@ import torch
 import entoptic as ent
 from entoptic.ascent.loop import Step
 from entoptic.networks import Model
-from entoptic.recipes import plan_visualize
+from entoptic.recipes.visualize import Visualize
 
 # What is timed of each climb.
 _STEPS = 200
@@ -71,7 +71,7 @@ def dream() -> Iterator[Step]:
 
 def visualization() -> Iterator[Step]:
     """As units climb where nothing else is asked for."""
-    plan = plan_visualize(small(), ["1:2"], on="cpu", size=16, steps=1_000_000)
+    plan = Visualize(small(), ["1:2"], device="cpu", size=16, steps=1_000_000).plan()
     return plan.steps()
 
 

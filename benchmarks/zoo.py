@@ -14,8 +14,7 @@ from pathlib import Path
 
 import torch
 
-import entoptic as ent
-from entoptic.jobs.defaults import tuned
+from entoptic.jobs.default_layers import dream_objective
 from entoptic.layers import LayerInfo
 from entoptic.networks import Model, Preprocess, load
 from entoptic.recipes import dream
@@ -81,14 +80,14 @@ def measure(name: str, steps: int = 2) -> Found:
     """
     model = load(f"timm:{name}?weights=random")
     how = model.preprocess
-    objective = tuned(model).objective
-    (layer,) = ent.parse(objective).layers()
+    objective = dream_objective(model)
+    (layer,) = objective.layers()
     size = how.size if how.fixed_size else SIZE
     begin = time.perf_counter()
     result = dream(model, noise=size, octaves=1, steps=steps, jitter=0, device="cpu")
     seconds = (time.perf_counter() - begin) / steps
     table = model.layers()
-    return Found(model, objective, table[layer], len(table), size, result.scores, seconds)
+    return Found(model, repr(objective), table[layer], len(table), size, result.scores, seconds)
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ import entoptic as ent
 from entoptic.cli.main import outcome
 from entoptic.images import read_job
 from entoptic.objectives import vocabulary
-from entoptic.recipes import plan_visualize
+from entoptic.recipes.visualize import Visualize
 from entoptic.transforms import presets
 
 GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
@@ -41,7 +41,7 @@ QUALITY = 84
 
 def visualized(model: ent.Model, units: Sequence[str], **settings: Any) -> Tensor:
     """The picture of each unit, (units, 3, size, size)."""
-    return torch.cat(list(plan_visualize(model, units, **settings).pictures()))
+    return torch.cat(list(Visualize(model, units, **settings).plan().pictures()))
 
 
 def optimized(
@@ -398,7 +398,7 @@ SECTIONS = {
                 " large, and misses what is fine (above, after few steps, nearly all); `pixels`"
                 " stays grainy.",
                 "entoptic compare fire4:24 fire6:140 fire7:140 fire8:1"
-                " --methods entoptic,lucid,maco,cppn,pixels --size 144 --steps 64",
+                " --method entoptic,lucid,maco,cppn,pixels --size 144 --steps 64",
             ),
         ),
     ),
@@ -463,14 +463,12 @@ SECTIONS = {
             Shot(
                 "caricature",
                 "What three layers find in the landscape, exaggerated.",
-                "entoptic caricature clouds.png --layer fire3 --layer fire5 --layer fire7 --size"
-                " 224 --steps 128",
+                "entoptic caricature clouds.png --layer fire3,fire5,fire7 --size 224 --steps 128",
             ),
             Shot(
                 "invert",
                 "What three layers keep of it: colours and fine detail go first, then positions.",
-                "entoptic invert clouds.png --layer fire5 --layer fire7 --layer fire9 --size 224"
-                " --steps 192",
+                "entoptic invert clouds.png --layer fire5,fire7,fire9 --size 224 --steps 192",
             ),
             Shot(
                 "accentuate",
@@ -482,12 +480,12 @@ SECTIONS = {
             Shot(
                 "interpolate",
                 "From scales to feathers.",
-                "entoptic interpolate squeezenet1_1 fire4:24 fire4:140 --size 160 --steps 128",
+                "entoptic interpolate fire4:24 fire4:140 --size 160 --steps 128",
             ),
             Shot(
                 "diversity",
                 "Six answers of one channel.",
-                "entoptic diversity squeezenet1_1 fire8:1 --size 160 --steps 128",
+                "entoptic diversity fire8:1 --size 160 --steps 128",
             ),
             Shot(
                 "grid",
@@ -503,7 +501,7 @@ SECTIONS = {
                 "compare",
                 "Two networks asked for the same classes.",
                 "entoptic compare class:goldfish class:volcano class:castle"
-                " --models squeezenet1_1,efficientnet_lite0 --size 176 --steps 160",
+                " -m squeezenet1_1,efficientnet_lite0 --size 176 --steps 160",
             ),
         ),
     ),

@@ -8,6 +8,7 @@ there by this script; a line of anything else stays as it was written by hand.
 from __future__ import annotations
 
 import ast
+import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from entoptic.ascent.optimizers import optimizers  # noqa: E402
 from entoptic.canvas import canvases  # noqa: E402
 from entoptic.objectives import vocabulary  # noqa: E402
 from entoptic.objectives.terms import stub  # noqa: E402
+from entoptic.recipes import functions, recipes  # noqa: E402
 from entoptic.registry import Registry  # noqa: E402
 from entoptic.transforms import presets, transforms  # noqa: E402
 
@@ -62,9 +64,13 @@ def all_transforms() -> Homes:
     return of_package("transforms", transforms) | named
 
 
-def recipes() -> Homes:
-    """What the top gets of the recipes; they come by the lines that are written by hand."""
-    return {}
+def all_recipes() -> Homes:
+    """Return what the top gets of the recipes: their classes and their functions."""
+    homes: Homes = {"recipes.functions": {*dir(functions)}}
+    for name in recipes:
+        home = recipes[name].__module__.removeprefix("entoptic.")
+        homes.setdefault(home, set()).add(recipes[name].__name__)
+    return homes
 
 
 def top() -> Homes:
@@ -75,7 +81,11 @@ def top() -> Homes:
         "transforms": all_transforms(),
     }
     flat = {package: set().union(*homes.values()) for package, homes in packages.items()}
-    return flat | {"ascent.optimizers": _ours(optimizers)["entoptic.ascent.optimizers"]} | recipes()
+    return (
+        flat
+        | {"ascent.optimizers": _ours(optimizers)["entoptic.ascent.optimizers"]}
+        | all_recipes()
+    )
 
 
 def written(text: str, registered: Homes) -> str:
@@ -124,11 +134,52 @@ def signatures() -> str:
     return textwrap.dedent(head).lstrip() + "\n" + "\n".join(made)
 
 
+def of_recipes() -> str:
+    """Return the stub of the functions of the recipes, with their signatures and docstrings."""
+    made = []
+    for name in sorted(dir(functions)):
+        function = getattr(functions, name)
+        signature = inspect.signature(function)
+        lines = [f"def {name}("]
+        named = False
+        for each in signature.parameters.values():
+            if each.kind is each.KEYWORD_ONLY and not named:
+                if not any(one.kind is one.VAR_POSITIONAL for one in signature.parameters.values()):
+                    lines.append("    *,")
+                named = True
+            star = "*" if each.kind is each.VAR_POSITIONAL else ""
+            default = "" if each.default is each.empty else f" = {each.default!r}"
+            lines.append(f"    {star}{each.name}: {each.annotation}{default},")
+        lines.append(f") -> {signature.return_annotation}:")
+        told = textwrap.indent(inspect.getdoc(function) or "", "    ")
+        lines += [f'    r"""{told.strip()}"""', ""]
+        made.append("\n".join(lines))
+    head = '''
+        """The functions of the recipes, made from their declarations by `make api`."""
+
+        from collections.abc import Callable, Iterable, Iterator, Sequence
+
+        from ..ascent.loop import Step
+        from ..ascent.optimizers import Norm
+        from ..canvas import Canvas
+        from ..images import PictureLike
+        from ..jobs.evaluation import Evaluation
+        from ..jobs.job import Result
+        from ..layers import Layer
+        from ..networks import DeviceLike, ModelLike
+        from ..objectives import Objective
+        from ..transforms import Transform
+        from ..types import PathLike
+    '''
+    return textwrap.dedent(head).lstrip() + "\n" + "\n".join(made)
+
+
 STUBS: Mapping[str, Callable[[str], str]] = {
     "entoptic/__init__.pyi": lambda text: written(text, top()),
     "entoptic/objectives/__init__.pyi": lambda text: written(text, objectives()),
     "entoptic/objectives/named.pyi": lambda text: signatures(),
     "entoptic/canvas/__init__.pyi": lambda text: written(text, all_canvases()),
+    "entoptic/recipes/functions.pyi": lambda text: of_recipes(),
     "entoptic/transforms/__init__.pyi": lambda text: written(text, all_transforms()),
 }
 """How each stub is made of the text that it has now; a page of recipes would be one more line."""
@@ -138,7 +189,7 @@ def main() -> None:
     """Write those stubs that aren't up to date."""
     for name, make in STUBS.items():
         path = SOURCE / name
-        before = path.read_text("utf-8")
+        before = path.read_text("utf-8") if path.exists() else ""
         if (after := make(before)) != before:
             path.write_text(after, "utf-8")
             print(f"wrote {path}")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.peers import LAYER
 from benchmarks.peers.network import Task
-from entoptic.recipes import plan_visualize
+from entoptic.recipes.visualize import Visualize
 
 
 def steps(evaluations: int) -> tuple[int, int]:
@@ -32,7 +32,7 @@ def pictures(
     for part in [units] if task.batch > 1 else task.parts(units):
         begin = time.perf_counter()
         wanted = [f"{word}:{unit}" for unit in part]
-        plan = plan_visualize(task.model, wanted, seed=part[0], on=on, **settings)
+        plan = Visualize(task.model, wanted, seed=part[0], device=on, **settings).plan()
         made = torch.cat(list(plan.pictures()))
         seconds = (time.perf_counter() - begin) / len(part)
         for unit, picture in zip(part, made, strict=True):

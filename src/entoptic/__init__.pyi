@@ -2,6 +2,13 @@
 
 Every other public name is written here, by hand, and nowhere else."""
 
+from .analysis.classify import (
+    Guess as Guess,
+    identify as identify,
+)
+from .analysis.saliency import (
+    gradient_picture as gradient_picture,
+)
 from .analysis.spectrum import (
     Spectrum as Spectrum,
     read_spectrum as read_spectrum,
@@ -53,6 +60,9 @@ from .images.resize import (
     center_crop as center_crop,
     fit_short_side as fit_short_side,
     resize as resize,
+)
+from .jobs.evaluation import (
+    Evaluation as Evaluation,
 )
 from .jobs.job import (
     Job as Job,
@@ -116,8 +126,25 @@ from .objectives import (
     total as total,
     total_variation as total_variation,
 )
-from .recipes import (
-    Evaluation as Evaluation,
+from .recipes.accentuate import (
+    Accentuate as Accentuate,
+)
+from .recipes.caricature import (
+    Caricature as Caricature,
+)
+from .recipes.compare import (
+    Compare as Compare,
+)
+from .recipes.diversity import (
+    Diversity as Diversity,
+)
+from .recipes.dream import (
+    Dream as Dream,
+)
+from .recipes.evaluate import (
+    Evaluate as Evaluate,
+)
+from .recipes.functions import (
     accentuate as accentuate,
     caricature_of as caricature_of,
     compare as compare,
@@ -131,11 +158,24 @@ from .recipes import (
     invert as invert,
     visualize as visualize,
 )
-from .recipes.redo import (
-    redo as redo,
+from .recipes.grid import (
+    Grid as Grid,
 )
-from .recipes.saliency import (
-    gradient_picture as gradient_picture,
+from .recipes.groups import (
+    Groups as Groups,
+)
+from .recipes.interpolate import (
+    Interpolate as Interpolate,
+)
+from .recipes.invert import (
+    Invert as Invert,
+)
+from .recipes.visualize import (
+    Visualize as Visualize,
+)
+from .runners.run import (
+    redo as redo,
+    run as run,
 )
 from .transforms import (
     ACCENTUATE as ACCENTUATE,

@@ -12,19 +12,40 @@ import inspect
 import math
 import numbers
 import os
+import re
+import sys
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from entoptic.errors import BadPicture, BadSetting, one_line
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Meaning: TypeAlias = Callable[[str, Any], Any]
 """From a parameter's name and what was given to what is meant."""
 
 _Taker = TypeVar("_Taker", bound=Callable[..., Any])
+
+_TYPED = "entoptic_typed"
+
+
+def typed(meaning: Meaning) -> type:
+    """Return the type that a command line reads before it asks for the meaning.
+
+    >>> typed(whole(1)), typed(number()), typed(flag), typed(text)
+    (<class 'int'>, <class 'float'>, <class 'bool'>, <class 'str'>)
+    """
+    kind: type = getattr(meaning, _TYPED, str)
+    return kind
+
+
+def _reads(kind: type, meaning: Meaning) -> Meaning:
+    setattr(meaning, _TYPED, kind)
+    return meaning
+
 
 # Largest seed of a generator of torch, and the largest number that anything is told.
 LARGEST_SEED = 2**63 - 1
@@ -77,15 +98,25 @@ def taking(**meanings: Meaning) -> Callable[[_Taker], _Taker]:
 def shown(value: Any) -> str:
     """What was given, short and on one line.
 
-    >>> shown(torch.zeros(2, 3)), shown([1, 2]), shown(nn.ReLU())
+    >>> import torch
+    >>> shown(torch.zeros(2, 3)), shown([1, 2]), shown(torch.nn.ReLU())
     ('a tensor of shape (2, 3)', '[1, 2]', 'a ReLU')
     """
-    if isinstance(value, nn.Module):
+    if _is_torch("nn.Module", value):
         return f"a {type(value).__name__}"
     if hasattr(value, "shape") and hasattr(value, "dtype"):
-        noun = "a tensor" if isinstance(value, Tensor) else "an array"
+        noun = "a tensor" if _is_torch("Tensor", value) else "an array"
         return f"{noun} of shape {tuple(value.shape)}"
     return one_line(repr(value))
+
+
+def _is_torch(kind: str, value: Any) -> bool:
+    """Tell whether a value is of a class of torch; nothing is before torch is imported.
+
+    This module doesn't import it, so that recipes are declared, and their help is shown, at once.
+    """
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, attrgetter(kind)(torch))
 
 
 def refused(name: str, value: Any, wanted: str) -> BadSetting:
@@ -109,7 +140,7 @@ def whole(least: int, most: int = _LARGEST) -> Meaning:
             raise refused(name, value, f"must be a whole number {span}")
         return int(value)
 
-    return meant
+    return _reads(int, meant)
 
 
 seed = whole(0, LARGEST_SEED)
@@ -143,7 +174,7 @@ def number(
             raise refused(name, value, wanted)
         return int(value) if isinstance(value, numbers.Integral) else float(value)
 
-    return meant
+    return _reads(float, meant)
 
 
 def _is_finite(value: Any) -> bool:
@@ -163,6 +194,9 @@ def flag(name: str, value: Any) -> bool:
     if type(value).__name__ not in ("bool", "bool_"):
         raise refused(name, value, "is True or False")
     return bool(value)
+
+
+_reads(bool, flag)
 
 
 def text(name: str, value: Any) -> str:
@@ -194,14 +228,16 @@ def one_of(*words: Any) -> Meaning:
 
 
 def either(*words: str, otherwise: Meaning) -> Meaning:
-    """One of a few words, or something else."""
+    """One of a few words, or a number, which may be typed as text."""
 
     def meant(name: str, value: Any) -> Any:
-        if isinstance(value, str):
-            if value not in words:
-                raise refused(name, value, f"is {', '.join(words)}, or a number")
-            return value
-        return otherwise(name, value)
+        if not isinstance(value, str):
+            return otherwise(name, value)
+        if value.isascii() and value.isdigit() and len(value) < 10:
+            return otherwise(name, int(value))
+        if value not in words:
+            raise refused(name, value, f"is {', '.join(words)}, or a number")
+        return value
 
     return meant
 
@@ -210,11 +246,69 @@ def pair(each: Meaning, wanted: str) -> Meaning:
     """Two values, such as (height, width)."""
 
     def meant(name: str, value: Any) -> tuple[Any, Any]:
-        if not isinstance(value, list | tuple | torch.Size) or len(value) != 2:
+        if not isinstance(value, list | tuple) or len(value) != 2:
             raise refused(name, value, f"wants {wanted}")
         return each(f"{name}'s first number", value[0]), each(f"{name}'s second number", value[1])
 
     return meant
+
+
+def extent(most: int, *, both: bool = False) -> Meaning:
+    """A side in pixels, or (height, width); as text, `"224"` or `"512x768"`.
+
+    Args:
+        most: of each side.
+        both: whether one side alone is refused.
+
+    >>> extent(1000)("size", "60x80"), extent(1000)("size", 48)
+    ((60, 80), 48)
+    """
+    one = whole(1, most)
+    wanted = "HEIGHTxWIDTH, such as 512x768"
+
+    def meant(name: str, value: Any) -> int | tuple[int, int]:
+        sides = value
+        if isinstance(value, str):
+            words = value.lower().split("x")
+            typed = all(each.isascii() and each.isdigit() for each in words)
+            if not typed or len(words) > 2 or (both and len(words) < 2):
+                raise refused(name, value, f"wants {'' if both else 'a number, or '}{wanted}")
+            lengths = [int(each[:20]) for each in words]  # longer ones are too large anyway
+            sides = lengths[0] if len(lengths) == 1 else lengths
+        if both and not (isinstance(sides, list | tuple) and len(sides) == 2):
+            raise refused(name, value, "wants (height, width)")
+        if isinstance(sides, list | tuple) and len(sides) == 2:
+            height, width = (
+                one(f"{name}'s {each}", side)
+                for each, side in zip(("height", "width"), sides, strict=True)
+            )
+            return height, width
+        side: int = one(name, sides)
+        return side
+
+    return meant
+
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_UNITS |= {f"{unit}I": 2 ** (10 * power) for power, unit in enumerate("KMGT", 1)}
+_MEMORY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([KMGT]?I?)B?")
+
+
+def memory(name: str, value: Any) -> int:
+    """Bytes: a number of them, or a text like `4GiB`, `500 MB`.
+
+    >>> memory("memory", "4GiB"), memory("memory", "1.5 GB")
+    (4294967296, 1500000000)
+    """
+    if isinstance(value, str):
+        found = _MEMORY.fullmatch(value.strip().upper())
+        if found is None or found[2] not in _UNITS:
+            raise BadSetting(f"{name} {value!r}; write it like 4GiB or 500MB")
+        value = int(float(found[1]) * _UNITS[found[2]])
+    counted = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not counted or not 1 << 20 <= value < _LARGEST:
+        raise refused(name, value, "must be at least 1MiB, as 4GiB or 500MB")
+    return int(value)
 
 
 def several(each: Meaning, wanted: str) -> Meaning:
@@ -222,7 +316,7 @@ def several(each: Meaning, wanted: str) -> Meaning:
 
     def meant(name: str, value: Any) -> tuple[Any, ...]:
         listed = isinstance(value, Iterable) and not isinstance(value, str | bytes | dict)
-        if not listed or hasattr(value, "dtype") or isinstance(value, nn.Module):
+        if not listed or hasattr(value, "dtype") or _is_torch("nn.Module", value):
             raise refused(name, value, f"must be a list of {wanted}")
         return tuple(each(name, one) for one in value)
 
@@ -254,7 +348,7 @@ def function(name: str, value: Any) -> Any:
 
 def planes(name: str, value: Any) -> Tensor:
     """Floating-point numbers of (batch, channels, height, width), none of which is 0."""
-    if not isinstance(value, Tensor) or value.ndim != 4 or 0 in value.shape:
+    if not _is_torch("Tensor", value) or value.ndim != 4 or 0 in value.shape:
         raise BadPicture(
             f"{name} is {shown(value)}; it must be a tensor of (batch, channels, height, width), "
             "none of them 0"
@@ -263,13 +357,14 @@ def planes(name: str, value: Any) -> Tensor:
         raise BadPicture(
             f"{name} is a tensor of {value.dtype}; it must hold floating-point numbers"
         )
-    return value
+    tensor: Tensor = value
+    return tensor
 
 
 def generator(name: str, value: Any) -> Any:
     """A seed, or a CPU generator to go on with."""
-    if isinstance(value, torch.Generator) and value.device.type == "cpu":
-        return value
-    if isinstance(value, torch.Generator):
+    if _is_torch("Generator", value):
+        if value.device.type == "cpu":
+            return value
         raise refused(name, value, "must be a number, or a generator of the CPU")
     return seed(name, value)

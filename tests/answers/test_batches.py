@@ -21,7 +21,8 @@ from entoptic.errors import BadSetting, NonFiniteGradient, NotEnoughMemory
 from entoptic.jobs import sheets as sheet_plan
 from entoptic.layers import Layer
 from entoptic.networks import Preprocess
-from entoptic.recipes import plan_compare, plan_diversity, plan_evaluate, plan_redo, plan_visualize
+from entoptic.runners.run import plan_redo
+from planning import plan_compare, plan_diversity, plan_evaluate, plan_visualize
 from shells.command import entoptic
 
 QUICK: dict[str, Any] = {"size": 48, "steps": 2}
@@ -242,7 +243,7 @@ def test_pictures_that_climb_for_one_objective_cant_be_parted() -> None:
 
 def test_a_comparison_and_an_evaluation_begin_again_too() -> None:
     how: dict[str, Any] = {"size": 24, "steps": 1, "batch": 4}
-    made = plan_compare([small(1)], ["output:0-3"], methods=["gentle", "pixels"], **how).run()
+    made = plan_compare([small(1)], ["output:0-3"], method=["gentle", "pixels"], **how).run()
     assert made.job.settings["batch"] == 1
     assert made.notes == ("memory ran out, so that the pictures climbed 1 at a time",)
     found = plan_evaluate(small(2), ["output:0-3"], judges=[], **how).run()
@@ -262,7 +263,7 @@ def test_the_command_says_it_and_redo_makes_the_same_picture(
 
     with monkeypatch.context() as patch:
         patch.setattr(sheet_plan, "ascend", tight)
-        units = ["visualize", "squeezenet1_1", "fire3:0-4", "--size=40", "--steps=1", "--batch=5"]
+        units = ["visualize", "fire3:0-4", "--size=40", "--steps=1", "--batch=5"]
         done = entoptic(*units, "-o", "a.png", "--json", folder=tmp_path)
     assert done.code == 0
     assert done.err.count("memory ran out, so that the pictures climbed 2 at a time") == 1
@@ -336,7 +337,7 @@ def test_what_is_one_batch_is_on_the_first_device(squeezenet: ent.Model) -> None
 def test_columns_and_measured_pictures_are_spread(squeezenet: ent.Model) -> None:
     how: dict[str, Any] = {"batch": 1, **QUICK}
     one, two = (
-        plan_compare([squeezenet], ["fire3:0-2"], methods=["gentle", "pixels"], on=on, **how).run()
+        plan_compare([squeezenet], ["fire3:0-2"], method=["gentle", "pixels"], on=on, **how).run()
         for on in ("cpu", "cpu,cpu")
     )
     assert torch.equal(one.image, two.image)

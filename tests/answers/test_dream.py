@@ -12,7 +12,8 @@ from torch import Tensor, nn
 import entoptic as ent
 from entoptic.images.resize import octave_sizes
 from entoptic.networks import compiled
-from entoptic.recipes import plan_dream, plan_redo
+from entoptic.runners.run import plan_redo
+from planning import plan_dream
 
 ONE_OCTAVE: dict[str, Any] = {
     "octaves": 1,

@@ -12,8 +12,10 @@ from torch import Tensor
 import entoptic as ent
 from entoptic.ascent.optimizers import NORMS, normalized
 from entoptic.errors import BadSetting, PictureNotFound
+from entoptic.jobs.dream_batches import together_by_size
 from entoptic.objectives import vocabulary
-from entoptic.recipes import plan_dream, plan_redo, together_by_size
+from entoptic.runners.run import plan_redo
+from planning import plan_dream
 
 SHORT: dict[str, Any] = {"octaves": 2, "steps": 3, "seed": 4}
 

@@ -18,10 +18,11 @@ from entoptic.errors import (
     UnknownLayer,
     UnknownModel,
 )
-from entoptic.jobs.defaults import tuned
+from entoptic.jobs.default_layers import dream_objective
 from entoptic.layers import INPUT, Layer
 from entoptic.networks import compiled
-from entoptic.recipes import plan_redo, plan_visualize
+from entoptic.runners.run import plan_redo
+from planning import plan_visualize
 
 
 class Counting(nn.Module):
@@ -192,10 +193,10 @@ def test_the_module_gives_all_outputs(picture: Tensor) -> None:
 
 def test_it_dreams_of_what_each_would_dream_of() -> None:
     both = ent.load("ensemble:a=squeezenet1_1,b=efficientnet_lite0")
-    assert tuned(both).objective == (
+    assert repr(dream_objective(both)) == (
         "(energy('a/fire7') + energy('a/fire8') + energy('b/blocks.4'))"
     )
-    assert tuned(ent.ensemble(x=network(1))).objective == "energy('x/far')"
+    assert dream_objective(ent.ensemble(x=network(1))) == ent.energy("x/far")
 
 
 def test_a_specification_gives_each_network_its_own_options() -> None:

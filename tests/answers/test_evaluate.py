@@ -22,9 +22,10 @@ from entoptic.errors import (
     UnknownLayer,
     UnknownModel,
 )
+from entoptic.jobs.evaluation import Evaluation
 from entoptic.networks import Preprocess
-from entoptic.recipes import plan_evaluate, plan_redo
-from entoptic.recipes.evaluation import Evaluation
+from entoptic.runners.run import plan_redo
+from planning import plan_evaluate
 
 QUICK: dict[str, Any] = {
     "size": 16,
@@ -231,7 +232,7 @@ def test_batches_and_seeds_are_those_of_visualize(tmp_path: Path) -> None:
 
 def test_what_isnt_measured_is_said() -> None:
     def notes(*units: str, model: ent.Model, **how: object) -> str:
-        return " | ".join(plan_evaluate(model, units, size=16, **how).notes)  # type: ignore[arg-type]
+        return " | ".join(plan_evaluate(model, units, size=16, **how).notes)
 
     assert "name some: --photos FOLDER" in notes("own:0", model=colors())
     assert "no photographs" not in notes("own:0", model=colors(), photos=[flat(3, 4, 0, 0, 0)])
@@ -278,7 +279,7 @@ def test_what_is_wrong_is_told_before_any_work(
     Path("empty").mkdir()
     Path("false.png").write_text("no picture")
     with pytest.raises(error, match=told):
-        plan_evaluate(colors(), ["logit('red')"], **how)  # type: ignore[arg-type]
+        plan_evaluate(colors(), ["logit('red')"], **how)
 
 
 def test_a_unit_that_cant_be_is_told_before_any_work() -> None:

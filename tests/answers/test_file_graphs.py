@@ -109,7 +109,9 @@ def test_a_classifier_with_channels_last_is_dreamt_and_visualised_in_a_line_each
         ["dream", "--noise", "40x50", "-m", spec, "--octaves", "2", "--steps", "2", "-o", "d.png"]
     )
     assert dreamt == 0
-    seen = outcome(["visualize", spec, "class:3", "--steps", "2", "--size", "24", "-o", "v.png"])
+    seen = outcome(
+        ["visualize", "-m", spec, "class:3", "--steps", "2", "--size", "24", "-o", "v.png"]
+    )
     assert seen == 0
     assert ent.read("d.png").image.shape == (1, 3, 40, 50)
     assert ent.read("v.png").image.shape[1] == 3

@@ -11,14 +11,18 @@ from torch import Tensor, nn
 
 import entoptic as ent
 from entoptic.ascent.optimizers import normalized, smoothed
-from entoptic.ascent.tiling import Stored, parse_memory, resized, stored, tile_side
+from entoptic.ascent.tiling import Stored, resized, stored, tile_side
 from entoptic.ascent.tiling.feathered import FeatheredTiles
 from entoptic.ascent.tiling.sheet import Sheet
 from entoptic.ascent.tiling.stored import norms, smooth
+from entoptic.checks import memory
 from entoptic.errors import BadSetting
 from entoptic.images import reading, writing
 from entoptic.images.resize import resize
-from entoptic.recipes import deepdream, plan_dream, plan_redo
+from entoptic.jobs import dreams
+from entoptic.recipes.dream import Dream
+from entoptic.runners.run import plan_redo
+from planning import plan_dream
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +150,7 @@ def test_only_a_photo_that_nobody_else_holds_leaves_its_memory(
         said.append(spare)
         return 120
 
-    monkeypatch.setattr(deepdream, "tile_side", side)
+    monkeypatch.setattr(dreams, "tile_side", side)
     image = photo(152, 224)
     path = ent.write(tmp_path / "photo.png", image)
     for start in (path, image, ent.read(path)):
@@ -186,19 +190,19 @@ def test_tiles_that_are_too_small_are_refused_before_the_dream(squeezenet: ent.M
     [("4GiB", 4 << 30), ("1.5 GB", 1_500_000_000), ("512m", 512_000_000), (1 << 21, 1 << 21)],
 )
 def test_memory_is_read_as_people_write_it(text: int | str, bytes_: int) -> None:
-    assert parse_memory(text) == bytes_
+    assert memory("memory", text) == bytes_
 
 
 @pytest.mark.parametrize("text", ["much", "-4GiB", "4 GiBs", "i", 0, "1e9"])
 def test_memory_that_makes_no_sense_is_refused(text: int | str) -> None:
     with pytest.raises(BadSetting, match="GiB"):
-        parse_memory(text)
+        memory("memory", text)
 
 
 @pytest.mark.parametrize("tile", ["on", 0, 1.5, None])
 def test_a_tile_is_a_number_or_a_word(tile: Any, unchecked: None) -> None:
     with pytest.raises(BadSetting, match="tile"):
-        ent.recipes.DreamSettings(tile=tile)
+        Dream("squeezenet1_1", tile=tile)
 
 
 @pytest.mark.usefixtures("small_bands")

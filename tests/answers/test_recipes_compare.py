@@ -13,9 +13,11 @@ from torch import nn
 import entoptic as ent
 from entoptic.errors import BadSetting, NoJob, UnknownLayer
 from entoptic.images import read_job
+from entoptic.jobs.columns import ColumnsPlan
 from entoptic.jobs.job import Job
 from entoptic.networks import Preprocess
-from entoptic.recipes import ComparePlan, plan_compare, plan_redo, plan_visualize
+from entoptic.runners.run import plan_redo
+from planning import plan_compare, plan_visualize
 
 QUICK: dict[str, Any] = {"size": 48, "steps": 2}
 
@@ -47,10 +49,10 @@ def tile(image: torch.Tensor, row: int, column: int, side: int = 48) -> torch.Te
 def test_a_comparison_is_made_again_in_the_same_precision(
     squeezenet: ent.Model, tmp_path: Path
 ) -> None:
-    by: dict[str, Any] = {"methods": ["lucid", "pixels"], "precision": "bf16"}
+    by: dict[str, Any] = {"method": ["lucid", "pixels"], "precision": "bf16"}
     path = ent.compare(squeezenet, "fire2:0", **by, **QUICK).save(tmp_path / "a.png")
     again = plan_redo(path)
-    assert isinstance(again, ComparePlan)
+    assert isinstance(again, ColumnsPlan)
     assert {each.settings.precision for each in again.columns} == {"bf16"}
     assert again.job == Job.from_json(read_job(path))
 
@@ -59,7 +61,7 @@ def test_each_network_has_its_column_and_each_unit_its_row() -> None:
     networks = [color_model("red first", [0, 2]), color_model("blue first", [2, 0])]
     plan = plan_compare(
         networks, ["0:0", "0:1"],
-        size=16, steps=120, canvases=["pixels"], transforms=["none"],
+        size=16, steps=120, canvas=["pixels"], transforms=["none"],
     )  # fmt: skip
     assert (plan.titles, plan.labels) == (("red first", "blue first"), ("0:0", "0:1"))
     image = plan.run().image
@@ -70,28 +72,28 @@ def test_each_network_has_its_column_and_each_unit_its_row() -> None:
 
 
 @pytest.mark.parametrize(
-    ("many", "one", "names"),
+    ("name", "several"),
     [
-        ("methods", "method", ["lucid", "maco"]),
-        ("canvases", "canvas", ["pixels", "laplacian"]),
-        ("transforms", "transforms", ["none", "lucid"]),
+        ("method", ["lucid", "maco"]),
+        ("canvas", ["pixels", "laplacian"]),
+        ("transforms", ["none", "lucid"]),
     ],
 )
 def test_every_column_is_what_it_is_alone(
-    squeezenet: ent.Model, many: str, one: str, names: list[str]
+    squeezenet: ent.Model, name: str, several: list[str]
 ) -> None:
     units = ["fire3:3", "fire3:5"]
-    columns: dict[str, Any] = {many: names}
+    columns: dict[str, Any] = {name: several}
     together = ent.compare(squeezenet, *units, **columns, **QUICK, batch=1).image
-    for column, name in enumerate(names):
-        setting: dict[str, Any] = {one: name}
+    for column, one in enumerate(several):
+        setting: dict[str, Any] = {name: one}
         plan = plan_visualize(squeezenet, units, **setting, **QUICK, batch=1)
         for row, alone in enumerate(plan.pictures()):
             assert torch.equal(tile(together, row, column), alone)
 
 
 def test_pictures_grow_column_by_column(squeezenet: ent.Model) -> None:
-    how: dict[str, Any] = {"methods": ["lucid", "pixels"], "batch": 2, "on": "cpu"}
+    how: dict[str, Any] = {"method": ["lucid", "pixels"], "batch": 2, "on": "cpu"}
     plan = plan_compare([squeezenet], ["fire3:0-2"], **how, **QUICK)
     assert [step.octave for step in plan.steps()] == [0, 0, 1, 1, 2, 2, 3, 3]
     assert len(plan.stages) == 4
@@ -100,7 +102,7 @@ def test_pictures_grow_column_by_column(squeezenet: ent.Model) -> None:
     assert tile(first, 0, 0).std() > 0
     assert (tile(first, 2, 1) == 0.5).all()
     assert torch.equal(plan_compare(
-        [squeezenet], ["fire3:0-2"], methods=["lucid", "pixels"], batch=2, size=48, steps=0
+        [squeezenet], ["fire3:0-2"], method=["lucid", "pixels"], batch=2, size=48, steps=0
     ).run().image, plan.start)  # fmt: skip
 
 
@@ -108,18 +110,19 @@ def test_a_comparison_of_networks_is_made_again_byte_for_byte(
     squeezenet: ent.Model, efficientnet: ent.Model, tmp_path: Path
 ) -> None:
     plan = plan_compare(
-        [squeezenet, efficientnet], ["logit('goldfish')"], methods=["lucid"], size=64, steps=2
+        [squeezenet, efficientnet], ["logit('goldfish')"], method=["lucid"], size=64, steps=2
     )
     path = plan.run().save(tmp_path / "a.png")
     again = plan_redo(path)
-    assert isinstance(again, ComparePlan)
+    assert isinstance(again, ColumnsPlan)
     assert again.titles == ("squeezenet1_1", "efficientnet_lite0")
     assert again.run().save(tmp_path / "b.png").read_bytes() == path.read_bytes()
     changed = plan_redo(path, method="maco", steps=1, seed=3, objective="logit('cock')")
-    assert changed.job.settings["methods"] == ["maco"]
-    assert changed.columns[1].settings.preset == "maco"  # type: ignore[attr-defined]
+    assert isinstance(changed, ColumnsPlan)
+    assert changed.job.settings["method"] == ["maco"]
+    assert changed.columns[1].settings.preset == "maco"
     assert (changed.job.settings["steps"], changed.job.seed) == (1, 3)
-    assert changed.labels == ("logit('cock', 'logits')",)  # type: ignore[attr-defined]
+    assert changed.labels == ("logit('cock', 'logits')",)
     with pytest.raises(BadSetting, match="a comparison of 1 models, 1 methods; give several"):
         plan_redo(path, model="squeezenet1_1")
 
@@ -127,16 +130,17 @@ def test_a_comparison_of_networks_is_made_again_byte_for_byte(
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"methods": "lucid"}, "is damaged: methods are no list of names"),
+        ({"methods": 3}, "is damaged: method is 3; it must be a list of names"),
         ({"models": [3]}, "is damaged: models are no list of names"),
-        ({"canvases": None}, "is damaged: canvases are no list of names"),
+        ({"canvas": [3]}, "is damaged: canvas is 3; it must be a text"),
+        ({"size": None}, "is damaged: size is None; it must be a whole number"),
         ({"seed": 3}, "is damaged: a compare has no setting 'seed'"),
     ],
 )
 def test_a_job_of_a_stranger_does_no_harm(
     squeezenet: ent.Model, settings: dict[str, Any], told: str, tmp_path: Path
 ) -> None:
-    result = ent.compare(squeezenet, "fire3:3", methods=["lucid", "maco"], size=48, steps=0)
+    result = ent.compare(squeezenet, "fire3:3", method=["lucid", "maco"], size=48, steps=0)
     result.save(tmp_path / "a.png")
     job = Job.from_json(read_job(tmp_path / "a.png"))
     strange = replace(result, job=replace(job, settings={**job.settings, **settings}))
@@ -157,13 +161,12 @@ def test_a_unit_that_one_network_lacks_is_told_with_the_network(
     ("named", "settings", "told"),
     [
         ({}, {}, "a comparison of 1 models; give several models, methods, canvases or"),
-        ({"methods": ["maco"]}, {}, "a comparison of 1 models, 1 methods; give several"),
-        ({"methods": ["maco", "lucid"], "canvases": ["maco", "pixels"]}, {}, "2 methods, 2 canva"),
-        ({"methods": ["maco", "maco"]}, {}, "methods to compare must differ; given are maco, maco"),
-        ({"methods": ["maco", "oil"]}, {}, "no method named 'oil'"),
-        ({"methods": ["maco", "lucid"]}, {"jitter": 3}, "compare has no setting 'jitter'"),
-        ({"methods": ["maco", "lucid"]}, {"canvas": "maco"}, "has no setting 'canvas'; give a li"),
-        ({"methods": ["maco", "lucid"]}, {"size": 0}, "size is 0"),
+        ({"method": ["maco"]}, {}, "a comparison of 1 models, 1 methods; give several"),
+        ({"method": ["maco", "lucid"], "canvas": ["maco", "pixels"]}, {}, "2 methods, 2 canva"),
+        ({"method": ["maco", "maco"]}, {}, "methods to compare must differ; given are maco, maco"),
+        ({"method": ["maco", "oil"]}, {}, "no method named 'oil'"),
+        ({"method": ["maco", "lucid"]}, {"jitter": 3}, "compare has no setting 'jitter'"),
+        ({"method": ["maco", "lucid"]}, {"size": 0}, "size is 0"),
     ],
 )
 def test_what_is_wrong_is_told_before_any_work(
@@ -175,6 +178,6 @@ def test_what_is_wrong_is_told_before_any_work(
 
 def test_nothing_to_compare_is_refused(squeezenet: ent.Model) -> None:
     with pytest.raises(BadSetting, match="0 units in 2 columns"):
-        plan_compare([squeezenet], [], methods=["maco", "lucid"])
+        plan_compare([squeezenet], [], method=["maco", "lucid"])
     with pytest.raises(BadSetting, match="a comparison of 2 methods; give several"):
-        plan_compare([], ["fire3:3"], methods=["maco", "lucid"])
+        plan_compare([], ["fire3:3"], method=["maco", "lucid"])

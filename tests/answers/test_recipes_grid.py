@@ -12,8 +12,9 @@ from torch import nn
 import entoptic as ent
 from entoptic.errors import BadSetting, UnknownLayer
 from entoptic.networks import Preprocess
-from entoptic.recipes import GridSettings, plan_grid, plan_redo
+from entoptic.runners.run import plan_redo
 from entoptic.types import Image
+from planning import grid_settings, plan_grid
 
 QUICK: dict[str, Any] = {"size": 16, "steps": 2, "transforms": "none"}
 
@@ -47,7 +48,7 @@ def noise(path: Path, height: int = 60, width: int = 90) -> Path:
 
 def test_what_is_red_on_the_left_and_blue_on_the_right_is_so_in_the_grid() -> None:
     plan = plan_grid(
-        color_model(), RED_AND_BLUE, GridSettings("0", cells=4),
+        color_model(), RED_AND_BLUE, grid_settings("0", cells=4),
         size=16, steps=60, canvas="pixels", transforms="none", learning_rate=0.05,
     )  # fmt: skip
     image = plan.run().image
@@ -63,11 +64,11 @@ def test_every_cell_goes_in_the_direction_of_its_own_place() -> None:
     plan = plan_grid(
         color_model(),
         halves((0.9, 0, 0), (0, 0.3, 0.4)),
-        GridSettings("0", cells=4, plain=True),
+        grid_settings("0", cells=4, plain=True),
         **QUICK,
     )
     row = [(1.0, 0.0, 0.0)] * 2 + [(0.0, 0.6, 0.8)] * 2
-    for unit, known in zip(plan.objective.objectives, row * 2, strict=True):  # type: ignore[attr-defined]
+    for unit, known in zip(plan.objective.objectives, row * 2, strict=True):
         assert unit.arguments[1] == pytest.approx(known)
 
 
@@ -77,11 +78,11 @@ def test_what_all_places_have_in_common_counts_less() -> None:
     # times (.1935, .4380, -.0475) that is the red half.
     photo = halves((0.3, 0.9, 0.0), (0.0, 0.9, 0.3))
     plain, whitened = (
-        plan_grid(color_model(), photo, GridSettings("0", cells=2, plain=each), **QUICK)
+        plan_grid(color_model(), photo, grid_settings("0", cells=2, plain=each), **QUICK)
         for each in (True, False)
     )
     for plan, known in ((plain, 3), (whitened, 0.4380 / 0.1935)):
-        red, green, _ = plan.objective.objectives[0].arguments[1]  # type: ignore[attr-defined]
+        red, green, _ = plan.objective.objectives[0].arguments[1]
         assert green / red == pytest.approx(known, rel=1e-3)
 
 
@@ -94,7 +95,7 @@ def test_there_are_as_many_cells_as_asked_for_in_the_photos_proportions(
     squeezenet: ent.Model, height: int, width: int, cells: int, shape: tuple[int, int]
 ) -> None:
     photo = torch.rand(1, 3, height, width)
-    plan = plan_grid(squeezenet, photo, GridSettings("fire7", cells), size=32, steps=1)
+    plan = plan_grid(squeezenet, photo, grid_settings("fire7", cells), size=32, steps=1)
     assert plan.shape == (shape[0] * 32, shape[1] * 32)
 
 
@@ -102,7 +103,7 @@ def test_a_weighted_picture_stands_out_as_far_as_its_place_is_strong() -> None:
     strong_and_weak = halves((0.8, 0, 0), (0, 0, 0.2))
     plain, weighted = (
         plan_grid(
-            color_model(), strong_and_weak, GridSettings("0", cells=2, weighted=each), **QUICK
+            color_model(), strong_and_weak, grid_settings("0", cells=2, weighted=each), **QUICK
         ).run().image
         for each in (False, True)
     )  # fmt: skip
@@ -122,7 +123,7 @@ def test_a_grid_is_made_again_byte_for_byte_and_can_be_changed(
     squeezenet: ent.Model, tmp_path: Path
 ) -> None:
     photo = noise(tmp_path / "photo.png")
-    shown = GridSettings("fire3", cells=3, weighted=True)
+    shown = grid_settings("fire3", cells=3, weighted=True)
     path = plan_grid(squeezenet, photo, shown, size=32, steps=2, batch=4).run().save(
         tmp_path / "a.png"
     )  # fmt: skip
@@ -154,9 +155,9 @@ def test_what_is_wrong_is_told_before_any_work(
     told: str,
 ) -> None:
     with pytest.raises(error, match=told):
-        plan_grid(squeezenet, torch.rand(1, 3, 60, 90), GridSettings(**shown), **settings)
+        plan_grid(squeezenet, torch.rand(1, 3, 60, 90), grid_settings(**shown), **settings)
 
 
 def test_a_photo_in_which_the_layer_holds_nothing_is_refused() -> None:
     with pytest.raises(BadSetting, match="'0' holds nothing of this photo but zeros"):
-        plan_grid(color_model(), torch.zeros(1, 3, 8, 16), GridSettings("0"))
+        plan_grid(color_model(), torch.zeros(1, 3, 8, 16), grid_settings("0"))

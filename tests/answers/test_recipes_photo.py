@@ -13,13 +13,14 @@ import entoptic as ent
 from entoptic.errors import BadPicture, BadSetting, ChannelOutOfRange, UnknownLayer
 from entoptic.images import read_job
 from entoptic.networks import Preprocess
-from entoptic.recipes import plan_accentuate, plan_caricature, plan_invert, plan_redo
+from entoptic.runners.run import plan_redo
+from planning import plan_accentuate, plan_caricature, plan_invert
 
 QUICK: dict[str, Any] = {"size": 48, "steps": 2}
 PLANS = {
     "caricature": plan_caricature,
     "invert": plan_invert,
-    "accentuate": lambda *given, **how: plan_accentuate(*given, "fire3:5", **how),  # type: ignore[arg-type, call-arg]
+    "accentuate": lambda *given, **how: plan_accentuate(*given, "fire3:5", **how),
 }
 
 
@@ -99,9 +100,9 @@ def test_a_caricature_goes_past_the_photo_where_the_photo_goes() -> None:
 def test_an_accentuation_changes_the_photo_towards_the_unit_and_a_huge_strength_forbids_it() -> (
     None
 ):
-    how: dict[str, Any] = {"layer": "0", "size": 40, "steps": 60, "transforms": "none"}
+    how: dict[str, Any] = {"reference_layer": "0", "size": 40, "steps": 60, "transforms": "none"}
     free, held = (
-        ent.accentuate(color_model(), photo(), "1:0", strength=strength, **how).image
+        ent.accentuate(color_model(), photo(), "1:0", weight=strength, **how).image
         for strength in (0.0, 1e6)
     )
     assert free[:, 0].mean() > photo()[:, 0].mean() + 0.1
@@ -121,8 +122,8 @@ def test_only_what_has_mattered_is_opaque() -> None:
     plain = Preprocess((16, 16), (0, 0, 0), (1, 1, 1))
     network = ent.Model.wrap(nn.Sequential(Left()), preprocess=plain)
     how: dict[str, Any] = {
-        "layer": "0",
-        "strength": 0.0,
+        "reference_layer": "0",
+        "weight": 0.0,
         "size": 40,
         "steps": 3,
         "transforms": "none",
@@ -172,10 +173,10 @@ def test_redo_gives_the_same_bytes(squeezenet: ent.Model, name: str, file: Path)
 def test_redo_changes_what_it_is_told_to(squeezenet: ent.Model, file: Path) -> None:
     path = file.with_name("a.png")
     plan_accentuate(squeezenet, file, ["fire3:5"], transparency=True, **QUICK).run().save(path)
-    changed = plan_redo(path, objective="fire3:6-7", layer="fire2", strength=2, steps=1).job
+    changed = plan_redo(path, objective="fire3:6-7", reference_layer="fire2", weight=2, steps=1).job
     assert changed.settings["units"] == ["channel('fire3', 6)", "channel('fire3', 7)"]
-    assert changed.settings["strength"] == 2
-    assert changed.settings["layer"] == "fire2"
+    assert changed.settings["weight"] == 2
+    assert changed.settings["reference_layer"] == "fire2"
     assert changed.settings["transparency"] is True
     plan_caricature(squeezenet, file, layer=["fire3", "fire2"], **QUICK).run().save(path)
     assert plan_redo(path, layer="fire5").job.settings["layer"] == ["fire5"]
@@ -202,12 +203,17 @@ def test_redo_changes_what_it_is_told_to(squeezenet: ent.Model, file: Path) -> N
         (plan_invert, {"smoothness": "x"}, BadSetting, "smoothness is 'x'"),
         (plan_invert, {"size": 0}, BadSetting, "size is 0"),
         (plan_accentuate, {"units": []}, BadSetting, "0 units to accentuate; name 1 to 4096"),
-        (plan_accentuate, {"units": 3}, BadSetting, "units are 3; give a list"),
+        (plan_accentuate, {"units": 3}, BadSetting, "a unit is 3; it must be a text"),
         (plan_accentuate, {"units": [3]}, BadSetting, "a unit is 3; it must be a text"),
         (plan_accentuate, {"units": "fire3:900"}, ChannelOutOfRange, "channel 900 of 'fire3'"),
-        (plan_accentuate, {"units": "fire3:1", "layer": 3}, BadSetting, "layer is 3"),
-        (plan_accentuate, {"units": "fire3:1", "layer": "f"}, UnknownLayer, "no layer named 'f'"),
-        (plan_accentuate, {"units": "fire3:1", "strength": -1}, BadSetting, "strength is -1"),
+        (plan_accentuate, {"units": "fire3:1", "reference_layer": 3}, BadSetting, "layer is 3"),
+        (
+            plan_accentuate,
+            {"units": "fire3:1", "reference_layer": "f"},
+            UnknownLayer,
+            "no layer named 'f'",
+        ),
+        (plan_accentuate, {"units": "fire3:1", "weight": -1}, BadSetting, "weight is -1"),
         (
             plan_accentuate,
             {"units": "fire3:1", "transparency": 1},
@@ -228,4 +234,4 @@ def test_what_is_wrong_is_told_before_any_work(
 @pytest.mark.usefixtures("unchecked")
 def test_a_photo_that_is_none_is_refused(squeezenet: ent.Model) -> None:
     with pytest.raises(BadPicture, match="photo is 3; it must be a picture: a file's name"):
-        plan_invert(squeezenet, 3)  # type: ignore[arg-type]
+        plan_invert(squeezenet, 3)

@@ -12,7 +12,8 @@ from torch import nn
 import entoptic as ent
 from entoptic.errors import BadExpression, BadSetting, ChannelOutOfRange, UnknownLayer
 from entoptic.networks import Preprocess
-from entoptic.recipes import plan_diversity, plan_interpolate, plan_redo
+from entoptic.runners.run import plan_redo
+from planning import plan_diversity, plan_interpolate
 
 QUICK: dict[str, Any] = {"size": 48, "steps": 2}
 
@@ -32,8 +33,8 @@ def color_model() -> ent.Model:
 
 def test_a_row_goes_from_one_units_color_to_the_others() -> None:
     made = ent.interpolate(
-        color_model(), "0:0", "0:2", pictures=3, layer="0", strength=0.0, size=16, steps=120,
-        canvas="pixels", transforms="none",
+        color_model(), "0:0", "0:2", pictures=3, reference_layer="0", weight=0.0, size=16,
+        steps=120, canvas="pixels", transforms="none",
     ).image[0]  # fmt: skip
     first, middle, last = (made[:, 2:14, at : at + 12].mean((1, 2)) for at in (2, 22, 42))
     assert first[0] > 0.75 > 0.55 > first[2]
@@ -46,13 +47,13 @@ def test_a_row_goes_from_one_units_color_to_the_others() -> None:
 def test_aligned_neighbors_are_more_alike() -> None:
     how: dict[str, Any] = {
         "pictures": 2,
-        "layer": "0",
+        "reference_layer": "0",
         "size": 16,
         "steps": 60,
         "transforms": "none",
     }
     free, held = (
-        ent.interpolate(color_model(), "0:0", "0:2", strength=weight, **how).image
+        ent.interpolate(color_model(), "0:0", "0:2", weight=weight, **how).image
         for weight in (0.0, 1000.0)
     )
     apart = [(image[..., :16, :16] - image[..., :16, 20:36]).abs().mean() for image in (free, held)]
@@ -60,10 +61,10 @@ def test_aligned_neighbors_are_more_alike() -> None:
 
 
 def test_different_pictures_differ_more_than_chance_makes_them(squeezenet: ent.Model) -> None:
-    how: dict[str, Any] = {"pictures": 3, "size": 64, "steps": 24, "layer": "fire3"}
+    how: dict[str, Any] = {"pictures": 3, "size": 64, "steps": 24, "reference_layer": "fire3"}
     likeness = []
     for weight in (0.0, 100.0):
-        plan = plan_diversity(squeezenet, "fire5:3", strength=weight, **how)
+        plan = plan_diversity(squeezenet, "fire5:3", weight=weight, **how)
         (made,) = plan.pictures()
         (step,) = ent.ascend(squeezenet, ent.diversity("fire3"), ent.Pixels(made), steps=1)
         likeness.append(float(1 - step.scores.mean()))
@@ -86,8 +87,10 @@ def test_different_pictures_are_a_sheet_and_climb_together(squeezenet: ent.Model
 
 
 def test_textures_differ_where_there_are_places(squeezenet: ent.Model) -> None:
-    assert plan_diversity(squeezenet, "fire3:1", **QUICK).job.settings["layer"] == "fire3"
-    assert plan_diversity(squeezenet, "logit(1)", **QUICK).job.settings["layer"] == "fire7"
+    assert plan_diversity(squeezenet, "fire3:1", **QUICK).job.settings["reference_layer"] == "fire3"
+    assert (
+        plan_diversity(squeezenet, "logit(1)", **QUICK).job.settings["reference_layer"] == "fire7"
+    )
 
 
 @pytest.mark.parametrize("name", ["interpolate", "diversity"])
@@ -101,8 +104,8 @@ def test_redo_gives_the_same_bytes_and_changes_what_it_is_told_to(
         plan_diversity(squeezenet, "fire3:1", pictures=2, **QUICK).run().save(first)
     plan_redo(first).run().save(again)
     assert first.read_bytes() == again.read_bytes()
-    changed = plan_redo(first, strength=7, layer="fire2", method="pixels", seed=4).job
-    assert (changed.settings["strength"], changed.settings["layer"]) == (7, "fire2")
+    changed = plan_redo(first, weight=7, reference_layer="fire2", method="pixels", seed=4).job
+    assert (changed.settings["weight"], changed.settings["reference_layer"]) == (7, "fire2")
     assert (changed.settings["canvas"], changed.seed) == ("pixels", 4)
     with pytest.raises(BadSetting, match="shows units, not a photo; leave out --photo"):
         plan_redo(first, photo=first)
@@ -117,16 +120,24 @@ def test_redo_shows_another_unit(squeezenet: ent.Model, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("units", "given", "error", "told"),
     [
-        (["fire3:1"], {}, BadSetting, "from one unit to another; name two"),
-        ("fire3:1", {}, BadSetting, "from one unit to another; name two"),
         (["fire3:1-3", "fire3:1"], {}, BadExpression, "'fire3:1-3' stands for 3 units; name one"),
         (["fire3:1", 3], {}, BadSetting, "a unit is 3; it must be a text"),
         (["fire3:1", "fire9:1000"], {}, ChannelOutOfRange, "channel 1000 of 'fire9'"),
         (["fire3:1", "fire3:2"], {"pictures": 1}, BadSetting, "pictures is 1; .* from 2 to 64"),
         (["fire3:1", "fire3:2"], {"pictures": 65}, BadSetting, "pictures is 65"),
-        (["fire3:1", "fire3:2"], {"strength": -1}, BadSetting, "strength is -1"),
-        (["fire3:1", "fire3:2"], {"layer": "fire99"}, UnknownLayer, "no layer named 'fire99'"),
-        (["fire3:1", "fire3:2"], {"layer": 3}, BadSetting, "layer is 3; it must be the name"),
+        (["fire3:1", "fire3:2"], {"weight": -1}, BadSetting, "weight is -1"),
+        (
+            ["fire3:1", "fire3:2"],
+            {"reference_layer": "fire99"},
+            UnknownLayer,
+            "no layer named 'fire99'",
+        ),
+        (
+            ["fire3:1", "fire3:2"],
+            {"reference_layer": 3},
+            BadSetting,
+            "reference layer is 3; it must be the name",
+        ),
         (["fire3:1", "fire3:2"], {"octaves": 3}, BadSetting, "no setting 'octaves'"),
     ],
 )
@@ -149,8 +160,8 @@ def test_what_is_wrong_with_a_row_is_told_before_any_work(
         ("fire3:900", {}, ChannelOutOfRange, "channel 900 of 'fire3'"),
         ("fire3:1", {"pictures": 1}, BadSetting, "pictures is 1; .* from 2 to 64"),
         ("fire3:1", {"pictures": "x"}, BadSetting, "pictures is 'x'"),
-        ("fire3:1", {"strength": float("inf")}, BadSetting, "strength is inf"),
-        ("fire3:1", {"layer": "fire99"}, UnknownLayer, "no layer named 'fire99'"),
+        ("fire3:1", {"weight": float("inf")}, BadSetting, "weight is inf"),
+        ("fire3:1", {"reference_layer": "fire99"}, UnknownLayer, "no layer named 'fire99'"),
     ],
 )
 @pytest.mark.usefixtures("unchecked")

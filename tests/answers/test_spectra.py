@@ -16,7 +16,9 @@ import entoptic as ent
 from entoptic.errors import BadSetting, BadSpectrum, CannotWrite, NoJob, PictureNotFound
 from entoptic.images import fourier, read_job
 from entoptic.jobs.sheets import Layout, plan_sheet
-from entoptic.recipes import ClimbSettings, plan_redo, plan_visualize
+from entoptic.recipes.visualize import Visualize
+from entoptic.runners.run import plan_redo
+from planning import plan_visualize
 
 MACO: dict[str, Any] = {"canvas": "maco", "transforms": "none", "size": 48, "steps": 2}
 
@@ -217,15 +219,15 @@ def test_pictures_have_the_waves_of_the_photographs(squeezenet: ent.Model, file:
 
 
 def test_a_spectrum_is_for_maco_only(squeezenet: ent.Model, file: Path) -> None:
-    with pytest.raises(BadSetting, match="for the canvas maco, and this climb's is fourier"):
+    with pytest.raises(BadSetting, match="for the canvas maco, and this canvas is fourier"):
         plan_visualize(squeezenet, ["fire3:3"], spectrum=str(file))
 
 
 def test_what_begins_as_a_photo_has_its_spectrum(squeezenet: ent.Model, file: Path) -> None:
     photo, one = ent.Picture.of(noise(48, 48)), ent.channel("fire3", 3)
-    how = ClimbSettings(canvas="maco", size=48, spectrum=file)
+    how = Visualize(squeezenet, [one], canvas="maco", size=48, spectrum=file).resolved(squeezenet)
     with pytest.raises(BadSetting, match="has that photo's spectrum; leave the spectrum out"):
-        plan_sheet("x", squeezenet, one, 1, how, layout=Layout(), photo=photo, begins=True)
+        plan_sheet(how, squeezenet, one, 1, layout=Layout(), photo=photo, begins=True)
 
 
 @pytest.fixture
@@ -270,7 +272,7 @@ def test_redo_refuses_a_spectrum_that_has_changed_or_is_missing(picture: Path, f
         (lambda s: s | {"spectrum": 3}, NoJob, "spectrum is 3; it must be the name of a file"),
         (lambda s: s | {"spectrum": "/dev/zero"}, PictureNotFound, "isn't here"),
         (lambda s: s | {"spectrum": "a\0b"}, PictureNotFound, "isn't here"),
-        (lambda s: s | {"canvas": "fourier"}, NoJob, "for the canvas maco"),
+        (lambda s: s | {"canvas": "fourier"}, BadSetting, "for the canvas maco"),
     ],
 )
 def test_a_job_of_a_stranger_does_no_harm(

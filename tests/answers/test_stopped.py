@@ -13,12 +13,13 @@ import torch
 import entoptic as ent
 from entoptic.errors import BadSetting
 from entoptic.images import read_job
+from entoptic.jobs.dream_batches import PhotosTogether
 from entoptic.jobs.job import Job
-from entoptic.recipes import (
-    GridSettings,
-    GroupSettings,
-    PhotosTogether,
-    Plan,
+from entoptic.jobs.plan import Plan
+from entoptic.runners.run import plan_redo
+from planning import (
+    grid_settings,
+    group_settings,
     plan_accentuate,
     plan_caricature,
     plan_compare,
@@ -28,7 +29,6 @@ from entoptic.recipes import (
     plan_groups,
     plan_interpolate,
     plan_invert,
-    plan_redo,
     plan_visualize,
 )
 
@@ -44,7 +44,7 @@ def model() -> Iterator[ent.Model]:
     """The network, which `plan_redo` doesn't load again."""
     model = ent.load()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("entoptic.recipes.redo.load", lambda *_, **__: model)
+        patch.setattr("entoptic.jobs.permission.load", lambda *_, **__: model)
         yield model
 
 
@@ -80,13 +80,15 @@ PLANS: dict[str, Callable[[ent.Model, Path], Plan]] = {
     "transparency": lambda m, _: plan_visualize(m, UNITS[:1], canvas="alpha", **SMALL),
     "batches": lambda m, _: plan_visualize(m, UNITS, batch=1, **SMALL),
     "batches at a time": lambda m, _: plan_visualize(m, UNITS, batch=1, on="cpu,cpu", **SMALL),
-    "compare": lambda m, _: plan_compare([m], UNITS, methods=["lucid", "pixels"], batch=2, **SMALL),
-    "grid": lambda m, p: plan_grid(m, p, GridSettings("fire3", 2), batch=3, **SMALL),
-    "groups": lambda m, p: plan_groups(m, p, GroupSettings("fire3", 2), batch=1, **SMALL),
+    "compare": lambda m, _: plan_compare([m], UNITS, method=["lucid", "pixels"], batch=2, **SMALL),
+    "grid": lambda m, p: plan_grid(m, p, grid_settings("fire3", 2), batch=3, **SMALL),
+    "groups": lambda m, p: plan_groups(m, p, group_settings("fire3", 2), batch=1, **SMALL),
     "accentuate": lambda m, p: plan_accentuate(m, p, UNITS[:2], transparency=True, **SMALL),
     "caricature": lambda m, p: plan_caricature(m, p, layer=["fire2", "fire3"], **SMALL),
     "invert": lambda m, p: plan_invert(m, p, layer="fire3", **SMALL),
-    "interpolate": lambda m, _: plan_interpolate(m, UNITS[:2], pictures=2, layer="fire3", **SMALL),
+    "interpolate": lambda m, _: plan_interpolate(
+        m, UNITS[:2], pictures=2, reference_layer="fire3", **SMALL
+    ),
     "diversity": lambda m, _: plan_diversity(m, UNITS[0], pictures=2, **SMALL),
 }
 
@@ -160,9 +162,9 @@ def test_what_is_finished_is_said_to_begin_anew(model: ent.Model, sky: Path) -> 
 
 def test_a_whole_picture_has_nothing_to_finish(model: ent.Model, sky: Path) -> None:
     path = plan_dream(model, sky, layer="fire3", octaves=1, steps=1).run()
-    path = path.save(sky.with_name("whole.png"))  # type: ignore[assignment]
+    path = path.save(sky.with_name("whole.png"))
     with pytest.raises(BadSetting, match=r"wasn't stopped before its end; there is nothing"):
-        plan_redo(path, finish=True)  # type: ignore[arg-type]
+        plan_redo(path, finish=True)
 
 
 def test_what_was_stopped_before_its_first_step_is_made_again(model: ent.Model, sky: Path) -> None:

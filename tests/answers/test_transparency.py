@@ -14,7 +14,8 @@ from entoptic.errors import BadSetting
 from entoptic.jobs.painted import painted
 from entoptic.networks import Preprocess
 from entoptic.objectives import per_image
-from entoptic.recipes import plan_redo, plan_visualize
+from entoptic.runners.run import plan_redo
+from planning import plan_visualize
 
 QUICK: dict[str, Any] = {"canvas": "alpha", "size": 64, "steps": 3}
 
@@ -76,7 +77,7 @@ def test_every_step_has_its_transparency(squeezenet: ent.Model) -> None:
     plan = plan_visualize(squeezenet, ["fire5:3"], **QUICK)
     frames = [plan.result(step, [step.scores]) for step in plan.steps()]
     assert all(each.alpha is not None and each.alpha.shape == (1, 1, 64, 64) for each in frames)
-    assert not torch.equal(frames[0].alpha, frames[2].alpha)  # type: ignore[arg-type]
+    assert not torch.equal(frames[0].alpha, frames[2].alpha)
 
 
 def test_opacity_costs_unless_the_objective_tells_of_it_itself() -> None:

@@ -15,7 +15,8 @@ from entoptic.errors import BadExpression, BadSetting, ChannelOutOfRange, Unknow
 from entoptic.jobs.methods import methods
 from entoptic.jobs.units import read_units
 from entoptic.networks import Preprocess
-from entoptic.recipes import plan_redo, plan_visualize
+from entoptic.runners.run import plan_redo
+from planning import plan_visualize
 
 QUICK: dict[str, Any] = {"size": 64, "steps": 3}
 

@@ -12,8 +12,8 @@ import torch
 from skimage import data
 
 import entoptic as ent
+from entoptic.analysis.classify import identify
 from entoptic.networks import compiled
-from entoptic.recipes import identify
 
 CATS = {"Egyptian cat", "tabby, tabby cat", "tiger cat"}
 NAMES = ["squeezenet1_1", "efficientnet_lite0"]

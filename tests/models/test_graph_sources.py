@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 import entoptic as ent
+from entoptic.analysis.classify import identify
 from entoptic.cli.main import outcome
 from entoptic.errors import BadModelFile, BadSetting
 from entoptic.networks.sources import graphs
 from entoptic.networks.sources.spec import Spec
-from entoptic.recipes import identify
 
 pytest.importorskip("onnx")
 Shared = Callable[[str], Path]

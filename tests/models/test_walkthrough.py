@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import entoptic as ent
-from entoptic.recipes import identify
+from entoptic.analysis.classify import identify
 
 pytest.importorskip("onnx", reason="needs the package onnx")
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+import entoptic.jobs.permission
 import entoptic.networks
-import entoptic.recipes.redo
+import entoptic.networks.given
 from shells.command import picture
 
 _load = functools.cache(entoptic.networks.load)
@@ -25,7 +26,8 @@ def networks_once() -> Iterator[None]:
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(entoptic.networks, "load", _load)
-        patch.setattr(entoptic.recipes.redo, "load", _load)
+        patch.setattr(entoptic.networks.given, "load", _load)
+        patch.setattr(entoptic.jobs.permission, "load", _load)
         for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
             patch.delenv(name, raising=False)
         yield

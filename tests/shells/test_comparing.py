@@ -15,7 +15,7 @@ TINY = ("--size", "48", "--steps", "1")
 
 def test_methods_side_by_side_can_be_made_again(tmp_path: Path) -> None:
     made = entoptic(
-        "compare", "fire3:3-4", "--methods", "lucid, maco,pixels", *TINY, "--json", folder=tmp_path
+        "compare", "fire3:3-4", "--method", "lucid, maco,pixels", *TINY, "--json", folder=tmp_path
     )
     told = json.loads(made.out)
     assert told["picture"] == "fire3-3-4-compare.png"
@@ -32,13 +32,13 @@ def test_methods_side_by_side_can_be_made_again(tmp_path: Path) -> None:
     [
         ([], "UNIT"),
         (["fire3:3"], "a comparison of 1 models; give several models, methods"),
-        (["fire3:3", "--methods", "lucid,"], "methods is ''; it must be a text"),
-        (["fire3:3", "--methods", "lucid,lucis"], "did you mean 'lucid'"),
-        (["fire3:3", "--canvases", "oil,pixels"], "no canvas named 'oil'"),
-        (["fire3:3", "--models", "squeezenet1_1,squeezenet2"], "no model named 'squeezenet2'"),
-        (["fire3:3", "--methods", "lucid,maco", "--canvases", "maco,pixels"], "not several of two"),
-        (["fire3:999", "--methods", "lucid,maco"], "in the column 'lucid': channel 999 of 'fire3'"),
-        (["", "--methods", "lucid,maco"], "the objective is empty"),
+        (["fire3:3", "--method", "lucid,"], "methods is ''; it must be a text"),
+        (["fire3:3", "--method", "lucid,lucis"], "did you mean 'lucid'"),
+        (["fire3:3", "--canvas", "oil,pixels"], "no canvas named 'oil'"),
+        (["fire3:3", "--model", "squeezenet1_1,squeezenet2"], "no model named 'squeezenet2'"),
+        (["fire3:3", "--method", "lucid,maco", "--canvas", "maco,pixels"], "not several of two"),
+        (["fire3:999", "--method", "lucid,maco"], "in the column 'lucid': channel 999 of 'fire3'"),
+        (["", "--method", "lucid,maco"], "the objective is empty"),
         (["fire3:3", "--method", "lucid"], "No such option"),
     ],
 )
@@ -54,7 +54,7 @@ def test_what_is_wrong_is_told_on_one_line_and_nothing_is_left(
 
 def test_redo_of_a_comparison_refuses_a_photo(tmp_path: Path) -> None:
     entoptic(
-        "compare", "fire3:3", "--methods", "lucid,pixels", *TINY, "-o", "a.png", folder=tmp_path
+        "compare", "fire3:3", "--method", "lucid,pixels", *TINY, "-o", "a.png", folder=tmp_path
     )
     result = entoptic("redo", "a.png", "--photo", "a.png", folder=tmp_path)
     assert result.code == 2

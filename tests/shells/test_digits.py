@@ -66,7 +66,9 @@ def test_digits_are_dreamt_and_visualized_in_a_line_each(
     dream = ent.read(folder / f"{kind}.png").image
     assert dream.shape == (1, 3, 28, 28)
     assert torch.equal(dream[:, 0], dream[:, 1])  # in grey
-    done = entoptic("visualize", source, "class:3", *steps, "-o", f"{kind}-3.png", folder=folder)
+    done = entoptic(
+        "visualize", "-m", source, "class:3", *steps, "-o", f"{kind}-3.png", folder=folder
+    )
     assert (done.code, done.out) == (0, f"{kind}-3.png\n"), done.err
     told = entoptic("identify", "one.png", "--model", source, folder=folder)
     assert told.code == 0, told.err

@@ -25,7 +25,7 @@ def photos(tmp_path: Path) -> Path:
 
 def test_a_table_tells_of_each_unit_and_of_their_mean(photos: Path, tmp_path: Path) -> None:
     result = entoptic(
-        "evaluate", "squeezenet1_1", "energy('fire2')", "logit('goldfish')", *TINY,
+        "evaluate", "energy('fire2')", "logit('goldfish')", *TINY,
         "--photos", photos, folder=tmp_path,
     )  # fmt: skip
     assert (result.code, result.err) == (0, "")
@@ -46,7 +46,7 @@ def test_a_table_tells_of_each_unit_and_of_their_mean(photos: Path, tmp_path: Pa
 
 
 def test_json_has_null_for_what_isnt_measured_and_notes_say_so(tmp_path: Path) -> None:
-    result = entoptic("evaluate", "squeezenet1_1", "fire2:3", *TINY, "--json", folder=tmp_path)
+    result = entoptic("evaluate", "fire2:3", *TINY, "--json", folder=tmp_path)
     told = json.loads(result.out)
     (row,) = told["rows"]
     assert row["unit"] == "fire2:3"
@@ -63,12 +63,12 @@ def test_json_has_null_for_what_isnt_measured_and_notes_say_so(tmp_path: Path) -
 
 
 def test_quiet_leaves_out_the_notes(tmp_path: Path) -> None:
-    result = entoptic("evaluate", "squeezenet1_1", "fire2:3", *TINY, "-q", folder=tmp_path)
+    result = entoptic("evaluate", "fire2:3", *TINY, "-q", folder=tmp_path)
     assert (result.code, result.err) == (0, "")
 
 
 def test_the_pictures_are_kept_with_their_jobs_and_nothing_is_overwritten(tmp_path: Path) -> None:
-    arguments = ("evaluate", "squeezenet1_1", "fire2:3-4", *TINY, "--seeds", "2", "--seed", "5")
+    arguments = ("evaluate", "fire2:3-4", *TINY, "--seeds", "2", "--seed", "5")
     for _ in range(2):
         assert entoptic(*arguments, "--save", "kept", folder=tmp_path).code == 0
     kept = tmp_path / "kept"
@@ -84,8 +84,8 @@ def test_the_pictures_are_kept_with_their_jobs_and_nothing_is_overwritten(tmp_pa
 
 def test_judges_are_those_that_are_named(tmp_path: Path) -> None:
     result = entoptic(
-        "evaluate", "squeezenet1_1", "logit('goldfish')", *TINY, "--json",
-        "--judge", "squeezenet1_1", "--judge", "efficientnet_lite0", folder=tmp_path,
+        "evaluate", "logit('goldfish')", *TINY, "--json",
+        "--judges", "squeezenet1_1", "--judges", "efficientnet_lite0", folder=tmp_path,
     )  # fmt: skip
     told = json.loads(result.out)
     verdicts = told["rows"][0]["verdicts"]
@@ -104,7 +104,7 @@ def test_judges_are_those_that_are_named(tmp_path: Path) -> None:
         (["fire5:1", "--seeds", "0"], "seeds is 0"),
         (["fire5:1", "--steps", "-1"], "steps is -1"),
         (["fire5:1", "--size", "4"], "try a larger one"),
-        (["fire5:1", "--judge", "nobody"], "no model named 'nobody'"),
+        (["fire5:1", "--judges", "nobody"], "no model named 'nobody'"),
         (["fire5:1", "--photos", "nowhere"], "nowhere"),
         (["fire5:1", "--photos", "empty"], "the folder 'empty' has no pictures"),
         (["fire5:1", "--photos", "text.png"], "text.png"),
@@ -119,7 +119,7 @@ def test_what_is_wrong_is_told_on_one_line_and_nothing_is_left(
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.png").write_text("no picture")
-    result = entoptic("evaluate", "squeezenet1_1", *arguments, folder=tmp_path)
+    result = entoptic("evaluate", *arguments, folder=tmp_path)
     assert result.code in (1, 2)
     assert result.out == ""
     assert re.fullmatch(r"Error: [^\n]+\n", result.err)

@@ -13,12 +13,15 @@ from typing import Any
 import click
 import pytest
 
-from entoptic import recipes
+import entoptic as ent
+import planning
 from entoptic.canvas import canvases
 from entoptic.cli.main import main
+from entoptic.jobs.methods import methods
+from entoptic.jobs.plan import Plan
+from entoptic.jobs.sheets import SheetPlan
 from entoptic.networks import Model, load
 from entoptic.objectives import parse
-from entoptic.recipes import Plan
 from entoptic.transforms import presets
 from shells.command import entoptic
 
@@ -38,6 +41,8 @@ def test_there_are_examples() -> None:
 @pytest.mark.parametrize("example", sorted(examples()))
 def test_every_example_is_understood(example: str) -> None:
     _, name, *arguments = shlex.split(example)
+    if "--help" in arguments:
+        return  # it ends there
     parent = main.make_context("entoptic", [name])
     context = main.commands[name].make_context(name, arguments, parent=parent)
     if context.params.get("objective") is not None:
@@ -51,7 +56,7 @@ def test_every_command_has_help(name: str, flag: str, tmp_path: Path) -> None:
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"Usage: entoptic {name} ")
     for parameter in main.commands[name].params:
-        if isinstance(parameter, click.Option):
+        if isinstance(parameter, click.Option) and not parameter.hidden:
             assert parameter.help
             assert max(parameter.opts, key=len) in done.out
 
@@ -81,7 +86,7 @@ def shown_defaults(name: str) -> dict[str, str]:
     text = " ".join(command.get_help(click.Context(command, info_name=name)).split())
     found = {}
     for parameter in command.params:
-        if isinstance(parameter, click.Option):
+        if isinstance(parameter, click.Option) and not parameter.hidden:
             record = parameter.get_help_record(click.Context(command))
             assert record is not None
             rest = text.partition(" ".join(" ".join(record).split()))[2]
@@ -95,32 +100,31 @@ def plans(name: str, model: Model, photo: Path) -> Plan:
     units = ["fire5:0"] if model.source != "efficientnet_lite0" else ["blocks.2:0"]
     match name:
         case "dream":
-            return recipes.plan_dream(model, photo)
+            return planning.plan_dream(model, photo)
         case "visualize":
-            return recipes.plan_visualize(model, units)
+            return planning.plan_visualize(model, units)
         case "compare":
-            return recipes.plan_compare([model], units, transforms=["none", "lucid"]).columns[0]
+            return planning.plan_compare([model], units, transforms=["none", "lucid"]).columns[0]
         case "interpolate":
-            return recipes.plan_interpolate(model, units * 2)
+            return planning.plan_interpolate(model, units * 2)
         case "diversity":
-            return recipes.plan_diversity(model, units[0])
+            return planning.plan_diversity(model, units[0])
         case "accentuate":
-            return recipes.plan_accentuate(model, photo, units)
+            return planning.plan_accentuate(model, photo, units)
         case _:
-            made: Plan = getattr(recipes, f"plan_{name}")(model, photo)
+            made: Plan = getattr(planning, f"plan_{name}")(model, photo)
             return made
 
 
 def true_defaults(plan: Plan) -> dict[str, Any]:
     """The settings of a plan of which nothing was said, as the help names them."""
     found = dict(plan.job.settings) | {"objective": plan.job.objective}
-    if isinstance(plan, recipes.SheetPlan):
-        method = recipes.methods[plan.settings.method]
+    if isinstance(plan, SheetPlan):
+        method = methods[str(plan.settings.method)]
         for each in ("canvas", "transforms", "learning_rate"):
             if found[each] == getattr(method, each):
                 found[each] = "the method's"
         found["batch"] = "auto" if plan.settings.batch == ROOM else plan.settings.batch
-        found |= {"methods": found["method"], "canvases": found["canvas"]}
         if isinstance(found.get("layer"), list):
             (found["layer"],) = found["layer"]
     elif found["size"] is None:
@@ -164,7 +168,7 @@ def test_the_defaults_in_the_help_are_the_true_ones(
     for option, words in shown.items():
         if option in ELSEWHERE or (name, option) in {
             ("compare", "transforms"),  # of which there must be several of something
-            ("diversity", "layer"),  # which the unit says
+            ("diversity", "reference_layer"),  # which the unit says
         }:
             continue
         values = [each[option] for each in true]
@@ -178,7 +182,7 @@ def test_the_defaults_in_the_help_are_the_true_ones(
 
 
 def test_the_other_defaults_in_the_help_are_the_true_ones() -> None:
-    assert inspect.signature(recipes.plan_visualize).parameters["on"].default == "auto"
+    assert inspect.signature(ent.visualize).parameters["device"].default == "auto"
     assert inspect.signature(load).parameters["spec"].default == "squeezenet1_1"
     for name in main.commands:
         shown = shown_defaults(name)
@@ -187,7 +191,6 @@ def test_the_other_defaults_in_the_help_are_the_true_ones() -> None:
             ("device", "auto"),
             ("bits", "8"),
             ("model", "squeezenet1_1"),
-            ("models", "squeezenet1_1"),
             ("memory", "half of what is free"),
         ):
             if name != "redo":
@@ -210,10 +213,8 @@ def test_the_help_names_all_that_can_be_chosen(name: str) -> None:
     for parameter in main.commands[name].params:
         assert isinstance(parameter, click.Option | click.Argument)
         known = {
-            "method": recipes.methods,
-            "methods": recipes.methods,
+            "method": methods,
             "canvas": canvases,
-            "canvases": canvases,
             "transforms": presets,
         }.get(str(parameter.name))
         if known is not None:
@@ -228,7 +229,7 @@ def once() -> list[tuple[str, click.Option]]:
         (name, each)
         for name, command in main.commands.items()
         for each in command.params
-        if isinstance(each, click.Option) and not each.multiple
+        if isinstance(each, click.Option) and not each.multiple and not each.hidden
     ]
 
 
@@ -245,6 +246,8 @@ def test_an_option_that_comes_twice_is_refused(
     assert f"{'/'.join(option.opts)} is given 2 times; give it once" in done.err
 
 
-def test_an_option_that_may_come_several_times_does(folder: Path) -> None:
-    done = entoptic("caricature", "nothing.png", "-l", "fire2", "-l", "fire3", folder=folder)
+def test_several_values_of_an_option_have_commas_between_them(folder: Path) -> None:
+    done = entoptic("caricature", "nothing.png", "-l", "fire2, fire3", folder=folder)
     assert "no picture 'nothing.png'" in done.err
+    done = entoptic("caricature", "sky.png", "-l", "fire2", "-l", "fire3", folder=folder)
+    assert "-l is given 2 times; give it once, with commas between several values" in done.err

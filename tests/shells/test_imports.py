@@ -68,7 +68,7 @@ SMALL = ("--size", "24", "--steps", "2", "--canvas", "dull", "--transforms", "pu
 def test_what_a_named_file_registers_is_used_by_name_and_redone(folder: Path) -> None:
     unit = "loud('fire2', 3)"
     made = entoptic(
-        *("--import", "mine.py", "visualize", "squeezenet1_1", unit, "-o", "a.png", *SMALL),
+        *("--import", "mine.py", "visualize", unit, "-o", "a.png", *SMALL),
         folder=folder,
     )
     assert (made.code, made.err.count("Error")) == (0, 0), made.err
@@ -79,7 +79,7 @@ def test_what_a_named_file_registers_is_used_by_name_and_redone(folder: Path) ->
 
 
 def test_without_the_file_the_names_are_unknown(folder: Path) -> None:
-    outcome = entoptic("visualize", "squeezenet1_1", "loud('fire2', 3)", folder=folder)
+    outcome = entoptic("visualize", "loud('fire2', 3)", folder=folder)
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert "no objective named 'loud'" in outcome.err
 
@@ -97,7 +97,7 @@ def test_an_index_or_a_name_that_is_wrong_is_told_before_work(
     folder: Path, options: tuple[str, ...], told: str
 ) -> None:
     outcome = entoptic(
-        *("--import", "mine.py", "visualize", "squeezenet1_1", "loud('fire2', 128)", *options),
+        *("--import", "mine.py", "visualize", "loud('fire2', 128)", *options),
         folder=folder,
     )
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)

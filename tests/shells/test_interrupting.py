@@ -83,7 +83,7 @@ def test_a_signal_before_the_first_step_leaves_nothing(
         finally:
             signal.raise_signal(signal.Signals[name])  # a closed terminal sends several
 
-    monkeypatch.setattr("entoptic.recipes.plan_dream", plan)
+    monkeypatch.setattr("entoptic.jobs.dreams.plan_dream", plan)
     with signals.raised():
         done = entoptic("dream", "sky.png", "-o", "new/", folder=folder)
     assert (done.code, done.out, done.err) == (code, "", f"Ended by {name}.\n")
@@ -144,7 +144,7 @@ def test_ctrl_c_before_the_dream_is_told_too(folder: Path, monkeypatch: pytest.M
     def load(model: str) -> None:
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("entoptic.networks.load", load)
+    monkeypatch.setattr("entoptic.networks.given.load", load)
     # A shell that starts the tests in the background has them ignore Ctrl-C.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

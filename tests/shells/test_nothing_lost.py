@@ -26,9 +26,9 @@ COMMANDS = {
     "dream to a name": (("dream", "sky.png", *QUICK, "-o", "out.png"), "out.png"),
     "dream to a folder": (("dream", "sky.png", *QUICK, "-o", "out/"), "out/sky-dream.png"),
     "photos": (("dream", "sky.png", "sea.png", *QUICK), "sky-dream.png"),
-    "visualize": (("visualize", "squeezenet1_1", "fire2:0", *SMALL), "fire2-0-visualize.png"),
+    "visualize": (("visualize", "fire2:0", *SMALL), "fire2-0-visualize.png"),
     "evaluate": (
-        ("evaluate", "squeezenet1_1", "fire2:0", *SMALL, "--save", "out"),
+        ("evaluate", "fire2:0", *SMALL, "--save", "out"),
         "out/seed-0-evaluate.png",
     ),
     "gradient": ((*GRADIENT, "-o", "out.png"), "out.png"),
@@ -123,7 +123,7 @@ def test_force_never_replaces_what_is_read(folder: Path, command: str, name: str
     of = "match('conv', 'sea.png')"
     typed = {
         "dream": ["dream", "sky.png", "-m", model, "--objective", of, *QUICK, "--size", "32"],
-        "visualize": ["visualize", model, of, *SMALL],
+        "visualize": ["visualize", "-m", model, of, *SMALL],
         "gradient": ["gradient", "sky.png", "-m", model, "--of", of, "--size", "32"],
     }[command]
     done = entoptic(*typed, "-f", "-o", name, folder=folder)

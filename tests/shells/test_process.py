@@ -129,7 +129,7 @@ print(sorted({"torch", "numpy", "PIL"} & sys.modules.keys()), file=sys.stderr)
     [
         ["dream", "sky.png", *QUICK],
         ["dream", "sky.png", *QUICK, "--guide", "sky.png", "--precision", "auto"],
-        ["visualize", "squeezenet1_1", "fire7:0", "class:goldfish", "--size", "48", "--steps", "2"],
+        ["visualize", "fire7:0", "class:goldfish", "--size", "48", "--steps", "2"],
     ],
     ids=" ".join,
 )

@@ -19,8 +19,8 @@ CAT = {
     "caricature": ("caricature", "cat.png"),
     "invert": ("invert", "cat.png"),
     "accentuate": ("accentuate", "cat.png", "fire3:5"),
-    "interpolate": ("interpolate", "squeezenet1_1", "fire3:5", "fire3:6"),
-    "diversity": ("diversity", "squeezenet1_1", "fire3:5"),
+    "interpolate": ("interpolate", "fire3:5", "fire3:6"),
+    "diversity": ("diversity", "fire3:5"),
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 import entoptic as ent
 from shells.command import entoptic
 
-VISUALIZE = ("visualize", "squeezenet1_1", "fire3:3")
+VISUALIZE = ("visualize", "fire3:3")
 TINY = ("--method", "maco", "--size", "48", "--steps", "1")
 
 

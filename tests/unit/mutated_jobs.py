@@ -217,14 +217,15 @@ def main(count: int, seed: int) -> None:
     import torch
 
     import entoptic.images
-    import entoptic.recipes.redo as redo
+    import entoptic.jobs.permission as permission
+    import entoptic.runners.run as redo
     from entoptic.errors import EntopticError
 
     torch.set_num_threads(1)
     jobs = json.loads(Path("jobs.json").read_text())
     current = [""]
     entoptic.images.read_job = lambda path: current[0]
-    redo.load = functools.lru_cache(maxsize=64)(redo.load)  # type: ignore[attr-defined]
+    permission.load = functools.lru_cache(maxsize=64)(permission.load)  # type: ignore[attr-defined]
     for package in ("timm", "torchvision"):  # which look at folders while they are imported
         with contextlib.suppress(ImportError):
             importlib.import_module(package)

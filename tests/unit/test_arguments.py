@@ -21,25 +21,28 @@ from PIL import Image as Pillow
 from torch import nn
 
 import entoptic as ent
+from entoptic.analysis.classify import identify
 from entoptic.checks import number, shown, taking, whole
 from entoptic.errors import BadSetting, EntopticError
 from entoptic.images import image_of, picture_of
-from entoptic.jobs.methods import ClimbSettings
+from entoptic.jobs.job import Job
 from entoptic.networks import devices, model_of
-from entoptic.recipes import identify
-from entoptic.recipes.deepdream import DreamSettings
+from entoptic.recipes import recipes
+from entoptic.recipes.dream import Dream
 
 # What entoptic makes and hands out; nobody is asked to make one.
 _OURS = {
     "transform",
     "optimizer",
     "Evaluation",
+    "Guess",
     "Job",
     "LayerInfo",
     "Picture",
     "Result",
     "Spectrum",
     "Step",
+    *(recipes[name].__name__ for name in recipes),  # whose functions are tried
 }
 # What has no parameters of its own: bases, and what is no function at all.
 _BASES = {"Canvas", "GradientRule", "Objective", "Transform", "EntopticError"}
@@ -133,11 +136,13 @@ _RIGHT: dict[str, Callable[[], Any]] = {
     "last": lambda: "1",
     "seed": lambda: 0,
     "pattern": lambda: "*",
+    "job": lambda: Job.from_json(ent.images.read_job(_picture())),
 }
 
-# Settings of recipes, by what they are called together: no work at all, should something wrong be
-# taken. The settings themselves are tried with their own classes.
-_OPEN: dict[str, dict[str, Any]] = {"settings": {"steps": 0, "size": 32}, "changes": {"steps": 0}}
+# No work at all, should something wrong be taken.
+_LITTLE = {"steps": 0, "size": 32, "groups": 1}
+# Settings of another recipe, which are tried with that.
+_OPEN: dict[str, dict[str, Any]] = {"changes": {"steps": 0}}
 
 _WRONG: dict[str, Callable[[], Any]] = {
     "None": lambda: None,
@@ -160,7 +165,7 @@ _WRONG: dict[str, Callable[[], Any]] = {
 _FLAGS = (
     *("shared", "uniform", "relative", "decorrelated", "weighted", "plain", "transparency"),
     *("replace", "fixed_size", "biased", "stored", "compares_images"),
-    *("needs_alpha", "prices_opacity"),
+    *("needs_alpha", "prices_opacity", "progress"),
 )
 # Such a channel is found out when the network is known.
 _COUNTED = ("row", "column", "index", "channel1", "channel2", "label")
@@ -178,7 +183,7 @@ _TAKEN: dict[str, set[str]] = {
 
 # What an error may call a parameter, where it isn't the name.
 _CALLED = {
-    **dict.fromkeys(("wrt", "layer1", "layer2", "layers"), ("layer",)),
+    **dict.fromkeys(("wrt", "layer1", "layer2", "layers", "reference_layer"), ("layer",)),
     **dict.fromkeys(("units", "unit", "first", "second", "last"), ("unit", "layer", "objective")),
     **dict.fromkeys(("text", "of", "objectives"), ("objective", "layer")),
     **dict.fromkeys(("photos", "source"), ("photo", "picture", "array")),
@@ -210,8 +215,6 @@ def _public() -> dict[str, Any]:
         found[f"Model.{name}"].__signature__ = _signature(getattr(ent.Model, name))
     found["Picture.of"] = ent.Picture.of
     found["identify"] = identify
-    found["DreamSettings"] = DreamSettings
-    found["ClimbSettings"] = ClimbSettings
     return found
 
 
@@ -256,6 +259,7 @@ def _called(what: Any, wrong: inspect.Parameter, value: Any) -> None:
     """Call it with one wrong argument, and all others as they should be."""
     parameters = list(_signature(what).parameters.values())
     kinds = inspect.Parameter
+    little = any(each.name == "steps" for each in parameters)
     starred = any(each.kind is kinds.VAR_POSITIONAL for each in parameters)
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
@@ -265,7 +269,9 @@ def _called(what: Any, wrong: inspect.Parameter, value: Any) -> None:
             continue
         if each.name == wrong.name:
             given = value
-        elif each.default is kinds.empty:
+        elif little and each.name in _LITTLE and each.default is not kinds.empty:
+            given = _LITTLE[each.name]
+        elif each.default is kinds.empty or each.name == "photo":
             given = _RIGHT[each.name]()
         else:
             continue
@@ -275,6 +281,8 @@ def _called(what: Any, wrong: inspect.Parameter, value: Any) -> None:
             args += given if each.kind is kinds.VAR_POSITIONAL and given is not value else [given]
         else:
             kwargs[each.name] = given
+    if what is ent.compare and wrong.name != "method":
+        kwargs["method"] = ["lucid", "maco"]
     what(*args, **kwargs)
 
 
@@ -373,8 +381,12 @@ def test_devices_are_names_or_those_of_torch_or_lists_of_either() -> None:
     assert devices([cpu, "cpu"]) == devices("cpu,cpu") == (cpu, cpu)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
-    settings = DreamSettings(octaves=np.int64(3), strength=np.float32(0.5), noise=[np.int8(9), 8])  # type: ignore[arg-type, list-item]
+    given: dict[str, Any] = {
+        "octaves": np.int64(3), "strength": np.float32(0.5), "noise": [np.int8(9), 8]
+    }  # fmt: skip
+    settings = Dream("squeezenet1_1", **given)
     assert (settings.octaves, settings.strength, settings.noise) == (3, 0.5, (9, 8))
     assert [type(each) for each in (settings.octaves, settings.strength)] == [int, float]
 

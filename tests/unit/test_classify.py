@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 import entoptic as ent
+from entoptic.analysis.classify import Guess, identify
 from entoptic.errors import BadSetting
-from entoptic.recipes import Guess, identify
 
 
 class Brightest(nn.Module):

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import entoptic as ent
+from entoptic.analysis.classify import identify
 from entoptic.errors import (
     BadSetting,
     BadWeights,
@@ -24,7 +25,6 @@ from entoptic.formats.state_dict.reading import read_state_dict
 from entoptic.layers import Layer
 from entoptic.networks import load
 from entoptic.networks.sources.spec import Spec
-from entoptic.recipes import identify
 
 # timm's own network for tests: 0.4 million weights.
 SMALL = "timm:test_vit"

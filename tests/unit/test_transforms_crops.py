@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 import entoptic as ent
 from entoptic.errors import BadSetting
-from entoptic.recipes import plan_visualize
 from entoptic.transforms import RandomCrops
+from planning import plan_visualize
 
 IMAGE = torch.rand(2, 3, 12, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
 

@@ -10,7 +10,10 @@ from torch import Tensor, nn
 import entoptic as ent
 from entoptic.ascent.loop import bind
 from entoptic.errors import BadExpression, BadSetting
-from entoptic.jobs.defaults import TUNED, Tuned, chosen, in_order, middle_layer, tuned
+from entoptic.jobs.default_layers import chosen, dream_objective, in_order, middle_layer
+from entoptic.jobs.defaults import NETWORKS, network_defaults
+from entoptic.jobs.recipe import settings
+from entoptic.recipes import recipes
 
 
 def strided(*strides: int) -> ent.Model:
@@ -19,11 +22,27 @@ def strided(*strides: int) -> ent.Model:
     return ent.Model.wrap(module, preprocess=ent.Preprocess(size=(128, 192)))
 
 
-@pytest.mark.parametrize("name", TUNED)
-def test_what_is_tuned_fits_its_network(name: str) -> None:
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_a_network_dreams_of_fits_it(name: str) -> None:
     model = ent.load(name)
-    assert tuned(model) is TUNED[name]
-    assert bind(ent.parse(tuned(model).objective), model, (224, 320))
+    assert dream_objective(model) == ent.parse(NETWORKS[name]["dream"]["objective"])
+    assert bind(dream_objective(model), model, (224, 320))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_defaults_are_of_settings_that_there_are_and_may_be_that(name: str) -> None:
+    for recipe, own in NETWORKS[name].items():
+        declared = settings(recipes[recipe])
+        for setting, value in own.items():
+            assert declared[setting].meaning(setting, value) == value
+            assert recipes[recipe].__dataclass_fields__[setting].default is None
+
+
+@pytest.mark.parametrize("options", ["", "?size=300x300", "?order=BGR&size=96x96"])
+def test_options_of_a_network_change_nothing_in_its_defaults(options: str) -> None:
+    for recipe, layer in (("caricature", "fire6"), ("grid", "fire8")):
+        assert network_defaults(f"squeezenet1_1{options}", recipe) == {"layer": layer}
+    assert network_defaults(f"efficientnet_lite0{options}", "accentuate")["weight"] == 50
 
 
 @pytest.mark.parametrize(
@@ -41,18 +60,18 @@ def test_what_is_tuned_fits_its_network(name: str) -> None:
 def test_an_unknown_network_dreams_of_its_last_layer_16_pixels_apart_or_of_its_middle_block(
     strides: tuple[int, ...], layer: str
 ) -> None:
-    assert tuned(strided(*strides)) == Tuned(f"energy('{layer}')")
+    assert dream_objective(strided(*strides)) == ent.energy(layer)
 
 
 def test_maps_of_one_place_in_a_row_are_not_dreamt_of() -> None:
     module = nn.Sequential(nn.Conv2d(3, 3, 3, 2), nn.AvgPool2d((4, 1), 1))
     model = ent.Model.wrap(module, preprocess=ent.Preprocess(size=(9, 13)))
-    assert tuned(model).objective == "energy('0')"
+    assert dream_objective(model) == ent.energy("0")
 
 
 def test_where_no_layer_suggests_itself_one_is_asked_for() -> None:
     with pytest.raises(BadSetting, match=r"no layer of python suggests itself .* with --layer"):
-        tuned(ent.Model.wrap(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())))
+        dream_objective(ent.Model.wrap(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())))
 
 
 def test_a_user_says_an_objective_a_layer_a_guide_or_nothing(tmp_path: Path) -> None:

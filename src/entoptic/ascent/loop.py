@@ -50,6 +50,7 @@ class Step:
         image: renders the picture after the step; to be called before the next step is asked for.
         octave: counted from 0; always 0 where there are no octaves.
         alpha: renders its transparency in the same way, where it has one.
+        images: renders the single pictures of a contact sheet in the same way.
     """
 
     index: int
@@ -57,6 +58,7 @@ class Step:
     image: Callable[[], Planes]
     octave: int = 0
     alpha: Callable[[], Alpha] | None = None
+    images: Callable[[], Planes] | None = None
 
 
 @in_usual_modes

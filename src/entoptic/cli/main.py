@@ -10,19 +10,15 @@ from collections.abc import Sequence
 import click
 
 from entoptic.cli import options, signals
-from entoptic.cli.accentuating import accentuate_command
 from entoptic.cli.arguments import one_line
-from entoptic.cli.comparing import compare_command
-from entoptic.cli.dreaming import dream_command, redo_command
-from entoptic.cli.evaluating import evaluate_command
-from entoptic.cli.layer_views import caricature_command, invert_command
+from entoptic.cli.dream import dream_command
+from entoptic.cli.evaluate import evaluate_command
 from entoptic.cli.networks import convert_command, gradient_command
 from entoptic.cli.printing import echo
-from entoptic.cli.seeing import grid_command, groups_command
+from entoptic.cli.recipes import command_of
+from entoptic.cli.redo import redo_command
 from entoptic.cli.spectra import spectrum_command
 from entoptic.cli.tables import identify_command, layers_command, models_command
-from entoptic.cli.varying import diversity_command, interpolate_command
-from entoptic.cli.visualizing import visualize_command
 from entoptic.errors import (
     BadExpression,
     BadSetting,
@@ -33,6 +29,7 @@ from entoptic.errors import (
     UnknownLayer,
     UnknownModel,
 )
+from entoptic.recipes import recipes
 
 # What the user typed was wrong: exit code 2, like click's own usage errors. Anything else is 1.
 _USAGE = (
@@ -117,19 +114,13 @@ def completion_command(shell: str) -> None:
     echo(chosen(main, {}, "entoptic", "_ENTOPTIC_COMPLETE").source())
 
 
+# Those that do more than make one picture.
+_OWN_COMMANDS = {"dream": dream_command, "evaluate": evaluate_command}
+
+for _name in sorted(recipes, key=lambda name: recipes[name].order):
+    main.add_command(_OWN_COMMANDS.get(_name) or command_of(recipes[_name]))
 for _command in (
-    dream_command,
-    visualize_command,
-    compare_command,
-    grid_command,
-    groups_command,
-    interpolate_command,
-    diversity_command,
-    accentuate_command,
-    caricature_command,
-    invert_command,
     redo_command,
-    evaluate_command,
     layers_command,
     models_command,
     identify_command,

@@ -19,8 +19,9 @@ from entoptic.cli.progress import ALL, Share, progress
 
 if TYPE_CHECKING:
     from entoptic.ascent.loop import Step
+    from entoptic.jobs.dream_batches import PhotosTogether
     from entoptic.jobs.job import Result
-    from entoptic.recipes import PhotosTogether, Plan
+    from entoptic.jobs.plan import Plan
 
 
 def check(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) -> None:
@@ -30,8 +31,16 @@ def check(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) 
     check_output(output, delivery, [*inputs, *read], plan.shape)
 
 
-def make(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) -> int:
+def make(
+    plan: Plan, output: Path | Sequence[Path], delivery: Delivery, inputs: Sequence[Path]
+) -> int:
     """Carry out a plan and save its result; without memory, again with less at a time.
+
+    Args:
+        plan: what is made.
+        output: where the result goes; or where each of its pictures goes.
+        delivery: what the user wants.
+        inputs: pictures that must survive.
 
     Returns:
         The exit code: that of the signal that ended it, such as 130 for Ctrl-C, with what there
@@ -39,8 +48,10 @@ def make(plan: Plan, output: Path, delivery: Delivery, inputs: Sequence[Path]) -
     """
     from entoptic.ascent.memory import within_memory
 
+    outputs = [output] if isinstance(output, Path) else output
+
     def work(plan: Plan) -> int:
-        return _make([plan], ([step] for step in plan.steps()), [output], delivery, inputs)
+        return _make([plan], ([step] for step in plan.steps()), outputs, delivery, inputs)
 
     return within_memory(plan, work)
 
@@ -77,16 +88,21 @@ def _make(
     share: Share = ALL,
 ) -> int:
     """Do what makes one step of each plan at a time, and save the results."""
-    for plan, output in zip(plans, outputs, strict=True):
+    separate = len(plans) < len(outputs)  # each of the pictures that one plan makes
+    for plan, output in zip([*plans] * len(outputs) if separate else plans, outputs, strict=True):
         check(plan, output, delivery, inputs)
     last: Sequence[Step | None] = [None] * len(plans)
     scores: list[list[Any]] = [[] for _ in plans]
     done, count = 0, plans[0].count
 
     def save(where: Sequence[Path]) -> list[tuple[Result, Path]]:
+        made = [
+            plan.result(step, seen) for plan, step, seen in zip(plans, last, scores, strict=True)
+        ]
+        if separate:
+            made = [made[0][number] for number in range(len(where))]
         results = []
-        for plan, step, seen, path in zip(plans, last, scores, where, strict=True):
-            result = plan.result(step, seen)
+        for result, path in zip(made, where, strict=True):
             write = functools.partial(result.save, bits=delivery.bits)
             results.append((result, saved(write, path, delivery.force, delivery.quiet)))
         return results

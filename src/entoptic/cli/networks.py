@@ -57,13 +57,13 @@ def gradient_command(
     By the picture it is shown in colour around middle grey; by an inner layer, its strength at each
     place in grey. A name ending in .npy gets the numbers themselves, not normalised.
     """
+    from entoptic.analysis.saliency import gradient_picture
     from entoptic.ascent.gradients import gradient
     from entoptic.images import check_writable, picture_of, write
     from entoptic.images.writing import check_place, write_file
     from entoptic.jobs.inputs import scaled
     from entoptic.networks import load
     from entoptic.networks.sources.named_files import files_named
-    from entoptic.recipes.saliency import gradient_picture
 
     path = Path(output)
     numbers = path.suffix == ".npy"

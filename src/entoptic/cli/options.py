@@ -12,11 +12,21 @@ Decorator = Callable[[Any], Any]
 
 
 class Option(click.Option):
-    """An option that stands under a heading of its own in the help."""
+    """An option that stands under a heading of its own in the help.
 
-    def __init__(self, *args: Any, heading: str, **kwargs: Any) -> None:
+    Args:
+        heading: that.
+        many: whether it takes several values with commas between them.
+    """
+
+    def __init__(self, *args: Any, heading: str, many: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.heading = heading
+        self.many = many
+
+
+def _is_many(option: click.Parameter) -> bool:
+    return isinstance(option, Option) and option.many
 
 
 class Grouped(click.Command):
@@ -45,7 +55,9 @@ class Grouped(click.Command):
             once = isinstance(each, click.Option) and not (each.multiple or each.is_eager)
             if once and given.count(each) > 1 and not ctx.resilient_parsing:
                 raise click.UsageError(
-                    f"{'/'.join(each.opts)} is given {given.count(each)} times; give it once", ctx
+                    f"{'/'.join(each.opts)} is given {given.count(each)} times; give it once"
+                    + (", with commas between several values" if _is_many(each) else ""),
+                    ctx,
                 )
         return super().parse_args(ctx, args)
 
@@ -107,214 +119,7 @@ def together(*options: Decorator) -> Decorator:
     return add
 
 
-def number_or_word(text: str) -> int | str:
-    """A whole number, or a word that the recipe knows."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
-
-
-def _precision(heading: str) -> Decorator:
-    return option(
-        heading,
-        "--precision",
-        metavar="P",
-        help="What the network computes in: fp32, bf16, fp16; auto tries what is faster.",
-    )
-
-
-def _device(heading: str) -> Decorator:
-    return option(
-        heading,
-        "--device",
-        metavar="D",
-        help="Where to compute: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1.",
-    )
-
-
-_WHAT, _HOW, _RESULT = "What to dream of", "How to dream", "The result"
-
-what = together(
-    option(_WHAT, "--model", "-m", metavar="M", help="The network; `entoptic models` lists them."),
-    option(
-        _WHAT,
-        "--layer",
-        "-l",
-        metavar="L",
-        help="What this layer sees is to grow; `entoptic layers` lists them. "
-        "Early layers draw textures, late ones things.",
-    ),
-    option(
-        _WHAT,
-        "--objective",
-        metavar="EXPR",
-        help="What is to grow, as an expression: fire7:3 (a channel), \"logit('goldfish')\", "
-        "\"energy('fire5') - 2 * total_variation()\".",
-    ),
-    option(
-        _WHAT,
-        "--guide",
-        type=click.Path(),
-        metavar="IMAGE",
-        help="Another picture, whose shapes are to appear; also with --layer.",
-    ),
-)
-
-how = together(
-    option(_HOW, "--size", type=int, metavar="PIXELS", help="Long side of the result."),
-    option(
-        _HOW,
-        "--octaves",
-        type=int,
-        metavar="N",
-        help="How many sizes to dream at, small to large; more give larger shapes.",
-    ),
-    option(_HOW, "--octave-scale", type=float, metavar="S", help="From one size to the next."),
-    option(
-        _HOW, "--steps", type=int, metavar="N", help="Steps at each size; more give more dream."
-    ),
-    option(
-        _HOW,
-        "--strength",
-        type=float,
-        metavar="X",
-        help="Factor for each step: 0.5 is subtle, 2 wild.",
-    ),
-    option(
-        _HOW,
-        "--step-size",
-        type=float,
-        metavar="X",
-        help="Mean change of a pixel in a step; 1 is from black to white.",
-    ),
-    option(
-        _HOW,
-        "--smoothing",
-        type=float,
-        metavar="X",
-        help="Of the gradient, pixels: large shapes gain on fine grain; 0 is off.",
-    ),
-    option(
-        _HOW, "--jitter", type=int, metavar="N", help="Largest random shift before a step, pixels."
-    ),
-    option(
-        _HOW,
-        "--tile",
-        type=number_or_word,
-        metavar="N",
-        help="Show the network so many pixels at once in height and width; or auto, off.",
-    ),
-    option(
-        _HOW, "--memory", metavar="SIZE", help="What the dream may use, as 4GiB; makes tiles fit."
-    ),
-    option(_HOW, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
-    _precision(_HOW),
-    _device(_HOW),
-)
-
-_ANYWHERE = {"seed": "0", "precision": "fp32", "device": "auto", "bits": "8"}
-
-DREAM = _ANYWHERE | {
-    "model": "squeezenet1_1",
-    "objective": "by network; energy('fire7') + energy('fire8') with squeezenet1_1",
-    "size": "the photo's",
-    "octaves": "by network; 5 with squeezenet1_1",
-    "octave_scale": "1.4",
-    "steps": "by network; 12 with squeezenet1_1",
-    "strength": "1",
-    "step_size": "by network; 1/255 with squeezenet1_1",
-    "smoothing": "by network; 1.5 with squeezenet1_1",
-    "jitter": "32",
-    "tile": "auto",
-    "memory": "half of what is free",
-}
-"""Defaults of `dream`; what varies by network says so, and what holds with the usual one."""
-
-CLIMB = _ANYWHERE | {
-    "size": "224",
-    "steps": "256",
-    "method": "by network; entoptic with squeezenet1_1",
-    "canvas": "the method's",
-    "transforms": "the method's",
-    "learning_rate": "the method's",
-    "batch": "auto",
-}
-"""Defaults of the commands that make pictures of units, where a command has none of its own."""
-
-GENTLE = CLIMB | {"method": "gentle"}
-"""Those of all but `visualize`, `compare` and `evaluate`."""
-
-SHOWN = "What to show"
-
-network = option(
-    SHOWN, "--model", "-m", metavar="M", help="The network; `entoptic models` lists them."
-)
-
-_CLIMB = "How to climb"
-
-_size_and_steps = together(
-    option(
-        _CLIMB,
-        "--size",
-        type=int,
-        metavar="PIXELS",
-        help="Side of each picture; long side, where there is a photo.",
-    ),
-    option(_CLIMB, "--steps", type=int, metavar="N", help="Steps of the climb."),
-)
-
-_rate_and_batch = together(
-    option(_CLIMB, "--learning-rate", type=float, metavar="X", help="Of the method's step rule."),
-    option(
-        _CLIMB,
-        "--batch",
-        type=number_or_word,
-        metavar="N",
-        help="How many pictures climb together; auto is as many as memory has room for.",
-    ),
-)
-
-_chance_and_place = together(
-    option(_CLIMB, "--seed", type=int, metavar="N", help="Of all chance; another one varies."),
-    _precision(_CLIMB),
-    _device(_CLIMB),
-)
-
-# What `dream` hasn't.
-climb_only = together(
-    option(
-        _CLIMB,
-        "--method",
-        metavar="M",
-        help="A canvas, transforms and a rate that belong together: entoptic, strong, gentle, "
-        "lucid, maco, cppn, pixels.",
-    ),
-    option(
-        _CLIMB,
-        "--canvas",
-        metavar="C",
-        help="What is changed: fourier, pixels, laplacian, maco, cppn, shared, alpha (with "
-        "transparency).",
-    ),
-    option(
-        _CLIMB,
-        "--transforms",
-        metavar="T",
-        help="Random changes before each step: robust, strong, gentle, lucid, maco, accentuate, "
-        "none.",
-    ),
-    _rate_and_batch,
-    option(
-        _CLIMB,
-        "--spectrum",
-        type=click.Path(),
-        metavar="FILE",
-        help="For the canvas maco: waves as in your photographs; see `entoptic spectrum`.",
-    ),
-)
-
-climb = together(_size_and_steps, climb_only, _chance_and_place)
-
-# Where the names are several, a command has options of its own for them.
-climb_but_names = together(_size_and_steps, _rate_and_batch, _chance_and_place)
+_RESULT = "The result"
 
 result = together(
     option(
@@ -323,7 +128,8 @@ result = together(
         "-o",
         type=click.Path(),
         metavar="OUT",
-        help="File (.png .jpg .webp .tif), or folder (end a new one with /).",
+        help="File (.png .jpg .webp .tif), or folder (end a new one with /), where each picture "
+        "gets a file of its own.",
     ),
     option(
         _RESULT,

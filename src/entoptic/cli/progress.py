@@ -20,7 +20,7 @@ from entoptic.cli.arguments import one_line
 
 if TYPE_CHECKING:
     from entoptic.ascent.loop import Step
-    from entoptic.recipes import Plan
+    from entoptic.jobs.plan import Plan
 
 # Reading a score waits for the device; ten times a second is all that an eye can follow.
 _INTERVAL = 0.1

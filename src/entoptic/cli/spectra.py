@@ -23,7 +23,7 @@ _OPTIONS = "Options"
     epilog="""\b
 Examples:
   entoptic spectrum holidays/ -o holidays.npz
-  entoptic visualize squeezenet1_1 "logit('goldfish')" --method maco --spectrum holidays.npz
+  entoptic visualize "logit('goldfish')" --method maco --spectrum holidays.npz
 """,
 )
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")

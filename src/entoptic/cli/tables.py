@@ -17,6 +17,7 @@ from entoptic.errors import BadSetting
 if TYPE_CHECKING:
     from entoptic.layers import LayerInfo
     from entoptic.networks import Preprocess
+    from entoptic.objectives import Objective
 
 _OPTIONS = "Options"
 
@@ -90,7 +91,7 @@ def models_command(model: str | None, as_json: bool) -> None:
         else:
             show(("model", "what it is"), list(found.items()))
         return
-    from entoptic.jobs.defaults import tuned
+    from entoptic.jobs.default_layers import dream_objective
 
     chosen = load(model)
     facts: dict[str, Any] = {
@@ -99,7 +100,7 @@ def models_command(model: str | None, as_json: bool) -> None:
         "layers": len(chosen.layers()),
         "classes": len(chosen.labels) if chosen.labels else None,
         "preprocess": asdict(chosen.preprocess),
-        "dreams_of": tuned(chosen).objective,
+        "dreams_of": _plain(dream_objective(chosen)),
         "notes": list(chosen.notes),
     }
     if as_json:
@@ -136,8 +137,8 @@ def identify_command(photo: str, model: str, top: int, as_json: bool) -> None:
     if top < 1:
         raise BadSetting(f"--top is {top}; it must be at least 1")
 
+    from entoptic.analysis.classify import identify
     from entoptic.networks import load
-    from entoptic.recipes import identify
 
     streams.check_once([photo])
     guesses = identify(load(model), streams.photo_of(photo), top=top)
@@ -146,6 +147,12 @@ def identify_command(photo: str, model: str, top: int, as_json: bool) -> None:
     else:
         for guess in guesses:
             echo(f"{guess.probability:6.1%}  {guess.label} ({guess.number})")
+
+
+def _plain(objective: Objective) -> str:
+    """Return an expression without the parentheses around all of it."""
+    text = repr(objective)
+    return text[1:-1] if text.startswith("(") else text
 
 
 def _cells(info: LayerInfo) -> tuple[str, ...]:

@@ -1,189 +1,59 @@
-"""What a dream does where nothing is said: chosen by eye, or found in the layer table."""
+"""Defaults of recipes by network: one table, chosen by eye unless it says otherwise."""
 
 from __future__ import annotations
 
-import functools
-import operator
-import re
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
-from entoptic.errors import BadSetting
-from entoptic.images import PictureLike
-from entoptic.layers import Layer, layer_name
-from entoptic.networks import Model
-from entoptic.objectives import Objective, energy, match, objective_of, parse
+USUAL = "squeezenet1_1"
+"""The network where none is named."""
 
-
-@dataclass(frozen=True)
-class Tuned:
-    """Settings that give a network's best-looking dream.
-
-    Args:
-        objective: an expression.
-        octaves, octave_scale, steps, step_size, smoothing: as in `DreamSettings`.
-    """
-
-    objective: str
-    octaves: int = 4
-    octave_scale: float = 1.4
-    steps: int = 10
-    step_size: float = 1.5 / 255
-    smoothing: float = 0.0
-
-
-TUNED: Mapping[str, Tuned] = {
-    "squeezenet1_1": Tuned(
-        "energy('fire7') + energy('fire8')", octaves=5, steps=12, step_size=1 / 255, smoothing=1.5
-    ),
-    "efficientnet_lite0": Tuned("energy('blocks.4')", octaves=5, step_size=1 / 255, smoothing=1.0),
+NETWORKS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "squeezenet1_1": {
+        "dream": {
+            "objective": "energy('fire7') + energy('fire8')",
+            "octaves": 5,
+            "steps": 12,
+            "step_size": 1 / 255,
+            "smoothing": 1.5,
+        },
+        # Late enough for shapes, early enough that they stay where the photo has them.
+        "caricature": {"layer": "fire6"},
+        "invert": {"layer": "fire5"},
+        # Its activations of the photo stay, and so does the photo.
+        "accentuate": {"reference_layer": "fire3"},
+        "interpolate": {"reference_layer": "fire5"},
+        # Neighboring pictures differ, and belong together all the same.
+        "grid": {"layer": "fire8"},
+        # Groups are parts of things here, and no activation is below 0.
+        "groups": {"layer": "fire8"},
+    },
+    "efficientnet_lite0": {
+        "dream": {
+            "objective": "energy('blocks.4')",
+            "octaves": 5,
+            "step_size": 1 / 255,
+            "smoothing": 1.0,
+        },
+        # Its pictures of classes are those that other networks recognise best.
+        "visualize": {"method": "strong"},
+        "compare": {"method": "strong"},
+        "evaluate": {"method": "strong"},
+        "caricature": {"layer": "blocks.3"},
+        "invert": {"layer": "blocks.2"},
+        "accentuate": {"reference_layer": "blocks.1", "weight": 50.0},
+        "interpolate": {"reference_layer": "blocks.3"},
+        "grid": {"layer": "blocks.3"},
+        "groups": {"layer": "blocks.4.1.act2"},
+    },
 }
+"""Settings by the network's name and the recipe's."""
 
 
-# The method of `entoptic.jobs.methods` whose pictures of classes other networks see best.
-_METHODS: Mapping[str, str] = {"efficientnet_lite0": "strong"}
+def network_defaults(source: str, recipe: str) -> Mapping[str, Any]:
+    """Return a network's own settings of a recipe; its options change nothing in them.
 
-
-def best_method(model: Model) -> str:
-    """How to climb from nothing in a network, where nothing is said."""
-    return _METHODS.get(model.source.partition("?")[0], "entoptic")
-
-
-def tuned(model: Model) -> Tuned:
-    """The settings for a network; for one that we don't know, the original's at a middle layer.
-
-    Raises:
-        BadSetting: no layer suggests itself.
+    >>> network_defaults("squeezenet1_1?size=300x300", "caricature")
+    {'layer': 'fire6'}
     """
-    if model.members:
-        return Tuned(repr(_of_all(model)))
-    return TUNED.get(model.source.partition("?")[0]) or Tuned(repr(_middle(model)))
-
-
-def _of_all(model: Model) -> Objective:
-    """What each network of an ensemble would dream of, at once."""
-    layers = [
-        layer.within(name)
-        for name, each in model.members.items()
-        for layer in sorted(parse(tuned(each).objective).layers())
-    ]
-    first, *others = map(energy, layers)
-    return functools.reduce(operator.add, others, first)
-
-
-# Pixels from place to place in the original's favourite, GoogLeNet's fourth stage: eyes and faces.
-_STRIDE = 16
-
-# Fewer layers of a kind in a row make no trunk of blocks with a middle.
-_SERIES = 4
-
-
-def _middle(model: Model) -> Objective:
-    """Energy of the last layer whose places are at most 16 pixels apart.
-
-    Transformers and mixers keep the same places all the way: there it is the middle one of their
-    blocks.
-    """
-    strides = {
-        layer: info.stride[0]
-        for layer, info in model.layers().items()
-        if info.stride and info.places and min(info.places) > 1
-    }
-    if not strides:
-        blocks = _longest_series(list(model.layers()), model)
-        if len(blocks) >= _SERIES:
-            return energy(blocks[(len(blocks) - 1) // 2])
-        raise BadSetting(
-            f"no layer of {model.source} suggests itself for a dream; name one with --layer "
-            "(`entoptic layers` lists them)"
-        )
-    wanted = max((each for each in strides.values() if each <= _STRIDE), default=0)
-    wanted = wanted or min(strides.values())
-    alike = [layer for layer, stride in strides.items() if stride == wanted]
-    if wanted == max(strides.values()):
-        blocks = _longest_series(alike, model)
-        if len(blocks) >= _SERIES:
-            return energy(blocks[(len(blocks) - 1) // 2])
-    return energy(_last_stage(alike, model))
-
-
-def _last_stage(layers: Sequence[Layer], model: Model) -> Layer:
-    """The module that holds the most of some layers, which is a stage; else the outermost layer.
-
-    The last, where several are alike.
-    """
-    backwards = list(reversed(layers))
-    inside = Counter(parent for layer in layers for parent in _parents(layer, model))
-    stage = max(backwards, key=lambda layer: inside[layer.name])
-    return stage if inside[stage.name] else min(backwards, key=lambda layer: _depth(layer, model))
-
-
-def _parents(layer: Layer, model: Model) -> list[str]:
-    """Names of the modules that a layer lies in; files of graphs may know of none."""
-    parts = layer.name.split(".")
-    paths = [".".join(parts[:count]) for count in range(1, len(parts))]
-    return [path for path in paths if path in model.names]
-
-
-def _longest_series(layers: Sequence[Layer], model: Model) -> list[Layer]:
-    """The most layers of a kind whose names differ by nothing but one number: `blocks.0`, ...
-
-    The outermost, where several are alike.
-    """
-    table = model.layers()
-    series: dict[tuple[str, str], list[Layer]] = {}
-    for layer in layers:
-        for number in re.finditer(r"\d+", layer.name) if layer.call == 0 else ():
-            stem = f"{layer.name[: number.start()]}#{layer.name[number.end() :]}"
-            series.setdefault((stem, table[layer].kind), []).append(layer)
-    return max(series.values(), key=lambda some: (len(some), -_depth(some[0], model)), default=[])
-
-
-def _depth(layer: Layer, model: Model) -> int:
-    return len(_parents(layer, model))
-
-
-def chosen(
-    model: Model,
-    objective: Objective | str | None,
-    layer: Layer | str | None,
-    guide: PictureLike | None,
-) -> Objective:
-    """The objective that a user has asked for, in whichever way.
-
-    Args:
-        objective: an objective or its expression.
-        layer: instead, a layer whose energy is to grow.
-        guide: with or without a layer, another picture whose features are to appear.
-
-    Raises:
-        BadSetting: more than one way at once.
-        BadExpression: the expression can't be read.
-    """
-    if layer is not None:
-        layer = layer_name("layer", layer)
-    if objective is not None and (layer is not None or guide is not None):
-        raise BadSetting("an objective says all by itself; leave out the layer and the guide")
-    if objective is not None:
-        return objective_of(objective)
-    if guide is not None:
-        return match(layer or middle_layer(model), guide)
-    return energy(layer) if layer is not None else parse(tuned(model).objective)
-
-
-def middle_layer(model: Model) -> str:
-    """The layer of the network's dream, the earliest where there are several."""
-    return str(in_order(model, parse(tuned(model).objective).layers())[0])
-
-
-def in_order(model: Model, layers: Collection[Layer]) -> list[Layer]:
-    """Layers as the network runs them, which their names don't tell; the picture comes first.
-
-    Raises:
-        PictureTooSmall, WrongPictureSize: the network can't work at its own size.
-    """
-    if len(layers) < 2:
-        return list(layers)
-    place = {layer: number for number, layer in enumerate(model.table())}
-    return sorted(layers, key=lambda each: (place.get(model.resolve(each), -1), each))
+    return NETWORKS.get(source.partition("?")[0], {}).get(recipe, {})

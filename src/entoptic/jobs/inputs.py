@@ -3,41 +3,75 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from entoptic import images
 from entoptic.analysis.spectrum import Spectrum
+from entoptic.checks import extent
 from entoptic.errors import BadSetting
 from entoptic.images import Picture, PictureLike, picture_of
-from entoptic.images.resize import fit_long_side, resize
+from entoptic.images.resize import center_crop, fit_long_side, resize
 from entoptic.jobs.job import Source
 from entoptic.networks.memory import check_memory
 from entoptic.objectives import Objective
+
+Size: TypeAlias = int | str | tuple[int, int]
+"""A long side in pixels, or (height, width); as text, `"512x768"`."""
+
+_SIZE = extent(100_000)
 
 # Of a picture that is resized, or that is laid out of several.
 _COPIES = 4
 
 
-def photo_of(given: PictureLike, long_side: int | None) -> Picture:
-    """A photo in whatever form it was given, at a long side; None keeps its own.
+def photo_of(given: PictureLike, size: Size | None) -> Picture:
+    """Return a photo in whatever form it was given, at a size; see `scaled`.
 
     Raises:
         BadPicture: it is nothing of these.
     """
-    return scaled(picture_of(given), long_side)
+    return scaled(picture_of(given), size)
 
 
-def scaled(photo: Picture, long_side: int | None) -> Picture:
-    """A picture at another long side; None leaves it as it is."""
+def size_for(photo: Picture, size: Size) -> tuple[int, int]:
+    """Return (height, width) of a photo at a long side, or the size itself."""
+    meant: int | tuple[int, int] = _SIZE("size", size)
+    if not isinstance(meant, int):
+        return meant
     height, width = photo.image.shape[-2:]
-    if long_side is None or long_side == max(height, width):
+    return fit_long_side(height, width, meant)
+
+
+def scaled(photo: Picture, size: Size | None) -> Picture:
+    """Return a photo at another size.
+
+    Args:
+        photo: any picture.
+        size: the long side; or (height, width), for which the photo's middle is cut out; None
+            leaves it as it is.
+    """
+    height, width = photo.image.shape[-2:]
+    size = size if size is None else _SIZE("size", size)
+    if size is None or size in (max(height, width), (height, width)):
         return photo
-    size = fit_long_side(height, width, long_side)
+    if not isinstance(size, int):
+        photo = _cropped(photo, size)
+    size = size_for(photo, size)
     check_pixels(*size)
     alpha = None if photo.alpha is None else resized(photo.alpha, *size)
     return replace(photo, image=resized(photo.image, *size), alpha=alpha)
+
+
+def _cropped(photo: Picture, size: tuple[int, int]) -> Picture:
+    """Return the middle of a photo that has the shape of a size."""
+    height, width = photo.image.shape[-2:]
+    share = min(height / size[0], width / size[1])
+    crop = max(1, round(size[0] * share)), max(1, round(size[1] * share))
+    alpha = None if photo.alpha is None else center_crop(photo.alpha, *crop)
+    return replace(photo, image=center_crop(photo.image, *crop), alpha=alpha)
 
 
 def resized(image: Tensor, height: int, width: int) -> Tensor:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
 from entoptic import images
 from entoptic.errors import NoJob, one_line
+from entoptic.images.contact_sheet import sheet
 from entoptic.types import Alpha, Image, PathLike
 
 FORMAT = 1
@@ -133,17 +140,36 @@ def _checked(name: str, value: Any) -> Any:
     return value
 
 
+def file_names(labels: Sequence[str]) -> list[str]:
+    """Return names of files for pictures, each once.
+
+    >>> file_names(["fire7:3", "logit('goldfish')", "fire7:3"])
+    ['fire7-3', 'logit-goldfish', 'fire7-3-2']
+    """
+    found: list[str] = []
+    for label in labels:
+        stem = name = re.sub(r"\W+", "-", label).strip("-")[:60] or "unit"
+        number = 1
+        while name in found:
+            number += 1
+            name = f"{stem}-{number}"
+        found.append(name)
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A finished picture with the job that made it.
+    """Finished pictures with the job that made them.
 
     Args:
-        image: (1, 3, height, width), sRGB in [0, 1].
+        image: the picture, (1, 3, height, width), sRGB in [0, 1]; of several their contact sheet.
         job: what made it.
         alpha: transparency, taken over from the photo.
         scores: the score before each step.
         notes: what the user should know.
         bits: per channel, of the picture that was made again.
+        images: each picture by itself, (count, 3, height, width); None for the picture alone.
+        labels: what each of several shows.
     """
 
     image: Image
@@ -152,6 +178,80 @@ class Result:
     scores: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
     bits: Literal[8, 16] = 8
+    # Of another batch size and shape than the sheet; see __post_init__.
+    images: Tensor = None  # type: ignore[assignment]
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.images is None:
+            object.__setattr__(self, "images", self.image)
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return len(self.images)
+
+    def __getitem__(self, number: int) -> Result:
+        """Return one of several pictures, whose job makes it alone.
+
+        Raises:
+            IndexError: there are no so many.
+        """
+        count = len(self)
+        if not -count <= number < count:
+            raise IndexError(f"picture {number} of {count}; count from 0 to {count - 1}")
+        if count == 1:
+            return self
+        number %= count
+        job = replace(self.job, settings={**self.job.settings, "picture": number})
+        alone = self.images[number : number + 1]
+        return replace(
+            self,
+            image=alone,
+            images=alone,
+            job=job,
+            alpha=None,
+            labels=self.labels[number : number + 1],
+        )
+
+    def sheet(self, columns: int | None = None, *, gap: int = 4, labelled: bool = True) -> Image:
+        """Lay the pictures out on a contact sheet.
+
+        Args:
+            columns: by default about as many as rows.
+            gap: between pictures, in pixels.
+            labelled: whether each has its label below.
+
+        Returns:
+            (1, 3, height, width), sRGB in [0, 1].
+        """
+        wide = math.ceil(math.sqrt(len(self))) if columns is None else columns
+        return sheet(self.images, wide, gap=gap, labels=self.labels if labelled else ())
+
+    def numpy(self) -> NDArray[np.float32]:
+        """Return the image as (height, width, 3), sRGB in [0, 1]."""
+        array: NDArray[np.float32] = self.image[0].permute(1, 2, 0).numpy()
+        return array
+
+    def save_each(
+        self, folder: PathLike, *, bits: Literal[8, 16] | None = None, replace: bool = True
+    ) -> list[Path]:
+        """Write each picture as a PNG of its own, named by its label; raises as `save` does.
+
+        Args:
+            folder: made where it isn't there.
+            bits: 8, or 16.
+            replace: whether existing files are replaced.
+
+        Returns:
+            The paths.
+        """
+        where = Path(folder)
+        where.mkdir(parents=True, exist_ok=True)
+        names = file_names(self.labels or (self.job.recipe,) * len(self))
+        return [
+            self[number].save(where / f"{name}.png", bits=bits, replace=replace)
+            for number, name in enumerate(names)
+        ]
 
     def save(
         self, path: PathLike, *, bits: Literal[8, 16] | None = None, replace: bool = True

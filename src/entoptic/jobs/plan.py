@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +16,7 @@ from torch import Tensor
 from entoptic.ascent.loop import Step
 from entoptic.ascent.memory import within_memory
 from entoptic.jobs.job import Job, Result
+from entoptic.jobs.progress import is_interactive, progress_bar
 from entoptic.networks import Model
 from entoptic.networks.modes import in_usual_modes
 from entoptic.networks.sources.named_files import files_named
@@ -101,16 +102,32 @@ class Plan(ABC):
         return None
 
     @in_usual_modes
-    def run(self) -> Result:
-        """Work to the end; where memory runs out, again from the start with less at a time."""
-        return within_memory(self, Plan._run)
+    def run(
+        self, *, callback: Callable[[Step], object] | None = None, progress: bool | None = None
+    ) -> Result:
+        """Work to the end; where memory runs out, again from the start with less at a time.
 
-    def _run(self) -> Result:
+        Args:
+            callback: is given each step.
+            progress: whether a bar is shown; None shows one in a notebook and at a prompt. There,
+                an interrupt ends the work with the picture as it is; elsewhere it is raised.
+        """
+        return within_memory(self, lambda plan: plan._run(callback, progress))
+
+    def _run(self, callback: Callable[[Step], object] | None, progress: bool | None) -> Result:
         last: Step | None = None
         scores: list[Tensor] = []
-        for step in self.steps():
-            last = step
-            scores.append(step.scores)
+        with progress_bar(self, progress) as advance:
+            try:
+                for step in self.steps():
+                    last = step
+                    scores.append(step.scores)
+                    advance(step)
+                    if callback is not None:
+                        callback(step)
+            except KeyboardInterrupt:
+                if last is None or not is_interactive():
+                    raise
         return self.result(last, scores)
 
     def result(self, last: Step | None, scores: Sequence[Tensor] = ()) -> Result:
@@ -124,7 +141,15 @@ class Plan(ABC):
         job = self.job if done == self.count else replace(self.job, stopped_after=done)
         values = torch.stack([each.mean() for each in scores]).tolist() if scores else []
         alpha = self.alpha if last is None or last.alpha is None else last.alpha().cpu()
-        return Result(image, job, alpha, tuple(values), self.notes, self.bits)
+        several = image if last is None or last.images is None else last.images().cpu()
+        return Result(
+            image, job, alpha, tuple(values), self.notes, self.bits, several, self.picture_labels
+        )
+
+    @property
+    def picture_labels(self) -> tuple[str, ...]:
+        """What each of several pictures shows; empty for one."""
+        return ()
 
 
 def made_with() -> dict[str, str]:

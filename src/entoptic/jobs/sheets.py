@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import math
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,10 @@ from entoptic.images.color import in_colors, parts
 from entoptic.images.contact_sheet import sheet, sheet_size
 from entoptic.jobs.inputs import check_pixels, guides_of, notes_on_guides, source_of
 from entoptic.jobs.job import Job
-from entoptic.jobs.methods import ClimbSettings
 from entoptic.jobs.painted import painted
 from entoptic.jobs.plan import Plan, made_with
+from entoptic.jobs.visualization import Visualization
 from entoptic.networks import (
-    DeviceLike,
     Model,
     at_a_time,
     compiled,
@@ -112,9 +111,10 @@ class SheetPlan(Plan):
         transparency: whether only what has mattered in the climb is opaque.
         opening: what climbs instead in the first steps, where `objective` is one for all pictures
             together. A unit that is silent at the start is revived only where nothing else pulls.
+        first: the number of the first batch, on which the seeds of all depend.
     """
 
-    settings: ClimbSettings
+    settings: Visualization
     size: tuple[int, int]
     pictures_asked: int
     layout: Layout
@@ -124,6 +124,7 @@ class SheetPlan(Plan):
     spectrum: Spectrum | None = None
     transparency: bool = False
     opening: Objective | None = None
+    first: int = 0
 
     @property
     def batch(self) -> int:
@@ -216,7 +217,8 @@ class SheetPlan(Plan):
             elif self._keeps_transparency:
                 alpha = functools.partial(_alpha, canvas)
             render = functools.partial(self._so_far, made, spread)
-            yield replace(step, octave=number, image=render, alpha=alpha)
+            alone = functools.partial(self._each_so_far, made, spread)
+            yield replace(step, octave=number, image=render, alpha=alpha, images=alone)
 
     def pictures(self) -> Iterator[Tensor]:
         """The finished pictures of each batch, (count, channels, height, width), on the CPU."""
@@ -285,7 +287,7 @@ class SheetPlan(Plan):
         transforms = _transforms(how, model)
         if self._kind.transparent:
             transforms = (OverBackground(), *transforms)
-        rng = torch.Generator().manual_seed(self.job.seed + number)
+        rng = torch.Generator().manual_seed(self.job.seed + self.first + number)
         alone = 0 if self.opening is None else math.ceil(_OPENING * how.steps)
         parts = [(self.opening, 0, alone), (self.batches[number][0], alone, how.steps - alone)]
         for objective, begun, steps in parts:
@@ -305,7 +307,8 @@ class SheetPlan(Plan):
                 yield replace(step, index=begun + step.index)
 
     def _canvas(self, number: int, place: torch.device) -> Canvas:
-        kind, count, seed = self._kind, self.batches[number][1], self.job.seed + number
+        kind, count = self._kind, self.batches[number][1]
+        seed = self.job.seed + self.first + number
         if self.photo is None:
             own: dict[str, Any] = {}
             if self.spectrum is not None:
@@ -361,7 +364,16 @@ class SheetPlan(Plan):
 
     @torch.no_grad()
     def _so_far(self, made: Sequence[_Batch], spread: Spread[Step]) -> Image:
-        """The pictures made so far, those that climb, and the others as they begin."""
+        """Return all pictures as they are now, laid out."""
+        return self.laid_out(self._shown(made, spread))
+
+    @torch.no_grad()
+    def _each_so_far(self, made: Sequence[_Batch], spread: Spread[Step]) -> Image:
+        """Return all pictures as they are now, (count, 3, height, width)."""
+        return self.each(self._shown(made, spread))
+
+    def _shown(self, made: Sequence[_Batch], spread: Spread[Step]) -> list[Tensor]:
+        """Return the pictures made so far, those in progress, and the others as they begin."""
         spread.rest()
         shown = []
         for batch, (_, count) in zip(made, self.batches, strict=True):
@@ -372,7 +384,7 @@ class SheetPlan(Plan):
                 shown.append(batch.canvas.planes()[:, :3].clone().cpu())
             else:
                 shown.append(batch.canvas().clone().cpu())
-        return self.laid_out(shown)
+        return shown
 
     def _opacity(self, made: Sequence[_Batch], spread: Spread[Step]) -> Alpha:
         """Alpha of the pictures made so far; all else on the sheet is opaque."""
@@ -393,18 +405,104 @@ class SheetPlan(Plan):
         gray = whole.expand(-1, 3, -1, -1)
         return sheet(gray, self._columns, gap=self.layout.gap, labels=blank)[:, :1]
 
+    def each(self, made: Sequence[Tensor]) -> Image:
+        """Return the pictures made so far and the others as they begin, each by itself."""
+        missing = self.pictures_asked - sum(map(len, made))
+        found = in_colors(torch.cat([*made, self._begin.expand(missing, -1, -1, -1)]))
+        if not self.layout.strengths:
+            return found
+        strengths = torch.tensor(self.layout.strengths).reshape(-1, 1, 1, 1)
+        return 0.5 + strengths * (found - 0.5)
+
+    def alone(self, number: int) -> AlonePlan:
+        """Return the plan of one of the pictures, the same bytes as among the others.
+
+        Raises:
+            BadSetting: there are no so many.
+        """
+        if number >= self.pictures_asked:
+            raise BadSetting(
+                f"picture {number} of {self.pictures_asked}; count from 0 to "
+                f"{self.pictures_asked - 1}"
+            )
+        place = number
+        sheet = replace(self, layout=replace(self.layout, before=None))
+        if isinstance(self.objective, PerImage):
+            batch, place = divmod(number, self.batch)
+            objective, count = self.batches[batch]
+            sheet = replace(sheet, objective=objective, pictures_asked=count, first=batch)
+        if sheet.layout.strengths:
+            begin = number - place
+            kept = self.layout.strengths[begin : begin + sheet.pictures_asked]
+            sheet = replace(sheet, layout=replace(sheet.layout, strengths=kept))
+        job = replace(self.job, settings={**self.job.settings, "picture": number})
+        return AlonePlan(
+            self.model, sheet.objective, self.device, job, self.notes, sheet=sheet, place=place
+        )
+
+    @property
+    def picture_labels(self) -> tuple[str, ...]:
+        """See `Plan.picture_labels`."""
+        before = len(self._before)
+        names = tuple(self.layout.labels[before : before + self.pictures_asked])
+        return names if len(names) == self.pictures_asked > 1 else ()
+
     def laid_out(self, made: Sequence[Tensor]) -> Image:
         """The pictures made so far; where there is none yet, the photo or middle grey."""
-        missing = self.pictures_asked - sum(map(len, made))
-        climbing = in_colors(torch.cat([*made, self._begin.expand(missing, -1, -1, -1)]))
-        layout = self.layout
-        if layout.strengths:
-            strengths = torch.tensor(layout.strengths).reshape(-1, 1, 1, 1)
-            climbing = 0.5 + strengths * (climbing - 0.5)
-        whole = torch.cat([self._before, climbing]) if len(self._before) else climbing
+        layout, found = self.layout, self.each(made)
+        whole = torch.cat([self._before, found]) if len(self._before) else found
         if self._count == 1:
             return whole
         return sheet(whole, self._columns, gap=layout.gap, labels=layout.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class AlonePlan(Plan):
+    """One picture of several; its batch is made with it, since they share random draws.
+
+    Args:
+        sheet: of its batch.
+        place: of the picture in the batch.
+    """
+
+    sheet: SheetPlan
+    place: int
+
+    @property
+    def stages(self) -> Sequence[int]:
+        return self.sheet.stages
+
+    @property
+    def stage_name(self) -> str:
+        return self.sheet.stage_name
+
+    @property
+    def stage_steps(self) -> int:
+        return self.sheet.stage_steps
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.start.shape[-2], self.start.shape[-1]
+
+    @property
+    def start(self) -> Image:
+        return self._of(self.sheet.each([]))
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        return self.sheet.inputs
+
+    def all_steps(self) -> Iterator[Step]:
+        for step in self.sheet.all_steps():
+            assert step.images is not None  # as a sheet's steps have them
+            render = functools.partial(self._rendered, step.images)
+            yield replace(step, image=render, alpha=None, images=None)
+
+    def _rendered(self, images: Callable[[], Image]) -> Image:
+        return self._of(images())
+
+    def _of(self, images: Tensor) -> Image:
+        return images[self.place : self.place + 1]
 
 
 def _halved(batch: int) -> str:
@@ -412,7 +510,7 @@ def _halved(batch: int) -> str:
     return f"memory ran out, so that the pictures climbed {batch} at a time"
 
 
-def _transforms(how: ClimbSettings, model: Model) -> tuple[Transform, ...]:
+def _transforms(how: Visualization, model: Model) -> tuple[Transform, ...]:
     return with_crop_size(transforms_of(how.preset), model.preprocess.size)
 
 
@@ -422,11 +520,10 @@ def _alpha(canvas: Canvas) -> Alpha:
 
 
 def plan_sheet(
-    recipe: str,
+    how: Visualization,
     model: Model,
     objective: Objective,
     count: int,
-    how: ClimbSettings,
     *,
     layout: Layout,
     size: tuple[int, int] | None = None,
@@ -435,49 +532,33 @@ def plan_sheet(
     called: str | None = None,
     transparency: bool = False,
     opening: Objective | None = None,
-    extras: Mapping[str, Any] | None = None,
-    seed: int = 0,
-    on: DeviceLike = "auto",
-    read_guide: Callable[[str], Picture] = images.read,
+    read_guide: Callable[[str], Picture] | None = None,
 ) -> SheetPlan:
     """Check pictures of a recipe and lay them out.
 
     Args:
-        recipe: its name, for the job.
+        how: the recipe, resolved.
         model: the network.
         objective: `per_image` of as many objectives as there are pictures, or one for all together.
-        count: how many pictures climb.
-        how: how they climb.
+        count: how many pictures are optimised.
         layout: of the sheet.
-        size: (height, width) of each picture; by default a square of the settings' size.
+        size: (height, width) of each picture; by default the recipe's.
         photo: what the recipe was given, at the pictures' size; it is stored in the job.
         begins: whether the pictures begin as the photo.
         called: the objective's name in the job, where it is made of numbers found in a photo.
-        transparency: whether only what has mattered in the climb is opaque.
-        opening: what climbs instead in the first steps; see `SheetPlan`.
-        extras: the recipe's own settings, for the job.
-        seed: of all chance.
-        on: the device, or several with commas between, over which batches are spread.
-        read_guide: reads the guides that the objective names.
+        transparency: whether only what has mattered in the optimisation is opaque.
+        opening: what is maximised instead in the first steps; see `SheetPlan`.
+        read_guide: reads the guides that the objective names; by default from their files.
 
     Raises:
         EntopticError: whatever is wrong, before any work.
     """
-    size = size or (how.size, how.size)
-    named = devices(on)
-    places = at_a_time(named, _AT_A_TIME) if on == "auto" else named
+    size = size or how.height_width
+    read_guide = read_guide or images.read
+    named = devices(how.device)
+    places = at_a_time(named, _AT_A_TIME) if how.device == "auto" else named
     side_by_side = _check_shown(model, how, photo)
-    if begins and canvases[how.kind].of is None:
-        able = ", ".join(name for name in canvases if canvases[name].of is not None)
-        raise BadSetting(f"the canvas {how.kind!r} can't begin as a photo; there are {able}")
-    if begins and how.spectrum is not None:
-        raise BadSetting("what begins as a photo has that photo's spectrum; leave the spectrum out")
-    told = needing_alpha(objective)
-    if told and not canvases[how.kind].transparent:
-        raise BadSetting(
-            f"{told[0]} is about transparency, and the canvas {how.kind} has none; take the canvas "
-            "alpha"
-        )
+    _check_canvas(how, objective, begins)
     bound = bind(objective, model, size, read_guide)
     used = compiled_precision(model, bound.layers(), places[0], how.precision)
     how = replace(how, precision=used)
@@ -490,13 +571,13 @@ def plan_sheet(
     natural = None if how.spectrum is None else read_spectrum(how.spectrum)
     sources: list[Picture | Spectrum] = [*guides] if natural is None else [*guides, natural]
     job = Job(
-        recipe=recipe,
+        recipe=how.name,
         model=model.source,
         objective=repr(objective) if called is None else called,
-        settings=asdict(how) | dict(extras or {}),
+        settings=how.kept(),
         photo=None if photo is None else source_of(photo),
         guides=tuple(map(source_of, sources)),
-        seed=seed,
+        seed=how.seed,
         made_with=made_with(),
     )
     files = [*sources] if photo is None else [photo, *sources]
@@ -526,7 +607,26 @@ def plan_sheet(
     return within_memory(plan, SheetPlan.checked)
 
 
-def _check_shown(model: Model, how: ClimbSettings, photo: Picture | None) -> tuple[str, ...]:
+def _check_canvas(how: Visualization, objective: Objective, begins: bool) -> None:
+    """Find out whether the canvas can do what is wanted of it.
+
+    Raises:
+        BadSetting: with the canvases that can.
+    """
+    if begins and canvases[how.kind].of is None:
+        able = ", ".join(name for name in canvases if canvases[name].of is not None)
+        raise BadSetting(f"the canvas {how.kind!r} can't begin as a photo; there are {able}")
+    if begins and how.spectrum is not None:
+        raise BadSetting("what begins as a photo has that photo's spectrum; leave the spectrum out")
+    told = needing_alpha(objective)
+    if told and not canvases[how.kind].transparent:
+        raise BadSetting(
+            f"{told[0]} is about transparency, and the canvas {how.kind} has none; take the canvas "
+            "alpha"
+        )
+
+
+def _check_shown(model: Model, how: Visualization, photo: Picture | None) -> tuple[str, ...]:
     """How pictures of other channels than 3 are shown.
 
     Raises:

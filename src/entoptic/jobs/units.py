@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from entoptic.checks import refused, several
-from entoptic.errors import BadExpression, BadSetting
-from entoptic.layers import LOGITS, Layer, layer_name
+from entoptic.checks import refused
+from entoptic.errors import BadExpression
+from entoptic.layers import LOGITS
 from entoptic.objectives import Leaf, Objective, PerImage, channel, parse
 from entoptic.objectives.parser import is_short
 
@@ -35,6 +35,11 @@ def read_units(unit: str | Objective) -> list[Objective]:
     return [channel(layer, number) for number in numbers]
 
 
+def read_all(units: Sequence[str | Objective]) -> list[Objective]:
+    """Return the objectives that several units stand for."""
+    return [each for unit in units for each in read_units(unit)]
+
+
 def one_unit(unit: str | Objective) -> Objective:
     """The objective of a unit that is to be alone.
 
@@ -45,21 +50,6 @@ def one_unit(unit: str | Objective) -> Objective:
     if len(found) != 1:
         raise BadExpression(f"{unit!r} stands for {len(found)} units; name one")
     return found[0]
-
-
-def read_names(what: str, given: Layer | str | Sequence[Layer | str]) -> list[str]:
-    """One name, or several different ones.
-
-    Raises:
-        BadSetting: what is given isn't that.
-    """
-    listed = [given] if isinstance(given, str | Layer) else given
-    names = several(layer_name, "names of layers")(what, listed)
-    if not names:
-        raise BadSetting(f"{what} is an empty list; give a name, or a list of names")
-    if len({*names}) < len(names):
-        raise BadSetting(f"{what} names one of {', '.join(names)} twice; give each once")
-    return list(names)
 
 
 def label_of(objective: Objective) -> str:

@@ -1,6 +1,6 @@
 """Pictures of any size in bounded memory: tiles whose gradients are those of the whole."""
 
-from entoptic.ascent.tiling.budget import check_dream, parse_memory, pictures_at_once, tile_side
+from entoptic.ascent.tiling.budget import check_dream, pictures_at_once, tile_side
 from entoptic.ascent.tiling.climb import climb_tiles
 from entoptic.ascent.tiling.feathered import FeatheredTiles
 from entoptic.ascent.tiling.gradient import ExactTiles, exact_tiles, global_layer, tiled_gradient
@@ -16,7 +16,6 @@ __all__ = [
     "combined",
     "exact_tiles",
     "global_layer",
-    "parse_memory",
     "pictures_at_once",
     "resized",
     "tile_side",

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections import Counter
 from collections.abc import Sequence
-from numbers import Integral
 from pathlib import Path
 
 import torch
 
 from entoptic.ascent.tiling.shares import Shares
-from entoptic.checks import refused
 from entoptic.errors import BadSetting
 from entoptic.networks import Model
 from entoptic.networks.memory import check_memory, free_memory, step_bytes
 from entoptic.objectives import Objective
-
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_UNITS |= {f"{unit}I": 2 ** (10 * power) for power, unit in enumerate("KMGT", 1)}
-_MEMORY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([KMGT]?I?)B?")
-_LEAST = 1 << 20
 
 # Copies of the picture that a dream in one piece holds at once: photo, base, canvas, gradient, what
 # is added, and those that operations make meanwhile.
@@ -34,25 +26,6 @@ _WHOLE = 4
 _FREE_SHARE = 0.5
 # Bands of stored pictures, and what Python and torch take while they run.
 _BANDS = 400 << 20
-
-
-def parse_memory(given: int | str) -> int:
-    """Bytes, of a number of them or of a text like `4GiB`, `500 MB`.
-
-    Raises:
-        BadSetting: it can't be read, or is less than a mebibyte.
-
-    >>> parse_memory("4GiB"), parse_memory("1.5 GB")
-    (4294967296, 1500000000)
-    """
-    if isinstance(given, str):
-        found = _MEMORY.fullmatch(given.strip().upper())
-        if found is None or found[2] not in _UNITS:
-            raise BadSetting(f"memory {given!r}; write it like 4GiB or 500MB")
-        given = int(float(found[1]) * _UNITS[found[2]])
-    if isinstance(given, bool) or not isinstance(given, Integral) or not _LEAST <= given < 1 << 62:
-        raise refused("memory", given, "must be at least 1MiB, as 4GiB or 500MB")
-    return int(given)
 
 
 def tile_side(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -28,18 +28,19 @@ from entoptic.analysis.judges import (
 from entoptic.analysis.photographs import crops, photo_files
 from entoptic.ascent.loop import bind, guide_activations, joined
 from entoptic.ascent.memory import within_memory
-from entoptic.checks import as_given, seed as a_seed, several, taking, whole
 from entoptic.errors import BadSetting, WrongPictureSize
 from entoptic.images import Picture, PictureLike, picture_of, read
-from entoptic.jobs.defaults import tuned
+from entoptic.jobs.default_layers import dream_objective
 from entoptic.jobs.job import Result
 from entoptic.jobs.sheets import SheetPlan
-from entoptic.jobs.units import label_of, read_units
-from entoptic.networks import DeviceLike, Model, ModelLike, compiled, model_of, models_of
-from entoptic.objectives import Objective, PerImage, diversity, parse
+from entoptic.jobs.units import label_of, read_all
+from entoptic.networks import Model, ModelLike, compiled, models_of
+from entoptic.objectives import Objective, PerImage, diversity
 from entoptic.objectives.facts import needing_alpha
-from entoptic.recipes.visualization import plan_visualize
 from entoptic.types import Image
+
+if TYPE_CHECKING:
+    from entoptic.recipes.evaluate import Evaluate
 
 JUDGES = ("squeezenet1_1", "efficientnet_lite0")
 """Who judges classes where nobody is named: the embedded networks, but for the one at hand."""
@@ -200,7 +201,7 @@ class EvaluatePlan:
         for number, photo in enumerate(self.photos, 1):
             tell(f"scoring photograph {number} of {len(self.photos)}")
             picture = read(photo) if isinstance(photo, Path) else photo
-            squares = crops(picture.image, self._plan.settings.size)
+            squares = crops(picture.image, min(self._plan.size))
             found.append(self._scores(self._objectives, squares))
         return torch.cat(found, 1)
 
@@ -279,80 +280,28 @@ class EvaluatePlan:
         return tuple(verdict(judge, own, pictures) for judge, own in known if own is not None)
 
 
-def evaluate(
-    model: ModelLike,
-    *units: str | Objective,
-    judges: Sequence[ModelLike] | None = None,
-    photos: Sequence[PictureLike] = (),
-    seeds: int = 1,
-    seed: int = 0,
-    device: DeviceLike = "auto",
-    **settings: Any,
-) -> Evaluation:
-    """Make the pictures of units as `visualize` does, and say in numbers what they are worth.
-
-    Args:
-        model: from `load` or `Model.wrap`; or what `load` takes, or a module of torch.
-        units: as for `visualize`.
-        judges: classifiers, or their specifications, that say whether they see the class of a
-            `logit`; by default the other embedded networks.
-        photos: photographs to compare with: files, folders, pictures.
-        seeds: how many pictures of each unit are made, each from another seed.
-        seed: the first.
-        device: `auto`, `cpu`, `cuda`, ...; several with commas between share the pictures.
-        settings: of the recipe `visualize`.
-
-    Raises:
-        EntopticError: whatever is wrong is said before any work.
-
-    >>> import entoptic as ent
-    >>> found = ent.evaluate(ent.load(), "fire5:3", size=48, steps=1)
-    >>> found.rows[0].unit, found.rows[0].percentile
-    ('fire5:3', None)
-    """
-    return plan_evaluate(
-        model, units, judges=judges, photos=photos, seeds=seeds, seed=seed, on=device, **settings
-    ).run()
-
-
-@taking(
-    photos=several(as_given, "files, folders and pictures"),
-    seeds=whole(1, 1000),
-    seed=a_seed,
-)
-def plan_evaluate(
-    model: ModelLike,
-    units: Sequence[str | Objective],
-    *,
-    judges: Sequence[ModelLike] | None = None,
-    photos: Sequence[PictureLike] = (),
-    seeds: int = 1,
-    seed: int = 0,
-    on: DeviceLike = "auto",
-    **settings: Any,
-) -> EvaluatePlan:
-    """Check an evaluation and lay it out; arguments as for `evaluate`."""
-    model = model_of(model)
+def plan_evaluate(how: Evaluate) -> EvaluatePlan:
+    """Check an evaluation and lay it out; see `Recipe.plan`."""
+    model = how.network()
     plans = tuple(
-        plan_visualize(model, units, seed=seed + number, on=on, **settings)
-        for number in range(seeds)
+        replace(how, model=model, seed=how.seed + number).sheet() for number in range(how.seeds)
     )
-    wanted = [each for unit in units for each in read_units(unit)]
+    wanted = read_all(how.units)
     told = [word for each in wanted for word in needing_alpha(each)]
     if told:
         raise BadSetting(
             f"{told[0]} is about transparency, and pictures are measured on white; leave it out"
         )
     classes = tuple(class_name(model, each) if is_class(each) else None for each in wanted)
-    asked = _judges(model, judges, any(map(is_class, wanted)))
-    unlike = _unlikeness(model, plans[0].settings.size) if seeds > 1 else None
-    files = _photographs(photos)
+    asked = _judges(model, how.judges, any(map(is_class, wanted)))
+    unlike = _unlikeness(model, plans[0].size) if how.seeds > 1 else None
+    files = _photographs(how.photos)
     notes = [
         *model.notes,
         *([] if files else ["no photographs to compare with; name some: --photos FOLDER"]),
         *_untold(model, wanted, classes, asked),
     ]
-    if seeds > 1 and unlike is None:
+    if how.seeds > 1 and unlike is None:
         notes.append(f"{model.source} has no maps whose textures tell how diverse pictures are")
     names = tuple(map(label_of, wanted))
     return EvaluatePlan(plans, names, classes, asked, files, unlike, tuple(notes))
@@ -385,7 +334,7 @@ def _untold(
     if any(map(is_class, units)) and not named:
         yield f"{model.source} has no labels, so that no other network can judge its classes"
     if named and not judges:
-        yield "no other network judges the classes; name one: --judge MODEL"
+        yield "no other network judges the classes; name one: --judges MODEL"
     if judges and not any(map(is_class, units)):
         yield "no unit is a class, so that there is nothing to judge"
     for judge in judges:
@@ -394,16 +343,16 @@ def _untold(
             yield f"{judge.source} has no one class for {', '.join(map(repr, lacking))}"
 
 
-def _unlikeness(model: Model, size: int) -> Objective | None:
+def _unlikeness(model: Model, size: tuple[int, int]) -> Objective | None:
     """`diversity` where the network's textures are, the layers that it dreams of; the mean of them.
 
     Source: the measure is lucid's, one minus the mean cosine of Gram matrices; Olah et al.,
     "Feature Visualization", Distill, 2017.
     """
     try:
-        layers = sorted(parse(tuned(model).objective).layers())
+        layers = sorted(dream_objective(model).layers())
         total = functools.reduce(operator.add, map(diversity, layers))
-        return bind(total / len(layers), model, (size, size))
+        return bind(total / len(layers), model, size)
     except (BadSetting, WrongPictureSize):
         return None
 

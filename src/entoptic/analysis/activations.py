@@ -1,8 +1,6 @@
-"""What a layer holds at each place of a photo."""
+"""Activations of a layer at each position of a photo."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -11,7 +9,6 @@ from torch.nn import functional
 from entoptic.ascent.memory import check_picture
 from entoptic.errors import BadSetting
 from entoptic.images import Picture
-from entoptic.jobs.defaults import middle_layer
 from entoptic.layers import Layer
 from entoptic.networks import Model
 
@@ -20,31 +17,19 @@ from entoptic.networks import Model
 # without any whitening all of a cat is eyes.
 _RIDGE = 4.0
 
-
-def layer_with_places(model: Model, name: Layer | str | None, best: Mapping[str, str]) -> Layer:
-    """A layer by name, by default the network's best.
-
-    A network that we don't know has the one that it dreams of.
-
-    Raises:
-        UnknownLayer: with the nearest name.
-    """
-    if name is None:
-        name = best.get(model.source.partition("?")[0])
-    if name is None:
-        name = middle_layer(model)
-    return model.resolve(name)
+COSINE_POWER = 1.0
+"""Of directions found in photos: the whole direction counts, not only its strongest channels."""
 
 
 def seen_size(model: Model, times: float = 1) -> int:
-    """The long side at which a network looks at a photo: its own pictures' or so many times it."""
+    """Return the long side at which a network is shown a photo: so many times its own pictures'."""
     own = model.preprocess
     return max(own.size) if own.fixed_size else round(max(own.size) * times)
 
 
 @torch.no_grad()
 def activations_at(model: Model, photo: Picture, layer: Layer, where: torch.device) -> Tensor:
-    """What a layer makes of a photo.
+    """Return the activations of a layer for a photo.
 
     Returns:
         (channels, rows, columns), float32, on the CPU.
@@ -68,7 +53,7 @@ def activations_at(model: Model, photo: Picture, layer: Layer, where: torch.devi
 
 
 def whitened(vectors: Tensor, all_places: Tensor) -> Tensor:
-    """Directions of length 1 in which channels that are active together count as one.
+    """Return directions of length 1 in which channels that are active together count as one.
 
     Args:
         vectors: (directions, channels).

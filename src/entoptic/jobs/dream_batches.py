@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,16 +15,16 @@ from entoptic import images
 from entoptic.ascent.loop import Step
 from entoptic.ascent.memory import enough_memory
 from entoptic.ascent.tiling import pictures_at_once
-from entoptic.checks import as_given, either, several, whole
+from entoptic.checks import as_given, several
 from entoptic.errors import DeadGradient, NonFiniteGradient
 from entoptic.images import PictureLike
+from entoptic.jobs.dreams import DreamPlan, parted, plan_dream
 from entoptic.jobs.job import Result
-from entoptic.layers import Layer
-from entoptic.networks import DeviceLike, ModelLike, model_of
 from entoptic.networks.modes import in_usual_modes
-from entoptic.objectives import Objective
 from entoptic.objectives.facts import may_compare_images
-from entoptic.recipes.deepdream import MOST_TOGETHER, DreamPlan, parted, plan_dream
+
+if TYPE_CHECKING:
+    from entoptic.recipes.dream import Dream
 
 # How many photos of a size climb together where nobody says: with eight each takes 0.8 to 1.0 of
 # the time that it takes with four, see docs/performance.md.
@@ -83,68 +83,6 @@ class PhotosTogether:
         return [plan.result(end, seen) for plan, end, seen in ended]
 
 
-def dream_photos(
-    model: ModelLike,
-    photos: Iterable[PictureLike],
-    *,
-    objective: Objective | str | None = None,
-    layer: Layer | str | None = None,
-    guide: PictureLike | None = None,
-    seed: int = 0,
-    device: DeviceLike = "auto",
-    batch: int | str = "auto",
-    **settings: Any,
-) -> Iterator[Result]:
-    """Dream several photos; those of one size share each call of the network.
-
-    Each is the dream that it would be alone with the same seed: to the last bit with convolutions
-    on a processor; elsewhere sums over a batch may round otherwise, as in products of matrices, and
-    steps make more of that. A job says with how many others its photo was dreamt, so that `redo`
-    makes the same bytes of it alone.
-
-    Args:
-        model: from `load` or `Model.wrap`; or what `load` takes, or a module of torch.
-        photos: each as `dream` takes it.
-        objective: what is to grow; by default what looks best with this network.
-        layer: instead, a layer whose energy is to grow.
-        guide: another picture, whose features are to appear.
-        seed: of all chance; each photo's dream begins with it.
-        device: `auto`, `cpu`, `cuda`, ...
-        batch: how many photos are dreamt together at most; `auto` takes as many as gain by it and
-            have room in memory. What is dreamt in tiles is dreamt alone.
-        settings: those of `DreamSettings`.
-
-    Returns:
-        The results in the order of the photos, each as soon as it is there.
-
-    Raises:
-        EntopticError: all photos are checked when this is called, before the first is dreamt.
-
-    Source: Mordvintsev, Olah, Tyka, "Inceptionism", Google Research, 2015.
-
-    >>> import entoptic as ent
-    >>> photos = [torch.rand(1, 3, 40, 60), torch.rand(1, 3, 40, 60)]
-    >>> [each.image.shape for each in dream_photos(ent.load(), photos, octaves=1, steps=1)]
-    [torch.Size([1, 3, 40, 60]), torch.Size([1, 3, 40, 60])]
-    """
-    model = model_of(model)
-    given = several(as_given, "pictures")("photos", photos)
-    wanted: dict[str, Any] = {
-        "objective": objective,
-        "layer": layer,
-        "guide": guide,
-        "seed": seed,
-        "on": device,
-    }
-
-    def plan(number: int) -> DreamPlan:
-        return plan_dream(model, given[number], **wanted, **settings)
-
-    # A plan holds its photo, so that none is kept until its turn comes.
-    groups = together_by_size(map(plan, range(len(given))), batch)
-    return _in_order(groups, plan)
-
-
 def together_by_size(plans: Iterable[DreamPlan], batch: int | str) -> list[tuple[int, ...]]:
     """Which of several dreams, numbered from 0, climb together: those of one size.
 
@@ -155,10 +93,7 @@ def together_by_size(plans: Iterable[DreamPlan], batch: int | str) -> list[tuple
     Returns:
         The numbers, each once; a group stands where its first one would.
 
-    Raises:
-        BadSetting: see `check_batch`.
     """
-    check_batch(batch)
     groups: list[list[int]] = []
     unfilled: dict[tuple[int, int], list[int]] = {}
     for number, plan in enumerate(plans):
@@ -168,15 +103,6 @@ def together_by_size(plans: Iterable[DreamPlan], batch: int | str) -> list[tuple
             groups.append(group)
         group.append(number)
     return [tuple(group) for group in groups]
-
-
-def check_batch(batch: int | str) -> None:
-    """Refuse a batch that is neither `auto` nor a number of photos.
-
-    Raises:
-        BadSetting: what it may be.
-    """
-    either("auto", otherwise=whole(1, MOST_TOGETHER))("batch", batch)
 
 
 def _most(plan: DreamPlan, batch: int | str) -> int:
@@ -196,6 +122,35 @@ def _most(plan: DreamPlan, batch: int | str) -> int:
         memory if isinstance(memory, int) else None,
     )
     return min(batch if isinstance(batch, int) else _USUAL, room, allowed)
+
+
+def dream_each(recipe: Dream, photos: Iterable[PictureLike]) -> Iterator[Result]:
+    """Dream several photos by one recipe; those of one size share each call of the network.
+
+    Each is the dream that it would be alone with the same seed: to the last bit with convolutions
+    on a processor; elsewhere sums over a batch may round otherwise, as in products of matrices, and
+    steps make more of that. A job says with how many others its photo was dreamt, so that `redo`
+    makes the same bytes of it alone.
+
+    Args:
+        recipe: without a photo of its own.
+        photos: each as `dream` takes it.
+
+    Returns:
+        The results in the order of the photos, each as soon as it is there.
+
+    Raises:
+        EntopticError: all photos are checked when this is called, before the first is dreamt.
+    """
+    recipe = replace(recipe, model=recipe.network())
+    given = several(as_given, "pictures")("photos", photos)
+
+    def plan(number: int) -> DreamPlan:
+        return plan_dream(replace(recipe, photo=given[number]))
+
+    # A plan holds its photo, so that none is kept until its turn comes.
+    groups = together_by_size(map(plan, range(len(given))), recipe.batch)
+    return _in_order(groups, plan)
 
 
 def _in_order(

@@ -11,96 +11,32 @@ from entoptic.cli import options
 from entoptic.cli.outputs import Delivery, destinations, made, saved
 from entoptic.cli.printing import echo
 from entoptic.cli.progress import teller
+from entoptic.cli.recipes import arguments, check_units, declared_command
 from entoptic.cli.tables import show
 from entoptic.errors import BadSetting
+from entoptic.jobs.defaults import USUAL
+from entoptic.recipes.evaluate import Evaluate
 
 if TYPE_CHECKING:
-    from entoptic.recipes.evaluation import Evaluation
+    from entoptic.jobs.evaluation import Evaluation
 
-_WITH = "What to compare with"
+_RESULT = "The result"
 
 
-@click.command(
-    "evaluate",
-    cls=options.Grouped,
-    standards=options.CLIMB | {"judges": "the other embedded networks"},
-    epilog="""\b
-Examples:
-  entoptic evaluate squeezenet1_1 class:goldfish fire7:5 --photos holidays/
-  entoptic evaluate squeezenet1_1 fire5:0-7 --seeds 3 --save pictures/
-  entoptic evaluate efficientnet_lite0 "logit('volcano')" --judge timm:resnet18.a1_in1k --json
-""",
-)
-@click.argument("model")
-@click.argument("units", nargs=-1, required=True, metavar="UNIT...")
 @options.option(
-    _WITH,
-    "--photos",
-    multiple=True,
-    metavar="FILE|FOLDER",
-    help="Photographs: how many of them score less; can be given several times.",
+    _RESULT, "--save", metavar="FOLDER", help="Keep the pictures, a sheet for each seed."
 )
-@options.option(
-    _WITH,
-    "--judge",
-    "judges",
-    multiple=True,
-    metavar="MODEL",
-    help="Network that says whether it sees the class too; can be given several times.",
-)
-@options.option(
-    _WITH,
-    "--seeds",
-    type=int,
-    default=1,
-    metavar="N",
-    help="Pictures of each unit, from different seeds: how diverse they are.",
-)
-@options.climb
-@options.option(
-    "The result",
-    "--save",
-    metavar="FOLDER",
-    help="Keep the pictures, a sheet for each seed.",
-)
-@options.option("The result", "--json", "as_json", is_flag=True, help="Print as JSON.")
-@options.option("The result", "--quiet", "-q", is_flag=True, help="No progress and no notes.")
-def evaluate_command(
-    model: str,
-    units: tuple[str, ...],
-    photos: tuple[str, ...],
-    judges: tuple[str, ...],
-    seeds: int,
-    save: str | None,
-    as_json: bool,
-    quiet: bool,
-    **given: Any,
-) -> None:
-    """Say in numbers what pictures of units are worth.
-
-    The pictures are made as `entoptic visualize` makes them, and measured: their score, how many
-    photographs score less, whether other networks see the class, how diverse pictures of different
-    seeds are, seconds, and memory. docs/how-to/evaluate.md tells how to read each number.
-    """
+@options.option(_RESULT, "--json", "as_json", is_flag=True, help="Print as JSON.")
+@options.option(_RESULT, "--quiet", "-q", is_flag=True, help="No progress and no notes.")
+def _evaluate(save: str | None, as_json: bool, quiet: bool, **given: Any) -> None:
+    """Measure what pictures of units are worth, and print it."""
     if save == "":
         raise BadSetting("--save is empty; name a folder")
     folder = None if save is None else save.rstrip("/") + "/"
     delivery = Delivery(folder, None, 8, False, as_json, quiet)
-    on, seed = given.pop("device"), given.pop("seed")
-
-    from entoptic.networks import load
-    from entoptic.recipes.evaluation import plan_evaluate
-
-    plan = plan_evaluate(
-        load(model),
-        units,
-        judges=judges or None,
-        photos=photos,
-        seeds=seeds,
-        on="auto" if on is None else on,
-        seed=seed or 0,
-        **given,
-    )
+    asked = arguments(Evaluate, given)
+    check_units(asked["units"])
+    plan = Evaluate(**{"model": USUAL} | asked).plan()
     names = [f"seed-{each.job.seed}" for each in plan.plans] if folder else []
     outputs = destinations(names, delivery, "evaluate", []) if folder else []
     with made(delivery.folder):
@@ -108,6 +44,9 @@ def evaluate_command(
         for sheet, output in zip(found.sheets, outputs, strict=folder is not None):
             saved(sheet.save, output, delivery.force, quiet)
     _report(found, delivery)
+
+
+evaluate_command = declared_command(Evaluate, _evaluate)
 
 
 def _report(found: Evaluation, delivery: Delivery) -> None:

@@ -1,0 +1,197 @@
+"""`entoptic redo`: a picture again, from the job that it carries."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from entoptic.cli import options, streams
+from entoptic.cli.arguments import one_line
+from entoptic.cli.making import check, make
+from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
+from entoptic.cli.printing import echo
+from entoptic.cli.progress import work
+from entoptic.cli.recipes import arguments, names_in, parameters
+from entoptic.errors import BadSetting, EntopticError
+from entoptic.jobs.recipe import Recipe, recipes, settings
+
+if TYPE_CHECKING:
+    from entoptic.jobs.plan import Plan
+
+_AGAIN = "What to make again"
+
+# Where a context keeps the names of the options that the help shows.
+_SHOWN = "entoptic.redo.shown"
+
+
+class _Redo(options.Grouped):
+    """A command whose help shows the options of the recipe that made the picture it is given."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read what was typed; the picture is looked for before the help is shown."""
+        ctx.obj = _recipe_of(args) if {"--help", "-h"} & {*args} else None
+        return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the command's own parameters, with the options of all recipes between them."""
+        first, last = _own(self, ctx)
+        shown = ctx.meta.get(_SHOWN)
+        between = [each for each in _of_recipes() if shown is None or each.name in shown]
+        return [*first, *between, *last]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show the options of the picture's recipe."""
+        ctx.meta[_SHOWN] = _names(ctx.obj)
+        super().format_options(ctx, formatter)
+
+
+def _own(
+    command: click.Command, ctx: click.Context
+) -> tuple[list[click.Parameter], list[click.Parameter]]:
+    """Return the parameters that are the command's own: which stand first, and which last."""
+    own = click.Command.get_params(command, ctx)
+    first = [
+        each
+        for each in own
+        if isinstance(each, click.Argument) or getattr(each, "heading", None) == _AGAIN
+    ]
+    return first, [each for each in own if each not in first]
+
+
+@functools.cache
+def _of_recipes() -> tuple[click.Parameter, ...]:
+    """Return the options of all recipes; those of one name mean one thing, and are there once."""
+    found: dict[str, click.Parameter] = {}
+    for name in recipes:
+        if recipes[name].makes_no_job:
+            continue
+        for add in parameters(recipes[name]):
+            holder = add(lambda: None)
+            (made,) = holder.__click_params__
+            if isinstance(made, click.Option):
+                made.default = None
+                found.setdefault(str(made.name), made)
+    return tuple(found.values())
+
+
+def _names(recipe: type[Recipe] | None) -> set[str]:
+    """Return the names of the options that the help shows; without a picture those of all."""
+    if recipe is None:
+        return set(settings(Recipe))
+    return {str(add(lambda: None).__click_params__[0].name) for add in parameters(recipe)}
+
+
+def _recipe_of(args: list[str]) -> type[Recipe] | None:
+    """Return the recipe of the first picture among what was typed that carries a job."""
+    for each in args:
+        if not each.startswith("-") and Path(each).is_file():
+            from entoptic import images
+            from entoptic.jobs.job import Job
+
+            try:
+                name = Job.from_json(images.read_job(each)).recipe
+            except EntopticError:
+                continue
+            if name in recipes:
+                return recipes[name]
+    return None
+
+
+@click.command(
+    "redo",
+    cls=_Redo,
+    standards={"bits": "the picture's"},
+    epilog="""\b
+Examples:
+  entoptic redo sky-dream.png                        the same picture again, byte for byte
+  entoptic redo sky-dream.png --help                 all that can be changed in this one
+  entoptic redo sky-dream.png --finish               what Ctrl-C has stopped, to its end
+  entoptic redo sky-dream.png --seed 2               a variation
+  entoptic redo sky-dream.png --steps 20 --size 999  more of it, and larger
+  entoptic redo sky-dream.png --photo cat.jpg        the same dream of another photo
+""",
+)
+@click.argument("picture", type=click.Path())
+@options.option(
+    _AGAIN,
+    "--photo",
+    type=click.Path(),
+    metavar="FILE",
+    help="Where the photo is now, or another photo.",
+)
+@options.option(
+    _AGAIN,
+    "--look-in",
+    metavar="FOLDER",
+    many=True,
+    help="Where files that the job names may lie too; several with commas between them.",
+)
+@options.option(
+    _AGAIN,
+    "--finish",
+    is_flag=True,
+    help="Make a picture that was stopped to its end, as if it had never been stopped; from the "
+    "first step, since its file doesn't hold how it goes on.",
+)
+@options.result
+def redo_command(
+    picture: str, photo: str | None, look_in: str | None, finish: bool, **given: Any
+) -> int:
+    """Make a picture of entoptic again, as it was or with changes.
+
+    Every picture that entoptic writes carries what made it: the photo's name, the network, and all
+    options. What you don't change stays as it was; with no change the result is the same picture,
+    byte for byte on the same machine. It is PICTURE-redo.png beside PICTURE. All options of the
+    recipe that made the picture can be changed: `entoptic redo PICTURE --help` shows them.
+
+    The photo must be beside PICTURE or in the folder that you are in; else say where it is with
+    --photo, or where to look with --look-in. A network in a file must be named again, with --model:
+    a picture may come from anyone, and by itself it loads no files and downloads nothing. What it
+    is about to do is said before it is done.
+    """
+    if not picture:
+        raise BadSetting("the name of the picture is empty; name a file")
+    delivery, changes = Delivery.split(given)
+    changes = {name: value for name, value in changes.items() if value is not None}
+    guide = changes.get("guide")
+    inputs = [Path(each) for each in (picture, photo, guide) if each is not None]
+    streams.check_once([picture, photo, guide])
+    check_inputs(inputs)
+    (output,) = destinations([picture], delivery, "redo", inputs)
+
+    from entoptic import images
+    from entoptic.jobs.job import Job
+    from entoptic.runners.run import plan_redo
+
+    if guide is not None:
+        changes["guide"] = streams.photo_of(guide)
+    start = None if photo is None else streams.photo_of(photo)
+    folders = [] if look_in is None else names_in(look_in)
+    with made(delivery.folder):
+        with streams.received(picture) as path:
+            made_by = Job.from_json(images.read_job(path)).recipe
+            if made_by in recipes:
+                changes = arguments(recipes[made_by], changes)
+            plan = plan_redo(path, photo=start, look_in=folders, finish=finish, **changes)
+        check(plan, output, delivery, inputs)
+        if not delivery.quiet:
+            _tell(plan)
+        return make(plan, output, delivery, inputs)
+
+
+def _tell(plan: Plan) -> None:
+    """Say what a job is about to do."""
+    height, width = plan.shape
+    on = plan.job.device
+    steps = f"{plan.count} step{'s' * (plan.count != 1)}"
+    read = ", ".join(map(str, plan.inputs)) or "no file"
+    for line in (
+        f"Job: {plan.job.recipe} with {plan.job.model}: {plan.job.objective}",
+        f"Reads: {read}",
+        f"Makes: {height}x{width} (height x width) in {steps} on {on}, "
+        f"{work(plan) / 1e6:.3g} megapixels in all",
+    ):
+        echo(one_line(line), err=True)

@@ -1,0 +1,229 @@
+"""DeepDream: a photo, changed on several scales so that an objective grows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any
+
+from entoptic.checks import (
+    as_given,
+    either,
+    extent,
+    memory as memory_given,
+    number,
+    one_of,
+    pair,
+    whole,
+)
+from entoptic.errors import BadSetting
+from entoptic.jobs.recipe import OPTIMIZE, PHOTO, Recipe, recipe, setting
+from entoptic.layers import layer_name
+
+if TYPE_CHECKING:
+    from entoptic.ascent.optimizers import Norm
+    from entoptic.images import Picture, PictureLike
+    from entoptic.jobs.dreams import DreamPlan
+    from entoptic.layers import Layer
+    from entoptic.objectives import Objective
+
+
+def _norm(name: str, value: Any) -> Any:
+    """Return the name of a norm."""
+    from entoptic.ascent.optimizers import NORMS
+
+    return one_of(*NORMS)(name, value)
+
+
+MOST_TOGETHER = 1024
+"""How many photos a call of the network may be shown: no limit in practice, but one for a job that
+a stranger has written."""
+
+
+@recipe("dream", order=10)
+@dataclass(frozen=True)
+class Dream(Recipe):
+    """Dream a photo: an objective grows in it, on several scales.
+
+    At each of several sizes, the octaves, from small to large, the photo goes up the gradient of
+    the objective; what has appeared is added to the next size. Without a photo it begins as noise.
+
+    Source: Mordvintsev, Olah, Tyka, "Inceptionism: Going Deeper into Neural Networks", Google
+    Research, 2015, and their notebook "DeepDreaming with Caffe", whose defaults these are.
+
+    >>> import entoptic as ent
+    >>> ent.dream(ent.load(), noise=(60, 80), octaves=1, steps=1).image.shape
+    torch.Size([1, 3, 60, 80])
+    """
+
+    examples = """
+  entoptic dream sky.jpg                             makes sky-dream.png
+  entoptic dream sky.jpg --layer fire5               finer patterns
+  entoptic dream sky.jpg --strength 0.5              a subtler dream
+  entoptic dream *.jpg -o dreams/ --size 1024        many photos into one folder
+  entoptic dream sky.jpg --objective fire7:3         of one channel
+  entoptic dream sky.jpg --objective "class:goldfish - 2 * total_variation()"
+  entoptic dream sky.jpg --guide flowers.jpg         the shapes of another picture
+  entoptic dream --noise 512x768 -o nothing.png      512 pixels high, 768 wide
+  curl -s URL | entoptic dream - -o - > dream.png    from stdin to stdout
+"""
+    objective_is = "objective"
+    unit_field = "objective"
+
+    photo: PictureLike | None = setting(None, *PHOTO, role="photo", positional=True)
+    _: KW_ONLY
+    objective: Objective | str | None = setting(
+        None,
+        as_given,
+        "Objective to maximise, an expression: fire7:3 (a channel), class:goldfish, "
+        "\"energy('fire5') - 2 * total_variation()\".",
+        role="objective",
+        metavar="EXPR",
+        told="the energy of a middle layer",
+    )
+    layer: Layer | str | None = setting(
+        None,
+        layer_name,
+        "Instead, a layer whose energy is maximised; `entoptic layers` lists them. Early layers "
+        "draw textures, late ones things.",
+        metavar="L",
+        short="-l",
+        kept=False,
+    )
+    guide: PictureLike | None = setting(
+        None,
+        as_given,
+        "Guide: another picture, whose features are to appear; also with --layer.",
+        role="guide",
+        metavar="IMAGE",
+    )
+    noise: str | Sequence[int] | None = setting(
+        None,
+        extent(30_000, both=True),
+        "Begin with noise of this size instead of a photo.",
+        metavar="HxW",
+    )
+    size: int | str | tuple[int, int] | None = setting(
+        None,
+        extent(100_000),
+        "Size of the result in pixels: its long side, or HxW, for which the photo's middle is cut "
+        "out.",
+        under=OPTIMIZE,
+        metavar="PIXELS",
+        told="the photo's",
+    )
+    octaves: int | None = setting(
+        None,
+        whole(1, 100),
+        "Number of sizes, from small to large; more give larger shapes.",
+        under=OPTIMIZE,
+        metavar="N",
+        usual=4,
+    )
+    octave_scale: float = setting(
+        1.4,
+        number(above=1, most=100),
+        "Ratio of one size to the one before.",
+        under=OPTIMIZE,
+        metavar="S",
+    )
+    steps: int | None = setting(
+        None,
+        whole(0, 1_000_000),
+        "Number of steps at each size.",
+        under=OPTIMIZE,
+        metavar="N",
+        usual=10,
+    )
+    strength: float = setting(
+        1.0,
+        number(above=0, most=1000),
+        "Factor for each step: 0.5 is subtle, 2 wild.",
+        under=OPTIMIZE,
+        metavar="X",
+    )
+    step_size: float | None = setting(
+        None,
+        number(above=0, most=1000),
+        "Mean change of a pixel in a step; 1 is from black to white.",
+        under=OPTIMIZE,
+        metavar="X",
+        usual=1.5 / 255,
+    )
+    norm: Norm = setting(
+        "mean_abs",
+        _norm,
+        "Norm by which the gradient is divided: mean_abs, max_abs, std, l2, none.",
+        under=OPTIMIZE,
+        metavar="NORM",
+    )
+    smoothing: float | None = setting(
+        None,
+        number(least=0, most=100),
+        "Smoothing of the gradient in pixels: large shapes gain on fine grain; 0 is off.",
+        under=OPTIMIZE,
+        metavar="X",
+        usual=0.0,
+    )
+    jitter: int = setting(
+        32,
+        whole(0, 100_000),
+        "Largest random shift before each step in pixels.",
+        under=OPTIMIZE,
+        metavar="N",
+    )
+    tile: int | str = setting(
+        "auto",
+        either("auto", "off", otherwise=whole(1, 100_000)),
+        "Side of the tiles in which a large picture is shown to the network; auto is as large as "
+        "memory has room for; off is the whole.",
+        under=OPTIMIZE,
+        metavar="N",
+    )
+    memory: int | str | None = setting(
+        None,
+        memory_given,
+        "Memory that the tiles may take, as 4GiB.",
+        under=OPTIMIZE,
+        metavar="SIZE",
+        told="half of what is free",
+    )
+    batch: int | str = setting(
+        "auto",
+        either("auto", otherwise=whole(1, MOST_TOGETHER)),
+        "Number of photos of one size that are dreamt together; auto takes what is faster.",
+        under=OPTIMIZE,
+        metavar="N",
+        kept=False,
+    )
+    together: Sequence[int] | None = setting(
+        None,
+        pair(whole(0, MOST_TOGETHER), "(how many, which)"),
+        "Number of photos of one size that were dreamt together, and which of them this is, "
+        "counted from 0: sums of other lengths may round otherwise. For jobs to be made again.",
+        under=OPTIMIZE,
+        hidden=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.together is not None and not self.together[1] < self.together[0]:
+            raise BadSetting(f"together is {self.together}; it wants (how many, which)")
+
+    @classmethod
+    def left_out(
+        cls, stored: Mapping[str, Any], changes: Mapping[str, Any], same_network: bool
+    ) -> set[str]:
+        """See `Recipe.left_out`; memory is of the machine, and tiles are of the memory."""
+        gone = {"memory"}
+        if changes or not same_network:
+            gone |= {"together"}  # which is there for the same bytes only
+        if "memory" in changes and "tile" not in changes:
+            gone |= {"tile"}  # for tiles that fit there
+        return gone
+
+    def plan(self, read_guide: Callable[[str], Picture] | None = None) -> DreamPlan:
+        """See `Recipe.plan`."""
+        from entoptic.jobs.dreams import plan_dream
+
+        return plan_dream(self, read_guide)

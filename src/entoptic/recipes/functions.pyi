@@ -1,0 +1,841 @@
+"""The functions of the recipes, made from their declarations by `make api`."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from ..ascent.loop import Step
+from ..ascent.optimizers import Norm
+from ..canvas import Canvas
+from ..images import PictureLike
+from ..jobs.evaluation import Evaluation
+from ..jobs.job import Result
+from ..layers import Layer
+from ..networks import DeviceLike, ModelLike
+from ..objectives import Objective
+from ..transforms import Transform
+from ..types import PathLike
+
+def accentuate(
+    model: ModelLike,
+    photo: PictureLike,
+    *units: str | Objective,
+    weight: float | None = None,
+    reference_layer: Layer | str | None = None,
+    transparency: bool = False,
+    size: int | str | tuple[int, int] = 224,
+    steps: int = 100,
+    method: str | None = None,
+    canvas: str | type[Canvas] | None = None,
+    transforms: str | Transform | Sequence[Transform] | None = None,
+    learning_rate: float | None = None,
+    batch: int | str = 'auto',
+    spectrum: PathLike | None = None,
+    seed: int = 0,
+    precision: str = 'fp32',
+    device: DeviceLike = 'auto',
+    callback: Callable[[Step], object] | None = None,
+    progress: bool | None = None,
+) -> Result:
+    r"""Bring out in a photo what units respond to.
+
+    The photo is changed so that the units respond more, while an early layer's activations stay.
+    The unit's score is counted in multiples of the root mean square that its layer's activations
+    have for the photo; the loss of the reference layer, `inversion`, is subtracted with a weight.
+    Several units make a contact sheet, with the photo first.
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        photo: Photo: a picture file.
+        units: Units: channels LAYER:CHANNEL, ranges LAYER:3-9, classes class:NAME, or
+            expressions of them.
+        weight: Weight of the photo's activations: more is nearer to the photo. [default: by
+            network; 15 with squeezenet1_1]
+        reference_layer: Layer whose activations of the photo are to stay. [default: by network;
+            fire3 with squeezenet1_1]
+        transparency: Make opaque only what has mattered; for PNG, WebP and TIFF.
+        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
+            photo. [default: 224]
+        steps: Number of steps. [default: 100]
+        method: Method, a canvas with the transforms and the learning rate that suit it:
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
+        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+            cppn, shared, alpha (with transparency). [default: the method's]
+        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
+            accentuate, none. [default: the method's]
+        learning_rate: Learning rate of the method's optimizer. [default: the method's]
+        batch: Number of pictures that are optimised together; auto takes as many as memory has
+            room for. [default: auto]
+        spectrum: Spectrum of your photographs for the canvas maco; see `entoptic spectrum`.
+        seed: Random seed. [default: 0]
+        precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
+            which is fastest. [default: fp32]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+        callback: Function that is given each step.
+        progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
+            ends the work with the picture as it is.
+
+    Returns:
+        The picture, with the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work.
+
+    Source: Hamblin et al., "Feature Accentuation: Revealing 'What' Features Respond to in Natural
+    Images", 2024; there the two are weighed by the norms of their gradients.
+
+    >>> import entoptic as ent, torch
+    >>> photo = torch.rand(1, 3, 30, 40)
+    >>> ent.accentuate(ent.load(), photo, "fire7:3", size=48, steps=1).image.shape
+    torch.Size([1, 3, 36, 48])"""
+
+def caricature_of(
+    model: ModelLike,
+    photo: PictureLike,
+    *,
+    layer: Layer | str | Sequence[Layer | str] | None = None,
+    cosine_power: float = 1.0,
+    size: int | str | tuple[int, int] = 224,
+    steps: int = 256,
+    method: str | None = None,
+    canvas: str | type[Canvas] | None = None,
+    transforms: str | Transform | Sequence[Transform] | None = None,
+    learning_rate: float | None = None,
+    batch: int | str = 'auto',
+    spectrum: PathLike | None = None,
+    seed: int = 0,
+    precision: str = 'fp32',
+    device: DeviceLike = 'auto',
+    callback: Callable[[Step], object] | None = None,
+    progress: bool | None = None,
+) -> Result:
+    r"""Exaggerate the activations of a photo.
+
+    The picture begins as noise. At each position the activation grows in the direction that it has
+    for the photo, without limit. The objective that is maximised is called `caricature`, too.
+    Several layers make a contact sheet, from early to late, with the photo first.
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        photo: Photo: a picture file.
+        layer: Layer whose activations are exaggerated, or several: L,L,L. [default: by network;
+            fire6 with squeezenet1_1]
+        cosine_power: Power of the cosine similarity: more is nearer to the photo, less is
+            wilder. [default: 1]
+        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
+            photo. [default: 224]
+        steps: Number of steps. [default: 256]
+        method: Method, a canvas with the transforms and the learning rate that suit it:
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
+        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+            cppn, shared, alpha (with transparency). [default: the method's]
+        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
+            accentuate, none. [default: the method's]
+        learning_rate: Learning rate of the method's optimizer. [default: the method's]
+        batch: Number of pictures that are optimised together; auto takes as many as memory has
+            room for. [default: auto]
+        spectrum: Spectrum of your photographs for the canvas maco; see `entoptic spectrum`.
+        seed: Random seed. [default: 0]
+        precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
+            which is fastest. [default: fp32]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+        callback: Function that is given each step.
+        progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
+            ends the work with the picture as it is.
+
+    Returns:
+        The picture, with the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work.
+
+    Source: lucid's notebook "Feature Inversion Caricatures", Olah, 2018.
+
+    >>> import entoptic as ent, torch
+    >>> ent.caricature_of(ent.load(), torch.rand(1, 3, 30, 40), size=48, steps=1).image.shape
+    torch.Size([1, 3, 36, 48])"""
+
+def compare(
+    model: ModelLike | Sequence[ModelLike],
+    *units: str | Objective,
+    size: int | str | tuple[int, int] = 224,
+    steps: int = 256,
+    method: str | Sequence[str] | None = None,
+    canvas: str | Sequence[str] | None = None,
+    transforms: str | Sequence[str] | None = None,
+    learning_rate: float | None = None,
+    batch: int | str = 'auto',
+    spectrum: PathLike | None = None,
+    seed: int = 0,
+    precision: str = 'fp32',
+    device: DeviceLike = 'auto',
+    callback: Callable[[Step], object] | None = None,
+    progress: bool | None = None,
+) -> Result:
+    r"""Show units in several networks, or by several methods.
+
+    They stand side by side. Give several models, methods, canvases or transforms: several of one of
+    these, and at most one of each other. Each makes a column, and each unit a row.
+
+    >>> import entoptic as ent
+    >>> by = {"method": ["lucid", "maco"], "size": 48, "steps": 1}
+    >>> ent.compare(ent.load(), "fire5:3", **by).image.shape
+    torch.Size([1, 3, 88, 100])
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        units: Units: channels LAYER:CHANNEL, ranges LAYER:3-9, classes class:NAME, or
+            expressions of them.
+        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
+            photo. [default: 224]
+        steps: Number of steps. [default: 256]
+        method: Method, a canvas with the transforms and the learning rate that suit it:
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: by network; entoptic
+            with squeezenet1_1]
+        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+            cppn, shared, alpha (with transparency). [default: the method's]
+        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
+            accentuate, none. [default: the method's]
+        learning_rate: Learning rate of the method's optimizer. [default: the method's]
+        batch: Number of pictures that are optimised together; auto takes as many as memory has
+            room for. [default: auto]
+        spectrum: Spectrum of your photographs for the canvas maco; see `entoptic spectrum`.
+        seed: Random seed. [default: 0]
+        precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
+            which is fastest. [default: fp32]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+        callback: Function that is given each step.
+        progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
+            ends the work with the picture as it is.
+
+    Returns:
+        The picture, with the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work."""
+
+def diversity_of(
+    model: ModelLike,
+    unit: str | Objective,
+    *,
+    pictures: int = 6,
+    weight: float = 3.0,
+    reference_layer: Layer | str | None = None,
+    size: int | str | tuple[int, int] = 224,
+    steps: int = 256,
+    method: str | None = None,
+    canvas: str | type[Canvas] | None = None,
+    transforms: str | Transform | Sequence[Transform] | None = None,
+    learning_rate: float | None = None,
+    batch: int | str = 'auto',
+    spectrum: PathLike | None = None,
+    seed: int = 0,
+    precision: str = 'fp32',
+    device: DeviceLike = 'auto',
+    callback: Callable[[Step], object] | None = None,
+    progress: bool | None = None,
+) -> Result:
+    r"""Show different pictures that maximise one unit.
+
+    The pictures differ as much as they may. One picture shows one of the things that a unit
+    responds to; these show more of them. The objective that keeps them different is called
+    `diversity`, too.
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        unit: Unit: a channel LAYER:CHANNEL, a class class:NAME, or an expression of them.
+        pictures: Number of pictures, 2 to 64. [default: 6]
+        weight: Weight of their difference; 0 leaves it to the random seed. [default: 3]
+        reference_layer: Layer whose textures are to differ. [default: the unit's own, if it has
+            positions]
+        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
+            photo. [default: 224]
+        steps: Number of steps. [default: 256]
+        method: Method, a canvas with the transforms and the learning rate that suit it:
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
+        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+            cppn, shared, alpha (with transparency). [default: the method's]
+        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
+            accentuate, none. [default: the method's]
+        learning_rate: Learning rate of the method's optimizer. [default: the method's]
+        batch: Number of pictures that are optimised together; auto takes as many as memory has
+            room for. [default: auto]
+        spectrum: Spectrum of your photographs for the canvas maco; see `entoptic spectrum`.
+        seed: Random seed. [default: 0]
+        precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
+            which is fastest. [default: fp32]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+        callback: Function that is given each step.
+        progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
+            ends the work with the picture as it is.
+
+    Returns:
+        The picture, with the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work.
+
+    Source: Olah et al., "Feature Visualization", Distill, 2017.
+
+    >>> import entoptic as ent
+    >>> ent.diversity_of(ent.load(), "fire7:3", size=48, steps=1).image.shape
+    torch.Size([1, 3, 100, 152])"""
+
+def dream(
+    model: ModelLike,
+    photo: PictureLike | None = None,
+    *,
+    objective: Objective | str | None = None,
+    layer: Layer | str | None = None,
+    guide: PictureLike | None = None,
+    noise: str | Sequence[int] | None = None,
+    size: int | str | tuple[int, int] | None = None,
+    octaves: int | None = None,
+    octave_scale: float = 1.4,
+    steps: int | None = None,
+    strength: float = 1.0,
+    step_size: float | None = None,
+    norm: Norm = 'mean_abs',
+    smoothing: float | None = None,
+    jitter: int = 32,
+    tile: int | str = 'auto',
+    memory: int | str | None = None,
+    batch: int | str = 'auto',
+    seed: int = 0,
+    precision: str = 'fp32',
+    device: DeviceLike = 'auto',
+    callback: Callable[[Step], object] | None = None,
+    progress: bool | None = None,
+) -> Result:
+    r"""Dream a photo: an objective grows in it, on several scales.
+
+    At each of several sizes, the octaves, from small to large, the photo goes up the gradient of
+    the objective; what has appeared is added to the next size. Without a photo it begins as noise.
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        photo: Photo: a picture file.
+        objective: Objective to maximise, an expression: fire7:3 (a channel), class:goldfish,
+            "energy('fire5') - 2 * total_variation()". [default: by network; energy('fire7') +
+            energy('fire8') with squeezenet1_1]
+        layer: Instead, a layer whose energy is maximised; `entoptic layers` lists them. Early
+            layers draw textures, late ones things.
+        guide: Guide: another picture, whose features are to appear; also with --layer.
+        noise: Begin with noise of this size instead of a photo.
+        size: Size of the result in pixels: its long side, or HxW, for which the photo's middle
+            is cut out. [default: the photo's]
+        octaves: Number of sizes, from small to large; more give larger shapes. [default: by
+            network; 5 with squeezenet1_1]
+        octave_scale: Ratio of one size to the one before. [default: 1.4]
+        steps: Number of steps at each size. [default: by network; 12 with squeezenet1_1]
+        strength: Factor for each step: 0.5 is subtle, 2 wild. [default: 1]
+        step_size: Mean change of a pixel in a step; 1 is from black to white. [default: by
+            network; 1/255 with squeezenet1_1]
+        norm: Norm by which the gradient is divided: mean_abs, max_abs, std, l2, none. [default:
+            mean_abs]
+        smoothing: Smoothing of the gradient in pixels: large shapes gain on fine grain; 0 is
+            off. [default: by network; 1.5 with squeezenet1_1]
+        jitter: Largest random shift before each step in pixels. [default: 32]
+        tile: Side of the tiles in which a large picture is shown to the network; auto is as
+            large as memory has room for; off is the whole. [default: auto]
+        memory: Memory that the tiles may take, as 4GiB. [default: half of what is free]
+        batch: Number of photos of one size that are dreamt together; auto takes what is faster.
+            [default: auto]
+        seed: Random seed. [default: 0]
+        precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
+            which is fastest. [default: fp32]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+        callback: Function that is given each step.
+        progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
+            ends the work with the picture as it is.
+
+    Returns:
+        The picture, with the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work.
+
+    Source: Mordvintsev, Olah, Tyka, "Inceptionism: Going Deeper into Neural Networks", Google
+    Research, 2015, and their notebook "DeepDreaming with Caffe", whose defaults these are.
+
+    >>> import entoptic as ent
+    >>> ent.dream(ent.load(), noise=(60, 80), octaves=1, steps=1).image.shape
+    torch.Size([1, 3, 60, 80])"""
+
+def dream_photos(
+    model: ModelLike,
+    photos: Iterable[PictureLike],
+    *,
+    objective: Objective | str | None = None,
+    layer: Layer | str | None = None,
+    guide: PictureLike | None = None,
+    noise: str | Sequence[int] | None = None,
+    size: int | str | tuple[int, int] | None = None,
+    octaves: int | None = None,
+    octave_scale: float = 1.4,
+    steps: int | None = None,
+    strength: float = 1.0,
+    step_size: float | None = None,
+    norm: Norm = 'mean_abs',
+    smoothing: float | None = None,
+    jitter: int = 32,
+    tile: int | str = 'auto',
+    memory: int | str | None = None,
+    batch: int | str = 'auto',
+    seed: int = 0,
+    precision: str = 'fp32',
+    device: DeviceLike = 'auto',
+) -> Iterator[Result]:
+    r"""Dream several photos; those of one size share each call of the network.
+
+    Each is the dream that it would be alone with the same seed; see `dream`.
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        photos: Photos, each in any form that `dream` takes.
+        objective: Objective to maximise, an expression: fire7:3 (a channel), class:goldfish,
+            "energy('fire5') - 2 * total_variation()". [default: by network; energy('fire7') +
+            energy('fire8') with squeezenet1_1]
+        layer: Instead, a layer whose energy is maximised; `entoptic layers` lists them. Early
+            layers draw textures, late ones things.
+        guide: Guide: another picture, whose features are to appear; also with --layer.
+        noise: Begin with noise of this size instead of a photo.
+        size: Size of the result in pixels: its long side, or HxW, for which the photo's middle
+            is cut out. [default: the photo's]
+        octaves: Number of sizes, from small to large; more give larger shapes. [default: by
+            network; 5 with squeezenet1_1]
+        octave_scale: Ratio of one size to the one before. [default: 1.4]
+        steps: Number of steps at each size. [default: by network; 12 with squeezenet1_1]
+        strength: Factor for each step: 0.5 is subtle, 2 wild. [default: 1]
+        step_size: Mean change of a pixel in a step; 1 is from black to white. [default: by
+            network; 1/255 with squeezenet1_1]
+        norm: Norm by which the gradient is divided: mean_abs, max_abs, std, l2, none. [default:
+            mean_abs]
+        smoothing: Smoothing of the gradient in pixels: large shapes gain on fine grain; 0 is
+            off. [default: by network; 1.5 with squeezenet1_1]
+        jitter: Largest random shift before each step in pixels. [default: 32]
+        tile: Side of the tiles in which a large picture is shown to the network; auto is as
+            large as memory has room for; off is the whole. [default: auto]
+        memory: Memory that the tiles may take, as 4GiB. [default: half of what is free]
+        batch: Number of photos of one size that are dreamt together; auto takes what is faster.
+            [default: auto]
+        seed: Random seed. [default: 0]
+        precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
+            which is fastest. [default: fp32]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+        callback: Function that is given each step.
+        progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
+            ends the work with the picture as it is.
+
+    Returns:
+        The results in the order of the photos, each as soon as it is there.
+
+    Raises:
+        EntopticError: all photos are checked before the first is dreamt."""
+
+def evaluate(
+    model: ModelLike,
+    *units: str | Objective,
+    judges: Sequence[ModelLike] | None = None,
+    photos: Sequence[PictureLike] = (),
+    seeds: int = 1,
+    size: int | str | tuple[int, int] = 224,
+    steps: int = 256,
+    method: str | None = None,
+    canvas: str | type[Canvas] | None = None,
+    transforms: str | Transform | Sequence[Transform] | None = None,
+    learning_rate: float | None = None,
+    batch: int | str = 'auto',
+    spectrum: PathLike | None = None,
+    seed: int = 0,
+    precision: str = 'fp32',
+    device: DeviceLike = 'auto',
+) -> Evaluation:
+    r"""Measure what pictures of units are worth.
+
+    The pictures are made as `visualize` makes them, and measured: their scores, how many
+    photographs score less, whether other networks recognise the class, how diverse pictures of
+    different seeds are, seconds, and memory.
+
+    >>> import entoptic as ent
+    >>> found = ent.evaluate(ent.load(), "fire5:3", size=48, steps=1)
+    >>> found.rows[0].unit, found.rows[0].percentile
+    ('fire5:3', None)
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        units: Units: channels LAYER:CHANNEL, ranges LAYER:3-9, classes class:NAME, or
+            expressions of them.
+        judges: Classifiers that say whether they recognise the class, too. [default: the other
+            embedded networks]
+        photos: Photographs to compare scores with: files and folders. [default: ]
+        seeds: Number of pictures of each unit, each from another random seed. [default: 1]
+        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
+            photo. [default: 224]
+        steps: Number of steps. [default: 256]
+        method: Method, a canvas with the transforms and the learning rate that suit it:
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: by network; entoptic
+            with squeezenet1_1]
+        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+            cppn, shared, alpha (with transparency). [default: the method's]
+        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
+            accentuate, none. [default: the method's]
+        learning_rate: Learning rate of the method's optimizer. [default: the method's]
+        batch: Number of pictures that are optimised together; auto takes as many as memory has
+            room for. [default: auto]
+        spectrum: Spectrum of your photographs for the canvas maco; see `entoptic spectrum`.
+        seed: Random seed. [default: 0]
+        precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
+            which is fastest. [default: fp32]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+
+    Returns:
+        The figures, with the pictures as sheets, one for each seed.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work."""
+
+def grid(
+    model: ModelLike,
+    photo: PictureLike,
+    *,
+    layer: Layer | str | None = None,
+    cells: int = 8,
+    weighted: bool = False,
+    plain: bool = False,
+    size: int | str | tuple[int, int] = 64,
+    steps: int = 80,
+    method: str | None = None,
+    canvas: str | type[Canvas] | None = None,
+    transforms: str | Transform | Sequence[Transform] | None = None,
+    learning_rate: float | None = None,
+    batch: int | str = 32,
+    spectrum: PathLike | None = None,
+    seed: int = 0,
+    precision: str = 'fp32',
+    device: DeviceLike = 'auto',
+    callback: Callable[[Step], object] | None = None,
+    progress: bool | None = None,
+) -> Result:
+    r"""Show what each position of a photo activates.
+
+    The result is a mosaic of small pictures. The layer's activations at a position are a direction
+    among its channels, and the picture at that position maximises this direction. `size` is the
+    side of each small picture.
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        photo: Photo: a picture file.
+        layer: Layer whose activations are shown. [default: by network; fire8 with
+            squeezenet1_1]
+        cells: Number of pictures along the long side, at most as many as the layer has
+            positions. [default: 8]
+        weighted: Fade a picture to grey where the layer's activations are small.
+        plain: Take directions as they are, not whitened: what all positions have in common
+            counts too.
+        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
+            photo. [default: 64]
+        steps: Number of steps. [default: 80]
+        method: Method, a canvas with the transforms and the learning rate that suit it:
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
+        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+            cppn, shared, alpha (with transparency). [default: the method's]
+        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
+            accentuate, none. [default: the method's]
+        learning_rate: Learning rate of the method's optimizer. [default: the method's]
+        batch: Number of pictures that are optimised together; auto takes as many as memory has
+            room for. [default: 32]
+        spectrum: Spectrum of your photographs for the canvas maco; see `entoptic spectrum`.
+        seed: Random seed. [default: 0]
+        precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
+            which is fastest. [default: fp32]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+        callback: Function that is given each step.
+        progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
+            ends the work with the picture as it is.
+
+    Returns:
+        The picture, with the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work.
+
+    Source: Olah et al., "The Building Blocks of Interpretability", Distill, 2018.
+
+    >>> import entoptic as ent, torch
+    >>> photo = torch.rand(1, 3, 60, 80, generator=torch.Generator().manual_seed(0))
+    >>> ent.grid(ent.load(), photo, cells=4, size=32, layer="fire3", steps=1).image.shape
+    torch.Size([1, 3, 96, 128])"""
+
+def groups(
+    model: ModelLike,
+    photo: PictureLike,
+    *,
+    layer: Layer | str | None = None,
+    groups: int = 6,
+    size: int | str | tuple[int, int] = 224,
+    steps: int = 96,
+    method: str | None = None,
+    canvas: str | type[Canvas] | None = None,
+    transforms: str | Transform | Sequence[Transform] | None = None,
+    learning_rate: float | None = None,
+    batch: int | str = 'auto',
+    spectrum: PathLike | None = None,
+    seed: int = 0,
+    precision: str = 'fp32',
+    device: DeviceLike = 'auto',
+    callback: Callable[[Step], object] | None = None,
+    progress: bool | None = None,
+) -> Result:
+    r"""Show the groups of channels that explain a photo.
+
+    Channels of a layer that are active together are put into groups by non-negative matrix
+    factorization, so that the activations at each position are nearly a sum of groups; activations
+    below 0 are left out. For the pictures the groups are whitened, as in a grid. The result is a
+    contact sheet: above, all groups in their colors over the photo, then each alone with its share;
+    below, the photo and the picture that maximises each group. `size` is the long side of each
+    picture.
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        photo: Photo: a picture file.
+        layer: Layer whose activations are grouped. [default: by network; fire8 with
+            squeezenet1_1]
+        groups: Number of groups. [default: 6]
+        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
+            photo. [default: 224]
+        steps: Number of steps. [default: 96]
+        method: Method, a canvas with the transforms and the learning rate that suit it:
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
+        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+            cppn, shared, alpha (with transparency). [default: the method's]
+        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
+            accentuate, none. [default: the method's]
+        learning_rate: Learning rate of the method's optimizer. [default: the method's]
+        batch: Number of pictures that are optimised together; auto takes as many as memory has
+            room for. [default: auto]
+        spectrum: Spectrum of your photographs for the canvas maco; see `entoptic spectrum`.
+        seed: Random seed. [default: 0]
+        precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
+            which is fastest. [default: fp32]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+        callback: Function that is given each step.
+        progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
+            ends the work with the picture as it is.
+
+    Returns:
+        The picture, with the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work.
+
+    Source: Olah et al., "The Building Blocks of Interpretability", Distill, 2018.
+
+    >>> import entoptic as ent, torch
+    >>> photo = torch.rand(1, 3, 60, 80, generator=torch.Generator().manual_seed(0))
+    >>> ent.groups(ent.load(), photo, groups=2, layer="fire3", size=80, steps=1).image.shape
+    torch.Size([1, 3, 164, 248])"""
+
+def interpolate(
+    model: ModelLike,
+    first: str | Objective,
+    second: str | Objective,
+    *,
+    pictures: int = 5,
+    weight: float = 0.1,
+    reference_layer: Layer | str | None = None,
+    size: int | str | tuple[int, int] = 224,
+    steps: int = 256,
+    method: str | None = None,
+    canvas: str | type[Canvas] | None = None,
+    transforms: str | Transform | Sequence[Transform] | None = None,
+    learning_rate: float | None = None,
+    batch: int | str = 'auto',
+    spectrum: PathLike | None = None,
+    seed: int = 0,
+    precision: str = 'fp32',
+    device: DeviceLike = 'auto',
+    callback: Callable[[Step], object] | None = None,
+    progress: bool | None = None,
+) -> Result:
+    r"""Show a row of pictures from one unit to another.
+
+    Of n pictures, picture i maximises (1 - w) times the first unit plus w times the second, with
+    w = i / (n - 1). Their large shapes are common to all (the canvas `shared`), and the activations
+    of a layer are to be alike for neighbors (`alignment`).
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        first: Unit: a channel LAYER:CHANNEL, a class class:NAME, or an expression of them.
+        second: Unit: a channel LAYER:CHANNEL, a class class:NAME, or an expression of them.
+        pictures: Number of pictures, 2 to 64. [default: 5]
+        weight: Weight of the alignment of neighbors. [default: 0.1]
+        reference_layer: Layer whose activations are aligned. [default: by network; fire5 with
+            squeezenet1_1]
+        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
+            photo. [default: 224]
+        steps: Number of steps. [default: 256]
+        method: Method, a canvas with the transforms and the learning rate that suit it:
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
+        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+            cppn, shared, alpha (with transparency). [default: shared]
+        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
+            accentuate, none. [default: the method's]
+        learning_rate: Learning rate of the method's optimizer. [default: the method's]
+        batch: Number of pictures that are optimised together; auto takes as many as memory has
+            room for. [default: auto]
+        spectrum: Spectrum of your photographs for the canvas maco; see `entoptic spectrum`.
+        seed: Random seed. [default: 0]
+        precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
+            which is fastest. [default: fp32]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+        callback: Function that is given each step.
+        progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
+            ends the work with the picture as it is.
+
+    Returns:
+        The picture, with the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work.
+
+    Source: Mordvintsev et al., "Differentiable Image Parameterizations", Distill, 2018.
+
+    >>> import entoptic as ent
+    >>> ent.interpolate(ent.load(), "fire7:3", "fire7:5", size=48, steps=1).image.shape
+    torch.Size([1, 3, 68, 256])"""
+
+def invert(
+    model: ModelLike,
+    photo: PictureLike,
+    *,
+    layer: Layer | str | Sequence[Layer | str] | None = None,
+    smoothness: float = 0.5,
+    size: int | str | tuple[int, int] = 224,
+    steps: int = 256,
+    method: str | None = None,
+    canvas: str | type[Canvas] | None = None,
+    transforms: str | Transform | Sequence[Transform] | None = None,
+    learning_rate: float | None = None,
+    batch: int | str = 'auto',
+    spectrum: PathLike | None = None,
+    seed: int = 0,
+    precision: str = 'fp32',
+    device: DeviceLike = 'auto',
+    callback: Callable[[Step], object] | None = None,
+    progress: bool | None = None,
+) -> Result:
+    r"""Show what a layer keeps of a photo.
+
+    The picture begins as noise and gets the activations that the layer has for the photo; what the
+    layer loses of it stays as the random seed has it. Several layers make a contact sheet, from
+    early to late, with the photo first.
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        photo: Photo: a picture file.
+        layer: Layer whose activations are inverted, or several: L,L,L. [default: by network;
+            fire5 with squeezenet1_1]
+        smoothness: Weight of the picture's total variation, which is subtracted. [default: 0.5]
+        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
+            photo. [default: 224]
+        steps: Number of steps. [default: 256]
+        method: Method, a canvas with the transforms and the learning rate that suit it:
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
+        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+            cppn, shared, alpha (with transparency). [default: the method's]
+        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
+            accentuate, none. [default: the method's]
+        learning_rate: Learning rate of the method's optimizer. [default: the method's]
+        batch: Number of pictures that are optimised together; auto takes as many as memory has
+            room for. [default: auto]
+        spectrum: Spectrum of your photographs for the canvas maco; see `entoptic spectrum`.
+        seed: Random seed. [default: 0]
+        precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
+            which is fastest. [default: fp32]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+        callback: Function that is given each step.
+        progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
+            ends the work with the picture as it is.
+
+    Returns:
+        The picture, with the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work.
+
+    Source: Mahendran, Vedaldi, "Understanding Deep Image Representations by Inverting Them", 2015.
+
+    >>> import entoptic as ent, torch
+    >>> ent.invert(ent.load(), torch.rand(1, 3, 30, 40), size=48, steps=1).image.shape
+    torch.Size([1, 3, 36, 48])"""
+
+def visualize(
+    model: ModelLike,
+    *units: str | Objective,
+    size: int | str | tuple[int, int] = 224,
+    steps: int = 256,
+    method: str | None = None,
+    canvas: str | type[Canvas] | None = None,
+    transforms: str | Transform | Sequence[Transform] | None = None,
+    learning_rate: float | None = None,
+    batch: int | str = 'auto',
+    spectrum: PathLike | None = None,
+    seed: int = 0,
+    precision: str = 'fp32',
+    device: DeviceLike = 'auto',
+    callback: Callable[[Step], object] | None = None,
+    progress: bool | None = None,
+) -> Result:
+    r"""Show the pictures that maximise units.
+
+    A unit is a channel, LAYER:CHANNEL; a range of channels, LAYER:3-9; a class, class:NAME; or an
+    expression. Several units make a contact sheet of pictures with their names.
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        units: Units: channels LAYER:CHANNEL, ranges LAYER:3-9, classes class:NAME, or
+            expressions of them.
+        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
+            photo. [default: 224]
+        steps: Number of steps. [default: 256]
+        method: Method, a canvas with the transforms and the learning rate that suit it:
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: by network; entoptic
+            with squeezenet1_1]
+        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+            cppn, shared, alpha (with transparency). [default: the method's]
+        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
+            accentuate, none. [default: the method's]
+        learning_rate: Learning rate of the method's optimizer. [default: the method's]
+        batch: Number of pictures that are optimised together; auto takes as many as memory has
+            room for. [default: auto]
+        spectrum: Spectrum of your photographs for the canvas maco; see `entoptic spectrum`.
+        seed: Random seed. [default: 0]
+        precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
+            which is fastest. [default: fp32]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+        callback: Function that is given each step.
+        progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
+            ends the work with the picture as it is.
+
+    Returns:
+        The picture, with the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work.
+
+    Source: Olah et al., "Feature Visualization", Distill, 2017.
+
+    >>> import entoptic as ent
+    >>> ent.visualize(ent.load(), "fire5:3", size=48, steps=1).image.shape
+    torch.Size([1, 3, 48, 48])"""

@@ -1,0 +1,1 @@
+"""Jobs carried out: here, from a picture, from JSON or from Python."""

@@ -367,7 +367,7 @@ def test_every_forward_value_stays_the_same_to_the_last_bit(rule: GradientRule) 
     layers = [network.resolve(ent.Layer.parse(each)) for each in ADDRESSES]
     run = ent.networks.compiled(network, layers, torch.device("cpu"))
     image = IMAGES.clone().requires_grad_()
-    plain, ruled = run(image), run(image, [rule.bound(network)])
+    plain, ruled = run(image), run(image, [rule.bound(network.resolve)])
     assert all(torch.equal(plain[layer], ruled[layer]) for layer in layers)
     (found,) = torch.autograd.grad(sum(each.sum() for each in ruled.values()), image)  # type: ignore[arg-type]
     (own,) = torch.autograd.grad(sum(each.sum() for each in plain.values()), image)  # type: ignore[arg-type]
@@ -388,7 +388,7 @@ def test_nothing_of_a_rule_is_left_in_the_users_module_or_after_an_error(
     run = ent.networks.compiled(network, [ent.Layer("output")], torch.device("cpu"))
     one_pixel = IMAGES[..., :1, :1].clone().requires_grad_()
     with pytest.raises(RuntimeError, match="Output size is too small"):
-        run(one_pixel, [rule.bound(network)])
+        run(one_pixel, [rule.bound(network.resolve)])
     steps = ent.ascend(network, ent.mean("output"), ent.Pixels(IMAGES), rules=[rule])
     next(steps)
     steps.close()  # type: ignore[attr-defined]

@@ -220,7 +220,7 @@ def test_a_rule_for_modules_runs_the_network_itself() -> None:
     model = ent.load()
     fast, exact = both(model, "fire3")
     images = photo(1, 48, 64)
-    rules = [ent.normalized_layers("fire2").bound(model), ent.redirected_relu()]
+    rules = [ent.normalized_layers("fire2").bound(model.resolve), ent.redirected_relu()]
     cotangent = torch.ones_like(exact(images)[ent.Layer("fire3")])
     ours, theirs = (gradient(each, "fire3", images, rules, cotangent) for each in (fast, exact))
     assert differs_by(ours, theirs) < 1e-3

@@ -149,7 +149,7 @@ def _values(
     for layer in {source, *layers}:
         model.info(layer, size)
     check_memory(len(at) * step_bytes(model, layers | {source}, size), size, at.device)
-    rules = [each.bound(model) for each in rules if each.holds(0)]
+    rules = [each.bound(model.resolve) for each in rules if each.holds(0)]
     image = at.detach().clone().requires_grad_()
     with torch.enable_grad():
         acts = compiled(model, layers | {source}, at.device, exact=True)(image, rules)

@@ -122,7 +122,7 @@ def ascend(
     if not parameters:
         raise BadSetting(f"the canvas {type(canvas).__name__} has no parameters to change")
     bound = bind(objective, model, (image.shape[-2], image.shape[-1]))
-    rules = [each.bound(model) for each in rules]
+    rules = [each.bound(model.resolve) for each in rules]
     run = compiled(model, bound.layers(), image.device, precision=precision)
     guides = guide_activations(bound, model, image)
     moving = _moving_guides(bound, model, image) if changes else []

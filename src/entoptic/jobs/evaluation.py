@@ -309,7 +309,7 @@ def plan_evaluate(how: Evaluate) -> EvaluatePlan:
 
 def _judges(model: Model, named: Sequence[ModelLike] | None, needed: bool) -> tuple[Model, ...]:
     if named is None:
-        own = {each.source.partition("?")[0] for each in (model, *model.members.values())}
+        own = {each.name for each in (model, *model.members.values())}
         named = [each for each in JUDGES if each not in own] if needed else []
     judges = models_of(named, "judges")
     for judge in judges:

@@ -4,8 +4,7 @@ from entoptic.networks.compile.compile import compiled, compiled_precision
 from entoptic.networks.compile.compiled import Compiled
 from entoptic.networks.compile.precision import checked as checked_precision
 from entoptic.networks.devices import DeviceLike, at_a_time, device, devices, share_of_cores
-from entoptic.networks.ensembles import ensemble
-from entoptic.networks.given import ModelLike, model_of, models_of
+from entoptic.networks.given import ModelLike, ensemble, model_of, models_of
 from entoptic.networks.gradient_rules import GradientRule
 from entoptic.networks.model import Model
 from entoptic.networks.preprocess import Preprocess

@@ -1,115 +1,136 @@
-"""Several networks as one, so that an objective may ask what each of them sees."""
+"""Several networks as one, so that one objective may ask for layers of each of them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
 
-from entoptic.errors import BadSetting
-from entoptic.networks.model import Model
-from entoptic.networks.preprocess import Preprocess
+from entoptic.errors import UnknownLayer
+from entoptic.layers import Layer, LayerInfo
+from entoptic.networks.network import IMAGES, OUTPUT, Network
 
 SOURCE = "ensemble"
 """The first word of an ensemble's specification."""
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+@dataclass(frozen=True, eq=False)
+class EnsembleNetwork:
+    """Several networks side by side, see `Network`; their layers are `NAME/LAYER`.
+
+    Args:
+        members: the networks by name.
+    """
+
+    members: Mapping[str, Network]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Addresses of all layers."""
+        return tuple(f"{name}/{each}" for name, one in self.members.items() for each in one.names)
+
+    def resolve(self, layer: Layer) -> Layer:
+        """Return the layer that an address stands for; raise UnknownLayer with the nearest."""
+        name, inner = member_of(self.members, layer)
+        return inner if inner in IMAGES else self.members[name].resolve(inner).within(name)
+
+    def info(self, layer: Layer, size: tuple[int, int]) -> LayerInfo:
+        """Return one row of the layer table; raise an EntopticError where it isn't reached."""
+        name, inner = member_of(self.members, layer)
+        return self.members[name].info(inner, size)
+
+    def table(self, size: tuple[int, int] | None) -> Mapping[Layer, LayerInfo]:
+        """Return all rows, at each network's own size by default; raise where one can't work."""
+        return self._joined(lambda network: network.table(size))
+
+    def reached(self, size: tuple[int, int]) -> Mapping[Layer, LayerInfo]:
+        """Return the rows of what runs, also where a network can't work to its end."""
+        return self._joined(lambda network: network.reached(size))
+
+    def _joined(
+        self, rows: Callable[[Network], Mapping[Layer, LayerInfo]]
+    ) -> Mapping[Layer, LayerInfo]:
+        return {
+            layer.within(name): info
+            for name, each in self.members.items()
+            for layer, info in rows(each).items()
+        }
+
+    def shown(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[int, int]:
+        """Return the size of the images: each network sees to it by itself."""
+        return size
+
+    def fit_notes(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[str, ...]:
+        """Return what users should know of how images are made to fit each network."""
+        return tuple(
+            f"{name}: {note}"
+            for name, inner in by_member(self.members, layers).items()
+            for note in self.members[name].fit_notes(inner, size)
+        )
 
 
-class Ensemble(nn.Module):
-    """Networks side by side: each is shown the same picture, in the way that it wants it."""
+def member_of(names: Collection[str], layer: Layer) -> tuple[str, Layer]:
+    """Return the member of an ensemble that a layer is in, and its address there.
 
-    def __init__(self, members: Mapping[str, Model]) -> None:
+    Raises:
+        UnknownLayer: in none of them.
+    """
+    name, slash, rest = layer.name.partition("/")
+    if name in names and rest:
+        return name, replace(layer, name=rest)
+    example = f"{next(iter(names))}/{layer.name if not slash else rest or OUTPUT}"
+    raise UnknownLayer(
+        f"{str(layer)!r} is in no network of the ensemble; its layers are NAME/LAYER with "
+        f"NAME one of {', '.join(names)}, such as {example!r}"
+    )
+
+
+def by_member(names: Collection[str], layers: Iterable[Layer]) -> dict[str, set[Layer]]:
+    """Return layers of an ensemble by the members that they are in, with their addresses there."""
+    found: dict[str, set[Layer]] = {}
+    for layer in layers:
+        name, inner = member_of(names, layer)
+        found.setdefault(name, set()).add(inner)
+    return found
+
+
+class SideBySide(nn.Module):
+    """Networks that are shown the same images, each in the way that it wants them.
+
+    Args:
+        networks: by name.
+        preprocesses: likewise.
+    """
+
+    def __init__(
+        self,
+        networks: Mapping[str, nn.Module],
+        preprocesses: Mapping[str, Callable[[Tensor], Tensor]],
+    ) -> None:
         super().__init__()
         # As modules, an attribute's names are taken ("type", "keys"); a prefix keeps them apart.
-        self.networks = nn.ModuleDict({path(name): each.module for name, each in members.items()})
-        self.preprocesses = {path(name): each.preprocess for name, each in members.items()}
+        self.networks = nn.ModuleDict({path(name): each for name, each in networks.items()})
+        self.preprocesses = dict(preprocesses)
 
     def forward(self, image: Tensor) -> dict[str, Any]:
-        """What each network gives for pictures, sRGB in [0, 1]."""
+        """Return the output of each network for images, sRGB in [0, 1]."""
         return {
-            name.removeprefix("of_"): network(self.preprocesses[name](image))
-            for name, network in self.networks.items()
+            name: self.networks[path(name)](preprocess(image))
+            for name, preprocess in self.preprocesses.items()
         }
 
 
 def path(name: str) -> str:
-    """What a member is called as a submodule."""
+    """Return the name of a member as a submodule."""
     return f"of_{name}"
 
 
-def ensemble(**members: Model | nn.Module | str) -> Model:
-    """Several networks as one model, whose layers are `NAME/LAYER`.
-
-    One objective may then ask for what all of them see, or for what one sees and another doesn't.
-    Each network keeps its own preprocessing, sizes, labels and class scores (`NAME/logits`). Only
-    those that an objective names are run, each as far as it must be.
-
-    Args:
-        members: the networks by name, each as `model_of` takes it.
-
-    Raises:
-        BadSetting: none at all, an ensemble among them, or a name with anything but letters, digits
-            and `_`.
-
-    >>> import entoptic as ent
-    >>> import torch
-    >>> both = ensemble(a=ent.load("squeezenet1_1"), b=ent.load("efficientnet_lite0"))
-    >>> both.source
-    'ensemble:a=squeezenet1_1,b=efficientnet_lite0'
-    >>> picture = torch.full((1, 3, 64, 96), 0.5)
-    >>> found = both.activations(picture, ["a/fire7", "b/logits"])
-    >>> [tuple(found[ent.Layer(name)].shape) for name in ("a/fire7", "b/logits")]
-    [(1, 384, 3, 5), (1, 1000)]
-    """
-    from entoptic.networks.given import model_of
-
-    networks = {name: model_of(each, name) for name, each in members.items()}
-    return _ensemble(networks)
-
-
-def _ensemble(members: Mapping[str, Model]) -> Model:
-    _check(members)
-    return Model(
-        Ensemble(members),
-        Preprocess.none(_size(members), 3),
-        source=specification({name: each.source for name, each in members.items()}),
-        addresses={
-            f"{name}/{address}": f"networks.{path(name)}.{inner}".rstrip(".")
-            for name, each in members.items()
-            for address, inner in each.paths.items()
-        },
-        notes=tuple(f"{name}: {note}" for name, each in members.items() for note in each.notes),
-        members=dict(members),
-    )
-
-
 def specification(sources: Mapping[str, str]) -> str:
-    """How an ensemble is written, from the specifications of its members.
+    """Return how an ensemble is written, from the specifications of its members.
 
     >>> specification({"a": "squeezenet1_1", "b": "timm:vgg16?mean=0.5,0.5,0.5"})
     'ensemble:a=squeezenet1_1,b=timm:vgg16?mean=0.5,0.5,0.5'
     """
     return f"{SOURCE}:" + ",".join(f"{name}={source}" for name, source in sources.items())
-
-
-def _check(members: Mapping[str, Model]) -> None:
-    if not members:
-        raise BadSetting("an ensemble of no networks; give at least one, such as a=squeezenet1_1")
-    for name, each in members.items():
-        if not _NAME.fullmatch(name):
-            raise BadSetting(
-                f"a network of an ensemble is called {name!r}; use letters, digits and _, such as "
-                "a=squeezenet1_1"
-            )
-        if each.members:
-            raise BadSetting(f"{name!r} is an ensemble itself; put its networks beside the others")
-
-
-def _size(members: Mapping[str, Model]) -> tuple[int, int]:
-    """The only size that one of the networks takes; else the largest that they were trained at."""
-    fixed = [each.preprocess.size for each in members.values() if each.preprocess.fixed_size]
-    sizes = [each.preprocess.size for each in members.values()]
-    return fixed[0] if fixed else max(sizes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -10,9 +10,11 @@ from torch import nn
 
 from entoptic.errors import BadNetwork
 from entoptic.layers import Layer
+from entoptic.networks.forward import Fed
 from entoptic.networks.frozen import parts
 from entoptic.networks.layer_table.probe import Table
-from entoptic.networks.model import OUTPUT, Fed, Model
+from entoptic.networks.layer_table.tables import Tables
+from entoptic.networks.network import OUTPUT
 from entoptic.networks.preprocess import GUESS, Normalize, Preprocess
 
 _Convolution: TypeAlias = nn.Conv1d | nn.Conv2d | nn.Conv3d
@@ -30,63 +32,60 @@ _RUN_AS = {
 }
 
 
-def fitted(model: Model) -> Model:
-    """A model whose preprocessing knows the sizes that its network takes.
+def fitted(tables: Tables) -> Tables:
+    """Return tables whose preprocessing knows the sizes that the network takes.
 
     Nothing is computed: the network runs on shapes alone. What the preprocessing says already is
     left as it is.
-
-    Args:
-        model: as it was loaded.
     """
-    how = model.preprocess
+    how = tables.preprocess
     if how.fixed_size or how.multiple != 1:
-        return model
-    own = model.tables.at(how.size)
-    if own.failure:
-        return model
-    if _takes(model, own, 1):
-        return model
+        return tables
+    own = tables.at(how.size)
+    if own.failure or _takes(tables, own, 1):
+        return tables
     # What takes every multiple of something takes those of its own size.
-    if not _takes(model, own, None):
-        return _changed(model, fixed_size=True)
+    if not _takes(tables, own, None):
+        return tables.with_preprocess(replace(how, fixed_size=True))
     common = (each for each in _MULTIPLES if all(side % each == 0 for side in how.size))
-    multiple = next((each for each in common if _takes(model, own, each)), None)
-    return (
-        _changed(model, fixed_size=True) if multiple is None else _changed(model, multiple=multiple)
-    )
+    multiple = next((each for each in common if _takes(tables, own, each)), None)
+    if multiple is None:
+        return tables.with_preprocess(replace(how, fixed_size=True))
+    return tables.with_preprocess(replace(how, multiple=multiple))
 
 
-def for_pictures(model: Model, normalize: Normalize) -> Model:
-    """A model of a module that says nothing of its pictures: channels and sizes are found out.
+def for_pictures(
+    module: nn.Module, paths: Mapping[str, str], normalize: Normalize
+) -> tuple[Tables, tuple[str, ...]]:
+    """Return tables and notes of a module that says nothing of its images: both are found out.
 
     Nothing is computed: the network runs on shapes alone, first with as many channels as its first
     convolution has.
 
     Args:
-        model: as it was wrapped.
+        module: the network.
+        paths: of its layers, by address.
         normalize: see `Model.wrap`.
 
     Raises:
         BadNetwork: its first convolution has one axis, or three, and it isn't said how it is run.
     """
-    first = _first_convolution(model.module)
+    first = _first_convolution(module)
     for channels in _candidates(first, normalize):
-        how = Preprocess.usual(channels, normalize)
-        trial = replace(model, preprocess=how, notes=_guessed(channels, normalize), _tables={})
-        found = _of_a_usual_size(trial)
+        tables = Tables(module, paths, Preprocess.usual(channels, normalize))
+        found = _of_a_usual_size(tables)
         if found is not None:
-            return found
-    if first is not None and not isinstance(first, nn.Conv2d) and not isinstance(model.module, Fed):
+            return found, _guessed(channels, normalize)
+    if first is not None and not isinstance(first, nn.Conv2d) and not isinstance(module, Fed):
         axes = 3 if isinstance(first, nn.Conv3d) else 1
         raise BadNetwork(
-            f"the first convolution of {type(model.module).__name__} is {axes}-D, and it takes no "
+            f"the first convolution of {type(module).__name__} is {axes}-D, and it takes no "
             "picture of (batch, channels, height, width); say how it is run on one, such as "
             f"Model.wrap(network, forward=lambda network, image: {_RUN_AS[axes]})"
         )
     channels = _candidates(None, normalize)[0]
-    how = Preprocess.usual(channels, normalize)
-    return fitted(replace(model, preprocess=how, notes=_guessed(channels, normalize)))
+    tables = Tables(module, paths, Preprocess.usual(channels, normalize))
+    return fitted(tables), _guessed(channels, normalize)
 
 
 def _guessed(channels: int, normalize: Normalize) -> tuple[str, ...]:
@@ -116,16 +115,14 @@ def _first_convolution(module: nn.Module) -> _Convolution | None:
     return next((each for _, each in parts(module) if isinstance(each, kinds)), None)
 
 
-def _changed(model: Model, **changes: object) -> Model:
-    how = replace(model.preprocess, **changes)  # type: ignore[arg-type]
-    return replace(model, preprocess=how, _tables={})
-
-
-def _of_a_usual_size(model: Model) -> Model | None:
-    """The model at the first of the usual sizes on which its network works."""
-    for size in (model.preprocess.size, *((side, side) for side in _USUAL)):
-        trial = model if size == model.preprocess.size else _changed(model, size=size)
-        if _takes_one_picture(trial.tables.at(size)):
+def _of_a_usual_size(tables: Tables) -> Tables | None:
+    """Return the tables with the first of the usual sizes on which the network works."""
+    how = tables.preprocess
+    for size in (how.size, *((side, side) for side in _USUAL)):
+        trial = tables
+        if size != how.size:
+            trial = tables.with_preprocess(replace(how, size=size))
+        if _takes_one_picture(trial.at(size)):
             return fitted(trial)
     return None
 
@@ -150,20 +147,21 @@ def _takes_one_picture(table: Table) -> bool:
     return not shape or shape[0] == 1 or (len(shape) == 3 and shape[1] == 1)
 
 
-def _takes(model: Model, own: Table, multiple: int | None) -> bool:
-    """Whether the network works on pictures whose sides are multiples, far from its own size.
+def _takes(tables: Tables, own: Table, multiple: int | None) -> bool:
+    """Whether the network works on images whose sides are multiples, far from its own size.
 
     Args:
-        model: the network.
+        tables: of the network.
         own: its table at its own size.
         multiple: of what; None for the sides of its own size.
     """
-    return all(_is_like(model.tables.fed(size), own) for size in _trials(model, multiple))
+    trials = _trials(tables.preprocess.size, multiple)
+    return all(_is_like(tables.fed(size), own) for size in trials)
 
 
-def _trials(model: Model, multiple: int | None) -> Iterator[tuple[int, int]]:
-    """Several, since one may suit by chance a shape that is written down in the network."""
-    height, width = model.preprocess.size
+def _trials(own: tuple[int, int], multiple: int | None) -> Iterator[tuple[int, int]]:
+    """Yield several, since one may happen to suit a shape that is written down in the network."""
+    height, width = own
     if multiple is None:
         yield 2 * height, 3 * width
         yield 3 * height, 2 * width

@@ -1,4 +1,4 @@
-"""A network in whichever way a user names it."""
+"""A network, or an ensemble, in whichever way users name them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from torch import nn
 from entoptic.checks import as_given, refused, several
 from entoptic.networks.model import Model
 from entoptic.networks.sources import load
+from entoptic.networks.sources.ensemble import together
 
 ModelLike: TypeAlias = Model | nn.Module | str
-"""What stands for a network: a Model, a module of torch, or what `load` is given."""
+"""A network as users give it: a Model, a module of torch, or what `load` is given."""
 
 
 def model_of(given: ModelLike, name: str = "model") -> Model:
-    """The Model that is meant.
+    """Return the Model that is meant.
 
     Args:
         given: a Model; a module, which is wrapped, and notes that its preprocessing is guessed;
@@ -39,7 +40,34 @@ def model_of(given: ModelLike, name: str = "model") -> Model:
     raise refused(name, given, "must be a Model, a module of torch, or a name for entoptic.load")
 
 
+def ensemble(**members: ModelLike) -> Model:
+    """Make several networks into one model, whose layers are `NAME/LAYER`.
+
+    One objective may then ask for layers of all of them, or for what one of them finds and another
+    doesn't. Each network keeps its own preprocessing, sizes, labels and class scores
+    (`NAME/logits`). Only those that an objective names are run, each as far as it must be.
+
+    Args:
+        members: the networks by name, each as `model_of` takes it.
+
+    Raises:
+        BadSetting: none at all, an ensemble among them, or a name with anything but letters, digits
+            and `_`.
+
+    >>> import entoptic as ent
+    >>> import torch
+    >>> both = ensemble(a=ent.load("squeezenet1_1"), b=ent.load("efficientnet_lite0"))
+    >>> both.source
+    'ensemble:a=squeezenet1_1,b=efficientnet_lite0'
+    >>> picture = torch.full((1, 3, 64, 96), 0.5)
+    >>> found = both.activations(picture, ["a/fire7", "b/logits"])
+    >>> [tuple(found[ent.Layer(name)].shape) for name in ("a/fire7", "b/logits")]
+    [(1, 384, 3, 5), (1, 1000)]
+    """
+    return together({name: model_of(each, name) for name, each in members.items()})
+
+
 def models_of(given: Sequence[ModelLike], name: str) -> tuple[Model, ...]:
-    """The Models that a list stands for; see `model_of`."""
+    """Return the Models that a list stands for; see `model_of`."""
     networks = several(as_given, "networks")(name, given)
     return tuple(model_of(each, name) for each in networks)

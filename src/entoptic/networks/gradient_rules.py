@@ -22,7 +22,6 @@ from torch.overrides import TorchFunctionMode
 from entoptic.checks import number, taking, whole
 from entoptic.errors import BadSetting
 from entoptic.layers import Layer, layer_name
-from entoptic.networks.model import Model
 
 # How long lucid redirects, while its step is at most 16, counted from 0: images that aren't dead by
 # then have found their way.
@@ -52,8 +51,12 @@ class GradientRule(ABC):
         """Whether the rule holds in a step, counted from 0."""
         return self.steps is None or step < self.steps
 
-    def bound(self, model: Model) -> GradientRule:
-        """The rule with its names resolved; raises UnknownLayer where there is no such layer."""
+    def bound(self, resolve: Callable[[Layer], Layer]) -> GradientRule:
+        """Return the rule for a network's own layers.
+
+        Args:
+            resolve: see `Model.resolve`; it raises UnknownLayer where there is no such layer.
+        """
         return self
 
     @abstractmethod
@@ -508,8 +511,8 @@ class NormalizedLayers(GradientRule):
 
     layers: tuple[Layer, ...] = ()
 
-    def bound(self, model: Model) -> GradientRule:
-        return replace(self, layers=tuple(model.resolve(layer) for layer in self.layers))
+    def bound(self, resolve: Callable[[Layer], Layer]) -> GradientRule:
+        return replace(self, layers=tuple(map(resolve, self.layers)))
 
     @contextmanager
     def applied(self, modules: Mapping[str, nn.Module]) -> Iterator[None]:

@@ -9,17 +9,15 @@ import math
 import os
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol, runtime_checkable
 
 import torch
+from torch import nn
 
 from entoptic.errors import NotEnoughMemory
-from entoptic.layers import Layer
-
-if TYPE_CHECKING:
-    from entoptic.networks.model import Model
+from entoptic.layers import Layer, LayerInfo
 
 # What a step keeps for the gradient and works with, beside the outputs of all layers: measured with
 # SqueezeNet, VGG-16, GoogLeNet and ResNet-50, it takes up to 1.25 times those outputs, and up to
@@ -75,7 +73,18 @@ def return_freed_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def step_bytes(model: Model, layers: Iterable[Layer], size: tuple[int, int]) -> float:
+@runtime_checkable
+class _Measured(Protocol):
+    """A network whose layers are known: a Model."""
+
+    def modules_by_address(self) -> Mapping[str, nn.Module]:
+        """Return its modules by address."""
+
+    def reached(self, size: tuple[int, int]) -> Mapping[Layer, LayerInfo]:
+        """Return the layer table of what runs on an image of a size."""
+
+
+def step_bytes(model: _Measured, layers: Iterable[Layer], size: tuple[int, int]) -> float:
     """An estimate of what the gradient of a picture of (height, width) takes at its peak."""
     wanted = set(layers)
     innermost = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from torch import Tensor, fx, nn
 
@@ -11,8 +12,9 @@ from entoptic.layers import Layer
 from entoptic.networks import taps
 from entoptic.networks.compile.trace import Tracer, Untraceable, traced
 from entoptic.networks.frozen import frozen_copy
-from entoptic.networks.model import OUTPUT, Model
+from entoptic.networks.network import OUTPUT
 from entoptic.networks.preprocess import Preprocess
+from entoptic.networks.single import SingleNetwork
 
 
 class UpTo(nn.Module):
@@ -25,94 +27,71 @@ class UpTo(nn.Module):
         self.layer = layer
 
     def forward(self, value: Tensor) -> Tensor:
-        place = {self.layer.name: self.network.get_submodule(self.path)}
-        return taps.run(self.network, place, value, {self.layer})[self.layer]
+        end = {self.layer.name: self.network.get_submodule(self.path)}
+        return taps.run(self.network, end, value, {self.layer})[self.layer]
 
 
-def upto(model: Model, layer: Layer | str) -> Model:
-    """The network from the picture to a layer, whose value becomes the output.
+@dataclass(frozen=True)
+class Part:
+    """A part of a network, of which a Model can be made.
 
     Args:
-        layer: an address; `...<in>` ends before the layer.
-
-    Returns:
-        A model with the addresses of all layers that still run; it shares the weights.
-
-    Raises:
-        UnknownLayer: with the nearest name.
-
-    >>> import entoptic as ent
-    >>> ent.load().upto("pool1").info(Layer("output"), (40, 60)).shape
-    (1, 64, 9, 14)
+        module: it shares the network's weights.
+        preprocess: how it wants what it is fed.
+        addresses: of the layers that still run.
     """
-    end = model.resolve(layer)
-    paths = model.paths
+
+    module: nn.Module
+    preprocess: Preprocess
+    addresses: Mapping[str, str]
+
+
+def upto(network: SingleNetwork, end: Layer) -> Part:
+    """Return the part of a network from the image to a layer; see `Model.upto`."""
+    paths = network.paths
     # Calls are listed in the order in which they end: what comes later doesn't run any more.
     run: list[str] = []
-    for each in model.table(model.preprocess.size):
+    for each in network.table(network.preprocess.size):
         if each == end:
             break
         run.append(each.name)
     kept = {name: f"network.{paths[name]}" for name in run if name != OUTPUT}
     if end.port == "output" and end.name != OUTPUT:
         kept[end.name] = f"network.{paths[end.name]}"
-    return replace(
-        model,
-        module=UpTo(model.module, paths[end.name], end),
-        source=f"{model.source} up to {end}",
-        labels=None,
-        synsets=None,
-        addresses=kept,
-        logits=OUTPUT,
-        _tables={},
-    )
+    return Part(UpTo(network.module, paths[end.name], end), network.preprocess, kept)
 
 
-def between(model: Model, first: Layer | str, last: Layer | str) -> Model:
-    """The network from what a layer is fed to what another one gives, both included.
-
-    Args:
-        first: address of the layer whose input becomes the input.
-        last: address of the layer whose output becomes the output.
-
-    Returns:
-        A model without preprocessing, since it is fed what `first` was fed; it shares the weights.
-        Only what lies between is run.
+def between(network: SingleNetwork, start: Layer, end: Layer) -> Part:
+    """Return the part of a network between two layers; see `Model.between`.
 
     Raises:
-        UnknownLayer: with the nearest name.
-        NoPath: `last` doesn't depend on `first`, or depends on the picture by a way around it.
+        NoPath: the last layer doesn't depend on the first one's input alone.
         BadSetting: the network's forward pass can't be traced.
     """
-    start, end = model.resolve(first), model.resolve(last)
     try:
-        tracer, graph = traced(frozen_copy(model.module))
+        tracer, graph = traced(frozen_copy(network.module))
     except Untraceable as reason:
         raise BadSetting(
-            f"{model.source} can't be cut between layers, since its forward pass can't be traced "
+            f"{network.source} can't be cut between layers, since its forward pass can't be traced "
             f"({reason}); upto works with every network"
         ) from None
-    paths = model.paths
+    paths = network.paths
     (source,) = tracer.inputs[paths[start.name]][start.call : start.call + 1] or [None]
     (result,) = tracer.outputs[paths[end.name]][end.call : end.call + 1] or [None]
     if source is None or result is None:
         raise NoPath(f"{str(start if source is None else end)!r} isn't run; choose another layer")
     part = _cut(tracer, graph, source, result, start, end)
-    module = fx.GraphModule(tracer.root, part)
-    fed = model.info(replace(start, port="input"), model.preprocess.size).shape
+    module = fx.GraphModule(tracer.root, part).eval()
+    fed = network.info(replace(start, port="input"), network.preprocess.size).shape
     inside = {str(node.target) for node in part.nodes if node.op == "call_module"}
-    return Model(
-        module.eval(),
-        Preprocess.none((fed[2], fed[3]), fed[1]),
-        source=f"{model.source} from {start} to {end}",
-        addresses={name: path for name, path in paths.items() if path in inside},
-    )
+    addresses = {name: path for name, path in paths.items() if path in inside}
+    return Part(module, Preprocess.none((fed[2], fed[3]), fed[1]), addresses)
 
 
 def _cut(
     tracer: Tracer, graph: fx.Graph, source: fx.Node, result: fx.Node, start: Layer, end: Layer
 ) -> fx.Graph:
-    """The part of a graph that leads from one node to another."""
+    """Return the part of a graph that leads from one node to another."""
     needed: set[fx.Node] = set()
     waiting = [result]
     reached = False

@@ -11,7 +11,7 @@ import torch
 from entoptic.errors import EntopticError
 from entoptic.layers import Layer
 from entoptic.networks.compile import cache
-from entoptic.networks.compile.compiled import IMAGES, Compiled, CompiledEnsemble, Network
+from entoptic.networks.compile.compiled import Compiled, CompiledEnsemble, Network
 from entoptic.networks.compile.copies import FrozenCopies
 from entoptic.networks.compile.precision import (
     DTYPES,
@@ -21,8 +21,10 @@ from entoptic.networks.compile.precision import (
     fast_dtype,
     keeps_the_look,
 )
+from entoptic.networks.ensembles import by_member
 from entoptic.networks.memory import keep_freed_memory
 from entoptic.networks.modes import in_usual_modes
+from entoptic.networks.network import IMAGES
 
 # Side of the images on which a precision is tried, where the network takes them.
 _TRIAL_SIDE = 96
@@ -35,9 +37,6 @@ class NetworkOrEnsemble(Network, Protocol):
     @property
     def members(self) -> Mapping[str, Network]:
         """The networks of an ensemble by name; a plain network has none."""
-
-    def member(self, layer: Layer) -> tuple[str, Layer]:
-        """Return the network of an ensemble that a layer is in, and its address there."""
 
 
 @in_usual_modes
@@ -77,10 +76,7 @@ def compiled(
     wanted = frozenset(layers)
     if not network.members:
         return _compiled(network, wanted, device, exact, precision)
-    inner: dict[str, set[Layer]] = {}
-    for layer in wanted - IMAGES:
-        name, address = network.member(layer)
-        inner.setdefault(name, set()).add(address)
+    inner = by_member(network.members, wanted - IMAGES)
     members = {
         name: _compiled(each, frozenset(inner[name]), device, exact, precision)
         for name, each in network.members.items()

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, fx, nn
 
-from entoptic.layers import CANVAS, INPUT, Layer, LayerInfo
+from entoptic.layers import Layer, LayerInfo
 from entoptic.networks import taps
 from entoptic.networks.batches import FAILURES, joined, keeps_apart, per_picture
 from entoptic.networks.compile.context import Context
@@ -26,10 +26,8 @@ from entoptic.networks.gradient_rules import GradientRule, applied
 from entoptic.networks.layer_table.tables import Tables
 from entoptic.networks.memory import out_of_memory
 from entoptic.networks.modes import in_usual_modes
+from entoptic.networks.network import IMAGES
 from entoptic.networks.preprocess import Preprocess
-
-IMAGES = frozenset({INPUT, CANVAS})
-"""Targets that are the image itself; nothing runs for them."""
 
 # Executables are compared with the network on an image of at most this side: what could be wrong of
 # them doesn't depend on the size, since a forward pass that looks at sizes can't be traced.

@@ -32,6 +32,10 @@ class Tables:
     preprocess: Preprocess
     found: dict[tuple[int, int], probe.Table] = field(default_factory=dict)
 
+    def with_preprocess(self, preprocess: Preprocess) -> Tables:
+        """Return the tables of the same network under another preprocessing, none found yet."""
+        return replace(self, preprocess=preprocess, found={})
+
     def at(self, size: tuple[int, int]) -> probe.Table:
         """Of pictures of (height, width) that are shown as they are, or grown to a multiple."""
         if size not in self.found:

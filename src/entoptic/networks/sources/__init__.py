@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from entoptic.checks import flag, instance, taking
@@ -55,12 +56,6 @@ _register(graphs.ONNX_FORM, "a file of ONNX", graphs.load_graph)
 _register(graphs.CAFFE_FORM, "files of Caffe, such as the first DeepDream's", graphs.load_graph)
 _register(graphs.MXNET_FORM, "files of MXNet", graphs.load_graph)
 _register(graphs.TENSORFLOW_FORM, "a frozen graph of TensorFlow 1", graphs.load_graph)
-_register(
-    ensemble.FORM,
-    "several networks as one; layers are NAME/LAYER",
-    ensemble.ensemble,
-    by_name=True,  # each of its networks is looked at by itself
-)
 
 
 @taking(spec=instance(str, "a text"), stored=flag)
@@ -94,6 +89,14 @@ def load(spec: str = DEFAULT, *, stored: bool = False) -> Model:
             "authors"
         )
     return parsed.overridden(model)
+
+
+_register(
+    ensemble.FORM,
+    "several networks as one; layers are NAME/LAYER",
+    functools.partial(ensemble.ensemble, load=load),
+    by_name=True,  # each of its networks is looked at by itself
+)
 
 
 def _check_stored(spec: Spec) -> None:

@@ -33,7 +33,6 @@ from entoptic.formats.torch_export.values import (
     names,
 )
 from entoptic.layers import Layer
-from entoptic.networks.fitting import fitted
 from entoptic.networks.model import Model
 from entoptic.networks.preprocess import GUESS, Preprocess
 from entoptic.networks.sources.labels import labels_of
@@ -107,7 +106,7 @@ def export(spec: Spec) -> Model:
     model = Model(graph, how, spec.text, None, None, graph.addresses)
     classes = model.layers()[Layer("output")].channels
     labels, synsets, guessed = labels_of(classes, spec.options)
-    return fitted(replace(model, labels=labels, synsets=synsets, notes=(*notes, *guessed)))
+    return replace(model, labels=labels, synsets=synsets, notes=(*notes, *guessed)).fitted()
 
 
 class _Operation(nn.Module):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from entoptic.errors import BadModelFile, BadNetwork, WrongPictureSize
 from entoptic.layers import Layer
-from entoptic.networks.fitting import fitted
-from entoptic.networks.model import OUTPUT, Model
+from entoptic.networks.model import Model
+from entoptic.networks.network import OUTPUT
 from entoptic.networks.preprocess import GUESS, Preprocess
 from entoptic.networks.sources.labels import labels_of
 from entoptic.networks.sources.spec import Spec
@@ -73,7 +73,8 @@ def load_graph(spec: Spec) -> Model:
     )
     _check_batch(model, imported)
     labels, synsets, notes = labels_of(_classes(model), spec.options)
-    return fitted(replace(model, labels=labels, synsets=synsets, notes=(*model.notes, *notes)))
+    notes = (*model.notes, *notes)
+    return replace(model, labels=labels, synsets=synsets, notes=notes).fitted()
 
 
 def _check_batch(model: Model, imported: Imported) -> None:

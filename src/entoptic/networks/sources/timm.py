@@ -13,7 +13,6 @@ from torch import nn
 
 from entoptic.errors import BadWeights, MissingExtra, NotAllowed, UnknownModel, did_you_mean
 from entoptic.formats.state_dict.reading import mismatch, read_state_dict
-from entoptic.networks.fitting import fitted
 from entoptic.networks.model import Model
 from entoptic.networks.preprocess import Preprocess
 from entoptic.networks.sources.spec import Spec, not_here
@@ -58,7 +57,7 @@ def timm(spec: Spec) -> Model:
     module = _build(spec, cfg, settings)
     how = _preprocess(spec, cfg, settings.get("in_chans", 3))
     labels, synsets = (None, None) if spec.random else _labels(module, cfg)
-    return fitted(Model(module.eval(), how, spec.text, labels, synsets, notes=spec.notes))
+    return Model(module.eval(), how, spec.text, labels, synsets, notes=spec.notes).fitted()
 
 
 def _preprocess(spec: Spec, cfg: dict[str, Any], channels: int) -> Preprocess:

@@ -11,7 +11,6 @@ from torch import nn
 
 from entoptic.errors import BadWeights, MissingExtra, NotAllowed, UnknownModel, did_you_mean
 from entoptic.formats.state_dict.reading import load_into
-from entoptic.networks.fitting import fitted
 from entoptic.networks.model import Model
 from entoptic.networks.preprocess import Preprocess
 from entoptic.networks.sources.spec import Spec, not_here
@@ -45,7 +44,7 @@ def torchvision(spec: Spec) -> Model:
     labels = None if spec.random else tuple(weights.meta["categories"])
     module = _built(spec, weights).eval()
     how = _preprocess(weights, module)
-    return fitted(Model(module, how, spec.text, labels, notes=spec.notes))
+    return Model(module, how, spec.text, labels, notes=spec.notes).fitted()
 
 
 def _preprocess(weights: Any, module: nn.Module) -> Preprocess:

@@ -4,11 +4,19 @@ import pytest
 import torch
 
 from entoptic.errors import BadSetting
-from entoptic.networks import devices
+from entoptic.networks import device, devices
 
 
 def test_one_name_is_one_device() -> None:
     assert devices("cpu") == (torch.device("cpu"),)
+
+
+def test_a_device_of_torch_is_a_device() -> None:
+    assert device(torch.device("cpu")) == torch.device("cpu")
+    assert devices(torch.device("cpu")) == (torch.device("cpu"),)
+    assert devices([torch.device("cpu"), "cpu"]) == (torch.device("cpu"),) * 2
+    with pytest.raises(BadSetting, match="no device is called 'meta'"):
+        device(torch.device("meta"))
 
 
 def test_several_names_are_several_devices_in_order() -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
+from PIL import Image as Pillow
 from torch import Tensor, nn
 
 import entoptic as ent
@@ -232,3 +236,69 @@ def test_an_unknown_network_is_answered_with_the_nearest() -> None:
     with pytest.raises(UnknownModel, match="'squeezenet1_1' takes nothing after its name, got 'x'"):
         ent.load("squeezenet1_1:x")
     assert {"squeezenet1_1", "efficientnet_lite0"} <= set(sources)
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("squeezenet1_1", "squeezenet1_1"),
+        ("squeezenet1_1?size=300x300&scale=2", "squeezenet1_1"),
+        ("ensemble:a=squeezenet1_1?scale=2", "ensemble:a=squeezenet1_1"),
+    ],
+)
+def test_a_network_has_its_name_whatever_its_options(source: str, name: str) -> None:
+    assert ent.load(source).name == name
+
+
+def test_a_model_shows_itself_in_a_line(model: ent.Model) -> None:
+    assert repr(model) == (
+        "<Model python: 7 layers, 221 parameters, pictures of 9x13; .layers() lists the layers>"
+    )
+    assert "221 parameters, 5 classes, pictures" in repr(replace(model, labels=tuple("abcde")))
+
+
+def test_a_short_table_shows_all_of_its_rows(model: ent.Model) -> None:
+    assert repr(model.layers("*c*")).splitlines() == [
+        "layer  kind    shape    channels  stride  receptive field  parameters",
+        "conv   Conv2d  1x4x4x5  4         2x2     3x5              184",
+        "fc     Linear  1x5      5         -       -                15",
+        "2 layers",
+    ]
+    assert repr(model.layers("fc")).endswith("1 layer")
+
+
+def test_a_long_table_shows_both_ends_and_how_much_lies_between() -> None:
+    table = ent.Model.wrap(
+        nn.Sequential(*[nn.ReLU()] * 21, *[nn.Tanh() for _ in range(4)])
+    ).layers()
+    assert len(table) == 26  # one ReLU that runs 21 times, 4 others, the output
+    lines = repr(table).splitlines()
+    assert [line.split()[0] for line in lines[1:11]] == [
+        "0",
+        *(f"0#{call}" for call in range(1, 10)),
+    ]
+    assert lines[11] == "... 6 more ..."
+    assert [line.split()[0] for line in lines[12:]] == [
+        *(f"0#{call}" for call in range(16, 21)), "21", "22", "23", "24", "output", "26",
+    ]  # fmt: skip
+    shown = table._repr_html_()
+    assert shown.count("<tr>") == 1 + 10 + 1 + 10
+    assert '<td colspan="7">6 more</td>' in shown
+    assert "<th>receptive field</th>" in shown
+
+
+def test_a_table_escapes_names_in_html() -> None:
+    named = nn.Sequential()
+    named.add_module("a<b", nn.ReLU())
+    assert "<td>a&lt;b</td>" in ent.Model.wrap(named).layers()._repr_html_()
+
+
+def test_a_picture_is_taken_in_whichever_form(model: ent.Model, tmp_path: Path) -> None:
+    image = torch.rand(1, 3, 9, 13).mul(255).round().div(255)
+    path = tmp_path / "photo.png"
+    pixels = image[0].mul(255).round().to(torch.uint8).movedim(0, 2).numpy()
+    Pillow.fromarray(pixels).save(path)
+    conv = ent.Layer("conv")
+    expected = model.activations(image, ["conv"])[conv]
+    for given in (path, str(path), ent.read(path), pixels):
+        torch.testing.assert_close(model.activations(given, ["conv"])[conv], expected)

@@ -280,3 +280,20 @@ def test_a_size_that_a_network_does_not_take_is_refused() -> None:
     model = ent.Model.wrap(nn.Conv2d(3, 1, 1), preprocess=ent.Preprocess(fixed_size=True))
     with pytest.raises(BadSetting, match=r"takes only pictures of 224x224 \(height x width\)"):
         Spec.parse("torchvision:vit_b_32?size=64x64").overridden(model)
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("resnet50.a1_in1k", "did you mean 'timm:resnet50.a1_in1k'?"),
+        ("resnet50", "did you mean 'timm:resnet50' or 'torchvision:resnet50'?"),
+        ("deeplabv3_resnet50", "did you mean 'torchvision:deeplabv3_resnet50'?"),
+        ("model.onnx", "write onnx:FILE.onnx"),
+        ("model.pt2", "write export:FILE.pt2"),
+        ("squeezenet1", "did you mean 'squeezenet1_1'?"),
+    ],
+)
+def test_a_network_without_its_source_is_answered_with_it(given: str, hint: str) -> None:
+    with pytest.raises(UnknownModel) as caught:
+        load(given)
+    assert str(caught.value) == f"no model named {given!r}; {hint}"

@@ -18,11 +18,11 @@ _KINDS = ("cpu", "cuda", "mps", "xpu")
 _MOST = 64
 
 
-def device(name: str = "auto") -> torch.device:
-    """A device by name.
+def device(name: str | torch.device = "auto") -> torch.device:
+    """Return a device by name.
 
     Args:
-        name: `auto` (the fastest there is), `cpu`, `cuda`, `cuda:1`, `mps`.
+        name: `auto` (the fastest there is), `cpu`, `cuda`, `cuda:1`, `mps`; or one of torch's.
 
     Raises:
         BadSetting: torch has no such device here.
@@ -37,12 +37,14 @@ def device(name: str = "auto") -> torch.device:
     except RuntimeError:
         chosen = None
     if chosen is None or chosen.type not in _KINDS:
-        raise BadSetting(f"no device is called {name!r}; there are auto, cpu, cuda, cuda:1 and mps")
+        raise BadSetting(
+            f"no device is called {str(name)!r}; there are auto, cpu, cuda, cuda:1 and mps"
+        )
     try:
         torch.zeros(1, device=chosen).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
-        raise BadSetting(f"no device {name!r} here ({reason}); try --device auto") from None
+        raise BadSetting(f"no device {str(name)!r} here ({reason}); try --device auto") from None
     return chosen
 
 

@@ -6,7 +6,6 @@ import fnmatch
 import functools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor, nn
@@ -33,6 +32,7 @@ from entoptic.networks.fitting import fitted, for_pictures
 from entoptic.networks.forward import Fed, Forward
 from entoptic.networks.frozen import by_address, check_module
 from entoptic.networks.layer_table.axes import arranged
+from entoptic.networks.layer_table.listing import LayerTable, times
 from entoptic.networks.layer_table.probe import Table
 from entoptic.networks.layer_table.tables import Tables
 from entoptic.networks.network import IMAGES, OUTPUT, Network
@@ -190,6 +190,15 @@ class Model:
             return specification({name: each.name for name, each in self.members.items()})
         return self.source.partition("?")[0]
 
+    def __repr__(self) -> str:
+        weights = sum(weight.numel() for weight in self.module.parameters())
+        classes = f", {len(self.labels)} classes" if self.labels else ""
+        sides = times(self.preprocess.size)
+        return (
+            f"<Model {self.source}: {len(self.names)} layers, {weights:,} parameters{classes}, "
+            f"pictures of {sides}; .layers() lists the layers>"
+        )
+
     def modules_by_address(self, module: nn.Module | None = None) -> dict[str, nn.Module]:
         """Return the submodules by address, of this model's module or of a copy of it."""
         return by_address(self.module if module is None else module, self.paths)
@@ -223,14 +232,12 @@ class Model:
         return self._network.names
 
     @taking(glob=text, size=pair(side, "(height, width)"))
-    def layers(
-        self, glob: str = "*", *, size: tuple[int, int] | None = None
-    ) -> Mapping[Layer, LayerInfo]:
-        """The layer table, in the order in which the network runs.
+    def layers(self, glob: str = "*", *, size: tuple[int, int] | None = None) -> LayerTable:
+        """Return the layer table, in the order in which the network runs.
 
         Args:
             glob: which names, with `*` and `?`; `*` matches slashes and dots too.
-            size: (height, width) of the picture; by default what the network was trained at, of an
+            size: (height, width) of the image; by default what the network was trained at, of an
                 ensemble each of its networks.
 
         Raises:
@@ -246,7 +253,7 @@ class Model:
         if not found:
             hint = did_you_mean(glob, (str(layer) for layer in rows))
             raise UnknownLayer(f"no layer of {self.source} matches {glob!r}{hint}")
-        return MappingProxyType(found)
+        return LayerTable(found)
 
     def info(self, layer: Layer, size: tuple[int, int]) -> LayerInfo:
         """Return one row of the layer table, for an image of (height, width).
@@ -366,10 +373,10 @@ class Model:
             NoPath: `last` doesn't depend on `first`, or depends on the image by a way around it.
             BadSetting: the network's forward pass can't be traced.
         """
-        (owner, start), (other, end) = self._owner(first), self._owner(last)
-        if owner is not other:
+        if self.members and self.member(first)[0] != self.member(last)[0]:
             raise NoPath(f"{str(first)!r} and {str(last)!r} are in different networks")
-        start, end = owner.resolve(start), owner.resolve(end)
+        owner, start = self._owner(first)
+        start, end = owner.resolve(start), owner.resolve(self._owner(last)[1])
         part = between(owner._single, start, end)
         return owner._part(part, f"{owner.source} from {start} to {end}")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 from collections.abc import Callable
+from pathlib import PurePath
 
 from entoptic.checks import flag, instance, taking
 from entoptic.errors import NotAllowed, UnknownModel, did_you_mean, one_line
@@ -14,6 +16,12 @@ from entoptic.networks.sources.spec import Spec
 from entoptic.registry import Registry
 
 DEFAULT = "squeezenet1_1"
+
+# Packages of many networks by their word: whether one has a network of a name.
+_ZOOS = {"timm": timm.has, "torchvision": torchvision.has}
+
+# How alike a name must be to a source's to be that one with a slip; from 0 to 1, of difflib.
+_TYPED_WRONG = 0.8
 
 
 sources: Registry[Source] = Registry("model", UnknownModel)
@@ -126,9 +134,22 @@ def find(name: str) -> Source:
     others = plugins()
     if name in others:
         return plugin(name)
-    known = (*sources, *others)
-    hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
-    raise UnknownModel(f"no model named {name!r}{hint}")
+    raise UnknownModel(f"no model named {name!r}{_hint(name)}")
+
+
+def _hint(name: str) -> str:
+    """Return what to write instead of a name that is no source's."""
+    known = (*sources, *plugins())
+    typed_wrong = difflib.get_close_matches(name, known, cutoff=_TYPED_WRONG)
+    # Importing them takes seconds.
+    named = [] if typed_wrong else [f"{word}:{name}" for word, has in _ZOOS.items() if has(name)]
+    if named:
+        return f"; did you mean {' or '.join(map(repr, named))}?"
+    suffix = PurePath(name).suffix
+    for each in map(sources.__getitem__, sources) if suffix else ():
+        if each.form.endswith(suffix):
+            return f"; write {each.form}"
+    return did_you_mean(name, known) or f"; there are {', '.join(known)}"
 
 
 def summaries() -> dict[str, str]:

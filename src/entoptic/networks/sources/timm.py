@@ -60,6 +60,15 @@ def timm(spec: Spec) -> Model:
     return Model(module.eval(), how, spec.text, labels, synsets, notes=spec.notes).fitted()
 
 
+def has(name: str) -> bool:
+    """Return whether timm is installed and has a network of a name, with or without a tag."""
+    try:
+        from timm import is_model
+    except ImportError:
+        return False
+    return bool(is_model(name))
+
+
 def _preprocess(spec: Spec, cfg: dict[str, Any], channels: int) -> Preprocess:
     size = spec.size() or cfg["input_size"][1:]
     mean, std = tuple(cfg["mean"]), tuple(cfg["std"])

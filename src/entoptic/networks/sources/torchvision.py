@@ -35,8 +35,7 @@ def torchvision(spec: Spec) -> Model:
         raise MissingExtra(
             'networks of torchvision need the zoo extra: pip install "entoptic[zoo]"'
         ) from None
-    # Detectors take lists of pictures, and those of films have one more axis.
-    known = models.list_models(models) + models.list_models(models.segmentation)
+    known = _names()
     if spec.rest not in known:
         hint = did_you_mean(spec.rest, known) or "; torchvision.models.list_models() lists them"
         raise UnknownModel(f"torchvision has no network of pictures {spec.rest!r}{hint}")
@@ -45,6 +44,21 @@ def torchvision(spec: Spec) -> Model:
     module = _built(spec, weights).eval()
     how = _preprocess(weights, module)
     return Model(module, how, spec.text, labels, notes=spec.notes).fitted()
+
+
+def has(name: str) -> bool:
+    """Return whether torchvision is installed and has a network of pictures of a name."""
+    try:
+        return name in _names()
+    except ImportError:
+        return False
+
+
+def _names() -> list[str]:
+    from torchvision import models
+
+    # Detectors take lists of pictures, and those of films have one more axis.
+    return [*models.list_models(models), *models.list_models(models.segmentation)]
 
 
 def _preprocess(weights: Any, module: nn.Module) -> Preprocess:

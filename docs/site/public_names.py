@@ -10,13 +10,14 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any, get_origin
 
 import griffe
 from docs.site.api import with_fences
 
 import entoptic
 from entoptic.objectives import vocabulary
+from entoptic.transforms import presets
 
 
 class PublicNames(griffe.Extension):
@@ -33,6 +34,8 @@ class PublicNames(griffe.Extension):
                 pkg.set_member(name, griffe.Alias(name, target, parent=pkg))
             elif inspect.isfunction(value):
                 pkg.set_member(name, _function(name, value, pkg))
+            elif name.lower() in presets:
+                pkg.set_member(name, _preset(name, value, pkg))
         for each in _documented(pkg):
             each.value = with_fences(each.value)
 
@@ -73,9 +76,19 @@ def _function(name: str, function: Any, pkg: griffe.Module) -> griffe.Function:
     return made
 
 
+def _preset(name: str, transforms: Any, pkg: griffe.Module) -> griffe.Attribute:
+    made = griffe.Attribute(name, value=repr(transforms), parent=pkg)
+    text = inspect.cleandoc(str(presets.told(name.lower())))
+    made.docstring = griffe.Docstring(text, parent=made, parser="google")
+    return made
+
+
 def _expression(annotation: Any, pkg: griffe.Module) -> str | griffe.Expr | None:
     if annotation is inspect.Parameter.empty:
         return None
+    if get_origin(annotation) is Annotated:
+        # What an objective's argument has to fit, which its docstring says in words.
+        annotation = annotation.__origin__
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
     return griffe.get_annotation(ast.parse(text, mode="eval").body, parent=pkg)
 

@@ -160,7 +160,7 @@ def of_recipes() -> str:
         from collections.abc import Callable, Iterable, Iterator, Sequence
 
         from ..ascent.loop import Step
-        from ..ascent.optimizers import Norm
+        from ..ascent.optimizers import Norm, Rule
         from ..canvas import Canvas
         from ..images import PictureLike
         from ..jobs.evaluation import Evaluation

@@ -6,18 +6,18 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from entoptic import images
 from entoptic.ascent.loop import Step, ascend, bind
-from entoptic.ascent.optimizers import Norm, climb
+from entoptic.ascent.optimizers import Norm, climb, optimizer_of
 from entoptic.ascent.tiling import Stored, check_dream, tile_side
-from entoptic.canvas import Pixels
-from entoptic.errors import BadSetting, ChannelOutOfRange, WrongPictureSize
-from entoptic.images import Picture, PictureLike
+from entoptic.canvas import Masked, Pixels
+from entoptic.errors import BadPicture, BadSetting, ChannelOutOfRange, WrongPictureSize, one_line
+from entoptic.images import Picture, PictureLike, picture_of
 from entoptic.images.color import luma
 from entoptic.images.resize import octave_sizes, resize
 from entoptic.jobs.default_layers import chosen
@@ -33,9 +33,10 @@ from entoptic.jobs.inputs import (
 from entoptic.jobs.job import Job
 from entoptic.jobs.large import Large
 from entoptic.jobs.plan import Plan, made_with
+from entoptic.jobs.visualization import kept_transforms
 from entoptic.networks import Model, compiled_precision, devices
 from entoptic.objectives import Objective
-from entoptic.transforms import Jitter
+from entoptic.transforms import Jitter, transforms_of
 from entoptic.types import Alpha, Image
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ _MOST_LISTED = 4
 
 # Networks of smaller pictures, such as digits and icons, are shown the whole, resized.
 _LEAST_TILE = 96
+
+# The share by which a mask's sides may be others than the photo's: whole pixels round.
+_OTHER_SHAPE = 0.02
 
 # Of 8 bits: what differs by less is as grey as a file can say.
 _HALF_A_LEVEL = 0.5 / 255
@@ -61,6 +65,7 @@ class DreamPlan(Plan):
         sizes: (height, width) of the octaves, smallest first.
         large: how a picture is dreamt that the network can't be shown as a whole.
         stored: the photo of such a dream, in a file; `photo` is the same.
+        mask: 1 where the photo is dreamt, 0 where it stays; of the photo's size.
     """
 
     photo: Picture
@@ -68,6 +73,7 @@ class DreamPlan(Plan):
     sizes: Sequence[tuple[int, int]]
     large: Large | None = None
     stored: Stored | None = None
+    mask: Picture | None = None
 
     @property
     def stages(self) -> Sequence[int]:
@@ -104,7 +110,8 @@ class DreamPlan(Plan):
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        pictures_read = (self.photo, *guides_of(self.objective))
+        masks = () if self.mask is None else (self.mask,)
+        pictures_read = (self.photo, *masks, *guides_of(self.objective))
         read = (each.path for each in pictures_read if each.path is not None)
         return (*super().inputs, *read)
 
@@ -141,24 +148,28 @@ class DreamPlan(Plan):
         # What a network of one channel sees in grey climbs in grey: three would part.
         photo = (photos[:, :1] if self.model.preprocess.channels == 1 else photos).to(self.device)
         rng = torch.Generator().manual_seed(self.job.seed)
-        rule = climb(*self._rule)
+        rule = climb(*self._rule) if how.optimizer is None else optimizer_of(how.optimizer)
+        moves = (Jitter(how.jitter),) if how.transforms is None else transforms_of(how.transforms)
+        mask = None if self.mask is None else self.mask.image[:, :1].to(self.device)
         detail: Tensor | None = None
         for octave, (height, width) in enumerate(self.sizes):
             base = resized(photo, height, width)
             canvas = Pixels(base if detail is None else _with(base, detail))
+            here = None if mask is None else resized(mask, height, width)
             for step in ascend(
                 self.model,
                 self.objective,
-                canvas,
-                transforms=[Jitter(how.jitter)],
+                canvas if here is None else Masked(canvas, here, base),
+                transforms=moves,
                 optimizer=rule,
                 steps=self.stage_steps,
                 seed=rng,
                 precision=how.precision,
             ):
-                render = functools.partial(_whole_picture, photo, canvas, base)
+                render = functools.partial(_whole_picture, photo, canvas, base, mask)
                 yield _in_three_channels(replace(step, octave=octave, image=render))
             detail = canvas.pixels.detach() - base
+            detail = detail if here is None else detail * here
 
 
 def plan_dream(how: Dream, read_guide: Callable[[str], Picture] | None = None) -> DreamPlan:
@@ -166,7 +177,7 @@ def plan_dream(how: Dream, read_guide: Callable[[str], Picture] | None = None) -
     read_guide = read_guide or images.read
     model = how.network()
     wanted = chosen(model, how.objective, how.layer, how.guide)
-    how = how.filled(model)
+    how = replace(how.filled(model), **_kept_texts(how))
     places = devices(how.device)
     where = places[0]
     for each in wanted.layers():
@@ -180,7 +191,13 @@ def plan_dream(how: Dream, read_guide: Callable[[str], Picture] | None = None) -
     height, width = start.image.shape[-2:]
     bound = bind(wanted, model, (height, width), read_guide)
     sizes, left_out = _octaves(model, bound, how, height, width)
+    mask = None if how.mask is None else _mask(how.mask, model, height, width)
     large, said = _large(model, bound, how, places, sizes, _spare(how.photo, start))
+    if large is not None and (mask, how.transforms, how.optimizer) != (None, None, None):
+        raise BadSetting(
+            "a dream in tiles takes no mask, transforms or optimizer; take a smaller --size, or "
+            "--tile off"
+        )
     fed = start.image[:, :1] if model.preprocess.channels == 1 else start.image
     stored = None if large is None else Stored.copy(fed)
     if stored is not None:
@@ -197,13 +214,20 @@ def plan_dream(how: Dream, read_guide: Callable[[str], Picture] | None = None) -
     kept = how.kept() | {"memory": None, "tile": large.side if large else how.tile}
     if how.together is None:
         del kept["together"]
+    for name in ("mask", "transforms", "optimizer"):  # which jobs haven't where they do nothing
+        if kept[name] is None:
+            del kept[name]
+    if mask is not None:
+        kept["mask"] = str(mask.path) if mask.path is not None else "(not in a file)"
     job = Job(
         recipe=how.name,
         model=model.source,
         objective=repr(wanted),
         settings=kept,
         photo=None if how.noise else source_of(start),
-        guides=tuple(source_of(guide) for guide in guides_of(bound)),
+        guides=tuple(
+            source_of(each) for each in (*guides_of(bound), *(() if mask is None else (mask,)))
+        ),
         seed=how.seed,
         device=",".join(str(each) for each in (places if large else places[:1])),
         made_with=made_with(),
@@ -211,8 +235,50 @@ def plan_dream(how: Dream, read_guide: Callable[[str], Picture] | None = None) -
     fit = () if large else model.fit_notes(bound.layers(), (height, width))
     notes = (*model.notes, *start.notes, *notes_on_guides(bound), *left_out, *said, *fit)
     # The plan holds the photo at its final size, and needs no other.
-    how = replace(how, photo=None, guide=None)
-    return DreamPlan(model, bound, where, job, notes, start, how, sizes, large, stored)
+    how = replace(how, photo=None, guide=None, mask=None)
+    return DreamPlan(model, bound, where, job, notes, start, how, sizes, large, stored, mask)
+
+
+def _kept_texts(how: Dream) -> dict[str, Any]:
+    """Return the transforms and the optimizer as a job keeps them.
+
+    Raises:
+        BadSetting: there is no such thing; or it can't be kept.
+    """
+    found: dict[str, Any] = {}
+    if how.transforms is not None:
+        found["transforms"] = kept_transforms(how.transforms)
+        transforms_of(how.transforms)
+    if how.optimizer is not None:
+        meant = optimizer_of(how.optimizer)
+        found["optimizer"] = how.optimizer if isinstance(how.optimizer, str) else repr(meant)
+        try:
+            optimizer_of(found["optimizer"])
+        except BadSetting:
+            raise BadSetting(
+                f"the optimizer {one_line(repr(how.optimizer))} can't be kept in a job; register "
+                "it by @optimizer, or call ascend"
+            ) from None
+    return found
+
+
+def _mask(given: PictureLike, model: Model, height: int, width: int) -> Picture:
+    """Return a mask in one channel at the photo's size.
+
+    Raises:
+        BadPicture: it is of another shape.
+        BadSetting: the network is fed one channel.
+    """
+    if model.preprocess.channels == 1:
+        raise BadSetting(f"{model.source} is fed one channel, and its dream takes no mask")
+    mask = picture_of(given, "mask")
+    if abs(mask.height * width - mask.width * height) > _OTHER_SHAPE * mask.width * height:
+        raise BadPicture(
+            f"the mask is {mask.height}x{mask.width} (height x width) and the photo "
+            f"{height}x{width}; give a mask of the photo's shape"
+        )
+    gray = luma(mask.image).expand(-1, 3, -1, -1)
+    return replace(mask, image=resized(gray, height, width))
 
 
 def _large(
@@ -312,11 +378,13 @@ def _with(base: Tensor, detail: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _whole_picture(photo: Tensor, canvas: Pixels, base: Tensor) -> Tensor:
-    """The canvas at its final size; at a smaller octave, its detail on the full photo."""
+def _whole_picture(photo: Tensor, canvas: Pixels, base: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the canvas at its final size; at a smaller octave, its detail on the full photo."""
     if base.shape == photo.shape:
-        return canvas.pixels.detach().clone()
-    return _with(photo, canvas.pixels.detach() - base)
+        found = canvas.pixels.detach().clone()
+    else:
+        found = _with(photo, canvas.pixels.detach() - base)
+    return found if mask is None else torch.lerp(photo, found, mask)
 
 
 def parted(step: Step) -> list[Step]:

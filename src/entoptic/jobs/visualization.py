@@ -126,7 +126,7 @@ class Visualization(Recipe, ABC):
         how = replace(
             how,
             canvas=canvas_kind(method.canvas if canvas is None else canvas, "canvas").name,
-            transforms=_transforms_text(
+            transforms=kept_transforms(
                 method.transforms if how.transforms is None else how.transforms
             ),
             learning_rate=method.learning_rate if how.learning_rate is None else how.learning_rate,
@@ -179,7 +179,7 @@ class Visualization(Recipe, ABC):
         return (size, size) if isinstance(size, int) else size
 
 
-def _transforms_text(given: Any) -> str:
+def kept_transforms(given: Any) -> str:
     """Return transforms as a job keeps them, of such a text or of the transforms themselves."""
     from entoptic.transforms import transforms_of, transforms_text
 

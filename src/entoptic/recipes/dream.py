@@ -21,11 +21,12 @@ from entoptic.jobs.recipe import OPTIMIZE, PHOTO, Recipe, recipe, setting
 from entoptic.layers import layer_name
 
 if TYPE_CHECKING:
-    from entoptic.ascent.optimizers import Norm
+    from entoptic.ascent.optimizers import Norm, Rule
     from entoptic.images import Picture, PictureLike
     from entoptic.jobs.dreams import DreamPlan
     from entoptic.layers import Layer
     from entoptic.objectives import Objective
+    from entoptic.transforms import Transform
 
 
 def _norm(name: str, value: Any) -> Any:
@@ -95,6 +96,13 @@ class Dream(Recipe):
         as_given,
         "Guide: another picture, whose features are to appear; also with --layer.",
         role="guide",
+        metavar="IMAGE",
+    )
+    mask: PictureLike | None = setting(
+        None,
+        as_given,
+        "Mask: a picture of the photo's shape; the dream is where it is white, the photo stays "
+        "where it is black.",
         metavar="IMAGE",
     )
     noise: str | Sequence[int] | None = setting(
@@ -171,6 +179,22 @@ class Dream(Recipe):
         "Largest random shift before each step in pixels.",
         under=OPTIMIZE,
         metavar="N",
+    )
+    transforms: str | Transform | Sequence[Transform] | None = setting(
+        None,
+        as_given,
+        'Random transforms before each step, instead of the jitter: "jitter(8) + rotate(-5, 5)".',
+        under=OPTIMIZE,
+        metavar="T",
+        told="the jitter",
+    )
+    optimizer: str | Rule | None = setting(
+        None,
+        as_given,
+        'Optimizer, instead of normalized steps: "adam(0.02)".',
+        under=OPTIMIZE,
+        metavar="O",
+        told="normalized steps",
     )
     tile: int | str = setting(
         "auto",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ..ascent.loop import Step
-from ..ascent.optimizers import Norm
+from ..ascent.optimizers import Norm, Rule
 from ..canvas import Canvas
 from ..images import PictureLike
 from ..jobs.evaluation import Evaluation
@@ -27,11 +27,11 @@ def accentuate(
     canvas: str | type[Canvas] | None = None,
     transforms: str | Transform | Sequence[Transform] | None = None,
     learning_rate: float | None = None,
-    batch: int | str = 'auto',
+    batch: int | str = "auto",
     spectrum: PathLike | None = None,
     seed: int = 0,
-    precision: str = 'fp32',
-    device: DeviceLike = 'auto',
+    precision: str = "fp32",
+    device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
 ) -> Result:
@@ -100,11 +100,11 @@ def caricature_of(
     canvas: str | type[Canvas] | None = None,
     transforms: str | Transform | Sequence[Transform] | None = None,
     learning_rate: float | None = None,
-    batch: int | str = 'auto',
+    batch: int | str = "auto",
     spectrum: PathLike | None = None,
     seed: int = 0,
-    precision: str = 'fp32',
-    device: DeviceLike = 'auto',
+    precision: str = "fp32",
+    device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
 ) -> Result:
@@ -164,11 +164,11 @@ def compare(
     canvas: str | Sequence[str] | None = None,
     transforms: str | Sequence[str] | None = None,
     learning_rate: float | None = None,
-    batch: int | str = 'auto',
+    batch: int | str = "auto",
     spectrum: PathLike | None = None,
     seed: int = 0,
-    precision: str = 'fp32',
-    device: DeviceLike = 'auto',
+    precision: str = "fp32",
+    device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
 ) -> Result:
@@ -228,11 +228,11 @@ def diversity_of(
     canvas: str | type[Canvas] | None = None,
     transforms: str | Transform | Sequence[Transform] | None = None,
     learning_rate: float | None = None,
-    batch: int | str = 'auto',
+    batch: int | str = "auto",
     spectrum: PathLike | None = None,
     seed: int = 0,
-    precision: str = 'fp32',
-    device: DeviceLike = 'auto',
+    precision: str = "fp32",
+    device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
 ) -> Result:
@@ -290,6 +290,7 @@ def dream(
     objective: Objective | str | None = None,
     layer: Layer | str | None = None,
     guide: PictureLike | None = None,
+    mask: PictureLike | None = None,
     noise: str | Sequence[int] | None = None,
     size: int | str | tuple[int, int] | None = None,
     octaves: int | None = None,
@@ -297,15 +298,17 @@ def dream(
     steps: int | None = None,
     strength: float = 1.0,
     step_size: float | None = None,
-    norm: Norm = 'mean_abs',
+    norm: Norm = "mean_abs",
     smoothing: float | None = None,
     jitter: int = 32,
-    tile: int | str = 'auto',
+    transforms: str | Transform | Sequence[Transform] | None = None,
+    optimizer: str | Rule | None = None,
+    tile: int | str = "auto",
     memory: int | str | None = None,
-    batch: int | str = 'auto',
+    batch: int | str = "auto",
     seed: int = 0,
-    precision: str = 'fp32',
-    device: DeviceLike = 'auto',
+    precision: str = "fp32",
+    device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
 ) -> Result:
@@ -323,6 +326,8 @@ def dream(
         layer: Instead, a layer whose energy is maximised; `entoptic layers` lists them. Early
             layers draw textures, late ones things.
         guide: Guide: another picture, whose features are to appear; also with --layer.
+        mask: Mask: a picture of the photo's shape; the dream is where it is white, the photo
+            stays where it is black.
         noise: Begin with noise of this size instead of a photo.
         size: Size of the result in pixels: its long side, or HxW, for which the photo's middle
             is cut out. [default: the photo's]
@@ -338,6 +343,10 @@ def dream(
         smoothing: Smoothing of the gradient in pixels: large shapes gain on fine grain; 0 is
             off. [default: by network; 1.5 with squeezenet1_1]
         jitter: Largest random shift before each step in pixels. [default: 32]
+        transforms: Random transforms before each step, instead of the jitter: "jitter(8) +
+            rotate(-5, 5)". [default: the jitter]
+        optimizer: Optimizer, instead of normalized steps: "adam(0.02)". [default: normalized
+            steps]
         tile: Side of the tiles in which a large picture is shown to the network; auto is as
             large as memory has room for; off is the whole. [default: auto]
         memory: Memory that the tiles may take, as 4GiB. [default: half of what is free]
@@ -372,6 +381,7 @@ def dream_photos(
     objective: Objective | str | None = None,
     layer: Layer | str | None = None,
     guide: PictureLike | None = None,
+    mask: PictureLike | None = None,
     noise: str | Sequence[int] | None = None,
     size: int | str | tuple[int, int] | None = None,
     octaves: int | None = None,
@@ -379,15 +389,17 @@ def dream_photos(
     steps: int | None = None,
     strength: float = 1.0,
     step_size: float | None = None,
-    norm: Norm = 'mean_abs',
+    norm: Norm = "mean_abs",
     smoothing: float | None = None,
     jitter: int = 32,
-    tile: int | str = 'auto',
+    transforms: str | Transform | Sequence[Transform] | None = None,
+    optimizer: str | Rule | None = None,
+    tile: int | str = "auto",
     memory: int | str | None = None,
-    batch: int | str = 'auto',
+    batch: int | str = "auto",
     seed: int = 0,
-    precision: str = 'fp32',
-    device: DeviceLike = 'auto',
+    precision: str = "fp32",
+    device: DeviceLike = "auto",
 ) -> Iterator[Result]:
     r"""Dream several photos; those of one size share each call of the network.
 
@@ -402,6 +414,8 @@ def dream_photos(
         layer: Instead, a layer whose energy is maximised; `entoptic layers` lists them. Early
             layers draw textures, late ones things.
         guide: Guide: another picture, whose features are to appear; also with --layer.
+        mask: Mask: a picture of the photo's shape; the dream is where it is white, the photo
+            stays where it is black.
         noise: Begin with noise of this size instead of a photo.
         size: Size of the result in pixels: its long side, or HxW, for which the photo's middle
             is cut out. [default: the photo's]
@@ -417,6 +431,10 @@ def dream_photos(
         smoothing: Smoothing of the gradient in pixels: large shapes gain on fine grain; 0 is
             off. [default: by network; 1.5 with squeezenet1_1]
         jitter: Largest random shift before each step in pixels. [default: 32]
+        transforms: Random transforms before each step, instead of the jitter: "jitter(8) +
+            rotate(-5, 5)". [default: the jitter]
+        optimizer: Optimizer, instead of normalized steps: "adam(0.02)". [default: normalized
+            steps]
         tile: Side of the tiles in which a large picture is shown to the network; auto is as
             large as memory has room for; off is the whole. [default: auto]
         memory: Memory that the tiles may take, as 4GiB. [default: half of what is free]
@@ -449,11 +467,11 @@ def evaluate(
     canvas: str | type[Canvas] | None = None,
     transforms: str | Transform | Sequence[Transform] | None = None,
     learning_rate: float | None = None,
-    batch: int | str = 'auto',
+    batch: int | str = "auto",
     spectrum: PathLike | None = None,
     seed: int = 0,
-    precision: str = 'fp32',
-    device: DeviceLike = 'auto',
+    precision: str = "fp32",
+    device: DeviceLike = "auto",
 ) -> Evaluation:
     r"""Measure what pictures of units are worth.
 
@@ -517,8 +535,8 @@ def grid(
     batch: int | str = 32,
     spectrum: PathLike | None = None,
     seed: int = 0,
-    precision: str = 'fp32',
-    device: DeviceLike = 'auto',
+    precision: str = "fp32",
+    device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
 ) -> Result:
@@ -585,11 +603,11 @@ def groups(
     canvas: str | type[Canvas] | None = None,
     transforms: str | Transform | Sequence[Transform] | None = None,
     learning_rate: float | None = None,
-    batch: int | str = 'auto',
+    batch: int | str = "auto",
     spectrum: PathLike | None = None,
     seed: int = 0,
-    precision: str = 'fp32',
-    device: DeviceLike = 'auto',
+    precision: str = "fp32",
+    device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
 ) -> Result:
@@ -657,11 +675,11 @@ def interpolate(
     canvas: str | type[Canvas] | None = None,
     transforms: str | Transform | Sequence[Transform] | None = None,
     learning_rate: float | None = None,
-    batch: int | str = 'auto',
+    batch: int | str = "auto",
     spectrum: PathLike | None = None,
     seed: int = 0,
-    precision: str = 'fp32',
-    device: DeviceLike = 'auto',
+    precision: str = "fp32",
+    device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
 ) -> Result:
@@ -725,11 +743,11 @@ def invert(
     canvas: str | type[Canvas] | None = None,
     transforms: str | Transform | Sequence[Transform] | None = None,
     learning_rate: float | None = None,
-    batch: int | str = 'auto',
+    batch: int | str = "auto",
     spectrum: PathLike | None = None,
     seed: int = 0,
-    precision: str = 'fp32',
-    device: DeviceLike = 'auto',
+    precision: str = "fp32",
+    device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
 ) -> Result:
@@ -788,11 +806,11 @@ def visualize(
     canvas: str | type[Canvas] | None = None,
     transforms: str | Transform | Sequence[Transform] | None = None,
     learning_rate: float | None = None,
-    batch: int | str = 'auto',
+    batch: int | str = "auto",
     spectrum: PathLike | None = None,
     seed: int = 0,
-    precision: str = 'fp32',
-    device: DeviceLike = 'auto',
+    precision: str = "fp32",
+    device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
 ) -> Result:

@@ -225,6 +225,8 @@ class _Again:
             )
         if "photo" in self.declared:
             fixed["photo"] = self._photo(stored, same_network)
+        if isinstance(stored.get("mask"), str) and "mask" not in self.changes:
+            stored["mask"] = self.find.guide(stored["mask"])
         if isinstance(stored.get("spectrum"), str) and "spectrum" not in self.changes:
             stored["spectrum"] = str(self.find.spectrum(stored["spectrum"]))
         number = stored.pop("picture", None)

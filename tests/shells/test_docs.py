@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import click
 import pytest
 from docs.site import api, commands, layout, links, notebooks
 from PIL import Image
@@ -182,7 +183,7 @@ def test_every_option_that_a_guide_names_is_there() -> None:
     shown = {
         option
         for command in (main, *main.commands.values())
-        for each in command.params
+        for each in command.get_params(click.Context(command))  # --help among them
         if not getattr(each, "hidden", False)
         for option in each.opts
     }

@@ -17,6 +17,7 @@ import entoptic as ent
 import planning
 from entoptic.canvas import canvases
 from entoptic.cli.main import main
+from entoptic.jobs.dreams import DreamPlan
 from entoptic.jobs.methods import methods
 from entoptic.jobs.plan import Plan
 from entoptic.jobs.sheets import SheetPlan
@@ -127,8 +128,10 @@ def true_defaults(plan: Plan) -> dict[str, Any]:
         found["batch"] = "auto" if plan.settings.batch == ROOM else plan.settings.batch
         if isinstance(found.get("layer"), list):
             (found["layer"],) = found["layer"]
-    elif found["size"] is None:
+    elif isinstance(plan, DreamPlan) and found["size"] is None:
         found |= {"size": "the photo's", "batch": "auto"}
+        assert (plan.settings.transforms, plan.settings.optimizer) == (None, None)
+        found |= {"transforms": "the jitter", "optimizer": "normalized steps"}
     return found
 
 

@@ -119,7 +119,7 @@ def _sizes(how: Preprocess) -> str:
 
 
 def _place(info: LayerInfo) -> str:
-    places = "x".join(map(str, info.places)) if info.places else "none"
+    places = "x".join(map(str, info.spatial_size)) if info.spatial_size else "none"
     return f"{places} ({info.channels})"
 
 

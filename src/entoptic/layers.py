@@ -1,8 +1,9 @@
-"""Addresses of places in a network, and what is known of each."""
+"""Addresses of layers of a network, and what is known of each."""
 
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -45,7 +46,7 @@ class Layer:
         return f"{self.name}{call}{'<in>' if self.port == 'input' else ''}"
 
     def within(self, member: str) -> Layer:
-        """The layer's address in an ensemble.
+        """Return the layer's address in an ensemble.
 
         >>> str(Layer("fire7", "input").within("a"))
         'a/fire7<in>'
@@ -73,36 +74,36 @@ class Layer:
 
 
 def layer_name(name: str, value: Any) -> str:
-    """The address of a layer that a parameter is given, as a text."""
+    """Return the address of a layer that a parameter is given, as a text."""
     if not isinstance(value, str | Layer):
         raise refused(name, value, "must be the name of a layer, such as fire7")
     return str(Layer.parse(value))
 
 
 INPUT = Layer("input")
-"""The picture itself, sRGB in [0, 1], as the network is shown it."""
+"""The image itself, sRGB in [0, 1], as the network is shown it."""
 
 CANVAS = Layer("canvas")
-"""The picture as the canvas holds it, before any transform; with its transparency as a fourth
-channel, if it has any. Where there is no canvas it is the picture itself."""
+"""The image as the canvas holds it, before any transform; with its transparency as a fourth
+channel, if it has any. Where there is no canvas it is the image itself."""
 
 LOGITS = Layer("logits")
 """The scores of the classes before any softmax; each Model says which of its layers that is."""
 
 
 Layout: TypeAlias = Literal["NC", "NCL", "NLC", "LNC", "NCHW", "NHWC"]
-"""What the axes of a tensor are."""
+"""Axes of a tensor, in order."""
 
 
 @dataclass(frozen=True)
-class Reach:
-    """Where the places of a layer look, along rows or along columns, in pixels of the picture.
+class FieldExtent:
+    """Extent of the receptive fields of a layer, along rows or along columns, in pixels.
 
     Args:
-        stride: from one place to the next.
-        first: the first pixel that place 0 may depend on; negative in a layer that pads.
+        stride: from one position to the next.
+        first: the first pixel that position 0 may depend on; negative in a layer that pads.
         last: the last one.
-        period: so many pixels further, the same picture gives the same places.
+        period: so many pixels further, the same image gives the same activations.
     """
 
     stride: float
@@ -113,22 +114,22 @@ class Reach:
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """What the layer table says of one layer, at the input size that it was asked for.
+    """Row of the layer table: one layer, at the input size that it was asked for.
 
     Args:
         kind: class of the module, or name of the operation.
         shape: of the output, for a batch of one; empty where the output isn't one tensor.
         channels: number of channels (or features), None where there is no such axis.
-        stride: input pixels from one place to the next, (rows, columns); None without places.
-        receptive_field: input pixels that one place depends on, (rows, columns);
-            None where every place depends on the whole picture.
+        stride: input pixels from one position to the next, (rows, columns); None without positions.
+        receptive_field: input pixels that one position depends on, (rows, columns);
+            None where every position depends on the whole image.
         parameters: number of weights inside.
         layout: what the axes of the output are: N images, C channels, H rows, W columns, L tokens
-            or other places in a row; None where that isn't known.
-        grid: (rows, columns) of the picture's tokens, in reading order; tokens before those belong
-            to no place (class token, registers). None where there is no such order.
-        reach: where the places look, along rows and along columns; None where a place depends on
-            the whole picture, or on where in it that is.
+            or other positions in a row; None where that isn't known.
+        grid: (rows, columns) of the image's tokens, in reading order; tokens before those belong
+            to no position (class token, registers). None where there is no such order.
+        extents: of the receptive fields, along rows and along columns; None where a position
+            depends on the whole image, or on where in it that is.
     """
 
     kind: str
@@ -139,16 +140,36 @@ class LayerInfo:
     parameters: int
     layout: Layout | None = "NCHW"
     grid: tuple[int, int] | None = None
-    reach: tuple[Reach, Reach] | None = None
+    extents: tuple[FieldExtent, FieldExtent] | None = None
 
     @property
-    def places(self) -> tuple[int, int] | None:
+    def spatial_size(self) -> tuple[int, int] | None:
         """Rows and columns of the output, None where it has none.
 
-        >>> LayerInfo("Block", (1, 197, 192), 192, (16, 16), None, 0, "NLC", (14, 14)).places
+        >>> LayerInfo("Block", (1, 197, 192), 192, (16, 16), None, 0, "NLC", (14, 14)).spatial_size
         (14, 14)
         """
         if len(self.shape) == 4 and self.layout is not None:
             rows = self.layout.index("H")
             return self.shape[rows], self.shape[rows + 1]
         return self.grid
+
+    @property
+    def places(self) -> tuple[int, int] | None:
+        """Old name of `spatial_size`, which goes with the next release."""
+        _warn_of("places", "spatial_size")
+        return self.spatial_size
+
+    @property
+    def reach(self) -> tuple[FieldExtent, FieldExtent] | None:
+        """Old name of `extents`, which goes with the next release."""
+        _warn_of("reach", "extents")
+        return self.extents
+
+
+def _warn_of(old: str, new: str) -> None:
+    warnings.warn(
+        f"LayerInfo.{old} is called LayerInfo.{new} now; the old name goes with the next release",
+        DeprecationWarning,
+        stacklevel=3,
+    )

@@ -72,7 +72,7 @@ def maps(model: Model, image: Tensor) -> Tensor:
 
 def test_the_table_knows_the_axes_of_each_layer(model: Model) -> None:
     table = model.layers()
-    found = {str(layer): (info.layout, info.places) for layer, info in table.items()}
+    found = {str(layer): (info.layout, info.spatial_size) for layer, info in table.items()}
     grid = (ROWS, COLUMNS)
     assert found == {
         "cut": ("NCHW", grid),

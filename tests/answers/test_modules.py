@@ -415,7 +415,7 @@ def test_a_layer_inside_of_torchvisions_attention_is_shown() -> None:
     value, slope = plain(copy.deepcopy(network), layer, IMAGE[..., :8])
     model = ent.Model.wrap(network, preprocess=dataclasses.replace(HOW, size=(8, 8)))
     info = model.layers()[ent.Layer(layer)]
-    assert (info.shape, info.layout, info.places) == ((1, 5, 6), "NLC", (2, 2))
+    assert (info.shape, info.layout, info.spatial_size) == ((1, 5, 6), "NLC", (2, 2))
     found = model.activations(IMAGE[..., :8], [layer])[ent.Layer(layer)]
     torch.testing.assert_close(found, value)
     gradient = ent.gradient(model, of=ent.Layer(layer), at=IMAGE[..., :8])

@@ -28,7 +28,7 @@ def test_a_dream_of_its_default_layer_makes_that_layer_grow(name: str) -> None:
     found = measure(name, steps=4)
     assert len(found.scores) == 4
     assert found.scores[-1] > found.scores[0] or name in DEAF
-    assert (found.info.places is None) == (name in WITHOUT_MAPS)
+    assert (found.info.spatial_size is None) == (name in WITHOUT_MAPS)
     assert found.info.channels is not None
     assert found.info.channels > 1
 
@@ -65,7 +65,7 @@ def test_tokens_lie_where_their_patches_are(name: str) -> None:
     address, size, grid = TOKENS[name]
     model = load(f"timm:{name}?weights=random")
     layer = Layer(address)
-    assert model.info(layer, size).places == grid
+    assert model.info(layer, size).spatial_size == grid
     plain = torch.full((1, 3, *size), 0.5)
     height, width = size[0] // grid[0], size[1] // grid[1]
     row, column = 1, grid[1] - 2
@@ -87,7 +87,7 @@ def test_tokens_lie_where_their_patches_are(name: str) -> None:
 def test_tokens_out_of_reading_order_have_no_places() -> None:
     model = load("timm:hiera_tiny_224?weights=random")
     info = model.layers()[Layer("blocks.5")]
-    assert (info.layout, info.places, info.channels) == ("NLC", None, 384)
+    assert (info.layout, info.spatial_size, info.channels) == ("NLC", None, 384)
     with pytest.raises(ent.errors.ChannelOutOfRange, match=r"'blocks\.5' has no rows"):
         ent.dream(model, noise=(224, 224), objective="neuron('blocks.5', 3, 1, 1)", steps=1)
 

@@ -83,7 +83,7 @@ def test_layers_have_the_names_of_modules_and_of_operations(file: Path, network:
     assert table["stem.0"].stride == (2, 2)
     assert table["stem.0"].receptive_field == (3, 3)
     assert table["norm"].layout == "NLC"
-    assert table["norm"].places == (12, 16)
+    assert table["norm"].spatial_size == (12, 16)
     assert {"cat", "mul", "head", "output"} <= table.keys()
     image = torch.rand((1, 3, 24, 32), generator=torch.Generator().manual_seed(2))
     stem = model.activations(image, ["stem"])[Layer("stem")]

@@ -39,7 +39,7 @@ def activations_at(model: Model, photo: Picture, layer: Layer, where: torch.devi
         PictureTooSmall, WrongPictureSize: the network can't work on a photo of this size.
     """
     size = photo.height, photo.width
-    if model.info(layer, size).places is None:
+    if model.info(layer, size).spatial_size is None:
         raise BadSetting(
             f"{str(layer)!r} knows no places of a photo; name a layer with rows and columns "
             "(`entoptic layers` lists them)"

@@ -57,7 +57,7 @@ def _middle(model: Model) -> Objective:
     strides = {
         layer: info.stride[0]
         for layer, info in model.layers().items()
-        if info.stride and info.places and min(info.places) > 1
+        if info.stride and info.spatial_size and min(info.spatial_size) > 1
     }
     if not strides:
         blocks = _longest_series(list(model.layers()), model)

@@ -24,7 +24,7 @@ from entoptic.checks import (
 )
 from entoptic.errors import BadSetting, NoPath, UnknownLayer, did_you_mean
 from entoptic.images import PictureLike
-from entoptic.layers import LOGITS, Layer, LayerInfo, Reach, layer_name
+from entoptic.layers import LOGITS, FieldExtent, Layer, LayerInfo, layer_name
 from entoptic.networks.activations import activations
 from entoptic.networks.classes import Classes
 from entoptic.networks.ensembles import EnsembleNetwork, member_of, specification
@@ -265,8 +265,8 @@ class Model:
         if layer not in IMAGES:
             return self._network.info(layer, size)
         shape = (1, self.preprocess.shown, *size)
-        itself = Reach(1, 0, 0, 1)
-        return LayerInfo("Input", shape, shape[1], (1, 1), (1, 1), 0, reach=(itself, itself))
+        itself = FieldExtent(1, 0, 0, 1)
+        return LayerInfo("Input", shape, shape[1], (1, 1), (1, 1), 0, extents=(itself, itself))
 
     def shown(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[int, int]:
         """Return the size at which images of (height, width) are shown, to reach layers.

@@ -170,8 +170,8 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
 
 def _check_inside(kind: Any, value: int, layer: Layer, network: Network) -> None:
     info = network.info(layer)
-    rows, columns = info.places or (None, None)
-    if kind != Map and info.places is None and len(info.shape) == 2:
+    rows, columns = info.spatial_size or (None, None)
+    if kind != Map and info.spatial_size is None and len(info.shape) == 2:
         rows = columns = 1  # of features alone, as for lucid
     noun, count = {
         "channel": ("channel", info.channels),
@@ -191,7 +191,7 @@ def _check_inside(kind: Any, value: int, layer: Layer, network: Network) -> None
 
 def _check_blur(sigma: float, layer: Layer, network: Network) -> None:
     """Refuse a blur wider than a layer: it leaves nothing of it, and takes memory all the same."""
-    widest = max(network.info(layer).places or (1,))
+    widest = max(network.info(layer).spatial_size or (1,))
     if sigma > widest:
         raise ChannelOutOfRange(
             f"a blur of {sigma:g} positions of {str(layer)!r}, which has {widest} in a row; "

@@ -90,7 +90,7 @@ def _shape(info: LayerInfo) -> tuple[int, ...] | None:
     """Shape of a layer's activations for one image as objectives get them, where it is known."""
     if info.layout is None or info.channels is None or info.shape[info.layout.index("N")] != 1:
         return None
-    if info.places is not None:
-        return (info.channels, *info.places)
+    if info.spatial_size is not None:
+        return (info.channels, *info.spatial_size)
     rest = [side for axis, side in zip(info.layout, info.shape, strict=True) if axis not in "NC"]
     return (info.channels, *rest)

@@ -91,7 +91,7 @@ def _own_layer(unit: Objective, model: Model, size: tuple[int, int]) -> str:
     from entoptic.jobs.default_layers import in_order, middle_layer
 
     for layer in in_order(model, unit.layers()):
-        positions = model.info(model.resolve(layer), size).places
+        positions = model.info(model.resolve(layer), size).spatial_size
         if positions is not None and min(positions) > 1:
             return str(layer)
     return middle_layer(model)

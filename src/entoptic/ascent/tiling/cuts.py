@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from entoptic.errors import BadSetting
-from entoptic.layers import Layer, Reach
+from entoptic.layers import FieldExtent, Layer
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Tile:
 class Along:
     """A layer along one axis of a picture: how its places look, and how many there are."""
 
-    reach: Reach
+    extent: FieldExtent
     places: int
 
 
@@ -97,9 +97,9 @@ def cut(length: int, side: int, layers: Mapping[Layer, Along], multiple: int = 1
     if length <= side:
         own = {layer: (0, along.places) for layer, along in layers.items()}
         return [Span(0, length, own, dict.fromkeys(layers, 0))]
-    period = math.lcm(multiple, *(along.reach.period for along in layers.values()))
-    before = max(0, *(-along.reach.first for along in layers.values()))
-    after = max(0, *(math.ceil(a.reach.last + 1 - a.reach.stride) for a in layers.values()))
+    period = math.lcm(multiple, *(along.extent.period for along in layers.values()))
+    before = max(0, *(-along.extent.first for along in layers.values()))
+    after = max(0, *(math.ceil(a.extent.last + 1 - a.extent.stride) for a in layers.values()))
     # Its two ends are rounded outwards, by less than a period each.
     room = (side - before - after - 2 * (period - 1)) // period * period
     if room < 1:
@@ -127,7 +127,7 @@ def _lengthened(span: Span, pixels: int, length: int, layers: Mapping[Layer, Alo
 
 def _offsets(start: int, layers: Mapping[Layer, Along]) -> dict[Layer, int]:
     """How many places lie before a pixel at which a span may start."""
-    return {layer: round(start / along.reach.stride) for layer, along in layers.items()}
+    return {layer: round(start / along.extent.stride) for layer, along in layers.items()}
 
 
 def _span(
@@ -137,14 +137,14 @@ def _span(
     own: dict[Layer, tuple[int, int]] = {}
     seen: list[int] = []
     for layer, along in layers.items():
-        stride = along.reach.stride
+        stride = along.extent.stride
         begin = min(round(first / stride), along.places)
         stop = along.places if end == length else min(round(end / stride), along.places)
         own[layer] = begin, max(begin, stop)
         # A layer without places of its own must still have one, for the network to run at all.
         begin = min(begin, along.places - 1)
-        seen.append(math.floor(begin * stride + along.reach.first))
-        seen.append(math.ceil((max(stop, begin + 1) - 1) * stride + along.reach.last) + 1)
+        seen.append(math.floor(begin * stride + along.extent.first))
+        seen.append(math.ceil((max(stop, begin + 1) - 1) * stride + along.extent.last) + 1)
     if all(first == end for first, end in own.values()):
         return None
     start = max(0, min(seen)) // period * period
@@ -153,5 +153,5 @@ def _span(
 
 
 def _named(layers: Mapping[Layer, Along]) -> str:
-    widest = max(layers, key=lambda layer: layers[layer].reach.last - layers[layer].reach.first)
+    widest = max(layers, key=lambda layer: layers[layer].extent.last - layers[layer].extent.first)
     return repr(str(widest))

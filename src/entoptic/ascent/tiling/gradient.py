@@ -70,7 +70,7 @@ def global_layer(model: Model, layers: Iterable[Layer], size: tuple[int, int]) -
     """The first of some layers that no tile can give exactly; None where all can be."""
     for layer in sorted(layers):
         info = model.info(layer, size)
-        if info.reach is None or info.places is None:
+        if info.extents is None or info.spatial_size is None:
             return layer
     return None
 
@@ -251,7 +251,7 @@ class ExactTiles:
 
 
 def _places(model: Model, layer: Layer, size: tuple[int, int]) -> tuple[int, int]:
-    places = model.info(layer, size).places
+    places = model.info(layer, size).spatial_size
     assert places is not None  # else it is a global layer
     return places
 
@@ -273,10 +273,10 @@ def exact_tiles(
         )
     along: tuple[dict[Layer, Along], dict[Layer, Along]] = ({}, {})
     for layer in layers:
-        reach, places = model.info(layer, size).reach, _places(model, layer, size)
-        assert reach is not None  # else it is a global layer
+        extents, places = model.info(layer, size).extents, _places(model, layer, size)
+        assert extents is not None  # else it is a global layer
         for axis in (0, 1):
-            along[axis][layer] = Along(reach[axis], places[axis])
+            along[axis][layer] = Along(extents[axis], places[axis])
     multiple = model.preprocess.multiple
     rows, columns = (cut(size[axis], side, along[axis], multiple) for axis in (0, 1))
     return list(tiles(rows, columns))

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from entoptic.layers import Layer, LayerInfo, Reach
+from entoptic.layers import FieldExtent, Layer, LayerInfo
 from entoptic.networks.batches import FAILURES, per_picture
 from entoptic.networks.frozen import frozen_copy
 from entoptic.networks.layer_table.axes import is_grid, layout_of
-from entoptic.networks.layer_table.receptive_field import Field, Geometry, Places, places
+from entoptic.networks.layer_table.receptive_field import Field, Geometry, positions
 from entoptic.networks.memory import out_of_memory
 from entoptic.networks.taps import first_tensor
 
@@ -25,7 +25,7 @@ _SHUFFLES = ("Unroll",)
 
 @dataclass(frozen=True)
 class Table:
-    """What one run found out.
+    """Result of one run.
 
     Args:
         rows: inputs and outputs of every call of every layer that ran, in the order in which calls
@@ -44,11 +44,11 @@ def table(
     *,
     computed: bool = False,
 ) -> Table:
-    """Run a network on a picture of a size, without computing anything where that is possible.
+    """Run a network on an image of a size, without computing anything where that is possible.
 
-    A network that can't work on so small a picture still tells of the layers that it reached: a
-    climb up to one of them needs no more. One whose course depends on values, or that leaves torch
-    on its way, is run on a picture of noise.
+    A network that can't work on so small an image still tells of the layers that it reached: an
+    optimisation of one of them needs no more. One whose course depends on values, or that leaves
+    torch on its way, is run on an image of noise.
 
     Args:
         module: the network; it isn't changed.
@@ -71,7 +71,7 @@ def _run(
     *,
     computed: bool,
 ) -> tuple[dict[Layer, LayerInfo], Exception | None]:
-    """The rows of one run of a copy, and what ended it before its time."""
+    """Return the rows of one run of a copy, and the error that ended it before its time."""
     rows: dict[Layer, LayerInfo] = {}
     calls: Counter[str] = Counter()
     grids: list[tuple[int, int]] = []
@@ -89,7 +89,7 @@ def _run(
 
     for name, layer in by_address(shadow).items():
         layer.register_forward_hook(record(name), with_kwargs=True)
-    image = _picture(shadow, shape, computed=computed)
+    image = _noise(shadow, shape, computed=computed)
     try:
         with torch.no_grad(), Geometry(image):
             shadow(image)
@@ -100,8 +100,8 @@ def _run(
     return rows, None
 
 
-def _picture(shadow: nn.Module, shape: tuple[int, int, int], *, computed: bool) -> Tensor:
-    """One picture of noise, of the network's own kind; without values where none are computed."""
+def _noise(shadow: nn.Module, shape: tuple[int, int, int], *, computed: bool) -> Tensor:
+    """Return one image of noise, of the network's own kind; without values on `meta`."""
     like = next((each for each in shadow.parameters() if each.is_floating_point()), torch.empty(0))
     if not computed:
         return torch.empty((1, *shape), device="meta", dtype=like.dtype)
@@ -110,14 +110,14 @@ def _picture(shadow: nn.Module, shape: tuple[int, int, int], *, computed: bool) 
 
 
 def _is_of_meta(error: Exception) -> bool:
-    """Whether a run failed since its tensors had no values."""
+    """Return whether a run failed since its tensors had no values."""
     return isinstance(error, NotImplementedError) or any(
         word in str(error) for word in ("meta", "fake impl", "Meta")
     )
 
 
 def _said(error: Exception) -> str:
-    """The first line of what an error says, which names its kind where it is no sentence."""
+    """Return the first line of an error, with the error's kind where it is no sentence."""
     lines = str(error).splitlines()
     if isinstance(error, LookupError | AttributeError) or not lines or not lines[0].strip():
         return f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": ")
@@ -127,10 +127,10 @@ def _said(error: Exception) -> str:
 def _info(
     layer: nn.Module, value: Any, size: tuple[int, int], grids: list[tuple[int, int]]
 ) -> LayerInfo:
-    """One row of the table; `grids` are those of the maps so far, and grow by this one."""
+    """Return one row of the table; `grids` are those of the maps so far, and grow by this one."""
     tensor = first_tensor(value)
     shape = tuple(per_picture(tensor, 1).shape) if tensor is not None else ()
-    followed = places(tensor) if tensor is not None and len(shape) == 4 else None
+    followed = positions(tensor) if tensor is not None and len(shape) == 4 else None
     layout, grid = layout_of(shape, followed.axes if followed else None, grids)
     info = LayerInfo(
         kind=type(layer).__name__,
@@ -142,28 +142,24 @@ def _info(
         layout=layout,
         grid=grid,
     )
-    if followed is not None and info.places is not None:
-        if not grids or grids[-1] != info.places:
-            grids.append(info.places)
-        stride = round(followed.rows.stride), round(followed.columns.stride)
-        rows, columns = _reach(followed.rows), _reach(followed.columns)
-        reach = (rows, columns) if rows and columns else None
-        return replace(info, stride=stride, receptive_field=_seen(followed), reach=reach)
-    if info.places is not None and is_grid(info.places, grids):
-        height, width = info.places
-        return replace(info, stride=(round(size[0] / height), round(size[1] / width)))
+    sides = info.spatial_size
+    if followed is not None and sides is not None:
+        if grids[-1:] != [sides]:
+            grids.append(sides)
+        rows, columns = followed.fields
+        local = all(math.isfinite(each.size) for each in followed.fields)
+        alike = all(math.isfinite(each.period) for each in followed.fields)
+        return replace(
+            info,
+            stride=(round(rows.stride), round(columns.stride)),
+            receptive_field=(round(rows.size), round(columns.size)) if local else None,
+            extents=(_extent(rows), _extent(columns)) if alike else None,
+        )
+    if sides is not None and is_grid(sides, grids):
+        return replace(info, stride=(round(size[0] / sides[0]), round(size[1] / sides[1])))
     return info
 
 
-def _seen(followed: Places) -> tuple[int, int] | None:
-    sizes = followed.rows.size, followed.columns.size
-    if not all(map(math.isfinite, sizes)):
-        return None
-    return round(sizes[0]), round(sizes[1])
-
-
-def _reach(field: Field) -> Reach | None:
-    if not math.isfinite(field.period):
-        return None
+def _extent(field: Field) -> FieldExtent:
     first, last = math.floor(field.first), math.ceil(field.last)
-    return Reach(field.stride, first, last, round(field.period))
+    return FieldExtent(field.stride, first, last, round(field.period))

@@ -1,12 +1,12 @@
-"""Where each place of a layer looks: stride and receptive field, followed through a network."""
+"""Receptive fields and strides of the positions of a layer, followed through a network."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -19,15 +19,15 @@ aten = torch.ops.aten
 
 @dataclass(frozen=True)
 class Field:
-    """What one place sees along one axis, in pixels of the picture.
+    """Receptive field of a position along one axis, in pixels of the image.
 
     Args:
-        stride: from one place to the next.
-        size: how many pixels a place depends on; infinite where that is the whole picture.
-        first: no place i depends on a pixel before `first + i * stride`.
+        stride: from one position to the next.
+        size: how many pixels a position depends on; infinite where that is the whole image.
+        first: no position i depends on a pixel before `first + i * stride`.
         last: nor on one after `last + i * stride`.
-        period: two pictures, one of which is the other without its first n pixels, have the same
-            places but for their borders where n is a multiple of this; infinite where never.
+        period: two images, one of which is the other without its first n pixels, have the same
+            activations but for their borders where n is a multiple of this; infinite where never.
     """
 
     stride: float = 1.0
@@ -37,7 +37,7 @@ class Field:
     period: float = 1.0
 
     def windowed(self, kernel: int, stride: int, dilation: int = 1, padding: int = 0) -> Field:
-        """After a window of `kernel` places has slid over, from `padding` before the first."""
+        """Return the field after a window of `kernel` positions, `padding` before the first."""
         wider = (kernel - 1) * dilation * self.stride
         moved = self.moved(-padding)
         return replace(
@@ -49,12 +49,11 @@ class Field:
         )
 
     def moved(self, by: int) -> Field:
-        """Counted from another place."""
-        shift = by * self.stride
-        return replace(self, first=self.first + shift, last=self.last + shift)
+        """Return the field counted from another position."""
+        return self.widened(-by, by)
 
     def widened(self, before: float, after: float) -> Field:
-        """Where a place may depend on so many places more, without its usual size being larger."""
+        """Return the field with so many positions more in its bounds, its usual size the same."""
         return replace(
             self,
             first=self.first - before * self.stride,
@@ -62,19 +61,19 @@ class Field:
         )
 
     def upsampled(self, kernel: float, factor: float) -> Field:
-        """After places have been spread by `factor`, each made from `kernel` of the old ones."""
+        """Return the field of `factor` times the positions, each made from `kernel` old ones."""
         steady = factor.is_integer() or (1 / factor).is_integer()
-        # Between two old places lie several new ones, which see what the older or the newer sees.
-        reach = kernel + max(1, 1 / factor)
+        # Between two old positions lie several new ones, with the field of the older or the newer.
+        spread = kernel + max(1, 1 / factor)
         return replace(
-            self.widened(reach, reach),
+            self.widened(spread, spread),
             stride=self.stride / factor,
             size=self.size + (kernel - 1) * self.stride,
             period=_common(self.period, self.stride / factor) if steady else math.inf,
         )
 
     def joined(self, other: Field) -> Field:
-        """Of something that depends on both."""
+        """Return the field of what depends on both."""
         return Field(
             max(self.stride, other.stride),
             max(self.size, other.size),
@@ -84,16 +83,16 @@ class Field:
         )
 
     def everywhere(self) -> Field:
-        """Of something that depends on the whole picture too."""
-        return replace(self.nowhere_alike(), size=math.inf)
+        """Return the field of what depends on the whole image too."""
+        return replace(self, size=math.inf, period=math.inf)
 
     def nowhere_alike(self) -> Field:
-        """Of something that depends on where in the picture it is."""
+        """Return the field of what depends on where in the image it is."""
         return replace(self, period=math.inf)
 
 
 def _common(period: float, other: float) -> float:
-    """The least common multiple, of strides that may be parts of a pixel."""
+    """Return the least common multiple, of strides that may be parts of a pixel."""
     if not (math.isfinite(period) and math.isfinite(other)):
         return math.inf
     if other < 1 and (1 / other).is_integer():
@@ -102,46 +101,65 @@ def _common(period: float, other: float) -> float:
 
 
 @dataclass(frozen=True)
-class Places:
-    """The rows and columns of a tensor, and where they are in it.
+class Positions:
+    """The positions of a tensor, and where they are in it.
 
     Args:
+        fields: along rows, and along columns.
         axes: which axes of the tensor are rows and columns; None where (batch, rows, columns) lie
             merged in its first axis, as a linear layer on channels-last maps makes them.
         shape: (batch, rows, columns).
     """
 
-    rows: Field
-    columns: Field
+    fields: tuple[Field, Field]
     axes: tuple[int, int] | None
     shape: tuple[int, int, int]
 
-    def at(self, tensor: Tensor, axes: tuple[int, int]) -> Places | None:
-        """The same fields on a tensor whose size along rows and columns may differ.
+    def at(
+        self,
+        tensor: Tensor,
+        axes: tuple[int, int] | None,
+        fields: Iterable[Field] | None = None,
+    ) -> Positions | None:
+        """Return the positions of a tensor whose size along rows and columns may differ.
 
         In a tensor of five axes they can only be the last two: its channels lie in groups.
         """
-        if tensor.ndim not in (4, 5) or (tensor.ndim == 5) != (axes == (3, 4)):
+        if axes is None or tensor.ndim not in (4, 5) or (tensor.ndim == 5) != (axes == (3, 4)):
             return None
         shape = (tensor.shape[0], tensor.shape[axes[0]], tensor.shape[axes[1]])
-        return replace(self, axes=axes, shape=shape)
+        rows, columns = self.fields if fields is None else fields
+        return Positions((rows, columns), axes, shape)
 
-    def everywhere(self) -> Places:
-        """The same places, each of which depends on the whole picture."""
-        return replace(self, rows=self.rows.everywhere(), columns=self.columns.everywhere())
+    def everywhere(self) -> Positions:
+        """Return the same positions, each of which depends on the whole image."""
+        rows, columns = self.fields
+        return replace(self, fields=(rows.everywhere(), columns.everywhere()))
+
+    def joined(self, other: Positions) -> Positions:
+        """Return the positions of what depends on both, at the same axes."""
+        rows, columns = map(Field.joined, self.fields, other.fields)
+        return replace(self, fields=(rows, columns))
+
+    @property
+    def merged(self) -> int:
+        """Length of an axis in which they all lie."""
+        return math.prod(self.shape)
 
 
 class Geometry(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """While active, follows the places of a picture through every operation of torch.
+    """While active, follows the positions of an image through every operation of torch.
 
-    Operations that keep places or slide windows over them keep the fields; whatever mixes places in
-    another way (a mean over space, attention) has no places any more. Where its result meets a map
-    again (a gate, a residual connection), the places are the map's, and each sees everything.
+    Operations that keep positions or slide windows over them keep the fields; whatever mixes
+    positions in another way (a mean over space, attention) has none any more. Where its result
+    meets a map again (a gate, a residual connection), the positions are the map's, and each depends
+    on everything.
     """
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        _mark(image, Places(Field(), Field(), (2, 3), _shape(image)))
+        shape = image.shape[0], image.shape[2], image.shape[3]
+        _mark(image, Positions((Field(), Field()), (2, 3), shape))
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -160,232 +178,177 @@ class Geometry(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return out
 
 
-def places(tensor: Tensor) -> Places | None:
-    """What is known of a tensor's places; None where it has none, or none that we can follow."""
-    found: Places | None = getattr(tensor, _MARK, None)
+def positions(tensor: Tensor) -> Positions | None:
+    """Return a tensor's positions; None where it has none, or none that can be followed."""
+    found: Positions | None = getattr(tensor, _MARK, None)
     return found
 
 
-_MARK = "_entoptic_places"
+_MARK = "_entoptic_positions"
 
 
-def _mark(tensor: Tensor, found: Places | None) -> None:
+def _mark(tensor: Tensor, found: Positions | None) -> None:
     # An attribute of the tensor object: it lives exactly as long as the tensor.
     setattr(tensor, _MARK, found)
 
 
-def _after(op: Any, args: tuple[Any, ...], inputs: list[Tensor], out: Tensor) -> Places | None:
-    """The places of an operation's result, of which `inputs` come from the picture."""
-    known = [found for each in inputs if (found := places(each)) is not None]
+def _after(op: Any, args: tuple[Any, ...], inputs: list[Tensor], out: Tensor) -> Positions | None:
+    """Return the positions of an operation's result, of which `inputs` come from the image."""
+    known = [found for each in inputs if (found := positions(each)) is not None]
     if not known or any(each.axes != known[0].axes for each in known):
         return None
-    rule = _RULES.get(op, _same_places)
-    joined = known[0] if len(known) == len(inputs) else known[0].everywhere()
-    for other in known[1:]:
-        joined = replace(
-            joined,
-            rows=joined.rows.joined(other.rows),
-            columns=joined.columns.joined(other.columns),
-        )
-    return rule(joined, args, out)
+    first = known[0] if len(known) == len(inputs) else known[0].everywhere()
+    return _RULES.get(op, _kept)(functools.reduce(Positions.joined, known[1:], first), args, out)
 
 
-def _same_places(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    """Whatever keeps rows and columns where they are works place by place."""
+Rule: TypeAlias = Callable[[Positions, tuple[Any, ...], Tensor], Positions | None]
+"""From the positions of an operation's inputs, its arguments and its result to the result's."""
+
+
+def _kept(found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions | None:
+    """Whatever keeps rows and columns where they are works position by position."""
     if found.axes is None:
-        return found if out.ndim == 2 and out.shape[0] == _merged(found) else None
+        return found if out.ndim == 2 and out.shape[0] == found.merged else None
     after = found.at(out, found.axes)
     return after if after is not None and after.shape[1:] == found.shape[1:] else None
 
 
-def _padded(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    """Constant numbers around a picture."""
-    if found.axes is None:
-        return None
-    rows, columns = (_pads(axis, args[1], out.ndim)[0] for axis in found.axes)
-    found = replace(found, rows=found.rows.moved(-rows), columns=found.columns.moved(-columns))
-    return found.at(out, found.axes or (2, 3))
-
-
-def _mirrored(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    """The picture's own numbers around it: places at the border see some behind them."""
-    if found.axes is None:
-        return None
-    fields = []
-    for axis, field in zip(found.axes, (found.rows, found.columns), strict=True):
-        before, after = _pads(axis, args[1], out.ndim)
-        fields.append(field.moved(-before).widened(2 * after, 2 * before))
-    return replace(found, rows=fields[0], columns=fields[1]).at(out, found.axes)
-
-
-def _pads(axis: int, pads: Any, axes: int) -> tuple[int, int]:
-    """Before and after an axis, of numbers that torch gives for the last axis first."""
-    index = 2 * (axes - 1 - axis)
-    return (pads[index], pads[index + 1]) if index < len(pads) else (0, 0)
-
-
-def _rolled(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    """Other places, with fields of the same size."""
-    if found.axes is None:
-        return None
-    rows, columns = found.rows.nowhere_alike(), found.columns.nowhere_alike()
-    return replace(found, rows=rows, columns=columns).at(out, found.axes)
-
-
-def _sliced(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    """Every second row, or a part of them."""
-    axes = found.axes
-    if axes is None:
-        return None
-    axis = args[1] % out.ndim if len(args) > 1 else 0
-    begin = (args[2] if len(args) > 2 else 0) or 0
-    end = args[3] if len(args) > 3 else None
-    step = args[4] if len(args) > 4 else 1
-
-    def sliced(field: Field, places: int) -> Field:
-        after = field.windowed(1, step, padding=-begin)
-        # Counted from the other end, or from this one to no farther than here.
-        alike = begin >= 0 and (end is None or end < 0 or end >= places)
-        return after if alike else after.nowhere_alike()
-
-    if axis == axes[0]:
-        found = replace(found, rows=sliced(found.rows, found.shape[1]))
-    elif axis == axes[1]:
-        found = replace(found, columns=sliced(found.columns, found.shape[2]))
-    return found.at(out, axes)
-
-
-def _mixed(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    """Statistics over all places keep them where they are."""
-    after = _same_places(found, args, out)
-    return None if after is None else after.everywhere()
-
-
-def _ended(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+def _ended(found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions | None:
     return None
 
 
-def _convolved(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    weight, stride, dilation, transposed = args[1], args[3], args[5], args[6]
-    kernel = tuple(weight.shape[2:])
-    if found.axes != (2, 3) or len(kernel) != 2:
+def _kept_unless(mixes: Callable[[Positions, tuple[Any, ...], Tensor], bool]) -> Rule:
+    """Return the rule of what works position by position, but for arguments by which it mixes."""
+
+    def rule(found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions | None:
+        return None if mixes(found, args, out) else _kept(found, args, out)
+
+    return rule
+
+
+def _over(axes: Iterable[int], found: Positions, out: Tensor) -> bool:
+    """Return whether one of some axes is that of the batch, of the rows, or of the columns."""
+    return bool({axis % out.ndim for axis in axes} & {0, *(found.axes or ())})
+
+
+def _averaged(found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions | None:
+    """Statistics over all positions keep them where they are."""
+    after = _kept(found, args, out)
+    return None if after is None else after.everywhere()
+
+
+def _padded(
+    mirrored: bool, found: Positions, args: tuple[Any, ...], out: Tensor
+) -> Positions | None:
+    """Numbers around an image: constant ones, or its own, which positions at the border have."""
+    fields = []
+    for axis, field in zip(found.axes or (), found.fields, strict=False):
+        index = 2 * (out.ndim - 1 - axis)  # torch gives the pads of the last axis first
+        before, after = args[1][index : index + 2] or (0, 0)
+        field = field.moved(-before)
+        fields.append(field.widened(2 * after, 2 * before) if mirrored else field)
+    return found.at(out, found.axes, fields)
+
+
+def _rolled(found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions | None:
+    """Other positions, with fields of the same size."""
+    return found.at(out, found.axes, map(Field.nowhere_alike, found.fields))
+
+
+def _sliced(found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions | None:
+    """Every second row, or a part of them."""
+    usual: tuple[Any, ...] = (0, None, None, 1)
+    sliced, begin, end, step = args[1:] + usual[len(args) - 1 :]
+    begin = begin or 0
+
+    def after(axis: int, field: Field, count: int) -> Field:
+        if axis != sliced % out.ndim:
+            return field
+        # Counted from the other end, or from this one to no farther than here.
+        alike = begin >= 0 and (end is None or end < 0 or end >= count)
+        moved = field.windowed(1, step, padding=-begin)
+        return moved if alike else moved.nowhere_alike()
+
+    return found.at(out, found.axes, map(after, found.axes or (), found.fields, found.shape[1:]))
+
+
+def _convolved(found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions | None:
+    kernel = tuple(args[1].shape[2:])
+    stride, padding, dilation = map(_pair, args[3:6])
+    if len(kernel) != 2:
         return None
-    if transposed:
-        spread = [
-            field.upsampled((k - 1) * d // s + 1, float(s)).widened((k - 1) * d, p)
-            for field, k, s, d, p in zip(
-                (found.rows, found.columns),
-                kernel,
-                _pair(stride),
-                _pair(dilation),
-                _pair(args[4]),
-                strict=True,
-            )
-        ]
-        return replace(found, rows=spread[0], columns=spread[1]).at(out, (2, 3))
-    return _slid(found, kernel, _pair(stride), _pair(dilation), _pair(args[4]), out)
+    if not args[6]:
+        return _slid(found, out, kernel, stride, dilation, padding)
+
+    def transposed(field: Field, size: int, step: int, spread: int, pad: int) -> Field:
+        wide = (size - 1) * spread
+        return field.upsampled(wide // step + 1, float(step)).widened(wide, pad)
+
+    return _moved(transposed, found, out, kernel, stride, dilation, padding)
 
 
-def _pooled(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+def _pooled(found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions | None:
     kernel = _pair(args[1])
     stride = _pair(args[2]) if len(args) > 2 and args[2] not in (None, []) else kernel
     padding = _pair(args[3]) if len(args) > 3 else (0, 0)
     # max_pool2d has a dilation as its fifth argument; avg_pool2d has a flag there.
     spread = args[4] if len(args) > 4 and not isinstance(args[4], bool) else 1
-    return _slid(found, kernel, stride, _pair(spread), padding, out)
+    return _slid(found, out, kernel, stride, _pair(spread), padding)
 
 
-def _slid(
-    found: Places,
-    kernel: tuple[int, ...],
-    stride: tuple[int, int],
-    dilation: tuple[int, int],
-    padding: tuple[int, int],
-    out: Tensor,
-) -> Places | None:
-    rows = found.rows.windowed(kernel[0], stride[0], dilation[0], padding[0])
-    columns = found.columns.windowed(kernel[1], stride[1], dilation[1], padding[1])
-    return replace(found, rows=rows, columns=columns).at(out, (2, 3))
+def _moved(
+    change: Callable[..., Field], found: Positions, out: Tensor, *settings: tuple[int, ...]
+) -> Positions | None:
+    """Return positions whose fields are changed by settings of rows and columns."""
+    return found.at(out, (2, 3), map(change, found.fields, *settings)) if _is_map(found) else None
 
 
-def _resized(taps: int, found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    """Each place anew from `taps` neighbours."""
-    if found.axes != (2, 3) or out.ndim != 4:
+_slid = functools.partial(_moved, Field.windowed)
+
+
+def _is_map(found: Positions) -> bool:
+    return found.axes == (2, 3)
+
+
+def _resized(taps: int, found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions | None:
+    """Each position anew from `taps` neighbors."""
+    if not _is_map(found) or out.ndim != 4:
         return None
-    rows = found.rows.upsampled(taps, out.shape[2] / found.shape[1])
-    columns = found.columns.upsampled(taps, out.shape[3] / found.shape[2])
+    factors = (after / before for after, before in zip(out.shape[2:], found.shape[1:], strict=True))
+    fields = [each.upsampled(taps, by) for each, by in zip(found.fields, factors, strict=True)]
     if taps > 1 and len(args) > 2 and args[2]:
         # With corners aligned, the spacing depends on the size.
-        rows, columns = rows.nowhere_alike(), columns.nowhere_alike()
-    return replace(found, rows=rows, columns=columns).at(out, (2, 3))
+        fields = [each.nowhere_alike() for each in fields]
+    return found.at(out, (2, 3), fields)
 
 
-def _permuted(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    if found.axes is None or out.ndim != 4:
-        return None
-    order = [axis % 4 for axis in args[1]]
-    if order[0] != 0:
+def _permuted(found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions | None:
+    order = [axis % out.ndim for axis in args[1]]
+    if found.axes is None or out.ndim != 4 or order[0] != 0:
         return None
     return found.at(out, (order.index(found.axes[0]), order.index(found.axes[1])))
 
 
-def _viewed(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
+def _viewed(found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions | None:
     """Channels-last maps are merged into a matrix for a linear layer, and back."""
     if found.axes in (None, (1, 2)):
-        if out.ndim == 2 and out.shape[0] == _merged(found):
+        if out.ndim == 2 and out.shape[0] == found.merged:
             return replace(found, axes=None)
         if tuple(out.shape[:3]) == found.shape and out.ndim == 4:
             return found.at(out, (1, 2))
     if found.axes in ((2, 3), (3, 4)) and (out.shape[0], *out.shape[-2:]) == found.shape:
         return found.at(out, (out.ndim - 2, out.ndim - 1))  # channels are put in groups, or back
-    return _same_places(found, args, out)
+    return _kept(found, args, out)
 
 
-def _transposed(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    if found.axes is None or {axis % out.ndim for axis in args[1:3]} & {0, *found.axes}:
-        return None
-    return _same_places(found, args, out)
-
-
-def _pooled_channels(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    """A mean over neighbouring channels, as in local response normalisation."""
-    return _same_places(found, args, out) if tuple(args[1][1:]) == (1, 1) else None
-
-
-def _standardized(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    """A batch norm by the statistics of the picture itself mixes all places."""
-    by_own_statistics = args[5]
-    return None if by_own_statistics else _same_places(found, args, out)
-
-
-def _concatenated(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    axis = args[1] % 4 if len(args) > 1 else 0
-    if found.axes is None or axis in (0, *found.axes):
-        return None
-    return _same_places(found, args, out)
-
-
-def _normalized(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    """A layer norm mixes its last axes: the channels, where those are last."""
-    mixed = len(args[1])
-    if found.axes is not None and max(found.axes) >= 4 - mixed:
-        return None
-    return _same_places(found, args, out)
-
-
-def _softmaxed(found: Places, args: tuple[Any, ...], out: Tensor) -> Places | None:
-    if found.axes is not None and args[1] % 4 in found.axes:
-        return None
-    return _same_places(found, args, out)
-
-
-Rule = Callable[[Places, tuple[Any, ...], Tensor], Places | None]
 _RULES: dict[Any, Rule] = {
     aten.convolution: _convolved,
     aten.max_pool2d_with_indices: _pooled,
     aten.avg_pool2d: _pooled,
-    aten.avg_pool3d: _pooled_channels,
-    aten.native_batch_norm: _standardized,
+    # A mean over neighboring channels, as in local response normalization.
+    aten.avg_pool3d: _kept_unless(lambda found, args, out: tuple(args[1][1:]) != (1, 1)),
+    # A batch norm by the statistics of the image itself.
+    aten.native_batch_norm: _kept_unless(lambda found, args, out: bool(args[5])),
     aten.upsample_nearest2d: functools.partial(_resized, 1),
     aten._upsample_nearest_exact2d: functools.partial(_resized, 1),
     aten.upsample_bilinear2d: functools.partial(_resized, 2),
@@ -396,29 +359,27 @@ _RULES: dict[Any, Rule] = {
     aten.reshape: _viewed,
     aten.squeeze: _viewed,
     aten.unsqueeze: _viewed,
-    aten.cat: _concatenated,
-    aten.native_layer_norm: _normalized,
-    aten._softmax: _softmaxed,
-    aten.constant_pad_nd: _padded,
-    aten.reflection_pad2d: _mirrored,
-    aten.replication_pad2d: _mirrored,
+    aten.cat: _kept_unless(
+        lambda found, args, out: found.axes is None or _over(args[1:2] or (0,), found, out)
+    ),
+    # A layer norm mixes its last axes: the channels, where those are last.
+    aten.native_layer_norm: _kept_unless(
+        lambda found, args, out: max(found.axes or (-1,)) >= 4 - len(args[1])
+    ),
+    aten._softmax: _kept_unless(lambda found, args, out: _over(args[1:2], found, out)),
+    aten.constant_pad_nd: functools.partial(_padded, False),
+    aten.reflection_pad2d: functools.partial(_padded, True),
+    aten.replication_pad2d: functools.partial(_padded, True),
     aten.slice: _sliced,
     aten.roll: _rolled,
     aten.flip: _rolled,
-    aten.transpose: _transposed,
-    aten.native_group_norm: _mixed,
+    aten.transpose: _kept_unless(
+        lambda found, args, out: found.axes is None or _over(args[1:3], found, out)
+    ),
+    aten.native_group_norm: _averaged,
     aten.bmm: _ended,
     aten.cumsum: _ended,
 }
-
-
-def _merged(found: Places) -> int:
-    batch, rows, columns = found.shape
-    return batch * rows * columns
-
-
-def _shape(image: Tensor) -> tuple[int, int, int]:
-    return image.shape[0], image.shape[2], image.shape[3]
 
 
 def _pair(value: Any) -> tuple[int, int]:

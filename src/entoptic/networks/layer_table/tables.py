@@ -73,7 +73,7 @@ class Tables:
         shown = self.shown({layer}, size)
         row = self.at(shown).rows.get(layer)
         # Places of a picture that is shown at another size don't see pixels of its own.
-        return row if row is None or shown == size else replace(row, reach=None)
+        return row if row is None or shown == size else replace(row, extents=None)
 
     def rows(self, size: tuple[int, int]) -> Mapping[Layer, LayerInfo]:
         """What is known of all layers that are reached, in the order in which they run."""

@@ -46,21 +46,22 @@ def test_a_picture_is_named_for_what_it_shows_and_is_made_again_byte_for_byte(
 @pytest.mark.parametrize(
     ("name", "change", "told"),
     [
-        ("accentuate", {"units": None}, "units are None; give a list"),
+        ("accentuate", {"units": None}, "a unit is None; it must be a text"),
         ("accentuate", {"units": [["fire3:5"]]}, "a unit is .'fire3:5'.; it must be a text"),
         ("accentuate", {"units": ["__import__('os')"]}, "no objective named '__import__'"),
-        ("accentuate", {"layer": {}}, "layer is {}; it must be the name of a layer"),
+        ("accentuate", {"reference_layer": {}}, "reference layer is {}; it must be the name of a"),
         ("accentuate", {"transparency": "yes"}, "transparency is 'yes'; it is True or False"),
         (
             "caricature",
             {"layer": {"fire3": 1}},
-            "layer is {'fire3': 1}; it must be a list of names",
+            "layer is {'fire3': 1}; it must be a layer's name, or a list of them",
         ),
         ("caricature", {"cosine_power": True}, "cosine power is True"),
         ("caricature", {"seed": 1}, "damaged: a caricature has no setting 'seed'"),
         ("diversity", {"unit": 3}, "a unit is 3; it must be a text"),
         ("diversity", {"pictures": 10**9}, "from 2 to 64"),
-        ("interpolate", {"units": "fire3:5"}, "name two"),
+        ("interpolate", {"first": ["fire3:5"]}, "must be one unit, such as fire7:3"),
+        ("interpolate", {"units": "fire3:5"}, "damaged: a interpolate has no setting 'units'"),
     ],
 )
 @pytest.mark.usefixtures("unchecked")
@@ -87,15 +88,16 @@ def test_a_job_without_its_unit_is_refused(folder: Path) -> None:
 
 def test_all_options_arrive(folder: Path) -> None:
     made = entoptic(
-        "accentuate", "cat.png", "fire3:5", "fire3:6", "-m", "squeezenet1_1", "-l", "fire2",
-        "--strength", "3", "--transparency", *TINY, "-o", "a.png", "--json", folder=folder,
+        "accentuate", "cat.png", "fire3:5", "fire3:6", "-m", "squeezenet1_1",
+        "--reference-layer", "fire2", "--weight", "3", "--transparency",
+        *TINY, "-o", "a.png", "--json", folder=folder,
     )  # fmt: skip
     settings = json.loads(made.out)["job"]["settings"]
     assert settings["units"] == ["channel('fire3', 5)", "channel('fire3', 6)"]
-    assert (settings["strength"], settings["layer"]) == (3.0, "fire2")
+    assert (settings["weight"], settings["reference_layer"]) == (3.0, "fire2")
     assert read(folder / "a.png").alpha is not None
     made = entoptic(
-        "caricature", "cat.png", "-l", "fire3", "-l", "fire2", "--cosine-power", "2", *TINY,
+        "caricature", "cat.png", "-l", "fire3, fire2", "--cosine-power", "2", *TINY,
         "--json", folder=folder,
     )  # fmt: skip
     settings = json.loads(made.out)["job"]["settings"]
@@ -108,7 +110,8 @@ def test_all_options_arrive(folder: Path) -> None:
         ("caricature", "Missing argument"),
         ("caricature none.png", "none.png"),
         ("caricature cat.png -l fire99", "no layer named 'fire99'"),
-        ("caricature cat.png -l fire3 -l fire3", "twice; give each once"),
+        ("caricature cat.png -l fire3,fire3", "twice; give each once"),
+        ("caricature cat.png -l fire3 -l fire5", "give it once, with commas between several"),
         ("caricature cat.png --cosine-power -1", "cosine power is -1"),
         ("caricature cat.png -m squeezenet2", "no model named 'squeezenet2'"),
         ("invert cat.png --smoothness nan", "smoothness is nan"),
@@ -117,13 +120,13 @@ def test_all_options_arrive(folder: Path) -> None:
         ("accentuate cat.png fire3", "isn't understood|is no number and no objective"),
         ("accentuate cat.png fire3:999", "channel 999 of 'fire3' does not exist"),
         ("accentuate cat.png fire3:1 --canvas cppn", "can't begin as a photo"),
-        ("accentuate cat.png fire3:1 --strength -2", "strength is -2"),
-        ("interpolate squeezenet1_1 fire3:1", "Missing argument"),
-        ("interpolate squeezenet1_1 fire3:1 fire3:2-5", "stands for 4 units; name one"),
-        ("interpolate squeezenet1_1 fire3:1 fire3:2 --pictures 1", "from 2 to 64"),
-        ("diversity squeezenet1_1 fire3:1 --pictures 65", "from 2 to 64"),
-        ("diversity squeezenet1_1 fire3:1 --strength inf", "strength is inf"),
-        ("diversity squeezenet1_1 fire3:1 -l fire99", "no layer named 'fire99'"),
+        ("accentuate cat.png fire3:1 --weight -2", "weight is -2"),
+        ("interpolate fire3:1", "Missing argument"),
+        ("interpolate fire3:1 fire3:2-5", "stands for 4 units; name one"),
+        ("interpolate fire3:1 fire3:2 --pictures 1", "from 2 to 64"),
+        ("diversity fire3:1 --pictures 65", "from 2 to 64"),
+        ("diversity fire3:1 --weight inf", "weight is inf"),
+        ("diversity fire3:1 --reference-layer fire99", "no layer named 'fire99'"),
     ],
 )
 def test_what_is_wrong_is_told_on_one_line_and_nothing_is_left(

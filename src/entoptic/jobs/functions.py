@@ -119,8 +119,13 @@ def signature_of(recipe: type[Recipe]) -> Signature:
     return Signature(parameters, return_annotation=recipe.returns)
 
 
-def docstring(recipe: type[Recipe]) -> str:
-    """Return the docstring of a recipe's function: the declaration's, with all arguments."""
+def docstring(recipe: type[Recipe], *, progress: bool = True) -> str:
+    """Return the docstring of a recipe's function: the declaration's, with all arguments.
+
+    Args:
+        recipe: the declaration.
+        progress: whether the function takes a callback and shows a bar.
+    """
     text = inspect.cleandoc(recipe.__doc__ or "")
     before, mark, after = text.partition("\nSource:")
     declared = settings(recipe)
@@ -128,7 +133,7 @@ def docstring(recipe: type[Recipe]) -> str:
     for name in signature_of(recipe).parameters:
         told = f"{name}: {argument_help(declared[name])}{default_words(recipe, name, '')}"
         lines += textwrap.wrap(told, 92, initial_indent="    ", subsequent_indent="        ")
-    if not recipe.makes_no_job:
+    if progress and not recipe.makes_no_job:
         lines += _PROGRESS
     arguments = "\n".join(["Args:", *lines])
     raised = "Raises:\n    EntopticError: whatever is wrong is said before any work."
@@ -169,7 +174,8 @@ def default_of(recipe: type[Recipe], name: str) -> str | None:
         return f"by network; {_told(usual)} with {USUAL}"
     if each.default is None:
         return setting.told if setting.usual is None else _told(setting.usual)
-    return None if each.default is MISSING or each.default is False else _told(each.default)
+    nothing = each.default is MISSING or each.default is False or each.default == ()
+    return None if nothing else _told(each.default)
 
 
 def _told(value: Any) -> str:

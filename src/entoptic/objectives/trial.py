@@ -33,7 +33,7 @@ def check_by_trial(leaf: Leaf, network: Network) -> None:
         BadExpression: it doesn't answer with a score for each image, or it depends on the other
             images of a batch although it is declared not to.
     """
-    if leaf.term.function.__module__.partition(".")[0] == "entoptic":
+    if str(leaf.term.function.__module__).partition(".")[0] == "entoptic":
         return
     shapes = {layer: _shape(network.info(layer)) for layer in leaf.layers() if layer != CANVAS}
     if len(shapes) != len(leaf.layers()) or not shapes:

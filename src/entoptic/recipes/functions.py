@@ -37,7 +37,7 @@ def _dream_photos() -> Callable[..., Any]:
         parameters=[signature.parameters["model"], several, *named],
         return_annotation="Iterator[Result]",
     )
-    _, _, told = docstring(Dream).partition("Args:")
+    _, _, told = docstring(Dream, progress=False).partition("Args:")
     dream_photos.__doc__ = (
         "Dream several photos; those of one size share each call of the network.\n\n"
         "Each is the dream that it would be alone with the same seed; see `dream`.\n\nArgs:"

@@ -445,9 +445,6 @@ def dream_photos(
             which is fastest. [default: fp32]
         device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
             auto]
-        callback: Function that is given each step.
-        progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
-            ends the work with the picture as it is.
 
     Returns:
         The results in the order of the photos, each as soon as it is there.
@@ -490,7 +487,7 @@ def evaluate(
             expressions of them.
         judges: Classifiers that say whether they recognise the class, too. [default: the other
             embedded networks]
-        photos: Photographs to compare scores with: files and folders. [default: ]
+        photos: Photographs to compare scores with: files and folders.
         seeds: Number of pictures of each unit, each from another random seed. [default: 1]
         size: Size of each picture in pixels: its side, or HxW; the long side where there is a
             photo. [default: 224]

@@ -67,8 +67,9 @@ class Interpolate(Visualization):
     def upgraded(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
         """See `Recipe.upgraded`; both units were one list."""
         found = super().upgraded(stored)
-        units = found.pop("units", None)
+        units = found.get("units")
         if isinstance(units, list) and len(units) == 2:
+            del found["units"]
             found["first"], found["second"] = units
         return found
 

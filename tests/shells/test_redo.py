@@ -318,3 +318,28 @@ def test_settings_that_an_older_entoptic_did_not_know_have_their_defaults(dreamt
     with_job(dreamt / "sky-dream.png", lambda j: j["settings"].pop("norm"))
     assert entoptic("redo", "sky-dream.png", folder=dreamt).code == 0
     assert job(dreamt / "sky-dream-redo.png")["settings"]["norm"] == "mean_abs"
+
+
+def test_the_help_shows_the_options_of_the_recipe_that_made_the_picture(folder: Path) -> None:
+    made = entoptic(
+        "visualize", "fire2:3", "--size", "32x48", "--steps", "0", "-o", "a.png", folder=folder
+    )
+    assert made.code == 0
+    of_units = entoptic("redo", "a.png", "--help", folder=folder).out
+    assert "--method M" in of_units
+    assert "--octaves" not in of_units
+    assert entoptic("dream", "sky.png", "--steps", "0", "-o", "b.png", folder=folder).code == 0
+    of_dream = entoptic("redo", "b.png", "--help", folder=folder).out
+    assert "--octaves N" in of_dream
+    assert "whose energy is maximised" in " ".join(of_dream.split())
+    assert "--method" not in of_dream
+    of_none = entoptic("redo", "--help", folder=folder).out
+    assert "--seed N" in of_none
+    assert "--octaves" not in of_none
+
+
+def test_what_another_recipe_has_is_refused_with_what_this_one_has(folder: Path) -> None:
+    assert entoptic("dream", "sky.png", "--steps", "0", "-o", "b.png", folder=folder).code == 0
+    done = entoptic("redo", "b.png", "--method", "lucid", folder=folder)
+    assert done.code == 2
+    assert "dream has no setting 'method'; it has " in done.err

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _AGAIN = "What to make again"
 
-# Where a context keeps the names of the options that the help shows.
+# Where a context keeps which options the help shows.
 _SHOWN = "entoptic.redo.shown"
 
 
@@ -38,13 +38,12 @@ class _Redo(options.Grouped):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the command's own parameters, with the options of all recipes between them."""
         first, last = _own(self, ctx)
-        shown = ctx.meta.get(_SHOWN)
-        between = [each for each in _of_recipes() if shown is None or each.name in shown]
-        return [*first, *between, *last]
+        return [*first, *ctx.meta.get(_SHOWN, _of_recipes()), *last]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Show the options of the picture's recipe."""
-        ctx.meta[_SHOWN] = _names(ctx.obj)
+        """Show the options of the picture's recipe; without a picture those of all recipes."""
+        common = [each for each in _of_recipes() if each.name in settings(Recipe)]
+        ctx.meta[_SHOWN] = common if ctx.obj is None else _options_of(ctx.obj)
         super().format_options(ctx, formatter)
 
 
@@ -62,26 +61,25 @@ def _own(
 
 
 @functools.cache
-def _of_recipes() -> tuple[click.Parameter, ...]:
+def _of_recipes() -> tuple[click.Option, ...]:
     """Return the options of all recipes; those of one name mean one thing, and are there once."""
-    found: dict[str, click.Parameter] = {}
+    found: dict[str, click.Option] = {}
     for name in recipes:
-        if recipes[name].makes_no_job:
-            continue
-        for add in parameters(recipes[name]):
-            holder = add(lambda: None)
-            (made,) = holder.__click_params__
-            if isinstance(made, click.Option):
-                made.default = None
-                found.setdefault(str(made.name), made)
+        if not recipes[name].makes_no_job:
+            for each in _options_of(recipes[name]):
+                found.setdefault(str(each.name), each)
     return tuple(found.values())
 
 
-def _names(recipe: type[Recipe] | None) -> set[str]:
-    """Return the names of the options that the help shows; without a picture those of all."""
-    if recipe is None:
-        return set(settings(Recipe))
-    return {str(add(lambda: None).__click_params__[0].name) for add in parameters(recipe)}
+def _options_of(recipe: type[Recipe]) -> list[click.Option]:
+    """Return the options of a recipe's command, without defaults: the picture has its own."""
+    found = []
+    for add in parameters(recipe):
+        (made,) = add(lambda: None).__click_params__
+        if isinstance(made, click.Option):
+            made.default = None
+            found.append(made)
+    return found
 
 
 def _recipe_of(args: list[str]) -> type[Recipe] | None:

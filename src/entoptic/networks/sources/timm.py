@@ -94,12 +94,20 @@ def _check_name(spec: Spec) -> None:
 def _build(spec: Spec, cfg: dict[str, Any], settings: dict[str, Any]) -> nn.Module:
     if not cfg.get("fixed_input_size", False):
         return _created(spec, settings)
+    taken: nn.Module | None = None
     for wish in _ANY_SIZE:
         try:
-            return _created(spec, settings | wish)
+            module = _created(spec, settings | wish)
         except TypeError as error:
             if "unexpected keyword" not in str(error):
                 raise
+            continue
+        # Swin of timm before 1.0.31 takes every wish, and follows the last alone.
+        if not getattr(getattr(module, "patch_embed", None), "strict_img_size", False):
+            return module
+        taken = module if taken is None else taken
+    if taken is not None:
+        return taken
     size = spec.size()
     return _created(spec, settings | ({"img_size": size} if size else {}))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
@@ -134,6 +135,11 @@ def signatures() -> str:
     return textwrap.dedent(head).lstrip() + "\n" + "\n".join(made)
 
 
+def _written(value: object) -> str:
+    """Return a default as the formatter writes it."""
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
 def of_recipes() -> str:
     """Return the stub of the functions of the recipes, with their signatures and docstrings."""
     made = []
@@ -148,7 +154,7 @@ def of_recipes() -> str:
                     lines.append("    *,")
                 named = True
             star = "*" if each.kind is each.VAR_POSITIONAL else ""
-            default = "" if each.default is each.empty else f" = {each.default!r}"
+            default = "" if each.default is each.empty else f" = {_written(each.default)}"
             lines.append(f"    {star}{each.name}: {each.annotation}{default},")
         lines.append(f") -> {signature.return_annotation}:")
         told = textwrap.indent(inspect.getdoc(function) or "", "    ")

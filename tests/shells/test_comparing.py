@@ -20,7 +20,7 @@ def test_methods_side_by_side_can_be_made_again(tmp_path: Path) -> None:
     told = json.loads(made.out)
     assert told["picture"] == "fire3-3-4-compare.png"
     assert (told["height"], told["width"]) == (20 + 2 * 68 + 4, 3 * 48 + 8)
-    assert told["job"]["settings"]["methods"] == ["lucid", "maco", "pixels"]
+    assert told["job"]["settings"]["method"] == ["lucid", "maco", "pixels"]
     again = entoptic("redo", told["picture"], "-o", "b.png", folder=tmp_path)
     assert again.code == 0
     first, second = (tmp_path / name for name in (told["picture"], "b.png"))
@@ -32,14 +32,14 @@ def test_methods_side_by_side_can_be_made_again(tmp_path: Path) -> None:
     [
         ([], "UNIT"),
         (["fire3:3"], "a comparison of 1 models; give several models, methods"),
-        (["fire3:3", "--method", "lucid,"], "methods is ''; it must be a text"),
+        (["fire3:3", "--method", "lucid,"], "method is ''; it must be a text"),
         (["fire3:3", "--method", "lucid,lucis"], "did you mean 'lucid'"),
         (["fire3:3", "--canvas", "oil,pixels"], "no canvas named 'oil'"),
         (["fire3:3", "--model", "squeezenet1_1,squeezenet2"], "no model named 'squeezenet2'"),
         (["fire3:3", "--method", "lucid,maco", "--canvas", "maco,pixels"], "not several of two"),
         (["fire3:999", "--method", "lucid,maco"], "in the column 'lucid': channel 999 of 'fire3'"),
         (["", "--method", "lucid,maco"], "the objective is empty"),
-        (["fire3:3", "--method", "lucid"], "No such option"),
+        (["fire3:3", "--method", "lucid"], "a comparison of 1 models, 1 methods; give several"),
     ],
 )
 def test_what_is_wrong_is_told_on_one_line_and_nothing_is_left(

@@ -85,7 +85,7 @@ def test_the_pictures_are_kept_with_their_jobs_and_nothing_is_overwritten(tmp_pa
 def test_judges_are_those_that_are_named(tmp_path: Path) -> None:
     result = entoptic(
         "evaluate", "logit('goldfish')", *TINY, "--json",
-        "--judges", "squeezenet1_1", "--judges", "efficientnet_lite0", folder=tmp_path,
+        "--judges", "squeezenet1_1,efficientnet_lite0", folder=tmp_path,
     )  # fmt: skip
     told = json.loads(result.out)
     verdicts = told["rows"][0]["verdicts"]

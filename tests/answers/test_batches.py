@@ -169,7 +169,7 @@ def test_all_columns_climb_in_batches_of_one_size(
     with_memory(monkeypatch, 7.5 * each_takes(squeezenet, 48))
     assert plan_visualize(squeezenet, ["fire5:0-6"], method="lucid", on="cpu", **QUICK).batch == 7
     methods = ["gentle", "lucid", "maco"]
-    plan = plan_compare([squeezenet], ["fire5:0-6"], methods=methods, on="cpu", **QUICK)
+    plan = plan_compare([squeezenet], ["fire5:0-6"], method=methods, on="cpu", **QUICK)
     assert [column.batch for column in plan.columns] == [1, 1, 1]
     assert plan.job.settings["batch"] == 1
 
@@ -235,7 +235,7 @@ def test_where_one_picture_is_too_many_it_is_said_what_to_do() -> None:
 
 def test_pictures_that_climb_for_one_objective_cant_be_parted() -> None:
     plan = plan_diversity(
-        small(2), "output:0", pictures=3, layer="conv", on="cpu", size=24, steps=1
+        small(2), "output:0", pictures=3, reference_layer="conv", on="cpu", size=24, steps=1
     )
     with pytest.raises(NotEnoughMemory, match=r"for 3 pictures of 24x24 .*; try fewer, a smaller"):
         plan.run()

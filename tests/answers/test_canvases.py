@@ -645,7 +645,7 @@ def test_transparency_needs_a_background_and_a_background_transparency() -> None
     told = r"has 4 channels, but python wants 3; let the transforms begin with OverBackground\(\)"
     with pytest.raises(ent.EntopticError, match=told):
         next(ent.ascend(model, unit, ent.Transparent(ent.Fourier(9, 12))))
-    told = "OverBackground wants a picture with transparency, 4 channels; this has 3: climb"
+    told = "OverBackground wants a picture with transparency, 4 channels; this has 3: optimise"
     with pytest.raises(ent.EntopticError, match=told):
         next(ent.ascend(model, unit, ent.Fourier(9, 12), transforms=[ent.OverBackground()]))
 

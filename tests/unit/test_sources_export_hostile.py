@@ -284,7 +284,7 @@ def test_a_network_in_training_is_refused(
 def test_more_operations_than_any_network_has_are_refused(
     changed: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["entoptic.networks.sources.export"], "_MAX_NODES", 5)
+    monkeypatch.setattr(sys.modules["entoptic.formats.torch_export.graph"], "_MAX_NODES", 5)
     extra = adding("torch.ops.aten.relu.default", ("self", IMAGE))
     with pytest.raises(BadModelFile, match="has 6 operations; no network has"):
         load(f"export:{changed(lambda document: [extra(document) for _ in range(2)])}")

@@ -14,7 +14,7 @@ from entoptic.networks.memory import out_of_memory
 def gradient_of(
     values: Sequence[Tensor], wrt: Tensor, weights: Sequence[Tensor], *, called: str
 ) -> Tensor | None:
-    """The gradient of weighted values by a tensor; None where they don't depend on it.
+    """Return the gradient of weighted values by a tensor; None where they don't depend on it.
 
     Args:
         values, wrt: of one graph.

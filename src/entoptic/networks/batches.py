@@ -1,4 +1,4 @@
-"""Pictures of a batch, each seen as if it were alone; where a network can't, one by one."""
+"""Images of a batch, each run as if it were alone; where a network can't, one by one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from entoptic.layers import Layer
 from entoptic.networks.memory import out_of_memory
 
 Run: TypeAlias = Callable[[Tensor], Mapping[Layer, Tensor]]
-"""What some layers give for (batch, channels, height, width)."""
+"""Activations of some layers for (batch, channels, height, width)."""
 
 # What a forward pass may raise; any code may be in it.
 FAILURES = (
@@ -30,7 +30,7 @@ FAILURES = (
 
 @torch.no_grad()
 def keeps_apart(run: Run, image: Tensor, alike: Callable[[Tensor, Tensor], bool]) -> bool:
-    """Whether a network gives for two pictures what it gives for each of them alone.
+    """Return whether a network gives the same for two images as for each of them alone.
 
     Networks that were exported for a batch of one may not: they refuse two, give one picture's
     values for both, or mix them.
@@ -54,7 +54,7 @@ def keeps_apart(run: Run, image: Tensor, alike: Callable[[Tensor, Tensor], bool]
 
 
 def joined(pictures: Sequence[Mapping[Layer, Tensor]]) -> dict[Layer, Tensor]:
-    """What was found for pictures one by one, as a network gives it for all at a time."""
+    """Return activations of images one by one as a network gives them for all at a time."""
     return {
         layer: torch.cat([each[layer] for each in pictures], batch_axis(first.shape))
         for layer, first in pictures[0].items()
@@ -62,10 +62,10 @@ def joined(pictures: Sequence[Mapping[Layer, Tensor]]) -> dict[Layer, Tensor]:
 
 
 def batch_axis(shape: Sequence[int]) -> int:
-    """Which axis of a layer's output for one picture is the batch: the second of (tokens, 1, C)."""
+    """Return the batch axis of a layer's output for one image: the second of (tokens, 1, C)."""
     return int(len(shape) == 3 and shape[0] != 1 and shape[1] == 1)
 
 
 def per_picture(value: Tensor, pictures: int) -> Tensor:
-    """A layer's output with at least two axes; all its numbers in one row are shared out."""
+    """Return a layer's output with at least two axes; all its numbers in one row are shared out."""
     return value if value.ndim > 1 else value.reshape(pictures, -1)

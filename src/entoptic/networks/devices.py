@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""Devices to compute on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from entoptic.errors import BadSetting
 # Of those that torch knows, the ones that compute; `meta`, for one, doesn't.
 _KINDS = ("cpu", "cuda", "mps", "xpu")
 
-# Places that work is spread over: each takes threads and memory of its own.
+# Devices that work is spread over: each takes threads and memory of its own.
 _MOST = 64
 
 
@@ -49,11 +49,11 @@ def device(name: str | torch.device = "auto") -> torch.device:
 
 
 DeviceLike: TypeAlias = str | torch.device | Sequence[str | torch.device]
-"""What stands for devices: their names with commas between, one of torch's, or a list of them."""
+"""Devices as users give them: names with commas between, one of torch's, or a list of them."""
 
 
 def devices(names: DeviceLike = "auto") -> tuple[torch.device, ...]:
-    """The devices among which work that falls into parts is spread.
+    """Return the devices among which work that falls into parts is spread.
 
     Args:
         names: one name or several with commas between, such as `cuda:0,cuda:1`, or a list of
@@ -76,28 +76,28 @@ def devices(names: DeviceLike = "auto") -> tuple[torch.device, ...]:
 
 
 def _names(given: DeviceLike) -> str:
-    """Names with commas between."""
+    """Return names with commas between."""
     several = given if isinstance(given, list | tuple) else (given,)
     if not several or not all(isinstance(each, str | torch.device) for each in several):
         raise refused("device", given, "must be a name such as cpu, or one of torch's devices")
     return ",".join(map(str, several))
 
 
-def at_a_time(places: Sequence[torch.device], most: int) -> tuple[torch.device, ...]:
-    """A CPU as several workers, each of which has its share of the cores; else the places.
+def at_a_time(found: Sequence[torch.device], most: int) -> tuple[torch.device, ...]:
+    """Return a CPU as several workers, each with its share of the cores; else the devices.
 
     Args:
-        places: from `devices("auto")`.
+        found: from `devices("auto")`.
         most: workers that are of use.
     """
-    if [place.type for place in places] != ["cpu"]:
-        return tuple(places)
-    return (*places,) * max(1, min(torch.get_num_threads(), most))
+    if [each.type for each in found] != ["cpu"]:
+        return tuple(found)
+    return (*found,) * max(1, min(torch.get_num_threads(), most))
 
 
 @contextmanager
 def share_of_cores(whole: int, sharing: int) -> Iterator[None]:
-    """During a `with` the calling thread computes on its share of a number of cores.
+    """Let the calling thread compute on its share of a number of cores during a `with`.
 
     Args:
         whole: what `torch.get_num_threads` says before any share is taken.

@@ -18,7 +18,7 @@ SOURCE = "ensemble"
 
 @dataclass(frozen=True, eq=False)
 class EnsembleNetwork:
-    """Several networks side by side, see `Network`; their layers are `NAME/LAYER`.
+    """Several networks side by side, documented by `Network`; their layers are `NAME/LAYER`.
 
     Args:
         members: the networks by name.
@@ -28,25 +28,20 @@ class EnsembleNetwork:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Addresses of all layers."""
         return tuple(f"{name}/{each}" for name, one in self.members.items() for each in one.names)
 
     def resolve(self, layer: Layer) -> Layer:
-        """Return the layer that an address stands for; raise UnknownLayer with the nearest."""
         name, inner = member_of(self.members, layer)
         return inner if inner in IMAGES else self.members[name].resolve(inner).within(name)
 
     def info(self, layer: Layer, size: tuple[int, int]) -> LayerInfo:
-        """Return one row of the layer table; raise an EntopticError where it isn't reached."""
         name, inner = member_of(self.members, layer)
         return self.members[name].info(inner, size)
 
     def table(self, size: tuple[int, int] | None) -> Mapping[Layer, LayerInfo]:
-        """Return all rows, at each network's own size by default; raise where one can't work."""
         return self._joined(lambda network: network.table(size))
 
     def reached(self, size: tuple[int, int]) -> Mapping[Layer, LayerInfo]:
-        """Return the rows of what runs, also where a network can't work to its end."""
         return self._joined(lambda network: network.reached(size))
 
     def _joined(
@@ -59,11 +54,9 @@ class EnsembleNetwork:
         }
 
     def shown(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[int, int]:
-        """Return the size of the images: each network sees to it by itself."""
-        return size
+        return size  # each network sees to it by itself
 
     def fit_notes(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[str, ...]:
-        """Return what users should know of how images are made to fit each network."""
         return tuple(
             f"{name}: {note}"
             for name, inner in by_member(self.members, layers).items()

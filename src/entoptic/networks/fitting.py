@@ -101,7 +101,7 @@ def _guessed(channels: int, normalize: Normalize) -> tuple[str, ...]:
 
 
 def _candidates(first: _Convolution | None, normalize: Normalize) -> list[int]:
-    """Numbers of channels that a network may be fed, the likeliest first."""
+    """Return numbers of channels that a network may be fed, the likeliest first."""
     if isinstance(normalize, tuple):
         for numbers in normalize:
             if isinstance(numbers, Sequence) and len(numbers) > 1:
@@ -128,7 +128,7 @@ def _of_a_usual_size(tables: Tables) -> Tables | None:
 
 
 def _takes_one_picture(table: Table) -> bool:
-    """Whether a network has run to its end, and has made one result of its one picture.
+    """Return whether a network has run to its end, with one result of its one image.
 
     A reshape of (-1, features) makes several of one that is too large, or has too many channels;
     a 3-D convolution takes the batch of one for a film without a batch.
@@ -148,7 +148,7 @@ def _takes_one_picture(table: Table) -> bool:
 
 
 def _takes(tables: Tables, own: Table, multiple: int | None) -> bool:
-    """Whether the network works on images whose sides are multiples, far from its own size.
+    """Return whether the network works on images of other sizes, whose sides are multiples.
 
     Args:
         tables: of the network.
@@ -171,17 +171,17 @@ def _trials(own: tuple[int, int], multiple: int | None) -> Iterator[tuple[int, i
 
 
 def _is_like(table: Table, own: Table) -> bool:
-    """Whether a network has run to its end, and has taken its one picture for one."""
+    """Return whether a network has run to its end, and has taken its one image for one."""
     return table.failure is None and _pictures(table) == _pictures(own)
 
 
 def _pictures(table: Table) -> tuple[int, int]:
-    """The number of axes of the output, and the first of them as far as it is the batch's."""
+    """Return the number of the output's axes, and the first as far as it is the batch's."""
     shape = table.rows[Layer(OUTPUT)].shape
     return len(shape), min(2, shape[0]) if shape else 0
 
 
 def _odd(side: int, multiple: int) -> int:
-    """The first odd number of multiples that is larger than a side."""
+    """Return the first odd number of multiples that is larger than a side."""
     times = side // multiple + 1
     return (times + 1 - times % 2) * multiple

@@ -1,4 +1,4 @@
-"""A frozen twin of a network, so that nothing is ever changed in the user's own."""
+"""A frozen copy of a network, so that nothing is ever changed in the user's own."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def frozen_copy(
     *,
     share_buffers: bool = False,
 ) -> nn.Module:
-    """A copy in evaluation mode that asks for no gradient of its weights.
+    """Return a copy in evaluation mode that asks for no gradient of its weights.
 
     Weights are the same memory, unless the device is another one. All else that a forward pass may
-    write to is copied: buffers, tensors and other attributes that modules hold, what hooks see by
+    write to is copied: buffers, tensors and other attributes that modules hold, what hooks hold in
     their closures. What can't be copied is shared: locks, open files, generators. Wrappers such as
     those of `torch.compile` and `DataParallel` are left out, wherever they are, see `parts`.
 
@@ -71,7 +71,7 @@ def frozen_copy(
         for value in reversed(reached):
             if isinstance(value, nn.Module) and unwrapped(value) is not value:
                 memo[id(value)] = copy.deepcopy(unwrapped(value), memo)
-        twin: nn.Module = copy.deepcopy(unwrapped(module), memo)
+        copied: nn.Module = copy.deepcopy(unwrapped(module), memo)
         for value in reached:
             if isinstance(value, types.FunctionType):
                 _fill_cells(memo[id(value)], value, memo)
@@ -81,9 +81,9 @@ def frozen_copy(
             "ever run, so that yours stays as it is; hold what can't be copied outside the module"
         ) from None
     # Parts with a `__deepcopy__` of their own may have made weights and tensors of their own.
-    twin.requires_grad_(False)
-    twin.eval()  # those whose `train` is their own may forget to return themselves
-    return twin if device is None else twin.to(device)
+    copied.requires_grad_(False)
+    copied.eval()  # those whose `train` is their own may forget to return themselves
+    return copied if device is None else copied.to(device)
 
 
 class Scripted(nn.Module):
@@ -92,11 +92,11 @@ class Scripted(nn.Module):
     def __init__(self, script: torch.jit.ScriptModule, device: torch.device | str | None) -> None:
         super().__init__()
         with torch.no_grad():
-            twin = copy.deepcopy(script).eval()
-        for weight in twin.parameters():
+            copied = copy.deepcopy(script).eval()
+        for weight in copied.parameters():
             weight.requires_grad_(False)
-        # It can't be on meta. Nor is it to be a part of this module, which would have to be seen.
-        self.__dict__["script"] = twin if device in (None, "meta") else twin.to(device)
+        # It can't be on meta. Nor is it to be a part of this module, which hooks would be hung on.
+        self.__dict__["script"] = copied if device in (None, "meta") else copied.to(device)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.__dict__["script"](*args, **kwargs)
@@ -131,7 +131,7 @@ def check_module(module: Any) -> None:
 
 
 def parts(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """A network and all its parts by their paths in a frozen copy, which has no wrappers.
+    """Yield a network and all its parts by their paths in a frozen copy, without wrappers.
 
     One that stands in several places comes several times. The parts of what `torch.jit` made aren't
     there, since they don't run one by one.
@@ -145,7 +145,7 @@ def parts(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
 
 
 def by_address(module: nn.Module, paths: Mapping[str, str]) -> dict[str, nn.Module]:
-    """The parts of a network, or of a copy of it, by address.
+    """Return the parts of a network, or of a copy of it, by address.
 
     Args:
         module: the network.
@@ -156,7 +156,7 @@ def by_address(module: nn.Module, paths: Mapping[str, str]) -> dict[str, nn.Modu
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
-    """What a wrapper passes on to; any other module itself."""
+    """Return the module that a wrapper passes on to; any other module itself."""
     for kind in type(module).__mro__:
         inner = _WRAPPERS.get(kind.__name__)
         if inner in module._modules:
@@ -165,7 +165,7 @@ def unwrapped(module: nn.Module) -> nn.Module:
 
 
 def state(module: nn.Module) -> object:
-    """Equal as long as nobody has changed a network: its tensors, hooks, attributes, parts."""
+    """Return what stays equal as long as nobody has changed a network."""
     found: list[object] = []
     for each in module.modules():
         for name, value in vars(each).items():
@@ -186,7 +186,7 @@ def _mark(value: Any) -> object:
 
 
 def _reached(module: nn.Module) -> list[Any]:
-    """All that a deep copy comes by and that isn't a plain container; nothing twice."""
+    """Return all that a deep copy comes by and that isn't a plain container; nothing twice."""
     seen: dict[int, Any] = {}  # holds them, so that no two have one id
     found: list[Any] = []
     waiting = deque([module])
@@ -204,7 +204,7 @@ def _reached(module: nn.Module) -> list[Any]:
 
 
 def _held_by(value: Any) -> Iterable[Any]:
-    """What a value holds that would be copied with it."""
+    """Return what a value holds that would be copied with it."""
     if isinstance(value, torch.jit.ScriptModule | Scripted):
         return ()  # they copy themselves
     if isinstance(value, nn.Module):
@@ -232,7 +232,7 @@ def _held_by(value: Any) -> Iterable[Any]:
 
 
 def _reduced(value: Any) -> Any:
-    """What `copy` makes another one of; it raises where there is no such thing."""
+    """Return what `copy` makes another one of; it raises where there is no such thing."""
     reduce = copyreg.dispatch_table.get(type(value))
     return reduce(value) if reduce else value.__reduce_ex__(4)
 
@@ -266,7 +266,7 @@ def _frozen(value: Tensor, device: torch.device | str | None, shared: bool) -> T
 
 
 def _changeable(function: types.FunctionType) -> list[Any]:
-    """What a function sees by its closure, and may change, or should see of the copy."""
+    """Return what a function has in its closure, and may change, or should have of the copy."""
     return [
         cell.cell_contents
         for cell in function.__closure__ or ()
@@ -284,21 +284,21 @@ def _is_filled(cell: types.CellType) -> bool:
 
 
 def _with_empty_cells(function: types.FunctionType) -> types.FunctionType:
-    """The same function, but for what its closure holds."""
+    """Return the same function, but for what its closure holds."""
     cells = tuple(types.CellType() for _ in function.__closure__ or ())
-    twin = types.FunctionType(
+    copied = types.FunctionType(
         function.__code__, function.__globals__, function.__name__, function.__defaults__, cells
     )
-    twin.__kwdefaults__ = function.__kwdefaults__
-    twin.__dict__.update(function.__dict__)
-    return twin
+    copied.__kwdefaults__ = function.__kwdefaults__
+    copied.__dict__.update(function.__dict__)
+    return copied
 
 
 def _fill_cells(
-    twin: types.FunctionType, function: types.FunctionType, memo: dict[int, Any]
+    copied: types.FunctionType, function: types.FunctionType, memo: dict[int, Any]
 ) -> None:
     changeable = {id(value) for value in _changeable(function)}
-    for new, old in zip(twin.__closure__ or (), function.__closure__ or (), strict=True):
+    for new, old in zip(copied.__closure__ or (), function.__closure__ or (), strict=True):
         if _is_filled(old):
             value = old.cell_contents
             new.cell_contents = copy.deepcopy(value, memo) if id(value) in changeable else value

@@ -85,18 +85,18 @@ class _Measured(Protocol):
 
 
 def step_bytes(model: _Measured, layers: Iterable[Layer], size: tuple[int, int]) -> float:
-    """An estimate of what the gradient of a picture of (height, width) takes at its peak."""
+    """Estimate the memory that the gradient of an image of (height, width) takes at its peak."""
     wanted = set(layers)
     innermost = {
         name for name, module in model.modules_by_address().items() if not [*module.children()]
     }
-    total, seen = 12.0 * math.prod(size), 0.0
+    total, needed = 12.0 * math.prod(size), 0.0
     for layer, info in model.reached(size).items():
         if layer.port == "output" and layer.name in innermost:
             total += 4 * math.prod(info.shape)
         if layer in wanted:
-            seen = total  # nothing after the deepest of them runs
-    return _BESIDES * seen
+            needed = total  # nothing after the deepest of them runs
+    return _BESIDES * needed
 
 
 def check_memory(
@@ -127,7 +127,7 @@ def check_memory(
 
 
 def free_memory(device: torch.device) -> float:
-    """Bytes that this program could still take."""
+    """Return the bytes that this program could still take."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
     return max(0, min(_of_system(), _of_group(), _of_process()))
@@ -144,7 +144,7 @@ def _of_system() -> float:
 
 
 def _of_group() -> float:
-    """Of the container that this runs in, if there is one with a limit."""
+    """Return the bytes left to the container that this runs in, if it has a limit."""
     group = Path("/sys/fs/cgroup")
     try:
         most = int((group / "memory.max").read_text())
@@ -154,7 +154,7 @@ def _of_group() -> float:
 
 
 def _of_process() -> float:
-    """What the user's own limit (`ulimit -v`) leaves."""
+    """Return the bytes that the user's own limit (`ulimit -v`) leaves."""
     try:
         import resource
 
@@ -166,7 +166,7 @@ def _of_process() -> float:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that memory has run out."""
+    """Return whether an error means that memory has run out."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and any(each in str(error) for each in _SAYINGS)
     )

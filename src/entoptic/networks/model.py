@@ -181,7 +181,7 @@ class Model:
 
     @property
     def name(self) -> str:
-        """What the network is, whatever options it was loaded with: its source without them.
+        """Name of the network: its source, without the options that it was loaded with.
 
         >>> Model.wrap(nn.Conv2d(3, 5, 3), source="timm:resnet18?size=300x300").name
         'timm:resnet18'

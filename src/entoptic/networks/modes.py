@@ -22,7 +22,7 @@ _CASTING = ("cpu", "cuda")
 
 @contextmanager
 def usual_modes() -> Iterator[None]:
-    """Neither inference mode nor autocast during a `with`; whether gradients are wanted stays."""
+    """Leave inference mode and autocast during a `with`; whether gradients are wanted stays."""
     with ExitStack() as stack:
         if torch.is_inference_mode_enabled():
             wanted = torch.is_grad_enabled()
@@ -35,7 +35,7 @@ def usual_modes() -> Iterator[None]:
 
 
 def in_usual_modes(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """A function that runs in `usual_modes`; of a generator each step does, and nothing between."""
+    """Let a function run in `usual_modes`; of a generator each step does, nothing between."""
 
     @functools.wraps(function)
     def called(*args: _P.args, **kwargs: _P.kwargs) -> _R:
@@ -61,5 +61,5 @@ def in_usual_modes(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 def usual(tensor: torch.Tensor) -> torch.Tensor:
-    """A tensor that may have a gradient: itself, or a copy of what was made in inference mode."""
+    """Return a tensor that may have a gradient: itself, or a copy if made in inference mode."""
     return tensor.clone() if tensor.is_inference() else tensor

@@ -1,4 +1,4 @@
-"""How a network wants its pictures."""
+"""Preprocessing: from sRGB in [0, 1] to what a network is fed."""
 
 from __future__ import annotations
 
@@ -88,12 +88,12 @@ class Preprocess:
 
     @classmethod
     def none(cls, size: tuple[int, int], channels: int) -> Preprocess:
-        """No preprocessing, for a network that is fed something else than pictures."""
+        """Return no preprocessing, for a network that is fed something else than images."""
         return cls(size, (), (), channels=channels)
 
     @classmethod
     def plain(cls, size: tuple[int, int] = (224, 224), channels: int = 3) -> Preprocess:
-        """For a network that is fed pictures in [0, 1] as they are.
+        """Return the preprocessing of a network that is fed images in [0, 1] as they are.
 
         >>> Preprocess.plain((28, 28), channels=1).mean
         (0.0,)
@@ -102,7 +102,7 @@ class Preprocess:
 
     @classmethod
     def usual(cls, channels: int, normalize: Normalize = "guess") -> Preprocess:
-        """What a network of so many channels is fed, as far as its normalisation is known.
+        """Return the preprocessing of a network of so many channels, as far as it is known.
 
         >>> Preprocess.usual(1, ((0.1307,), (0.3081,))).std
         (0.3081,)
@@ -115,7 +115,7 @@ class Preprocess:
         return cls(mean=mean, std=std, channels=channels)
 
     def __call__(self, image: Tensor) -> Tensor:
-        """The network's input for an image."""
+        """Return the network's input for an image."""
         if not self.mean:
             return image
         image = self._of_its_channels(self._fitted(image))
@@ -125,7 +125,7 @@ class Preprocess:
         return torch.addcmul(offset, image, factor)
 
     def _of_its_channels(self, image: Tensor) -> Tensor:
-        """As many channels as the network is fed."""
+        """Return an image with as many channels as the network is fed."""
         if self.channels == 1:
             return luma(image)
         given = image.shape[1]
@@ -139,7 +139,7 @@ class Preprocess:
         return torch.cat([colors, rest], 1)
 
     def no_photos(self, given: int = 3) -> str:
-        """Why a network isn't shown pictures of so many channels, and what to do."""
+        """Return why a network isn't shown images of so many channels, and what to do."""
         if given != 3:
             return f"a picture of {given} channels, but the network is fed {self.channels}"
         return (
@@ -148,13 +148,13 @@ class Preprocess:
         )
 
     def centered(self, image: Tensor) -> Tensor:
-        """An image less what becomes 0, for `weights_for_centered`; of a network fed 3 channels."""
+        """Return an image less what becomes 0, for `weights_for_centered`; of 3 channels."""
         factor, offset = _affine(self, image.device, image.dtype)
         center = -offset / factor
         return self._fitted(image) - (center.flip(1) if self.order == "BGR" else center)
 
     def weights_for_centered(self, weight: Tensor) -> Tensor:
-        """A convolution's weights, (out, 3, height, width), as wanted by `centered` images.
+        """Return a convolution's weights, (out, 3, height, width), for `centered` images.
 
         With them it gives what it gives for the network's input; what pads it is 0 in both.
         """
@@ -171,12 +171,12 @@ class Preprocess:
 
     @property
     def shown(self) -> int:
-        """How many channels its pictures have: 3, where they are of colours."""
+        """Number of channels of its images: 3, where they are of colours."""
         is_shown_photos = self.channels == 1 or self.fill is not None
         return 3 if self.mean and is_shown_photos else self.channels
 
     def grown(self, size: tuple[int, int]) -> tuple[int, int]:
-        """The (height, width) at which a picture of a size reaches the network.
+        """Return the (height, width) at which an image of a size reaches the network.
 
         >>> Preprocess(multiple=32).grown((300, 224))
         (320, 224)

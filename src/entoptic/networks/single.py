@@ -24,7 +24,7 @@ _IMAGES = (INPUT.name, CANVAS.name)
 
 @dataclass(frozen=True, eq=False)
 class SingleNetwork:
-    """One network, see `Network`.
+    """One network; `Network` documents its methods.
 
     Args:
         module: the network.
@@ -70,11 +70,9 @@ class SingleNetwork:
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
-        """Addresses of all layers, the network's output last."""
         return (*(name for name in self.paths if name != OUTPUT), OUTPUT)
 
     def resolve(self, layer: Layer) -> Layer:
-        """Return the layer that an address stands for; raise UnknownLayer with the nearest."""
         if layer.name in self.names:
             return layer
         if layer == LOGITS:
@@ -87,12 +85,6 @@ class SingleNetwork:
         raise UnknownLayer(f"no layer named {layer.name!r} in {self.source}{hint}")
 
     def info(self, layer: Layer, size: tuple[int, int]) -> LayerInfo:
-        """Return one row of the layer table.
-
-        Raises:
-            UnknownLayer: the network doesn't run it.
-            PictureTooSmall, WrongPictureSize, BadNetwork: it can't work up to it at that size.
-        """
         row = self.tables.row(layer, size)
         if row is not None:
             return row
@@ -105,11 +97,6 @@ class SingleNetwork:
         )
 
     def table(self, size: tuple[int, int] | None) -> Mapping[Layer, LayerInfo]:
-        """Return all rows, at the network's own size by default.
-
-        Raises:
-            PictureTooSmall, WrongPictureSize, BadNetwork: the network can't work at that size.
-        """
         size = size or self.preprocess.size
         failure = self.tables.at(self.tables.shown({Layer(OUTPUT)}, size)).failure
         if failure:
@@ -117,19 +104,12 @@ class SingleNetwork:
         return self.tables.rows(size)
 
     def reached(self, size: tuple[int, int]) -> Mapping[Layer, LayerInfo]:
-        """Return the rows of what runs, also where the network can't work to its end."""
         return self.tables.rows(size)
 
     def shown(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[int, int]:
-        """Return the size at which images are shown to the network, for it to reach layers.
-
-        Only networks of one size are shown others than they are, and only for layers that they
-        don't reach otherwise.
-        """
         return self.tables.shown(layers, size)
 
     def fit_notes(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[str, ...]:
-        """Return what users should know of how images are made to fit."""
         how = self.preprocess
         shown = self.shown(layers, size)
         if shown != size:

@@ -94,17 +94,17 @@ def _cut(
     """Return the part of a graph that leads from one node to another."""
     needed: set[fx.Node] = set()
     waiting = [result]
-    reached = False
+    depends = False
     while waiting:
         node = waiting.pop()
         if node is source:
-            reached = True
+            depends = True
         elif node not in needed:
             needed.add(node)
             waiting += node.all_input_nodes
     around = [node for node in needed if node.op == "placeholder"]
-    if not reached or around:
-        how = "doesn't depend on it" if not reached else "also depends on the picture around it"
+    if not depends or around:
+        how = "doesn't depend on it" if not depends else "also depends on the picture around it"
         raise NoPath(f"nothing leads only from {str(start)!r} to {str(end)!r}: the latter {how}")
     try:
         tracer.refuse_regions(needed)

@@ -17,7 +17,7 @@ from entoptic.layers import Layer
 
 
 class _Stop(BaseException):
-    """Ends a forward pass when everything has been seen; never leaves this module.
+    """Ends a forward pass when everything has been captured; never leaves this module.
 
     It isn't an Exception, so that no `except Exception` in a network swallows it.
 
@@ -31,11 +31,11 @@ class _Stop(BaseException):
 
 
 class Taps:
-    """What the open taps have seen in one forward pass."""
+    """Values that open taps have captured in one forward pass."""
 
     def __init__(self, wanted: Collection[Layer]) -> None:
         self.wanted = frozenset(wanted)
-        self.seen: dict[Layer, Tensor] = {}
+        self.captured: dict[Layer, Tensor] = {}
         self.calls: Counter[str] = Counter()
 
     def take(self, layer: Layer, value: Any) -> Any:
@@ -45,7 +45,7 @@ class Taps:
             What the network goes on with where the value was kept: a copy, since an operation in
             place further on would overwrite what was captured. None where it goes on as it was.
         """
-        if layer not in self.wanted or layer in self.seen:
+        if layer not in self.wanted or layer in self.captured:
             return None
         tensor = first_tensor(value)
         if tensor is None:
@@ -56,8 +56,8 @@ class Taps:
                 f"{str(layer)!r} {gives}, not a tensor; choose a layer inside it, or another one"
             )
         replaced = with_copy(value, tensor)
-        self.seen[layer] = tensor
-        if len(self.seen) == len(self.wanted):
+        self.captured[layer] = tensor
+        if len(self.captured) == len(self.wanted):
             raise _Stop(self)
         return replaced
 
@@ -101,8 +101,8 @@ def run(
         except _Stop as stop:
             if stop.taps is not taps:
                 raise
-            return taps.seen
-    missing = min(taps.wanted - taps.seen.keys())
+            return taps.captured
+    missing = min(taps.wanted - taps.captured.keys())
     times = taps.calls[missing.name]
     raise UnknownLayer(
         f"{str(missing)!r} was not reached: the network runs {missing.name!r} "
@@ -111,7 +111,7 @@ def run(
 
 
 def first_tensor(value: Any) -> Tensor | None:
-    """The tensor itself, or the first one in what a layer gives; None where there is none.
+    """Return the tensor itself, or the first one in what a layer gives; None without one.
 
     That may be a tuple, list or dict of any kind, a dataclass or any other object with attributes.
     """
@@ -122,7 +122,7 @@ def first_tensor(value: Any) -> Tensor | None:
 
 
 def _held(value: Any) -> Mapping[Any, Any]:
-    """What a layer's output consists of, by index, key or name."""
+    """Return what a layer's output consists of, by index, key or name."""
     if isinstance(value, Mapping):
         return value
     if isinstance(value, tuple | list):
@@ -135,7 +135,7 @@ def _held(value: Any) -> Mapping[Any, Any]:
 
 
 def with_copy(value: Any, tensor: Tensor) -> Any:
-    """A value in which a tensor of it is replaced by a copy; nothing is changed in the value."""
+    """Return a value with a tensor of it replaced by a copy; the value itself is unchanged."""
     if value is tensor:
         return tensor.clone()
     held = _held(value)
@@ -146,12 +146,12 @@ def with_copy(value: Any, tensor: Tensor) -> Any:
     if isinstance(value, tuple):
         items = [replaced if index == key else each for index, each in held.items()]
         return value._make(items) if hasattr(value, "_make") else type(value)(items)
-    twin = copy.copy(value)
+    copied = copy.copy(value)
     if isinstance(value, Mapping | list):
-        twin[key] = replaced
+        copied[key] = replaced
     else:
-        object.__setattr__(twin, key, replaced)  # of frozen dataclasses, too
-    return twin
+        object.__setattr__(copied, key, replaced)  # of frozen dataclasses, too
+    return copied
 
 
 def _hooks(name: str, module: nn.Module, taps: Taps) -> list[RemovableHandle]:

@@ -85,14 +85,14 @@ def _check_pickle(path: Path, stream: io.BytesIO | mmap.mmap) -> None:
 
 
 def damaged(path: Path) -> BadWeights:
-    """Error of a file that can't be read; a library's own advice isn't to be given."""
+    """Return the error of a file that can't be read, without a library's own advice."""
     return BadWeights(
         f"can't read the weights in {path}: it is damaged, or torch.save didn't write it"
     )
 
 
 def unsafe(path: Path) -> BadWeights:
-    """Error of a file that asks for code to be run."""
+    """Return the error of a file that asks for code to be run."""
     return BadWeights(
         f"{path} holds more than plain weights, which could run code; save only the state "
         "dict: torch.save(net.state_dict(), FILE)"

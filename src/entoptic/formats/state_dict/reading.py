@@ -26,7 +26,7 @@ _DAMAGE = (*ZIP_DAMAGE, pickle.UnpicklingError, AssertionError, AttributeError, 
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """The weights in a file, by name.
+    """Return the weights in a file, by name.
 
     Args:
         path: a `.safetensors` file, or one that `torch.save` wrote; of the latter only tensors and

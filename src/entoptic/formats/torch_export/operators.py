@@ -54,7 +54,7 @@ _KINDS: Mapping[str, Iterable[str]] = {
 
 
 def named(target: str) -> tuple[OpOverload, bool]:
-    """The operator that a file names, if it is in the table.
+    """Return the operator that a file names, if it is in the table.
 
     Returns:
         The operator, and whether the file names its form that works in place: that is never
@@ -135,7 +135,7 @@ def makes_from_nothing(operator: OpOverload) -> bool:
 
 
 def shared(operator: OpOverload) -> set[str]:
-    """Names of the parameters that an operator's results may share memory with."""
+    """Return names of the parameters that an operator's results may share memory with."""
     says_nothing = _name(operator) in SHARING
     return {
         each.name

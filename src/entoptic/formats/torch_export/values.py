@@ -31,7 +31,7 @@ class Device:
 
 
 def argument(given: Mapping[str, Any]) -> Any:
-    """An argument as the file has it: a plain value, a `Named`, a `Device`, or a list of them.
+    """Return an argument of a file: a plain value, a `Named`, a `Device`, or a list of them.
 
     Raises:
         BadModelFile: it is of a kind that isn't read, or isn't what it says that it is.
@@ -74,14 +74,14 @@ def argument(given: Mapping[str, Any]) -> Any:
 
 
 def names(value: Any) -> list[str]:
-    """Names of the values that an argument is made of."""
+    """Return names of the values that an argument is made of."""
     if isinstance(value, Named):
         return [value.name]
     return [each.name for each in value if isinstance(each, Named)] if type(value) is list else []
 
 
 def filled(value: Any, made: Mapping[str, Any], device: torch.device) -> Any:
-    """An argument with its names and devices replaced by what they stand for."""
+    """Return an argument with its names and devices replaced by what they stand for."""
     if isinstance(value, Named):
         return made[value.name]
     if isinstance(value, Device):
@@ -126,7 +126,7 @@ def arithmetic(target: str) -> Callable[..., Any]:
 
 
 def check_numbers(target: str, inputs: list[tuple[str, Mapping[str, Any]]]) -> None:
-    """Sizes are computed of at most three numbers.
+    """Refuse sizes that are computed of more than three numbers.
 
     Raises:
         BadModelFile: of something else.
@@ -155,8 +155,8 @@ def _power(base: float, exponent: float) -> Any:
     return base**exponent
 
 
-def _shift(number: int, places: int) -> int:
-    return number << min(places, 64)
+def _shift(number: int, bits: int) -> int:
+    return number << min(bits, 64)
 
 
 def _either(condition: bool, first: Any, second: Any) -> Any:

@@ -29,7 +29,7 @@ class GradientRule(ABC):
     steps: int | None = None
 
     holds_on_graphs: ClassVar[bool] = False
-    """Whether it concerns activations and pooling alone, whose calls are watched in a graph, too.
+    """True of rules for activations and pooling alone, whose calls are watched in a graph, too.
 
     Convolutions and their batch-norms aren't calls there, nor are there modules with addresses.
     """

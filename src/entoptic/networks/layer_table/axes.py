@@ -1,4 +1,4 @@
-"""What the axes of a layer's output are, and how all are brought to (batch, channels, places)."""
+"""Axes of a layer's output, and how all are brought to (batch, channels, positions)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from torch import Tensor
 
 from entoptic.layers import LayerInfo, Layout
 
-# Tokens that belong to no place: class, distillation, registers. No network has more of them.
+# Tokens that belong to no position: class, distillation, registers. No network has more of them.
 _MOST_PREFIX = 16
 
 
 def layout_of(
     shape: tuple[int, ...], axes: tuple[int, int] | None, grids: Sequence[tuple[int, int]]
 ) -> tuple[Layout | None, tuple[int, int] | None]:
-    """The axes of an output for a batch of one, and the grid of its tokens.
+    """Return the axes of an output for a batch of one, and the grid of its tokens.
 
     Args:
         shape: of the output.
@@ -40,15 +40,16 @@ def layout_of(
 
 
 def arranged(value: Tensor, info: LayerInfo) -> Tensor:
-    """A layer's output as objectives see it.
+    """Return a layer's output as objectives take it.
 
     Args:
         value: the output as it is.
-        info: what the table says of the layer, at the size of the picture.
+        info: what the table says of the layer, at the size of the image.
 
     Returns:
         (batch, channels, rows, columns) where there are such, without tokens that belong to no
-        place; (batch, channels, tokens), or (batch, channels). As it is where its axes are unknown.
+        position; (batch, channels, tokens), or (batch, channels). As it is where its axes are
+        unknown.
     """
     if info.layout is None:
         return value
@@ -67,10 +68,10 @@ def arranged(value: Tensor, info: LayerInfo) -> Tensor:
 def _tokens(
     first: int, second: int, grids: Sequence[tuple[int, int]]
 ) -> tuple[Layout, tuple[int, int] | None]:
-    """Which of two axes are tokens, and the grid that has so many places.
+    """Return which of two axes are tokens, and the grid that has so many positions.
 
     Maps that the network has come by say more than their halves. Tokens come before channels in
-    nearly every network; that numbers of channels are those of places happens (384 is 16x24).
+    nearly every network; that numbers of channels are those of positions happens (384 is 16x24).
     """
     maps, halves = list(reversed(grids)), list(_halves(grids))
     found = _near(first, maps)
@@ -82,7 +83,7 @@ def _tokens(
 def _near(
     tokens: int, grids: Sequence[tuple[int, int]], most: int = _MOST_PREFIX
 ) -> tuple[int, int] | None:
-    """The grid with so many places, or with fewer by at most a number."""
+    """Return the grid with so many positions, or with fewer by at most a number."""
     for spare in (0, most):
         for grid in grids:
             if 0 <= tokens - prod(grid) <= spare:
@@ -93,19 +94,19 @@ def _near(
 def _rows_and_columns(
     shape: tuple[int, ...], grids: Sequence[tuple[int, int]]
 ) -> tuple[int, int] | None:
-    """Where a map's rows and columns must be, by its size; None where that says nothing."""
+    """Return the axes of a map's rows and columns, by its size; None where that says nothing."""
     if is_grid(shape[2:], grids):
         return (2, 3)
     return (1, 2) if is_grid(shape[1:3], grids) else None
 
 
-def is_grid(places: tuple[int, ...] | None, grids: Sequence[tuple[int, int]]) -> bool:
-    """Whether rows and columns are those of a map that the network has come by, or of its half."""
-    return places in grids or places in set(_halves(grids))
+def is_grid(size: tuple[int, ...] | None, grids: Sequence[tuple[int, int]]) -> bool:
+    """Return whether rows and columns are those of an earlier map, or of its half."""
+    return size in grids or size in set(_halves(grids))
 
 
 def _halves(grids: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:
-    """What becomes of grids, the latest first, where tokens are thinned out without being a map."""
+    """Yield what becomes of grids, the latest first, where tokens are thinned out."""
     for rows, columns in reversed(grids):
         while rows > 1 and columns > 1:
             rows, columns = -(-rows // 2), -(-columns // 2)

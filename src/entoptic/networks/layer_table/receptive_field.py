@@ -206,7 +206,7 @@ Rule: TypeAlias = Callable[[Positions, tuple[Any, ...], Tensor], Positions | Non
 
 
 def _kept(found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions | None:
-    """Whatever keeps rows and columns where they are works position by position."""
+    """Follow what keeps rows and columns where they are: it works position by position."""
     if found.axes is None:
         return found if out.ndim == 2 and out.shape[0] == found.merged else None
     after = found.at(out, found.axes)
@@ -232,7 +232,7 @@ def _over(axes: Iterable[int], found: Positions, out: Tensor) -> bool:
 
 
 def _averaged(found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions | None:
-    """Statistics over all positions keep them where they are."""
+    """Follow statistics over all positions, which keep them where they are."""
     after = _kept(found, args, out)
     return None if after is None else after.everywhere()
 
@@ -240,7 +240,7 @@ def _averaged(found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions
 def _padded(
     mirrored: bool, found: Positions, args: tuple[Any, ...], out: Tensor
 ) -> Positions | None:
-    """Numbers around an image: constant ones, or its own, which positions at the border have."""
+    """Follow numbers put around an image: constant ones, or its own, mirrored or repeated."""
     fields = []
     for axis, field in zip(found.axes or (), found.fields, strict=False):
         index = 2 * (out.ndim - 1 - axis)  # torch gives the pads of the last axis first
@@ -251,12 +251,12 @@ def _padded(
 
 
 def _rolled(found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions | None:
-    """Other positions, with fields of the same size."""
+    """Follow other positions, with fields of the same size."""
     return found.at(out, found.axes, map(Field.nowhere_alike, found.fields))
 
 
 def _sliced(found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions | None:
-    """Every second row, or a part of them."""
+    """Follow a part of the rows or columns, or every second one."""
     usual: tuple[Any, ...] = (0, None, None, 1)
     sliced, begin, end, step = args[1:] + usual[len(args) - 1 :]
     begin = begin or 0
@@ -311,7 +311,7 @@ def _is_map(found: Positions) -> bool:
 
 
 def _resized(taps: int, found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions | None:
-    """Each position anew from `taps` neighbors."""
+    """Follow positions that are each made from `taps` neighbors."""
     if not _is_map(found) or out.ndim != 4:
         return None
     factors = (after / before for after, before in zip(out.shape[2:], found.shape[1:], strict=True))
@@ -330,7 +330,7 @@ def _permuted(found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions
 
 
 def _viewed(found: Positions, args: tuple[Any, ...], out: Tensor) -> Positions | None:
-    """Channels-last maps are merged into a matrix for a linear layer, and back."""
+    """Follow channels-last maps, merged into a matrix for a linear layer, and back."""
     if found.axes in (None, (1, 2)):
         if out.ndim == 2 and out.shape[0] == found.merged:
             return replace(found, axes=None)

@@ -1,9 +1,9 @@
-"""What operations give for tensors without values, told without torch's compiler.
+"""Results of operations for tensors without values, found without torch's compiler.
 
 For tensors on `meta` torch works out most shapes in Python, and imports its compiler to do so: a
-second, before the first step of a climb. The operations themselves know the shapes as well, and
-have nothing else to do for a batch of no images. So those that treat the images of a batch one by
-one are asked with such a batch; all others, and what isn't plain, are left to torch's own way.
+second, before the first step. The operations themselves know the shapes as well, and have nothing
+else to do for a batch of no images. So those that treat the images of a batch one by one are asked
+with such a batch; all others, and what isn't plain, are left to torch's own way.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ aten = torch.ops.aten
 
 
 def result(op: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """What an operation gives for tensors on `meta`.
+    """Return what an operation gives for tensors on `meta`.
 
     Args:
         op: one of torch.ops.aten, an overload.
@@ -46,15 +46,15 @@ def _is_plain(batch: Any) -> bool:
 def _of_no_images(
     op: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], batches: Sequence[Tensor]
 ) -> Any:
-    """The result, by way of real tensors of which the batches hold no image."""
-    twins = [torch.empty((0, *each.shape[1:]), dtype=each.dtype) for each in batches]
+    """Return the result, by way of real tensors of which the batches hold no image."""
+    stand_ins = [torch.empty((0, *each.shape[1:]), dtype=each.dtype) for each in batches]
 
-    def twin(value: Any) -> Any:
+    def stand_in(value: Any) -> Any:
         if isinstance(value, list | tuple):
-            return [twin(each) for each in value]
+            return [stand_in(each) for each in value]
         if not isinstance(value, Tensor):
             return value
-        for batch, empty in zip(batches, twins, strict=True):
+        for batch, empty in zip(batches, stand_ins, strict=True):
             if value is batch:
                 return empty
         # Weights, however many: memory that is never touched takes none.
@@ -63,18 +63,18 @@ def _of_no_images(
     def original(value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(map(original, value))
-        for batch, empty in zip(batches, twins, strict=True):
+        for batch, empty in zip(batches, stand_ins, strict=True):
             if value is empty:
                 return batch  # changed in place
         # What has but one axis isn't of the images, such as statistics of a batch norm.
         shape = (len(batches[0]), *value.shape[1:]) if value.ndim > 1 else value.shape
         return torch.empty(shape, dtype=value.dtype, device="meta")
 
-    return original(op(*map(twin, args), **kwargs))
+    return original(op(*map(stand_in, args), **kwargs))
 
 
 _Find: TypeAlias = Callable[[tuple[Any, ...]], Sequence[Any]]
-"""Which of the arguments are batches of images; none where images aren't treated one by one."""
+"""Returns the arguments that are batches of images; none unless images are treated one by one."""
 
 
 def _first(args: tuple[Any, ...]) -> Sequence[Any]:

@@ -1,4 +1,4 @@
-"""The layer tables of one network by the size of its pictures, each found out once."""
+"""The layer tables of one network by the size of its images, each found out once."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from entoptic.networks.preprocess import Preprocess
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """What a network runs on pictures of several sizes.
+    """Layer tables of a network, by the size of images.
 
     Args:
         module: the network.
         paths: of its layers, by address.
-        preprocess: how it wants its pictures.
-        found: the tables by (height, width) of the picture.
+        preprocess: how it wants its images.
+        found: the tables by (height, width) of the image.
     """
 
     module: nn.Module
@@ -37,14 +37,14 @@ class Tables:
         return replace(self, preprocess=preprocess, found={})
 
     def at(self, size: tuple[int, int]) -> probe.Table:
-        """Of pictures of (height, width) that are shown as they are, or grown to a multiple."""
+        """Return the table of images of (height, width), as they are or grown to a multiple."""
         if size not in self.found:
             self.found[size] = self.fed(self.preprocess.grown(size))
         return self.found[size]
 
     @in_usual_modes
     def fed(self, size: tuple[int, int], *, computed: bool = False) -> probe.Table:
-        """Of pictures that reach the network at (height, width), whatever it is said to take.
+        """Return the table of images that reach the network at (height, width), whatever it takes.
 
         Args:
             size: that.
@@ -55,7 +55,7 @@ class Tables:
         return probe.table(self.module, listed, shape, computed=computed)
 
     def shown(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[int, int]:
-        """The size at which pictures of (height, width) are shown, for the network to reach layers.
+        """Return the size at which images of (height, width) are shown, to reach layers.
 
         Only a network of one size is shown others than they are.
         """
@@ -65,18 +65,18 @@ class Tables:
         return how.size
 
     def reaches(self, layers: Collection[Layer], size: tuple[int, int]) -> bool:
-        """Whether the network comes by all these layers, shown such a picture as it is."""
+        """Return whether the network runs all these layers on such an image as it is."""
         return self.at(size).rows.keys() >= set(layers)
 
     def row(self, layer: Layer, size: tuple[int, int]) -> LayerInfo | None:
-        """What is known of a layer, None where it isn't reached."""
+        """Return the row of a layer, None where it isn't reached."""
         shown = self.shown({layer}, size)
         row = self.at(shown).rows.get(layer)
-        # Places of a picture that is shown at another size don't see pixels of its own.
+        # Fields of an image that is shown at another size aren't of pixels of its own.
         return row if row is None or shown == size else replace(row, extents=None)
 
     def rows(self, size: tuple[int, int]) -> Mapping[Layer, LayerInfo]:
-        """What is known of all layers that are reached, in the order in which they run."""
+        """Return the rows of all layers that are reached, in the order in which they run."""
         how = self.preprocess
         table = self.at(size)
         if not (how.fixed_size and table.failure):
@@ -85,7 +85,7 @@ class Tables:
         return {layer: row for layer, row in found.items() if row is not None}
 
     def fitted(self, image: Tensor, layers: Collection[Layer]) -> Tensor:
-        """A picture at the size at which the network is shown it, to reach some layers."""
+        """Return an image at the size at which the network is shown it, to reach some layers."""
         size = image.shape[-2], image.shape[-1]
         shown = self.shown(layers, size)
         return image if shown == size else resize(image, *shown)

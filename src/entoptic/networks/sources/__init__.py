@@ -124,7 +124,7 @@ def _check_stored(spec: Spec) -> None:
 
 
 def find(name: str) -> Source:
-    """A source by the first word of a specification, of entoptic itself or of another package.
+    """Return a source by the first word of a specification, entoptic's own or a package's.
 
     Raises:
         UnknownModel: there is none; with the nearest.
@@ -153,7 +153,7 @@ def _hint(name: str) -> str:
 
 
 def summaries() -> dict[str, str]:
-    """How specifications are written, with a line on each; in it a broken source says so."""
+    """Return how specifications are written, with a line on each; a broken source says so."""
     found = {each.form: each.summary for each in map(sources.__getitem__, sources)}
     for name in plugins():
         try:

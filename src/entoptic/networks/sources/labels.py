@@ -14,7 +14,7 @@ Labels = tuple[tuple[str, ...] | None, tuple[str, ...] | None, tuple[str, ...]]
 
 
 def labels_of(classes: int | None, options: Mapping[str, str]) -> Labels:
-    """Labels by the option `labels`, or by the number of classes.
+    """Return labels by the option `labels`, or by the number of classes.
 
     Args:
         classes: how many classes the network has, None where that isn't known.

@@ -12,7 +12,7 @@ _SIGNS = re.compile(r"[:+,?&=]")
 
 
 def files_named(spec: str) -> tuple[Path, ...]:
-    """Every file that a specification names, whichever source understands it.
+    """Return every file that a specification names, whichever source understands it.
 
     Each stretch between two of its signs counts that is a file, so that names with such signs in
     them do too; so does the external data of an ONNX file.

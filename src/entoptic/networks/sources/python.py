@@ -20,7 +20,7 @@ FORM = "python:MODULE:FUNCTION"
 
 
 def python(spec: Spec) -> Model:
-    """What a function of the user's own returns: a module of torch, or a Model.
+    """Load what a function of the user's own returns: a module of torch, or a Model.
 
     The module is imported and the function called without arguments. Modules in the working
     directory are found too.
@@ -65,7 +65,7 @@ def _function(name: str, function: str) -> Callable[[], Any]:
 
 @contextmanager
 def _working_directory_importable() -> Iterator[None]:
-    """As `python -m` has it; the command's own search path doesn't."""
+    """Make the working directory importable, as `python -m` does."""
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:

@@ -1,4 +1,4 @@
-"""What a source of networks is, and those that other packages bring along."""
+"""Sources of networks as such, and those that other packages bring along."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Source:
 
 
 def plugins() -> tuple[str, ...]:
-    """The words of the sources that installed packages bring along; none of them is imported."""
+    """Return the words of the sources that packages bring along; none of them is imported."""
     return tuple(sorted({entry.name for entry in entry_points(group=GROUP)}))
 
 
 def plugin(name: str) -> Source:
-    """The source that an installed package brings along.
+    """Return the source that an installed package brings along.
 
     Raises:
         UnknownModel: no package has it, two have it, or it can't be imported.

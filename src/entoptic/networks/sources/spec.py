@@ -1,4 +1,4 @@
-"""What a user calls a network: a source, what it needs, and options."""
+"""Specifications of networks: a source, what it needs, and options."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Spec:
                 raise BadSetting(f"{self.source!r} has no option {key!r}{hint}")
 
     def files(self, count: int, form: str) -> list[Path]:
-        """The files that the rest names, joined by `+`, which may be in their names too.
+        """Return the files that the rest names, joined by `+`, which may be in their names too.
 
         Args:
             count: how many there must be.
@@ -109,12 +109,12 @@ class Spec:
 
     @property
     def random(self) -> bool:
-        """Whether weights are asked for that nobody has trained."""
+        """True where weights are asked for that nobody has trained."""
         return self.options.get("weights") == "random"
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know of a network with such options."""
+        """Notes for users of a network with such options."""
         return ("its weights are random: nobody has trained it",) if self.random else ()
 
     @property
@@ -124,7 +124,7 @@ class Spec:
         return None if given is None or self.random else Path(given)
 
     def size(self) -> tuple[int, int] | None:
-        """The (height, width) that the options ask for.
+        """Return the (height, width) that the options ask for.
 
         Raises:
             BadSetting: it isn't two numbers.
@@ -140,7 +140,7 @@ class Spec:
         return int(sides[0]), int(sides[1])
 
     def whole(self, key: str, usual: int) -> int:
-        """A whole number above 0 that the options may name.
+        """Return a whole number above 0 that the options may name.
 
         Raises:
             BadSetting: it isn't one.
@@ -151,7 +151,7 @@ class Spec:
         return int(text)
 
     def overridden(self, model: Model) -> Model:
-        """The model with the preprocessing that the options ask for."""
+        """Return the model with the preprocessing that the options ask for."""
         notes = model.notes
         if {"mean", "std"} <= self.options.keys():
             notes = tuple(each for each in notes if not each.startswith(GUESS))
@@ -181,34 +181,34 @@ class Spec:
 
 
 def not_here(network: str) -> str:
-    """What is wrong with a hub's network that a job names, where it would be downloaded."""
+    """Return the error's text for a job whose hub's network would be downloaded."""
     return (
         f"the weights of {one_line(network)!r} aren't on this machine, and a job downloads nothing"
     )
 
 
 def _parted(text: str) -> tuple[str, str, str]:
-    """A specification before its options, the question mark, and the options.
+    """Return a specification before its options, the question mark, and the options.
 
     It is the first question mark, unless a file has one in its name: then what is before it, or
     all of the text, names files that are there.
     """
-    marks = [place for place, letter in enumerate(text) if letter == "?"]
-    for place in reversed([*marks, len(text)] if marks else []):
-        rest = text[:place].partition(":")[2]
+    marks = [index for index, letter in enumerate(text) if letter == "?"]
+    for index in reversed([*marks, len(text)] if marks else []):
+        rest = text[:index].partition(":")[2]
         if any(all(map(_is_file, way)) for count in (1, 2) for way in _ways(rest, count)):
-            return text[:place], text[place : place + 1], text[place + 1 :]
+            return text[:index], text[index : index + 1], text[index + 1 :]
     return text.partition("?")
 
 
 def _ways(rest: str, count: int) -> Iterator[list[Path]]:
-    """Every way to read some text as one or two names of files, joined by `+`."""
+    """Yield every way to read some text as one or two names of files, joined by `+`."""
     parts = rest.split("+")
     if rest and count == 1:
         yield [Path(rest)]
     elif count == 2:
-        for place in range(1, len(parts)):
-            yield [Path("+".join(parts[:place])), Path("+".join(parts[place:]))]
+        for index in range(1, len(parts)):
+            yield [Path("+".join(parts[:index])), Path("+".join(parts[index:]))]
 
 
 def _is_file(path: Path) -> bool:
@@ -219,7 +219,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _option(text: str, whole: str) -> tuple[str, str]:
-    """A key and its value; of the signs of addresses on the web only `%` means another."""
+    """Return a key and its value; of the signs of addresses on the web only `%` means another."""
     key, equals, value = map(unquote, text.partition("="))
     if not equals:
         raise BadSetting(f"can't read the options of {whole!r}; write ?KEY=VALUE&KEY=VALUE")

@@ -30,7 +30,7 @@ _PUBLISHED = ("model.safetensors", "pytorch_model.bin")
 
 
 def timm(spec: Spec) -> Model:
-    """A network of timm with the weights that its name says, with a file's, or with none.
+    """Load a network of timm with the weights that its name says, with a file's, or with none.
 
     Args:
         spec: `timm:NAME[.TAG]`; the option `weights` is a file, or `random`; `in_chans` is the
@@ -74,7 +74,7 @@ def _preprocess(spec: Spec, cfg: dict[str, Any], channels: int) -> Preprocess:
     mean, std = tuple(cfg["mean"]), tuple(cfg["std"])
     if channels == 3:
         return Preprocess(size, mean, std)
-    # What a channel of no colour is on average.
+    # Average of a channel without a color.
     return Preprocess(size, (fmean(mean),) * channels, (fmean(std),) * channels, channels=channels)
 
 
@@ -113,7 +113,7 @@ def _build(spec: Spec, cfg: dict[str, Any], settings: dict[str, Any]) -> nn.Modu
 
 
 def _settings(spec: Spec, cfg: dict[str, Any]) -> dict[str, Any]:
-    """What timm is asked for."""
+    """Return what timm is asked for."""
     fed = {"in_chans": spec.whole("in_chans", 3)} if "in_chans" in spec.options else {}
     if spec.stored and not spec.random:
         # Of a file that is here timm asks the hub nothing.
@@ -137,7 +137,7 @@ def _settings(spec: Spec, cfg: dict[str, Any]) -> dict[str, Any]:
 
 
 def _downloaded(spec: Spec, cfg: Mapping[str, Any]) -> Path:
-    """The published weights on this machine, where timm's hub or torch keep what they download.
+    """Return the published weights on this machine, where timm's hub or torch keep them.
 
     Raises:
         NotAllowed: they aren't there.
@@ -168,7 +168,7 @@ def _created(spec: Spec, settings: dict[str, Any]) -> nn.Module:
 
 
 def _without_weights(spec: Spec, settings: dict[str, Any], error: Exception) -> Exception:
-    """Why a network has no weights, as far as that is the reason."""
+    """Return the error for a network that has no weights, with the reason as far as known."""
     if not settings["pretrained"]:
         return error
     lines = str(error).splitlines() or [type(error).__name__]
@@ -192,7 +192,7 @@ def _without_weights(spec: Spec, settings: dict[str, Any], error: Exception) -> 
 def _labels(
     module: nn.Module, cfg: dict[str, Any]
 ) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
-    """Labels and synsets of the classes, as far as they are ImageNet's."""
+    """Return labels and synsets of the classes, as far as they are ImageNet's."""
     from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 
     classes: int = getattr(module, "num_classes", 0)

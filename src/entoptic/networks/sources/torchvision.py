@@ -17,7 +17,7 @@ from entoptic.networks.sources.spec import Spec, not_here
 
 
 def torchvision(spec: Spec) -> Model:
-    """A network of torchvision with its best published weights, with a file's, or with none.
+    """Load a network of torchvision with its best published weights, a file's, or none.
 
     Args:
         spec: `torchvision:NAME`; the option `weights` is a file, or `random`.
@@ -99,7 +99,7 @@ def _built(spec: Spec, weights: Any) -> nn.Module:
 
 
 def _downloaded(url: str) -> bool:
-    """Whether a file is where torch keeps what it has downloaded."""
+    """Return whether a file is where torch keeps what it has downloaded."""
     return (Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name).is_file()
 
 

@@ -15,7 +15,7 @@ from entoptic.errors import BadWeights
 
 
 def packaged(package: str, file: str, sha256: str) -> bytes:
-    """A file of an installed package, if it is the one that we know.
+    """Return a file of an installed package, if it is the one that we know.
 
     The package isn't imported.
 
@@ -79,7 +79,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def arrays(data: bytes) -> Any:
-    """Numpy arrays out of a pickle.
+    """Return numpy arrays out of a pickle.
 
     Raises:
         BadWeights: the pickle is damaged, or asks for anything but arrays.

@@ -81,7 +81,7 @@ _STAGES = (
 
 
 def efficientnet_lite0() -> nn.Sequential:
-    """The network, its output being the scores of 1000 classes before the softmax.
+    """Build the network, whose output are the scores of 1000 classes before the softmax.
 
     Source: Liu, "Higher accuracy on vision models with EfficientNet-Lite", TensorFlow blog, 2020.
     """

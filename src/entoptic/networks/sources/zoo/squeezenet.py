@@ -59,7 +59,7 @@ _FIRES = {
 
 
 def squeezenet1_1() -> nn.Sequential:
-    """The network, its output being the scores of 1000 classes before the softmax.
+    """Build the network, whose output are the scores of 1000 classes before the softmax.
 
     Source: Iandola et al., "SqueezeNet", 2016; version 1.1 of its authors' repository.
     """

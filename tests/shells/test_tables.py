@@ -17,7 +17,9 @@ def test_layers_are_listed_in_the_order_in_which_they_run(tmp_path: Path) -> Non
     done = entoptic("layers", folder=tmp_path)
     assert (done.code, done.err) == (0, "")
     header, first, *_, last = done.out.splitlines()
-    assert header.split() == ["layer", "kind", "shape", "channels", "stride", "sees", "parameters"]
+    assert header.split() == [
+        "layer", "kind", "shape", "channels", "stride", "receptive_field", "parameters",
+    ]  # fmt: skip
     assert first.split() == ["conv1", "Conv2d", "1x64x111x111", "64", "2x2", "3x3", "1,792"]
     assert last.split() == ["output", "Sequential", "1x1000", "1000", "-", "-", "1,235,496"]
 

@@ -15,7 +15,6 @@ from entoptic.cli.printing import echo
 from entoptic.errors import BadSetting
 
 if TYPE_CHECKING:
-    from entoptic.layers import LayerInfo
     from entoptic.networks import Preprocess
     from entoptic.objectives import Objective
 
@@ -42,9 +41,9 @@ Examples:
 def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> None:
     """List the layers of a network, in the order in which they run.
 
-    Shape is that of the output for one picture. Stride is how many pixels of the picture lie from
-    one place of a layer to the next, "sees" how many pixels a place depends on; a dash means that
-    every place depends on the whole picture.
+    Shape is that of the output for one image. Stride is the number of pixels from one position of a
+    layer to the next; receptive field the number of pixels that a position depends on, a dash where
+    every position depends on the whole image.
     """
     if "*" in model:
         raise click.UsageError(
@@ -53,15 +52,15 @@ def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> No
     sides = None if size is None else height_and_width("--size", size)
 
     from entoptic.networks import load
+    from entoptic.networks.layer_table.listing import HEADER, cells
 
-    chosen = load(model)
-    table = chosen.layers(glob, size=sides)
+    table = load(model).layers(glob, size=sides)
     if as_json:
         rows = [{"layer": str(layer)} | asdict(info) for layer, info in table.items()]
         echo(json.dumps(rows))
         return
-    header = ("layer", "kind", "shape", "channels", "stride", "sees", "parameters")
-    show(header, [(str(layer), *_cells(info)) for layer, info in table.items()])
+    header = [each.replace(" ", "_") for each in HEADER]
+    show(header, [(str(layer), *cells(info)) for layer, info in table.items()])
 
 
 @click.command(
@@ -155,24 +154,11 @@ def _plain(objective: Objective) -> str:
     return text[1:-1] if text.startswith("(") else text
 
 
-def _cells(info: LayerInfo) -> tuple[str, ...]:
-    return (
-        info.kind,
-        _times(info.shape),
-        str(info.channels or "-"),
-        _times(info.stride) if info.stride else "-",
-        _times(info.receptive_field) if info.receptive_field else "-",
-        f"{info.parameters:,}",
-    )
-
-
-def _times(sizes: Sequence[int]) -> str:
-    return "x".join(map(str, sizes)) or "-"
-
-
 def _wish(how: Preprocess) -> str:
-    """In words, how a network wants its pictures."""
-    sides = f"{_times(how.size)}{'' if how.fixed_size else ' or any other size'}"
+    """Return in words how a network wants its images."""
+    from entoptic.networks.layer_table.listing import times
+
+    sides = f"{times(how.size)}{'' if how.fixed_size else ' or any other size'}"
     return f"{sides}; {how.order}, 0 to {how.scale:g}, minus {how.mean}, divided by {how.std}"
 
 

@@ -10,7 +10,7 @@ from entoptic.layers import Layer, LayerInfo
 # Rows shown from each end of a table that is longer than both together and one more.
 _SHOWN = 10
 
-_HEADER = ("layer", "kind", "shape", "channels", "stride", "receptive field", "parameters")
+HEADER = ("layer", "kind", "shape", "channels", "stride", "receptive field", "parameters")
 
 
 class LayerTable(Mapping[Layer, LayerInfo]):
@@ -34,7 +34,7 @@ class LayerTable(Mapping[Layer, LayerInfo]):
 
     def __repr__(self) -> str:
         first, between, last = self._cut()
-        lines = [_HEADER, *first, *last]
+        lines = [HEADER, *first, *last]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         shown = [_line(cells, widths) for cells in lines]
         if between:
@@ -45,8 +45,8 @@ class LayerTable(Mapping[Layer, LayerInfo]):
         first, between, last = self._cut()
         rows = [*map(_row, first), *map(_row, last)]
         if between:
-            rows.insert(len(first), f'<tr><td colspan="{len(_HEADER)}">{between} more</td></tr>')
-        head = "".join(f"<th>{each}</th>" for each in _HEADER)
+            rows.insert(len(first), f'<tr><td colspan="{len(HEADER)}">{between} more</td></tr>')
+        head = "".join(f"<th>{each}</th>" for each in HEADER)
         return f"<table><tr>{head}</tr>{''.join(rows)}</table><p>{_count(len(self))}</p>"
 
     def _cut(self) -> tuple[list[Sequence[str]], int, list[Sequence[str]]]:

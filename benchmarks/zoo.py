@@ -14,10 +14,10 @@ from pathlib import Path
 
 import torch
 
+from entoptic import dream
 from entoptic.jobs.default_layers import dream_objective
 from entoptic.layers import LayerInfo
 from entoptic.networks import Model, Preprocess, load
-from entoptic.recipes import dream
 
 # fmt: off
 FAMILIES = (

@@ -161,7 +161,7 @@ def default_words(recipe: type[Recipe], name: str, nothing: str) -> str:
 def default_of(recipe: type[Recipe], name: str) -> str | None:
     """Return what holds where a setting isn't given, in words; None where that is nothing.
 
-    >>> from entoptic.recipes import Dream
+    >>> from entoptic.recipes.dream import Dream
     >>> default_of(Dream, "octaves"), default_of(Dream, "jitter"), default_of(Dream, "layer")
     ('by network; 5 with squeezenet1_1', '32', None)
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -110,12 +110,26 @@ def _strips(labels: Sequence[str], images: Image, background: float) -> Tensor:
 def _strip(label: str, width: int, background: float) -> Tensor:
     """One label in the middle of its strip, black or white, whichever is seen better."""
     font = ImageFont.load_default(_LETTERS)
-    shown = label
-    while shown and font.getlength(shown) > width:
-        label = label[:-1]
-        shown = f"{label}…" if label else ""
+    shown = _shortened(label, lambda text: font.getlength(text) <= width)
     coverage = Pillow.new("L", (width, _STRIP))
     ImageDraw.Draw(coverage).text((width / 2, _STRIP / 2), shown, 255, font, anchor="mm")
     ink = 0.0 if background > 0.5 else 1.0
     amount = torch.from_numpy(np.asarray(coverage, np.float32) / 255)
     return background + (ink - background) * amount
+
+
+def _shortened(label: str, fits: Callable[[str], bool]) -> str:
+    """Return as much of a label as fits; of a channel the number is kept as long as it does.
+
+    >>> [_shortened("blocks.4:123", lambda text: len(text) <= most) for most in (12, 9, 5, 4, 2, 0)]
+    ['blocks.4:123', 'bloc…:123', '…:123', 'blo…', 'b…', '']
+    """
+    if fits(label):
+        return label
+    start, mark, number = label.rpartition(":")
+    if mark and number.isdigit():
+        kept = [f"{start[:length]}…:{number}" for length in range(len(start) - 1, -1, -1)]
+    else:
+        kept = []
+    plain = [f"{label[:length]}…" for length in range(len(label) - 1, 0, -1)]
+    return next((text for text in (*kept, *plain) if fits(text)), "")

@@ -227,6 +227,10 @@ def one_of(*words: Any) -> Meaning:
     return meant
 
 
+precision = one_of("auto", "fp32", "bf16", "fp16")
+"""A number format that networks compute in; `auto` is the fastest that keeps the look."""
+
+
 def either(*words: str, otherwise: Meaning) -> Meaning:
     """One of a few words, or a number, which may be typed as text."""
 

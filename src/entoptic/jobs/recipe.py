@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
-from entoptic.checks import Meaning, as_given, one_of, seed as a_seed
+from entoptic.checks import Meaning, as_given, precision as a_precision, seed as a_seed
 from entoptic.errors import BadSetting
 from entoptic.jobs.defaults import network_defaults
 from entoptic.registry import Registry
@@ -163,7 +163,7 @@ class Recipe(ABC):
     seed: int = setting(0, a_seed, "Random seed.", under=OPTIMIZE, role="seed", metavar="N")
     precision: str = setting(
         "fp32",
-        one_of("auto", "fp32", "bf16", "fp16"),
+        a_precision,
         "Number format that the network computes in: fp32, bf16, fp16; auto measures which is "
         "fastest.",
         under=OPTIMIZE,

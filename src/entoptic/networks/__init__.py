@@ -2,7 +2,6 @@
 
 from entoptic.networks.compile.compile import compiled, compiled_precision
 from entoptic.networks.compile.compiled import Compiled
-from entoptic.networks.compile.precision import checked as checked_precision
 from entoptic.networks.devices import DeviceLike, at_a_time, device, devices, share_of_cores
 from entoptic.networks.given import ModelLike, ensemble, model_of, models_of
 from entoptic.networks.gradient_rules import GradientRule
@@ -18,7 +17,6 @@ __all__ = [
     "ModelLike",
     "Preprocess",
     "at_a_time",
-    "checked_precision",
     "compiled",
     "compiled_precision",
     "device",

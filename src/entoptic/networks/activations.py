@@ -10,12 +10,12 @@ from torch import Tensor
 
 from entoptic.images import PictureLike, image_of
 from entoptic.layers import Layer
-from entoptic.networks.compile.compile import NetworkOrEnsemble, compiled
+from entoptic.networks.compile.compile import CompilableOrEnsemble, compiled
 from entoptic.networks.modes import in_usual_modes
 
 
 @runtime_checkable
-class Run(NetworkOrEnsemble, Protocol):
+class Run(CompilableOrEnsemble, Protocol):
     """A network that can be run: a Model."""
 
     def resolve(self, layer: Layer | str) -> Layer:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from entoptic.layers import Layer
-from entoptic.networks.compile.compiled import Compiled, Network
+from entoptic.networks.compile.compiled import Compilable, Compiled
 from entoptic.networks.compile.copies import FrozenCopies
 from entoptic.networks.frozen import state
 
@@ -54,13 +54,13 @@ class Kept:
         return self._compiled[key]
 
 
-_kept: weakref.WeakKeyDictionary[Network, Kept] = weakref.WeakKeyDictionary()
+_kept: weakref.WeakKeyDictionary[Compilable, Kept] = weakref.WeakKeyDictionary()
 
 turn = threading.RLock()
 """Held by the thread that looks into what is kept, and makes what isn't there."""
 
 
-def kept_of(network: Network) -> Kept:
+def kept_of(network: Compilable) -> Kept:
     """Return what is kept of a network as it is now."""
     now = state(network.module)
     kept = _kept.get(network)

@@ -8,15 +8,15 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
+from entoptic.checks import precision as a_precision
 from entoptic.errors import EntopticError
 from entoptic.layers import Layer
 from entoptic.networks.compile import cache
-from entoptic.networks.compile.compiled import Compiled, CompiledEnsemble, Network
+from entoptic.networks.compile.compiled import Compilable, Compiled, CompiledEnsemble
 from entoptic.networks.compile.copies import FrozenCopies
 from entoptic.networks.compile.precision import (
     DTYPES,
     Scores,
-    checked,
     energies,
     fast_dtype,
     keeps_the_look,
@@ -31,17 +31,17 @@ _TRIAL_SIDE = 96
 
 
 @runtime_checkable
-class NetworkOrEnsemble(Network, Protocol):
+class CompilableOrEnsemble(Compilable, Protocol):
     """A network, or several as one."""
 
     @property
-    def members(self) -> Mapping[str, Network]:
+    def members(self) -> Mapping[str, Compilable]:
         """The networks of an ensemble by name; a plain network has none."""
 
 
 @in_usual_modes
 def compiled(
-    network: NetworkOrEnsemble,
+    network: CompilableOrEnsemble,
     layers: Collection[Layer],
     device: torch.device,
     *,
@@ -86,21 +86,21 @@ def compiled(
 
 
 def compiled_precision(
-    network: NetworkOrEnsemble, layers: Collection[Layer], device: torch.device, precision: str
+    network: CompilableOrEnsemble, layers: Collection[Layer], device: torch.device, precision: str
 ) -> str:
     """Return the precision that `compiled` would choose, for jobs to remember; arguments as there.
 
     Only `auto` takes time: the device and the network are tried.
     """
-    if checked(precision) != "auto":
+    if a_precision("precision", precision) != "auto":
         return precision
     return compiled(network, layers, device, precision=precision).precision.partition(",")[0]
 
 
 def _compiled(
-    network: Network, layers: frozenset[Layer], device: torch.device, exact: bool, precision: str
+    network: Compilable, layers: frozenset[Layer], device: torch.device, exact: bool, precision: str
 ) -> Compiled:
-    asked = DTYPES.get(checked(precision))
+    asked = DTYPES.get(a_precision("precision", precision))
     dtype = torch.float32 if exact else asked
     if device.type == "cpu":
         keep_freed_memory()
@@ -117,7 +117,7 @@ def _compiled(
 
 
 def _chosen(
-    network: Network, layers: frozenset[Layer], copies: FrozenCopies, device: torch.device
+    network: Compilable, layers: frozenset[Layer], copies: FrozenCopies, device: torch.device
 ) -> torch.dtype:
     """Return the reduced precision that is fast, if it keeps the look; else float32."""
     dtype = fast_dtype(str(device))
@@ -141,7 +141,7 @@ def _chosen(
     return dtype if kept and reduced.precision != "fp32" else torch.float32
 
 
-def _trial_size(network: Network, layers: frozenset[Layer]) -> tuple[int, int] | None:
+def _trial_size(network: Compilable, layers: frozenset[Layer]) -> tuple[int, int] | None:
     """Return how large images are on which precisions are tried; None if none goes through."""
     if network.preprocess.channels != 3:
         return None

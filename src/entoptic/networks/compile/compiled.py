@@ -35,7 +35,7 @@ _COMPARED_SIDE = 320
 
 
 @runtime_checkable
-class Network(Protocol):
+class Compilable(Protocol):
     """What is compiled: a network with its preprocessing and the addresses of its layers."""
 
     @property
@@ -71,7 +71,7 @@ class Compiled:
 
     def __init__(
         self,
-        network: Network,
+        network: Compilable,
         layers: frozenset[Layer],
         copies: FrozenCopies,
         *,

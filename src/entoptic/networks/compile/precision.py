@@ -6,15 +6,11 @@ import functools
 import math
 import time
 from collections.abc import Callable, Collection
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-from entoptic.checks import one_of
-
-Precision: TypeAlias = Literal["auto", "fp32", "bf16", "fp16"]
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -29,16 +25,6 @@ _WORTH = 1.25
 
 Scores: TypeAlias = Callable[[Tensor], Tensor]
 """From images to a score for each, which is differentiable."""
-
-
-def checked(precision: str) -> str:
-    """Return the precision, if it is one.
-
-    Raises:
-        BadSetting: with those that there are.
-    """
-    found: str = one_of("auto", *DTYPES)("precision", precision)
-    return found
 
 
 @functools.cache

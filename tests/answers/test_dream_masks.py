@@ -92,3 +92,19 @@ def test_no_transforms_are_a_jitter_of_0(model: ent.Model, photo: Tensor) -> Non
 def test_in_tiles_they_are_refused(model: ent.Model, photo: Tensor) -> None:
     with pytest.raises(BadSetting, match="a dream in tiles takes no mask, transforms or optimizer"):
         ent.dream(model, photo, tile=32, transforms="none", **HOW)
+
+
+def test_a_masked_dream_that_was_moved_with_its_files_can_be_made_again_and_again(
+    model: ent.Model, photo: Tensor, tmp_path: Path
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    sky, mask = ent.write(here / "sky.png", photo), ent.write(here / "mask.png", right_half(48, 64))
+    made = ent.dream(model, sky, mask=mask, **HOW)
+    first = made.save(here / "a.png")
+    here.rename(there)
+    again = ent.redo(there / first.name)
+    assert again.job == made.job
+    once_more = ent.redo(again.save(there / "b.png"), seed=1)
+    assert once_more.job.settings["mask"] == once_more.job.guides[0].name
+    assert torch.equal(ent.redo(once_more.save(there / "c.png")).image, once_more.image)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import entoptic as ent
-from entoptic.errors import BadSetting, NoJob
+from entoptic.errors import BadSetting, CannotWrite, NoJob
 from entoptic.images import read_job
 from entoptic.images.contact_sheet import sheet
 from entoptic.jobs.job import Job, file_names
@@ -87,6 +87,22 @@ def test_a_job_runs_from_a_recipe_a_job_its_text_a_file_and_a_picture(
         assert torch.equal(ent.run(job).image, first.image)
     assert not torch.equal(ent.run(first.job, seed=1).image, first.image)
     assert torch.equal(ent.run(first.job, seed=1).image, ent.run(recipe, seed=1).image)
+
+
+def test_a_file_that_holds_no_job_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NoJob, match=r"can't read the job in .*no.json': No such file"):
+        ent.run(tmp_path / "no.json")
+    (tmp_path / "odd.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(NoJob, match=r"can't read the job in .*odd.json': it is no text"):
+        ent.run(tmp_path / "odd.json")
+    with pytest.raises(BadSetting, match="visualize has no setting 'octaves'; it has model, units"):
+        ent.run(Visualize("squeezenet1_1", ["fire2:3"], **TINY), octaves=3)
+
+
+def test_pictures_go_into_a_folder_that_can_be_made(five: ent.Result, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotWrite, match=r"can't make the folder .*file' \(File exists\)"):
+        five.save_each(tmp_path / "file")
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -36,17 +36,16 @@ def _dream(photos: tuple[str, ...], **given: Any) -> int:
     delivery, settings = Delivery.split(given)
     asked = arguments(Dream, settings)
     starts: list[str | None] = [*photos] or [None]
-    inputs = [Path(each) for each in (*photos, asked.get("guide")) if each is not None]
-    streams.check_once([*photos, asked.get("guide")])
+    named = (*photos, asked.get("guide"), asked.get("mask"))
+    inputs = [Path(each) for each in named if each is not None]
+    streams.check_once(named)
     check_inputs(inputs)
     outputs = destinations(starts, delivery, "dream", inputs)
-    dream = Dream(**{"model": USUAL} | asked)
-
-    dream = replace(dream, model=dream.network())
+    model = Dream(**{"model": USUAL} | asked).network()
     # Read once, and before anything else is: stdin can't be read again.
     begin = [None if each is None else streams.photo_of(each) for each in starts]
-    if isinstance(dream.guide, str):
-        dream = replace(dream, guide=streams.photo_of(dream.guide))
+    streamed = {name: streams.photo_of(asked[name]) for name in ("guide", "mask") if name in asked}
+    dream = Dream(**asked | streamed | {"model": model})
 
     def plan(number: int) -> DreamPlan:
         return replace(dream, photo=begin[number]).plan()

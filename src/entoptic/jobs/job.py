@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -15,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from entoptic import images
-from entoptic.errors import NoJob, one_line
+from entoptic.errors import CannotWrite, NoJob, one_line
 from entoptic.images.contact_sheet import sheet
+from entoptic.paths import name_for
 from entoptic.types import Alpha, Image, PathLike
 
 FORMAT = 1
@@ -148,7 +148,7 @@ def file_names(labels: Sequence[str]) -> list[str]:
     """
     found: list[str] = []
     for label in labels:
-        stem = name = re.sub(r"\W+", "-", label).strip("-")[:60] or "unit"
+        stem = name = name_for(label)
         number = 1
         while name in found:
             number += 1
@@ -246,7 +246,12 @@ class Result:
             The paths.
         """
         where = Path(folder)
-        where.mkdir(parents=True, exist_ok=True)
+        try:
+            where.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CannotWrite(
+                f"can't make the folder {str(where)!r} ({error.strerror}); name another"
+            ) from None
         names = file_names(self.labels or (self.job.recipe,) * len(self))
         return [
             self[number].save(where / f"{name}.png", bits=bits, replace=replace)

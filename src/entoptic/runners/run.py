@@ -13,6 +13,7 @@ from entoptic.checks import flag, path, refused, several, taking
 from entoptic.errors import BadSetting, NoJob
 from entoptic.images import Picture, PictureLike
 from entoptic.jobs.finding import Finder
+from entoptic.jobs.functions import known
 from entoptic.jobs.job import Job, Result
 from entoptic.jobs.permission import networks_of
 from entoptic.jobs.plan import Plan
@@ -104,7 +105,8 @@ def run(
     """
     if isinstance(job, Recipe):
         given = {"photo": photo, "model": model} | changes
-        return replace(job, **{k: v for k, v in given.items() if v is not None}).run()
+        wanted = {name: value for name, value in given.items() if value is not None}
+        return replace(job, **known(type(job), wanted)).run()
     if not isinstance(job, Job | str | Path):
         raise refused(
             "job", job, "must be a recipe, a Job, its text as JSON, or the name of a file with one"
@@ -113,9 +115,22 @@ def run(
         if not (isinstance(job, str) and job.lstrip().startswith("{")):
             if Path(job).suffix != ".json":
                 return redo(job, photo=photo, model=model, look_in=look_in, **changes)
-            job = Path(job).read_text("utf-8")
+            job = _text_of(Path(job))
         job = Job.from_json(job)
     return plan_job(job, photo=photo, look_in=look_in, **changes, model=model).run()
+
+
+def _text_of(file: Path) -> str:
+    """Return the text of a job's file.
+
+    Raises:
+        NoJob: it can't be read, or is no text.
+    """
+    try:
+        return file.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise NoJob(f"can't read the job in {str(file)!r}: {reason}; give a file of JSON") from None
 
 
 @taking(picture=path, look_in=several(path, "folders"), finish=flag)
@@ -215,8 +230,9 @@ class _Again:
         networks = networks_of(self.find, self.changes, names)
         same_network = [each.source for each in networks] == (names or [self.job.model])
         read_guide = self._objective(stored)
-        self._settle(stored, same_network)
-        self._check_changes()
+        self.changes = known(self.recipe, self.changes)
+        for name in self.recipe.left_out(stored, self.changes, same_network):
+            stored.pop(name, None)
         fixed: dict[str, Any] = {"model": networks[0] if names is None else networks}
         fixed |= {"seed": self.job.seed, "device": self.job.device}
         if self.photo is not None and "photo" not in self.declared:
@@ -224,7 +240,7 @@ class _Again:
                 f"{str(self.find.picture)!r} shows units, not a photo; leave out --photo"
             )
         if "photo" in self.declared:
-            fixed["photo"] = self._photo(stored, same_network)
+            fixed["photo"] = self._photo(stored)
         if isinstance(stored.get("mask"), str) and "mask" not in self.changes:
             stored["mask"] = self.find.guide(stored["mask"])
         if isinstance(stored.get("spectrum"), str) and "spectrum" not in self.changes:
@@ -244,8 +260,8 @@ class _Again:
         """
         given = self.recipe.upgraded(self.job.settings)
         own = {name: each for name, each in self.declared.items() if self.recipe.keeps(name)}
-        known = {*own, "picture"} | ({"models"} if self.declared["model"].many else set())
-        if strange := sorted(given.keys() - known):
+        names_known = {*own, "picture"} | ({"models"} if self.declared["model"].many else set())
+        if strange := sorted(given.keys() - names_known):
             raise NoJob(
                 f"the job in the picture is damaged: a {self.job.recipe} has no setting "
                 f"{strange[0]!r}"
@@ -253,7 +269,7 @@ class _Again:
         if lacking := [each for each in own if own[each].role != "own" and each not in given]:
             raise NoJob(f"the job in the picture is damaged: it names no {lacking[0]}")
         found = {name: _default(self.recipe, name, each) for name, each in own.items()} | given
-        if "models" in known:
+        if "models" in names_known:
             names = given.get("models")
             if not (isinstance(names, list) and all(isinstance(each, str) for each in names)):
                 raise NoJob("the job in the picture is damaged: models are no list of names")
@@ -288,24 +304,7 @@ class _Again:
             changes["layer"] = str(layers.pop()) if len(layers) == 1 else None
         return None
 
-    def _settle(self, stored: dict[str, Any], same_network: bool) -> None:
-        """Leave out of what is stored what belongs to something that is changed."""
-        for name in self.recipe.left_out(stored, self.changes, same_network):
-            stored.pop(name, None)
-
-    def _check_changes(self) -> None:
-        """Refuse what the recipe hasn't.
-
-        Raises:
-            BadSetting: with what it has.
-        """
-        if unknown := sorted(self.changes.keys() - self.declared.keys()):
-            known = [name for name, each in self.declared.items() if not each.hidden]
-            raise BadSetting(
-                f"{self.job.recipe} has no setting {unknown[0]!r}; it has {', '.join(known)}"
-            )
-
-    def _photo(self, stored: dict[str, Any], same_network: bool) -> Picture | None:
+    def _photo(self, stored: dict[str, Any]) -> Picture | None:
         """Return the photo, found by its bytes; or the one that the user gives."""
         picture, again = str(self.find.picture), self.job.photo
         if stored.get("noise"):
@@ -347,13 +346,14 @@ def _kept(new: Job, old: Job) -> Job:
 
     Names of files may differ, since they are looked for in several places.
     """
-    known = {each.sha256: each for each in (old.photo, *old.guides) if each is not None}
-    photo = new.photo and known.get(new.photo.sha256, new.photo)
-    guides = tuple(known.get(each.sha256, each) for each in new.guides)
+    by_bytes = {each.sha256: each for each in (old.photo, *old.guides) if each is not None}
+    photo = new.photo and by_bytes.get(new.photo.sha256, new.photo)
+    guides = tuple(by_bytes.get(each.sha256, each) for each in new.guides)
     names = {each.name: same.name for each, same in zip(new.guides, guides, strict=True)}
     settings = dict(new.settings)
-    if settings.get("spectrum") is not None:
-        settings["spectrum"] = names.get(settings["spectrum"], settings["spectrum"])
+    for name in ("mask", "spectrum"):  # the settings that are files
+        if settings.get(name) is not None:
+            settings[name] = names.get(settings[name], settings[name])
     new = replace(new, photo=photo, guides=guides, settings=settings)
     alike = replace(new, stopped_after=old.stopped_after, made_with=old.made_with)
     same = json.loads(alike.to_json()) == json.loads(old.to_json())  # in whatever order

@@ -84,7 +84,7 @@ def test_a_recipe_checks_what_it_is_given_when_it_is_made() -> None:
     with pytest.raises(BadSetting, match="octaves is 0; it must be a whole number from 1 to 100"):
         Dream("squeezenet1_1", octaves=0)
     with pytest.raises(BadSetting, match="size is '12x'; it wants a number, or HEIGHTxWIDTH"):
-        Dream("squeezenet1_1", size="12x")
+        Dream("squeezenet1_1", size="12x")  # type: ignore[arg-type]
     with pytest.raises(BadSetting, match=r"noise is 40; it wants \(height, width\)"):
         Dream("squeezenet1_1", noise=40)  # type: ignore[arg-type]
 

@@ -19,6 +19,7 @@ from entoptic.errors import BadSetting
 from entoptic.jobs.defaults import USUAL
 from entoptic.jobs.functions import default_of
 from entoptic.jobs.recipe import Recipe, Setting, settings
+from entoptic.paths import name_for
 
 
 def command_of(recipe: type[Recipe]) -> click.Command:
@@ -75,7 +76,11 @@ def parameters(recipe: type[Recipe], *, many_photos: bool = False) -> list[optio
 
 
 def arguments(recipe: type[Recipe], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the recipe's arguments from what was typed; what wasn't is left out."""
+    """Return the recipe's arguments, as they are meant, from what was typed; nothing else.
+
+    Raises:
+        BadSetting: it can't be that.
+    """
     declared = settings(recipe)
     found = {}
     for typed_name, value in given.items():
@@ -84,8 +89,10 @@ def arguments(recipe: type[Recipe], given: Mapping[str, Any]) -> dict[str, Any]:
         old = typed_name not in declared
         name = recipe.renamed.get(typed_name, typed_name) if old else typed_name
         setting = declared.get(name)
-        many = setting is not None and setting.many and not _is_argument(setting)
-        found[name] = names_in(value) if many and isinstance(value, str) else value
+        if setting is not None:
+            many = setting.many and not _is_argument(setting) and isinstance(value, str)
+            value = setting.meaning(name, names_in(value) if many else value)
+        found[name] = value
     return found
 
 
@@ -96,15 +103,6 @@ def names_in(text: str) -> list[str]:
     ['lucid', 'maco']
     """
     return [text] if Path(text).exists() else [each.strip() for each in text.split(",")]
-
-
-def name_of(unit: str) -> str:
-    """Return what a picture of a unit is called.
-
-    >>> name_of("logit('goldfish')")
-    'logit-goldfish'
-    """
-    return re.sub(r"\W+", "-", unit).strip("-")[:60] or "unit"
 
 
 def check_units(units: tuple[str, ...]) -> None:
@@ -128,7 +126,7 @@ def _make(recipe: type[Recipe], delivery: Delivery, asked: dict[str, Any]) -> in
         units = [asked[name] for name in asked if settings(recipe)[name].role in ("unit", "units")]
         first = units[0] if isinstance(units[0], str) else units[0][0]
         inputs: list[Path] = []
-        start = name_of(first)
+        start = name_for(first)
     else:
         if not photo:
             raise BadSetting("the name of the photo is empty; name a file")
@@ -142,10 +140,6 @@ def _make(recipe: type[Recipe], delivery: Delivery, asked: dict[str, Any]) -> in
     check_units(tuple(asked.get("units", ())))
     asked = {"model": USUAL} | asked
     if photo is not None:
-        from entoptic.networks import load
-
-        if isinstance(asked["model"], str):
-            asked["model"] = load(asked["model"])
         asked["photo"] = streams.photo_of(photo)
     with made(delivery.folder):
         plan = recipe(**asked).plan()

@@ -12,7 +12,7 @@ from typing import Any
 
 from entoptic import checks
 from entoptic.errors import BadSetting
-from entoptic.jobs.recipe import Recipe, Setting, settings
+from entoptic.jobs.recipe import Recipe, settings
 
 _PROGRESS = (
     "    callback: Function that is given each step.",
@@ -131,7 +131,9 @@ def docstring(recipe: type[Recipe], *, progress: bool = True) -> str:
     declared = settings(recipe)
     lines = []
     for name in signature_of(recipe).parameters:
-        told = f"{name}: {argument_help(declared[name])}{default_words(recipe, name, '')}"
+        default = default_of(recipe, name)
+        told = f"{name}: {declared[name].help}"
+        told += "" if default is None else f" [default: {default}]"
         lines += textwrap.wrap(told, 92, initial_indent="    ", subsequent_indent="        ")
     if progress and not recipe.makes_no_job:
         lines += _PROGRESS
@@ -139,23 +141,6 @@ def docstring(recipe: type[Recipe], *, progress: bool = True) -> str:
     raised = "Raises:\n    EntopticError: whatever is wrong is said before any work."
     made = f"Returns:\n    {recipe.made}"
     return f"{before.rstrip()}\n\n{arguments}\n\n{made}\n\n{raised}\n{mark}{after}".rstrip() + "\n"
-
-
-def argument_help(setting: Setting) -> str:
-    """Return the help of a setting as the docstring has it, without what is typed in a shell."""
-    return setting.help
-
-
-def default_words(recipe: type[Recipe], name: str, nothing: str) -> str:
-    """Return the true default of a setting in brackets.
-
-    Args:
-        recipe: the declaration.
-        name: of the field.
-        nothing: what is said where nothing is the default.
-    """
-    told = default_of(recipe, name)
-    return nothing if told is None else f" [default: {told}]"
 
 
 def default_of(recipe: type[Recipe], name: str) -> str | None:

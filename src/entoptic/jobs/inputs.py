@@ -10,7 +10,6 @@ from torch import Tensor
 
 from entoptic import images
 from entoptic.analysis.spectrum import Spectrum
-from entoptic.checks import extent
 from entoptic.errors import BadSetting
 from entoptic.images import Picture, PictureLike, picture_of
 from entoptic.images.resize import center_crop, fit_long_side, resize
@@ -18,10 +17,8 @@ from entoptic.jobs.job import Source
 from entoptic.networks.memory import check_memory
 from entoptic.objectives import Objective
 
-Size: TypeAlias = int | str | tuple[int, int]
-"""A long side in pixels, or (height, width); as text, `"512x768"`."""
-
-_SIZE = extent(100_000)
+Size: TypeAlias = int | tuple[int, int]
+"""A long side in pixels, or (height, width)."""
 
 # Of a picture that is resized, or that is laid out of several.
 _COPIES = 4
@@ -38,11 +35,10 @@ def photo_of(given: PictureLike, size: Size | None) -> Picture:
 
 def size_for(photo: Picture, size: Size) -> tuple[int, int]:
     """Return (height, width) of a photo at a long side, or the size itself."""
-    meant: int | tuple[int, int] = _SIZE("size", size)
-    if not isinstance(meant, int):
-        return meant
+    if not isinstance(size, int):
+        return size
     height, width = photo.image.shape[-2:]
-    return fit_long_side(height, width, meant)
+    return fit_long_side(height, width, size)
 
 
 def scaled(photo: Picture, size: Size | None) -> Picture:
@@ -54,7 +50,6 @@ def scaled(photo: Picture, size: Size | None) -> Picture:
             leaves it as it is.
     """
     height, width = photo.image.shape[-2:]
-    size = size if size is None else _SIZE("size", size)
     if size is None or size in (max(height, width), (height, width)):
         return photo
     if not isinstance(size, int):

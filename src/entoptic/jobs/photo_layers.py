@@ -7,16 +7,17 @@ from dataclasses import replace
 
 from entoptic.images import Picture, PictureLike
 from entoptic.jobs.default_layers import middle_layer
-from entoptic.jobs.defaults import network_defaults
 from entoptic.jobs.inputs import photo_of
 from entoptic.jobs.sheets import Layout, SheetPlan, plan_sheet
 from entoptic.jobs.visualization import Visualization
 from entoptic.layers import Layer
+from entoptic.networks import Model
 from entoptic.objectives import Objective, per_image
 
 
 def plan_layers(
-    recipe: Visualization,
+    how: Visualization,
+    model: Model,
     photo: PictureLike,
     layers: Layer | str | Sequence[Layer | str] | None,
     wanted: Callable[[Layer, Picture], Objective],
@@ -24,15 +25,13 @@ def plan_layers(
     """Lay out a picture of each layer, from early to late.
 
     Args:
-        recipe: has a field `layer`.
+        how: the recipe, resolved; it has a field `layer`.
+        model: the network.
         photo: what all layers are shown.
-        layers: None for the network's own.
+        layers: None for one in the middle.
         wanted: the objective of a layer and the photo at its size.
     """
-    model = recipe.network()
-    how = recipe.resolved(model)
-    known = network_defaults(model.source, recipe.name).get("layer")
-    named = layers or known or middle_layer(model)
+    named = layers or middle_layer(model)
     order = {layer.name: place for place, layer in enumerate(model.layers())}
     several = [named] if isinstance(named, str | Layer) else named
     # The picture itself is in no table; it is earlier than all.

@@ -28,8 +28,6 @@ ONE_UNIT = "Unit: a channel LAYER:CHANNEL, a class class:NAME, or an expression 
 AUTO = "auto"
 """For a batch that a plan chooses."""
 
-_SIZE = extent(10_000)
-
 _Same = TypeVar("_Same", bound="Visualization")
 
 
@@ -43,13 +41,16 @@ class Visualization(Recipe, ABC):
     }
     """Settings that belong to another one, and go where that one is changed."""
 
+    of_network: ClassVar[tuple[str, ...]] = ()
+    """Settings that another network has of its own."""
+
     own_canvas: ClassVar[str | None] = None
     """The canvas where neither a method nor a canvas is named."""
 
     _: KW_ONLY
-    size: int | str | tuple[int, int] = setting(
+    size: int | tuple[int, int] = setting(
         224,
-        _SIZE,
+        extent(10_000),
         "Size of each picture in pixels: its side, or HxW; the long side where there is a photo.",
         under=OPTIMIZE,
         metavar="PIXELS",
@@ -149,6 +150,8 @@ class Visualization(Recipe, ABC):
         gone = {*cls.brings["method"]} if "method" in changes else set()
         if changes.get("canvas", stored.get("canvas")) != stored.get("canvas"):
             gone |= {*cls.brings["canvas"]}
+        if not same_network:
+            gone |= {*cls.of_network}
         return gone - changes.keys()
 
     @property
@@ -175,8 +178,7 @@ class Visualization(Recipe, ABC):
     @property
     def height_width(self) -> tuple[int, int]:
         """(height, width) of pictures that don't take their shape from a photo."""
-        size = _SIZE("size", self.size)
-        return (size, size) if isinstance(size, int) else size
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
 
 
 def kept_transforms(given: Any) -> str:
@@ -239,3 +241,10 @@ def reference_layer(help: str, told: str = "a middle layer") -> Any:
 def one_layer(help: str) -> Any:
     """Declare the layer that a recipe is about."""
     return setting(None, layer_name, help, metavar="L", short="-l", told="a middle layer")
+
+
+def some_layers(help: str) -> Any:
+    """Declare the layer, or the layers, that a recipe is about."""
+    return setting(
+        None, layers_given, help, metavar="L", short="-l", many=True, told="a middle layer"
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from entoptic.checks import MOST_WEIGHT, number
 from entoptic.jobs.recipe import PHOTO, recipe, required, setting
-from entoptic.jobs.visualization import Visualization, layers_given
+from entoptic.jobs.visualization import Visualization, some_layers
 
 if TYPE_CHECKING:
     from entoptic.images import Picture, PictureLike
@@ -42,14 +42,8 @@ class Caricature(Visualization):
 
     photo: PictureLike = required(*PHOTO, role="photo", positional=True)
     _: KW_ONLY
-    layer: Layer | str | Sequence[Layer | str] | None = setting(
-        None,
-        layers_given,
-        "Layer whose activations are exaggerated, or several: L,L,L.",
-        metavar="L",
-        short="-l",
-        many=True,
-        told="a middle layer",
+    layer: Layer | str | Sequence[Layer | str] | None = some_layers(
+        "Layer whose activations are exaggerated, or several: L,L,L."
     )
     cosine_power: float = setting(
         1.0,
@@ -63,7 +57,10 @@ class Caricature(Visualization):
         from entoptic.jobs.photo_layers import plan_layers
         from entoptic.objectives import caricature
 
+        model = self.network()
+        how = self.resolved(model)
+
         def wanted(layer: Layer, photo: Picture) -> Objective:
             return caricature(layer, photo, self.cosine_power)
 
-        return plan_layers(self, self.photo, self.layer, wanted)
+        return plan_layers(how, model, self.photo, how.layer, wanted)

@@ -105,13 +105,13 @@ class Dream(Recipe):
         "where it is black.",
         metavar="IMAGE",
     )
-    noise: str | Sequence[int] | None = setting(
+    noise: Sequence[int] | None = setting(
         None,
         extent(30_000, both=True),
         "Begin with noise of this size instead of a photo.",
         metavar="HxW",
     )
-    size: int | str | tuple[int, int] | None = setting(
+    size: int | tuple[int, int] | None = setting(
         None,
         extent(100_000),
         "Size of the result in pixels: its long side, or HxW, for which the photo's middle is cut "

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from entoptic.checks import flag, whole
 from entoptic.errors import BadSetting
@@ -41,6 +41,7 @@ class Grid(Visualization):
   entoptic grid cat.jpg --cells 12 --size 96               more and larger pictures
   entoptic grid cat.jpg --layer fire5                      simpler things, of smaller parts
 """
+    of_network = ("layer",)
 
     photo: PictureLike = required(*PHOTO, role="photo", positional=True)
     _: KW_ONLY
@@ -61,17 +62,9 @@ class Grid(Visualization):
     )
     # Pictures as small as these still hold an eye or a texture, and a hundred of them a photo.
     # After more steps they only gain contrast.
-    size: int | str | tuple[int, int] = with_default(Visualization, "size", 64)
+    size: int | tuple[int, int] = with_default(Visualization, "size", 64)
     steps: int = with_default(Visualization, "steps", 80)
     batch: int | str = with_default(Visualization, "batch", 32)
-
-    @classmethod
-    def left_out(
-        cls, stored: Mapping[str, Any], changes: Mapping[str, Any], same_network: bool
-    ) -> set[str]:
-        """See `Recipe.left_out`; another network has other layers."""
-        gone = super().left_out(stored, changes, same_network)
-        return gone if same_network else gone | {"layer"}
 
     def plan(self, read_guide: Callable[[str], Picture] | None = None) -> SheetPlan:
         """See `Recipe.plan`."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from entoptic.checks import whole
 from entoptic.jobs.recipe import PHOTO, recipe, required, setting, with_default
@@ -43,6 +43,7 @@ class Groups(Visualization):
   entoptic groups cat.jpg                                  makes cat-groups.png
   entoptic groups cat.jpg --groups 4 --layer fire7
 """
+    of_network = ("layer",)
 
     photo: PictureLike = required(*PHOTO, role="photo", positional=True)
     _: KW_ONLY
@@ -50,14 +51,6 @@ class Groups(Visualization):
     groups: int = setting(6, whole(1, 100), "Number of groups.", metavar="N")
     # After more steps the pictures only gain contrast.
     steps: int = with_default(Visualization, "steps", 96)
-
-    @classmethod
-    def left_out(
-        cls, stored: Mapping[str, Any], changes: Mapping[str, Any], same_network: bool
-    ) -> set[str]:
-        """See `Recipe.left_out`; another network has other layers."""
-        gone = super().left_out(stored, changes, same_network)
-        return gone if same_network else gone | {"layer"}
 
     def plan(self, read_guide: Callable[[str], Picture] | None = None) -> SheetPlan:
         """See `Recipe.plan`."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from entoptic.checks import MOST_WEIGHT, number
 from entoptic.jobs.recipe import PHOTO, recipe, required, setting
-from entoptic.jobs.visualization import Visualization, layers_given
+from entoptic.jobs.visualization import Visualization, some_layers
 
 if TYPE_CHECKING:
     from entoptic.images import Picture, PictureLike
@@ -41,14 +41,8 @@ class Invert(Visualization):
 
     photo: PictureLike = required(*PHOTO, role="photo", positional=True)
     _: KW_ONLY
-    layer: Layer | str | Sequence[Layer | str] | None = setting(
-        None,
-        layers_given,
-        "Layer whose activations are inverted, or several: L,L,L.",
-        metavar="L",
-        short="-l",
-        many=True,
-        told="a middle layer",
+    layer: Layer | str | Sequence[Layer | str] | None = some_layers(
+        "Layer whose activations are inverted, or several: L,L,L."
     )
     # By eye.
     smoothness: float = setting(
@@ -63,7 +57,10 @@ class Invert(Visualization):
         from entoptic.jobs.photo_layers import plan_layers
         from entoptic.objectives import inversion, total_variation
 
+        model = self.network()
+        how = self.resolved(model)
+
         def wanted(layer: Layer, photo: Picture) -> Objective:
             return inversion(layer, photo) - self.smoothness * total_variation()
 
-        return plan_layers(self, self.photo, self.layer, wanted)
+        return plan_layers(how, model, self.photo, how.layer, wanted)

@@ -44,8 +44,10 @@ def _dream(photos: tuple[str, ...], **given: Any) -> int:
     model = Dream(**{"model": USUAL} | asked).network()
     # Read once, and before anything else is: stdin can't be read again.
     begin = [None if each is None else streams.photo_of(each) for each in starts]
-    streamed = {name: streams.photo_of(asked[name]) for name in ("guide", "mask") if name in asked}
-    dream = Dream(**asked | streamed | {"model": model})
+    asked["model"] = model
+    for name in {"guide", "mask"} & asked.keys():
+        asked[name] = streams.photo_of(asked[name])
+    dream = Dream(**asked)
 
     def plan(number: int) -> DreamPlan:
         return replace(dream, photo=begin[number]).plan()

@@ -107,7 +107,7 @@ def main() -> None:
 def _write(rows: list[str]) -> None:
     page = Path(__file__).parents[1] / "docs" / "networks.md"
     before, mark, _ = page.read_text("utf-8").partition("<!-- measured -->\n")
-    header = "| network | weights (M) | layers | sizes | dreams of | its map (channels) | s/step |"
+    header = "| network | weights (M) | layers | sizes | objective | its map (channels) | s/step |"
     rule = "|---|---:|---:|---|---|---|---:|"
     page.write_text("\n".join([before + mark, header, rule, *rows, ""]), "utf-8")
 

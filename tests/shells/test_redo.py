@@ -331,7 +331,7 @@ def test_the_help_shows_the_options_of_the_recipe_that_made_the_picture(folder: 
     assert entoptic("dream", "sky.png", "--steps", "0", "-o", "b.png", folder=folder).code == 0
     of_dream = entoptic("redo", "b.png", "--help", folder=folder).out
     assert "--octaves N" in of_dream
-    assert "whose energy is maximised" in " ".join(of_dream.split())
+    assert "a layer whose energy, the mean square" in " ".join(of_dream.split())
     assert "--method" not in of_dream
     of_none = entoptic("redo", "--help", folder=folder).out
     assert "--seed N" in of_none

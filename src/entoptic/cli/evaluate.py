@@ -1,4 +1,4 @@
-"""`entoptic evaluate`: what pictures of units are worth, as a table or as JSON."""
+"""`entoptic evaluate`: pictures of units, measured, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RESULT = "The result"
 @options.option(_RESULT, "--json", "as_json", is_flag=True, help="Print as JSON.")
 @options.option(_RESULT, "--quiet", "-q", is_flag=True, help="No progress and no notes.")
 def _evaluate(save: str | None, as_json: bool, quiet: bool, **given: Any) -> None:
-    """Measure what pictures of units are worth, and print it."""
+    """Measure pictures of units, and print a table."""
     if save == "":
         raise BadSetting("--save is empty; name a folder")
     folder = None if save is None else save.rstrip("/") + "/"

@@ -56,21 +56,22 @@ class _Ordered(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
 Examples:
-  entoptic dream sky.jpg                        a dream of a photo: sky-dream.png
-  entoptic dream sky.jpg --layer fire5          of another layer: finer patterns
-  entoptic dream sky.jpg --guide flowers.jpg    of what another picture shows
-  entoptic dream --noise 512x768                of nothing at all
-  entoptic redo sky-dream.png --steps 30        a picture again, with changes
-  entoptic layers                               what there is to dream of
-  entoptic identify cat.jpg                     what the network takes a photo for
+  entoptic dream sky.jpg                        a DeepDream: sky-dream.png
+  entoptic dream sky.jpg --layer fire5          an earlier layer: finer patterns
+  entoptic dream sky.jpg --guide flowers.jpg    features of another picture
+  entoptic dream --noise 512x768                from noise, without a photo
+  entoptic visualize fire7:3 class:goldfish     a channel and a class
+  entoptic redo sky-dream.png --steps 30        the same picture, with changes
+  entoptic layers                               the layers of the default network
+  entoptic identify cat.jpg                     the most probable classes of a photo
 
 \b
-`entoptic COMMAND --help` tells all of a command.
+`entoptic COMMAND --help` shows all options with their defaults.
 
 \b
-Exit codes: 0 done; 1 something is wrong with a file or the machine; 2 something
-was typed wrongly; 130 ended by Ctrl-C, 143 by SIGTERM, 129 by a closed terminal
-(SIGHUP), with what there was saved.
+Exit codes: 0 done; 1 a file or the machine is at fault; 2 a wrong option or
+argument; 130 ended by Ctrl-C, 143 by SIGTERM, 129 by a closed terminal
+(SIGHUP), with the picture saved as it was then.
 """,
 )
 @click.option(
@@ -85,8 +86,8 @@ was typed wrongly; 130 ended by Ctrl-C, 143 by SIGTERM, 129 by a closed terminal
 def main(ctx: click.Context, imports: tuple[str, ...]) -> None:
     """See what a neural network sees.
 
-    entoptic changes a picture so that whatever you choose inside a network grows: the DeepDream of
-    a photo, offline and in seconds.
+    entoptic optimises a picture until a layer, channel, neuron or class of a network responds
+    strongly: DeepDream of a photo, feature visualization from noise. Two networks come with it.
     """
     if imports:
         from entoptic.registry import import_file

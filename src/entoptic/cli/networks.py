@@ -1,4 +1,4 @@
-"""`entoptic gradient` and `entoptic convert`: what a network computes, and what it is stored as."""
+"""`entoptic gradient` and `entoptic convert`."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ Examples:
 )
 @click.argument("photo")
 @options.option(
-    _OPTIONS, "--of", required=True, metavar="EXPR", help="Layer (its sum), or objective."
+    _OPTIONS, "--of", required=True, metavar="EXPR", help="Objective, or layer (its sum)."
 )
 @options.option(
-    _OPTIONS, "--wrt", default="input", metavar="LAYER", help="Layer, or input: the picture."
+    _OPTIONS, "--wrt", default="input", metavar="LAYER", help="Layer, or input (the photo)."
 )
 @options.option(_OPTIONS, "--model", "-m", default="squeezenet1_1", metavar="M", help="Network.")
 @options.option(
-    _OPTIONS, "--size", type=int, metavar="PIXELS", help="Long side the photo is brought to first."
+    _OPTIONS, "--size", type=int, metavar="PIXELS", help="Long side to resize the photo to."
 )
 @options.option(
-    _OPTIONS, "-o", "--output", required=True, metavar="OUT", help="Picture, or .npy with numbers."
+    _OPTIONS, "-o", "--output", required=True, metavar="OUT", help="Picture, or .npy for numbers."
 )
 @options.option(_OPTIONS, "--force", "-f", is_flag=True, help="Replace the output if it exists.")
 @options.option(_OPTIONS, "--json", "as_json", is_flag=True, help="Print what was made as JSON.")
@@ -54,8 +54,9 @@ def gradient_command(
 ) -> None:
     """Show the gradient of a layer or objective with respect to a photo, or to an inner layer.
 
-    By the picture it is shown in colour around middle grey; by an inner layer, its strength at each
-    place in grey. A name ending in .npy gets the numbers themselves, not normalised.
+    With respect to the photo it is shown in color, middle gray being 0; with respect to an inner
+    layer, as its norm over channels at each position. An output that ends in .npy holds the numbers
+    themselves, not normalised.
     """
     from entoptic.analysis.saliency import gradient_picture
     from entoptic.ascent.gradients import gradient

@@ -142,9 +142,9 @@ result = together(
         _RESULT,
         "--bits",
         type=click.Choice(["8", "16"]),
-        help="Of each channel of a PNG.",
+        help="Bits per channel of a PNG.",
     ),
-    option(_RESULT, "--force", "-f", is_flag=True, help="Replace the result if it is there."),
+    option(_RESULT, "--force", "-f", is_flag=True, help="Replace the result if it exists."),
     option(_RESULT, "--json", "as_json", is_flag=True, help="Print what was made as JSON."),
     option(_RESULT, "--quiet", "-q", is_flag=True, help="No progress bar and no notes."),
 )

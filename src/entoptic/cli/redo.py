@@ -105,10 +105,10 @@ def _recipe_of(args: list[str]) -> type[Recipe] | None:
     epilog="""\b
 Examples:
   entoptic redo sky-dream.png                        the same picture again, byte for byte
-  entoptic redo sky-dream.png --help                 all that can be changed in this one
-  entoptic redo sky-dream.png --finish               what Ctrl-C has stopped, to its end
+  entoptic redo sky-dream.png --help                 all options of this picture
+  entoptic redo sky-dream.png --finish               all steps, after Ctrl-C
   entoptic redo sky-dream.png --seed 2               a variation
-  entoptic redo sky-dream.png --steps 20 --size 999  more of it, and larger
+  entoptic redo sky-dream.png --steps 20 --size 999  more steps, and larger
   entoptic redo sky-dream.png --photo cat.jpg        the same dream of another photo
 """,
 )
@@ -125,30 +125,30 @@ Examples:
     "--look-in",
     metavar="FOLDER",
     many=True,
-    help="Where files that the job names may lie too; several with commas between them.",
+    help="Further folders to look for the job's files in, with commas between them.",
 )
 @options.option(
     _AGAIN,
     "--finish",
     is_flag=True,
-    help="Make a picture that was stopped to its end, as if it had never been stopped; from the "
-    "first step, since its file doesn't hold how it goes on.",
+    help="Make all steps of a picture that was stopped, as if it had never been stopped. Begins at "
+    "the first step: the file doesn't hold the optimizer's state.",
 )
 @options.result
 def redo_command(
     picture: str, photo: str | None, look_in: str | None, finish: bool, **given: Any
 ) -> int:
-    """Make a picture of entoptic again, as it was or with changes.
+    """Make a picture again, the same or with changes.
 
-    Every picture that entoptic writes carries what made it: the photo's name, the network, and all
-    options. What you don't change stays as it was; with no change the result is the same picture,
-    byte for byte on the same machine. It is PICTURE-redo.png beside PICTURE. All options of the
-    recipe that made the picture can be changed: `entoptic redo PICTURE --help` shows them.
+    Every picture that entoptic writes holds the settings that made it: the photo's name, the
+    network, all options. Without changes the result, PICTURE-redo.png beside PICTURE, is the same
+    byte for byte on the same machine. `entoptic redo PICTURE --help` shows all options that can be
+    changed.
 
-    The photo must be beside PICTURE or in the folder that you are in; else say where it is with
-    --photo, or where to look with --look-in. A network in a file must be named again, with --model:
-    a picture may come from anyone, and by itself it loads no files and downloads nothing. What it
-    is about to do is said before it is done.
+    The photo is looked for beside PICTURE, in the current folder and in each --look-in; or give it
+    with --photo. A network in a file must be named again, with --model: a picture may come from
+    anyone, and by itself it loads no files and downloads nothing. The job is shown before it
+    begins.
     """
     if not picture:
         raise BadSetting("the name of the picture is empty; name a file")

@@ -36,7 +36,7 @@ Examples:
     type=int,
     default=224,
     metavar="PIXELS",
-    help="Side of the squares that the photos are cut into.",
+    help="Side of the square crops that are measured.",
 )
 @options.option(_OPTIONS, "--force", "-f", is_flag=True, help="Replace the output if it exists.")
 @options.option(_OPTIONS, "--json", "as_json", is_flag=True, help="Print what was made as JSON.")
@@ -44,10 +44,9 @@ Examples:
 def spectrum_command(
     photos: tuple[str, ...], output: str, size: int, force: bool, as_json: bool, quiet: bool
 ) -> None:
-    """Measure how large the waves of photographs are, for pictures that look as natural.
+    """Measure the Fourier spectrum of photographs, for the canvas `maco`.
 
-    PHOTO is a picture or a folder of pictures. The canvas `maco` keeps to what was measured:
-    --method maco --spectrum FILE.
+    PHOTO is a picture or a folder of pictures. Use the result by --method maco --spectrum FILE.
     """
     from entoptic.analysis.photographs import photo_files
     from entoptic.analysis.spectrum import check_spectrum_file, spectrum

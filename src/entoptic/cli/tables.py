@@ -1,4 +1,4 @@
-"""`entoptic layers`, `entoptic models` and `entoptic identify`: what there is to know."""
+"""`entoptic layers`, `entoptic models` and `entoptic identify`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Examples:
 )
 @click.argument("model", default="squeezenet1_1")
 @click.argument("glob", default="*")
-@options.option(_OPTIONS, "--size", metavar="HxW", help="Of the picture.")
+@options.option(_OPTIONS, "--size", metavar="HxW", help="Size of the picture.")
 @_JSON
 def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> None:
     """List the layers of a network, in the order in which they run.
@@ -75,10 +75,10 @@ Examples:
 @click.argument("model", required=False)
 @_JSON
 def models_command(model: str | None, as_json: bool) -> None:
-    """List the networks, or tell of one.
+    """List the networks, or describe one.
 
-    Of one network: how many layers it has, how it wants its pictures, what it dreams of where you
-    don't say, and what of all this is a guess.
+    Of one network: its number of layers, its preprocessing, the default objective of a dream, and
+    which of these are guesses.
     """
     from entoptic.networks import load
     from entoptic.networks.sources import summaries
@@ -122,16 +122,14 @@ Examples:
 """,
 )
 @click.argument("photo", type=click.Path())
-@options.option(
-    _OPTIONS, "--model", "-m", default="squeezenet1_1", metavar="M", help="The network."
-)
-@options.option(_OPTIONS, "--top", type=int, default=5, metavar="N", help="How many classes.")
+@options.option(_OPTIONS, "--model", "-m", default="squeezenet1_1", metavar="M", help="Network.")
+@options.option(_OPTIONS, "--top", type=int, default=5, metavar="N", help="Number of classes.")
 @_JSON
 def identify_command(photo: str, model: str, top: int, as_json: bool) -> None:
-    """Say what a network takes a photo for.
+    """Classify a photo.
 
-    It looks at the middle square. Each line is a probability, a class, and the number of the class,
-    which objectives understand like its name: "logit('tabby')" or "logit(281)".
+    Each line has a probability, the label of a class and its number, for the center crop of the
+    photo. Objectives take both, "logit('tabby')" or "logit(281)".
     """
     if top < 1:
         raise BadSetting(f"--top is {top}; it must be at least 1")
@@ -163,7 +161,7 @@ def _wish(how: Preprocess) -> str:
 
 
 def show(header: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> None:
-    """Columns of text, as wide as they must be: complete, and fit for grep and awk."""
+    """Print columns of text, as wide as they must be: complete, and fit for grep and awk."""
     lines = rows if header is None else [header, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:

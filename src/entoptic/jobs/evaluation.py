@@ -1,4 +1,4 @@
-"""What pictures of units are worth, in numbers: by their network, other networks, photographs."""
+"""Measures of pictures of units: by their network, by other networks, beside photographs."""
 
 from __future__ import annotations
 

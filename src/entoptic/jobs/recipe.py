@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from entoptic.networks import DeviceLike, Model, ModelLike
 
 Role = Literal["model", "photo", "guide", "unit", "units", "objective", "seed", "device", "own"]
-"""What a field is to a job: its network, its photo, ..., or one of the recipe's own settings."""
+"""The role of a field in a job: its network, its photo, ..., or a setting of the recipe's own."""
 
 MODEL = "Network"
 SHOW = "What to show"
@@ -39,7 +39,7 @@ _KEY = "entoptic"
 
 @dataclass(frozen=True)
 class Setting:
-    """What a field of a recipe declares beside its name, its type and its default.
+    """The declaration of a field of a recipe, beside its name, its type and its default.
 
     Args:
         meaning: checks what is given and returns what is meant; None isn't looked at where it is
@@ -137,10 +137,10 @@ class Recipe(ABC):
     """The type of what it makes."""
 
     made: ClassVar[str] = "The picture, with the job that makes it again."
-    """What it makes, for the docstring."""
+    """A phrase for the docstring's Returns."""
 
     makes_no_job: ClassVar[bool] = False
-    """Whether its result is something else than a picture with a job."""
+    """True for a recipe that makes something else than a picture with a job."""
 
     objective_is: ClassVar[str | None] = None
     """The field that a job's objective fills, where it fills one."""

@@ -1,4 +1,4 @@
-"""What all recipes share that optimise pictures from noise, or from a photo."""
+"""The settings of all recipes that optimise pictures from noise, or from a photo."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Visualization(Recipe, ABC):
     size: int | tuple[int, int] = setting(
         224,
         extent(10_000),
-        "Size of each picture in pixels: its side, or HxW; the long side where there is a photo.",
+        "Size of each picture in pixels: its side (the long side, of a photo), or HxW.",
         under=OPTIMIZE,
         metavar="PIXELS",
     )
@@ -59,8 +59,8 @@ class Visualization(Recipe, ABC):
     method: str | None = setting(
         None,
         text,
-        "Method, a canvas with the transforms and the learning rate that suit it: entoptic, "
-        "strong, gentle, lucid, maco, cppn, pixels.",
+        "Method: canvas, transforms and learning rate by one name: entoptic, strong, gentle, "
+        "lucid, maco, cppn, pixels.",
         under=OPTIMIZE,
         metavar="M",
         usual="gentle",
@@ -68,7 +68,7 @@ class Visualization(Recipe, ABC):
     canvas: str | type[Canvas] | None = setting(
         None,
         as_given,
-        "Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco, cppn, "
+        "Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco, cppn, "
         "shared, alpha (with transparency).",
         under=OPTIMIZE,
         metavar="C",
@@ -78,7 +78,7 @@ class Visualization(Recipe, ABC):
         None,
         as_given,
         "Random transforms before each step: robust, strong, gentle, lucid, maco, accentuate, "
-        "none.",
+        'none; or an expression: "gentle + jitter(8)".',
         under=OPTIMIZE,
         metavar="T",
         told="the method's",

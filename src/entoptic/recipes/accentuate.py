@@ -1,4 +1,4 @@
-"""Feature accentuation: a photo, changed no more than it must be, so that a unit responds to it."""
+"""Feature accentuation: a photo, changed a little so that a unit responds to it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,11 @@ if TYPE_CHECKING:
 @recipe("accentuate", order=80)
 @dataclass(frozen=True)
 class Accentuate(Visualization):
-    """Bring out in a photo what units respond to.
+    """Change a photo a little so that units respond to it.
 
-    The photo is changed so that the units respond more, while an early layer's activations stay.
-    The unit's score is counted in multiples of the root mean square that its layer's activations
-    have for the photo; the loss of the reference layer, `inversion`, is subtracted with a weight.
-    Several units make a contact sheet, with the photo first.
+    The unit's score is maximised together with the likeness to the photo at an early layer
+    (`inversion`), which has a weight. The score is divided by the root mean square of its layer's
+    activations for the photo. Several units make a contact sheet, with the photo first.
 
     Source: Hamblin et al., "Feature Accentuation: Revealing 'What' Features Respond to in Natural
     Images", 2024; there the two are weighed by the norms of their gradients.
@@ -46,7 +45,7 @@ class Accentuate(Visualization):
   entoptic accentuate cat.jpg class:tiger                  makes cat-accentuate.png
   entoptic accentuate cat.jpg fire7:3 fire7:5              a contact sheet of two channels
   entoptic accentuate cat.jpg class:tiger --weight 30      nearer to the photo
-  entoptic accentuate cat.jpg class:tiger --transparency   only what has mattered
+  entoptic accentuate cat.jpg class:tiger --transparency   only the pixels that mattered
 """
     unit_field = "units"
     renamed: ClassVar[Mapping[str, str]] = {"strength": "weight", "layer": "reference_layer"}
@@ -61,15 +60,15 @@ class Accentuate(Visualization):
     weight: float | None = setting(
         None,
         number(least=0, most=MOST_WEIGHT),
-        "Weight of the photo's activations: more is nearer to the photo.",
+        "Weight of the likeness to the photo: more is nearer to the photo.",
         metavar="X",
         usual=15.0,
     )
     reference_layer: Layer | str | None = reference_layer(
-        "Layer whose activations of the photo are to stay."
+        "Layer at which the likeness to the photo is measured."
     )
     transparency: bool = setting(
-        False, flag, "Make opaque only what has mattered; for PNG, WebP and TIFF."
+        False, flag, "Make only the pixels opaque that mattered; for PNG, WebP and TIFF."
     )
     steps: int = with_default(Visualization, "steps", 100)
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class Caricature(Visualization):
     """Exaggerate the activations of a photo.
 
-    The picture begins as noise. At each position the activation grows in the direction that it has
-    for the photo, without limit. The objective that is maximised is called `caricature`, too.
-    Several layers make a contact sheet, from early to late, with the photo first.
+    From noise, the picture is optimised so that at each position the activations go as far as
+    possible in the direction of the photo's (the objective `caricature`). Several layers make a
+    contact sheet, from early to late, with the photo first.
 
     Source: lucid's notebook "Feature Inversion Caricatures", Olah, 2018.
 
@@ -48,7 +48,7 @@ class Caricature(Visualization):
     cosine_power: float = setting(
         1.0,
         number(least=0, most=MOST_WEIGHT),
-        "Power of the cosine similarity: more is nearer to the photo, less is wilder.",
+        "Power of the cosine similarity: more is nearer to the photo, less is more exaggerated.",
         metavar="X",
     )
 

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 @recipe("compare", order=30)
 @dataclass(frozen=True)
 class Compare(Visualization):
-    """Show units in several networks, or by several methods.
+    """Compare units in several networks, or by several methods.
 
-    They stand side by side. Give several models, methods, canvases or transforms: several of one of
-    these, and at most one of each other. Each makes a column, and each unit a row.
+    Each unit makes a row, and each model, method, canvas or set of transforms a column. Give
+    several of one of these, and at most one of each other.
 
     >>> import entoptic as ent
     >>> by = {"method": ["lucid", "maco"], "size": 48, "steps": 1}
@@ -179,7 +179,7 @@ def _compared(named: Mapping[str, Sequence[str]]) -> str:
         given = ", ".join(f"{len(each)} {name}" for name, each in named.items() if each)
         raise BadSetting(
             f"a comparison of {given or 'nothing'}; give several models, methods, canvases or "
-            "transforms, but not several of two of them"
+            "transforms, but not several of two of these"
         )
     names = named[several[0]]
     if len(set(names)) < len(names):

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 class Diversity(Visualization):
     """Show different pictures that maximise one unit.
 
-    The pictures differ as much as they may. One picture shows one of the things that a unit
-    responds to; these show more of them. The objective that keeps them different is called
-    `diversity`, too.
+    A unit may respond to several kinds of features, and one picture shows one of them. A term
+    (`diversity`) keeps the pictures different.
 
     Source: Olah et al., "Feature Visualization", Distill, 2017.
 
@@ -55,11 +54,11 @@ class Diversity(Visualization):
     weight: float = setting(
         3.0,
         number(least=0, most=MOST_WEIGHT),
-        "Weight of their difference; 0 leaves it to the random seed.",
+        "Weight of the difference between pictures; 0 leaves it to the random seed.",
         metavar="X",
     )
     reference_layer: Layer | str | None = reference_layer(
-        "Layer whose textures are to differ.", told="the unit's own, if it has positions"
+        "Layer at which textures differ.", told="the unit's own, if it has positions"
     )
 
     def plan(self, read_guide: Callable[[str], Picture] | None = None) -> SheetPlan:

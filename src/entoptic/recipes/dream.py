@@ -1,4 +1,4 @@
-"""DeepDream: a photo, changed on several scales so that an objective grows."""
+"""DeepDream: gradient ascent from a photo, on several scales."""
 
 from __future__ import annotations
 
@@ -44,10 +44,11 @@ a stranger has written."""
 @recipe("dream", order=10)
 @dataclass(frozen=True)
 class Dream(Recipe):
-    """Dream a photo: an objective grows in it, on several scales.
+    """Dream a photo: maximise an objective in it, on several scales.
 
-    At each of several sizes, the octaves, from small to large, the photo goes up the gradient of
-    the objective; what has appeared is added to the next size. Without a photo it begins as noise.
+    Gradient ascent optimises the photo at several sizes, the octaves, from small to large; the
+    detail found at one is enlarged and added to the photo at the next. Without a photo it begins as
+    noise.
 
     Source: Mordvintsev, Olah, Tyka, "Inceptionism: Going Deeper into Neural Networks", Google
     Research, 2015, and their notebook "DeepDreaming with Caffe", whose defaults these are.
@@ -85,8 +86,8 @@ class Dream(Recipe):
     layer: Layer | str | None = setting(
         None,
         layer_name,
-        "Instead, a layer whose energy is maximised; `entoptic layers` lists them. Early layers "
-        "draw textures, late ones things.",
+        "Instead, a layer whose energy, the mean square of its activations, is maximised; "
+        "`entoptic layers` lists them. Early layers draw textures, late ones objects.",
         metavar="L",
         short="-l",
         kept=False,
@@ -146,7 +147,7 @@ class Dream(Recipe):
     strength: float = setting(
         1.0,
         number(above=0, most=1000),
-        "Factor for each step: 0.5 is subtle, 2 wild.",
+        "Factor for the step size: 0.5 is subtle, 2 wild.",
         under=OPTIMIZE,
         metavar="X",
     )
@@ -168,7 +169,7 @@ class Dream(Recipe):
     smoothing: float | None = setting(
         None,
         number(least=0, most=100),
-        "Smoothing of the gradient in pixels: large shapes gain on fine grain; 0 is off.",
+        "Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0 is off.",
         under=OPTIMIZE,
         metavar="X",
         usual=0.0,
@@ -199,15 +200,15 @@ class Dream(Recipe):
     tile: int | str = setting(
         "auto",
         either("auto", "off", otherwise=whole(1, 100_000)),
-        "Side of the tiles in which a large picture is shown to the network; auto is as large as "
-        "memory has room for; off is the whole.",
+        "Side of the tiles in which a large picture is processed, in pixels; auto is as large as "
+        "fits into memory, off uses no tiles.",
         under=OPTIMIZE,
         metavar="N",
     )
     memory: int | str | None = setting(
         None,
         memory_given,
-        "Memory that the tiles may take, as 4GiB.",
+        "Memory limit, such as 4GiB.",
         under=OPTIMIZE,
         metavar="SIZE",
         told="half of what is free",
@@ -215,7 +216,7 @@ class Dream(Recipe):
     batch: int | str = setting(
         "auto",
         either("auto", otherwise=whole(1, MOST_TOGETHER)),
-        "Number of photos of one size that are dreamt together; auto takes what is faster.",
+        "Number of photos of one size that are optimised together; auto takes what is faster.",
         under=OPTIMIZE,
         metavar="N",
         kept=False,

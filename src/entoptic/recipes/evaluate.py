@@ -1,4 +1,4 @@
-"""Evaluation: what pictures of units are worth, in numbers."""
+"""Evaluation: pictures of units, measured."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ WITH = "What to compare with"
 @recipe("evaluate", order=90)
 @dataclass(frozen=True)
 class Evaluate(Visualization):
-    """Measure what pictures of units are worth.
+    """Measure how well pictures show units.
 
-    The pictures are made as `visualize` makes them, and measured: their scores, how many
-    photographs score less, whether other networks recognise the class, how diverse pictures of
-    different seeds are, seconds, and memory.
+    Make the pictures as `visualize` does, and measure their scores, the share of photographs that
+    score less, whether other networks recognise the class, the diversity of pictures of different
+    seeds, seconds, and memory.
 
     >>> import entoptic as ent
     >>> found = ent.evaluate(ent.load(), "fire5:3", size=48, steps=1)
@@ -52,7 +52,7 @@ class Evaluate(Visualization):
     judges: Sequence[ModelLike] | None = setting(
         None,
         as_given,
-        "Classifiers that say whether they recognise the class, too.",
+        "Other classifiers, which may or may not recognise the class.",
         under=WITH,
         metavar="M,M",
         many=True,

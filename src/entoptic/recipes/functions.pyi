@@ -35,32 +35,31 @@ def accentuate(
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
 ) -> Result:
-    r"""Bring out in a photo what units respond to.
+    r"""Change a photo a little so that units respond to it.
 
-    The photo is changed so that the units respond more, while an early layer's activations stay.
-    The unit's score is counted in multiples of the root mean square that its layer's activations
-    have for the photo; the loss of the reference layer, `inversion`, is subtracted with a weight.
-    Several units make a contact sheet, with the photo first.
+    The unit's score is maximised together with the likeness to the photo at an early layer
+    (`inversion`), which has a weight. The score is divided by the root mean square of its layer's
+    activations for the photo. Several units make a contact sheet, with the photo first.
 
     Args:
         model: Network; `entoptic models` lists them.
         photo: Photo: a picture file.
         units: Units: channels LAYER:CHANNEL, ranges LAYER:3-9, classes class:NAME, or
             expressions of them.
-        weight: Weight of the photo's activations: more is nearer to the photo. [default: by
+        weight: Weight of the likeness to the photo: more is nearer to the photo. [default: by
             network; 15 with squeezenet1_1]
-        reference_layer: Layer whose activations of the photo are to stay. [default: by network;
-            fire3 with squeezenet1_1]
-        transparency: Make opaque only what has mattered; for PNG, WebP and TIFF.
-        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
-            photo. [default: 224]
+        reference_layer: Layer at which the likeness to the photo is measured. [default: by
+            network; fire3 with squeezenet1_1]
+        transparency: Make only the pixels opaque that mattered; for PNG, WebP and TIFF.
+        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+            [default: 224]
         steps: Number of steps. [default: 100]
-        method: Method, a canvas with the transforms and the learning rate that suit it:
-            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
-        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
+            gentle, lucid, maco, cppn, pixels. [default: gentle]
+        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
             cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none. [default: the method's]
+            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]
@@ -110,26 +109,26 @@ def caricature_of(
 ) -> Result:
     r"""Exaggerate the activations of a photo.
 
-    The picture begins as noise. At each position the activation grows in the direction that it has
-    for the photo, without limit. The objective that is maximised is called `caricature`, too.
-    Several layers make a contact sheet, from early to late, with the photo first.
+    From noise, the picture is optimised so that at each position the activations go as far as
+    possible in the direction of the photo's (the objective `caricature`). Several layers make a
+    contact sheet, from early to late, with the photo first.
 
     Args:
         model: Network; `entoptic models` lists them.
         photo: Photo: a picture file.
         layer: Layer whose activations are exaggerated, or several: L,L,L. [default: by network;
             fire6 with squeezenet1_1]
-        cosine_power: Power of the cosine similarity: more is nearer to the photo, less is
-            wilder. [default: 1]
-        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
-            photo. [default: 224]
+        cosine_power: Power of the cosine similarity: more is nearer to the photo, less is more
+            exaggerated. [default: 1]
+        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+            [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method, a canvas with the transforms and the learning rate that suit it:
-            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
-        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
+            gentle, lucid, maco, cppn, pixels. [default: gentle]
+        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
             cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none. [default: the method's]
+            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]
@@ -172,10 +171,10 @@ def compare(
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
 ) -> Result:
-    r"""Show units in several networks, or by several methods.
+    r"""Compare units in several networks, or by several methods.
 
-    They stand side by side. Give several models, methods, canvases or transforms: several of one of
-    these, and at most one of each other. Each makes a column, and each unit a row.
+    Each unit makes a row, and each model, method, canvas or set of transforms a column. Give
+    several of one of these, and at most one of each other.
 
     >>> import entoptic as ent
     >>> by = {"method": ["lucid", "maco"], "size": 48, "steps": 1}
@@ -186,16 +185,16 @@ def compare(
         model: Network; `entoptic models` lists them.
         units: Units: channels LAYER:CHANNEL, ranges LAYER:3-9, classes class:NAME, or
             expressions of them.
-        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
-            photo. [default: 224]
+        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+            [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method, a canvas with the transforms and the learning rate that suit it:
-            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: by network; entoptic
-            with squeezenet1_1]
-        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
+            gentle, lucid, maco, cppn, pixels. [default: by network; entoptic with
+            squeezenet1_1]
+        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
             cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none. [default: the method's]
+            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]
@@ -238,26 +237,26 @@ def diversity_of(
 ) -> Result:
     r"""Show different pictures that maximise one unit.
 
-    The pictures differ as much as they may. One picture shows one of the things that a unit
-    responds to; these show more of them. The objective that keeps them different is called
-    `diversity`, too.
+    A unit may respond to several kinds of features, and one picture shows one of them. A term
+    (`diversity`) keeps the pictures different.
 
     Args:
         model: Network; `entoptic models` lists them.
         unit: Unit: a channel LAYER:CHANNEL, a class class:NAME, or an expression of them.
         pictures: Number of pictures, 2 to 64. [default: 6]
-        weight: Weight of their difference; 0 leaves it to the random seed. [default: 3]
-        reference_layer: Layer whose textures are to differ. [default: the unit's own, if it has
+        weight: Weight of the difference between pictures; 0 leaves it to the random seed.
+            [default: 3]
+        reference_layer: Layer at which textures differ. [default: the unit's own, if it has
             positions]
-        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
-            photo. [default: 224]
+        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+            [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method, a canvas with the transforms and the learning rate that suit it:
-            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
-        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
+            gentle, lucid, maco, cppn, pixels. [default: gentle]
+        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
             cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none. [default: the method's]
+            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]
@@ -312,10 +311,11 @@ def dream(
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
 ) -> Result:
-    r"""Dream a photo: an objective grows in it, on several scales.
+    r"""Dream a photo: maximise an objective in it, on several scales.
 
-    At each of several sizes, the octaves, from small to large, the photo goes up the gradient of
-    the objective; what has appeared is added to the next size. Without a photo it begins as noise.
+    Gradient ascent optimises the photo at several sizes, the octaves, from small to large; the
+    detail found at one is enlarged and added to the photo at the next. Without a photo it begins as
+    noise.
 
     Args:
         model: Network; `entoptic models` lists them.
@@ -323,8 +323,8 @@ def dream(
         objective: Objective to maximise, an expression: fire7:3 (a channel), class:goldfish,
             "energy('fire5') - 2 * total_variation()". [default: by network; energy('fire7') +
             energy('fire8') with squeezenet1_1]
-        layer: Instead, a layer whose energy is maximised; `entoptic layers` lists them. Early
-            layers draw textures, late ones things.
+        layer: Instead, a layer whose energy, the mean square of its activations, is maximised;
+            `entoptic layers` lists them. Early layers draw textures, late ones objects.
         guide: Guide: another picture, whose features are to appear; also with --layer.
         mask: Mask: a picture of the photo's shape; the dream is where it is white, the photo
             stays where it is black.
@@ -335,23 +335,23 @@ def dream(
             network; 5 with squeezenet1_1]
         octave_scale: Ratio of one size to the one before. [default: 1.4]
         steps: Number of steps at each size. [default: by network; 12 with squeezenet1_1]
-        strength: Factor for each step: 0.5 is subtle, 2 wild. [default: 1]
+        strength: Factor for the step size: 0.5 is subtle, 2 wild. [default: 1]
         step_size: Mean change of a pixel in a step; 1 is from black to white. [default: by
             network; 1/255 with squeezenet1_1]
         norm: Norm by which the gradient is divided: mean_abs, max_abs, std, l2, none. [default:
             mean_abs]
-        smoothing: Smoothing of the gradient in pixels: large shapes gain on fine grain; 0 is
-            off. [default: by network; 1.5 with squeezenet1_1]
+        smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
+            is off. [default: by network; 1.5 with squeezenet1_1]
         jitter: Largest random shift before each step in pixels. [default: 32]
         transforms: Random transforms before each step, instead of the jitter: "jitter(8) +
             rotate(-5, 5)". [default: the jitter]
         optimizer: Optimizer, instead of normalized steps: "adam(0.02)". [default: normalized
             steps]
-        tile: Side of the tiles in which a large picture is shown to the network; auto is as
-            large as memory has room for; off is the whole. [default: auto]
-        memory: Memory that the tiles may take, as 4GiB. [default: half of what is free]
-        batch: Number of photos of one size that are dreamt together; auto takes what is faster.
-            [default: auto]
+        tile: Side of the tiles in which a large picture is processed, in pixels; auto is as
+            large as fits into memory, off uses no tiles. [default: auto]
+        memory: Memory limit, such as 4GiB. [default: half of what is free]
+        batch: Number of photos of one size that are optimised together; auto takes what is
+            faster. [default: auto]
         seed: Random seed. [default: 0]
         precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
             which is fastest. [default: fp32]
@@ -411,8 +411,8 @@ def dream_photos(
         objective: Objective to maximise, an expression: fire7:3 (a channel), class:goldfish,
             "energy('fire5') - 2 * total_variation()". [default: by network; energy('fire7') +
             energy('fire8') with squeezenet1_1]
-        layer: Instead, a layer whose energy is maximised; `entoptic layers` lists them. Early
-            layers draw textures, late ones things.
+        layer: Instead, a layer whose energy, the mean square of its activations, is maximised;
+            `entoptic layers` lists them. Early layers draw textures, late ones objects.
         guide: Guide: another picture, whose features are to appear; also with --layer.
         mask: Mask: a picture of the photo's shape; the dream is where it is white, the photo
             stays where it is black.
@@ -423,23 +423,23 @@ def dream_photos(
             network; 5 with squeezenet1_1]
         octave_scale: Ratio of one size to the one before. [default: 1.4]
         steps: Number of steps at each size. [default: by network; 12 with squeezenet1_1]
-        strength: Factor for each step: 0.5 is subtle, 2 wild. [default: 1]
+        strength: Factor for the step size: 0.5 is subtle, 2 wild. [default: 1]
         step_size: Mean change of a pixel in a step; 1 is from black to white. [default: by
             network; 1/255 with squeezenet1_1]
         norm: Norm by which the gradient is divided: mean_abs, max_abs, std, l2, none. [default:
             mean_abs]
-        smoothing: Smoothing of the gradient in pixels: large shapes gain on fine grain; 0 is
-            off. [default: by network; 1.5 with squeezenet1_1]
+        smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
+            is off. [default: by network; 1.5 with squeezenet1_1]
         jitter: Largest random shift before each step in pixels. [default: 32]
         transforms: Random transforms before each step, instead of the jitter: "jitter(8) +
             rotate(-5, 5)". [default: the jitter]
         optimizer: Optimizer, instead of normalized steps: "adam(0.02)". [default: normalized
             steps]
-        tile: Side of the tiles in which a large picture is shown to the network; auto is as
-            large as memory has room for; off is the whole. [default: auto]
-        memory: Memory that the tiles may take, as 4GiB. [default: half of what is free]
-        batch: Number of photos of one size that are dreamt together; auto takes what is faster.
-            [default: auto]
+        tile: Side of the tiles in which a large picture is processed, in pixels; auto is as
+            large as fits into memory, off uses no tiles. [default: auto]
+        memory: Memory limit, such as 4GiB. [default: half of what is free]
+        batch: Number of photos of one size that are optimised together; auto takes what is
+            faster. [default: auto]
         seed: Random seed. [default: 0]
         precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
             which is fastest. [default: fp32]
@@ -470,11 +470,11 @@ def evaluate(
     precision: str = "fp32",
     device: DeviceLike = "auto",
 ) -> Evaluation:
-    r"""Measure what pictures of units are worth.
+    r"""Measure how well pictures show units.
 
-    The pictures are made as `visualize` makes them, and measured: their scores, how many
-    photographs score less, whether other networks recognise the class, how diverse pictures of
-    different seeds are, seconds, and memory.
+    Make the pictures as `visualize` does, and measure their scores, the share of photographs that
+    score less, whether other networks recognise the class, the diversity of pictures of different
+    seeds, seconds, and memory.
 
     >>> import entoptic as ent
     >>> found = ent.evaluate(ent.load(), "fire5:3", size=48, steps=1)
@@ -485,20 +485,20 @@ def evaluate(
         model: Network; `entoptic models` lists them.
         units: Units: channels LAYER:CHANNEL, ranges LAYER:3-9, classes class:NAME, or
             expressions of them.
-        judges: Classifiers that say whether they recognise the class, too. [default: the other
+        judges: Other classifiers, which may or may not recognise the class. [default: the other
             embedded networks]
         photos: Photographs to compare scores with: files and folders.
         seeds: Number of pictures of each unit, each from another random seed. [default: 1]
-        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
-            photo. [default: 224]
+        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+            [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method, a canvas with the transforms and the learning rate that suit it:
-            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: by network; entoptic
-            with squeezenet1_1]
-        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
+            gentle, lucid, maco, cppn, pixels. [default: by network; entoptic with
+            squeezenet1_1]
+        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
             cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none. [default: the method's]
+            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]
@@ -537,11 +537,10 @@ def grid(
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
 ) -> Result:
-    r"""Show what each position of a photo activates.
+    r"""Draw the activation grid of a photo.
 
-    The result is a mosaic of small pictures. The layer's activations at a position are a direction
-    among its channels, and the picture at that position maximises this direction. `size` is the
-    side of each small picture.
+    The result is a mosaic of small pictures, one for each position of a layer: it maximises the
+    direction of the activation vector there. `size` is the side of each small picture.
 
     Args:
         model: Network; `entoptic models` lists them.
@@ -551,17 +550,16 @@ def grid(
         cells: Number of pictures along the long side, at most as many as the layer has
             positions. [default: 8]
         weighted: Fade a picture to grey where the layer's activations are small.
-        plain: Take directions as they are, not whitened: what all positions have in common
-            counts too.
-        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
-            photo. [default: 64]
+        plain: Don't whiten directions: what all positions have in common counts, too.
+        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+            [default: 64]
         steps: Number of steps. [default: 80]
-        method: Method, a canvas with the transforms and the learning rate that suit it:
-            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
-        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
+            gentle, lucid, maco, cppn, pixels. [default: gentle]
+        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
             cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none. [default: the method's]
+            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: 32]
@@ -610,12 +608,11 @@ def groups(
 ) -> Result:
     r"""Show the groups of channels that explain a photo.
 
-    Channels of a layer that are active together are put into groups by non-negative matrix
-    factorization, so that the activations at each position are nearly a sum of groups; activations
-    below 0 are left out. For the pictures the groups are whitened, as in a grid. The result is a
-    contact sheet: above, all groups in their colors over the photo, then each alone with its share;
-    below, the photo and the picture that maximises each group. `size` is the long side of each
-    picture.
+    Non-negative matrix factorization finds groups of channels that are active together, so that the
+    activations at each position are nearly a sum of groups; activations below 0 are ignored. For
+    the pictures the groups are whitened, as in a grid. The result is a contact sheet: above, maps
+    of all groups in colors over the photo, and of each group alone with its share; below, the photo
+    and the picture that maximises each group. `size` is the long side of each picture.
 
     Args:
         model: Network; `entoptic models` lists them.
@@ -623,15 +620,15 @@ def groups(
         layer: Layer whose activations are grouped. [default: by network; fire8 with
             squeezenet1_1]
         groups: Number of groups. [default: 6]
-        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
-            photo. [default: 224]
+        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+            [default: 224]
         steps: Number of steps. [default: 96]
-        method: Method, a canvas with the transforms and the learning rate that suit it:
-            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
-        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
+            gentle, lucid, maco, cppn, pixels. [default: gentle]
+        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
             cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none. [default: the method's]
+            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]
@@ -683,26 +680,26 @@ def interpolate(
     r"""Show a row of pictures from one unit to another.
 
     Of n pictures, picture i maximises (1 - w) times the first unit plus w times the second, with
-    w = i / (n - 1). Their large shapes are common to all (the canvas `shared`), and the activations
-    of a layer are to be alike for neighbors (`alignment`).
+    w = i / (n - 1). The pictures share their low frequencies (the canvas `shared`), and a term
+    (`alignment`) keeps the activations of neighbors alike at a layer.
 
     Args:
         model: Network; `entoptic models` lists them.
         first: Unit: a channel LAYER:CHANNEL, a class class:NAME, or an expression of them.
         second: Unit: a channel LAYER:CHANNEL, a class class:NAME, or an expression of them.
         pictures: Number of pictures, 2 to 64. [default: 5]
-        weight: Weight of the alignment of neighbors. [default: 0.1]
+        weight: Weight of the likeness of neighbors (`alignment`). [default: 0.1]
         reference_layer: Layer whose activations are aligned. [default: by network; fire5 with
             squeezenet1_1]
-        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
-            photo. [default: 224]
+        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+            [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method, a canvas with the transforms and the learning rate that suit it:
-            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
-        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
+            gentle, lucid, maco, cppn, pixels. [default: gentle]
+        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
             cppn, shared, alpha (with transparency). [default: shared]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none. [default: the method's]
+            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]
@@ -748,11 +745,10 @@ def invert(
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
 ) -> Result:
-    r"""Show what a layer keeps of a photo.
+    r"""Invert a layer: make a picture with a photo's activations.
 
-    The picture begins as noise and gets the activations that the layer has for the photo; what the
-    layer loses of it stays as the random seed has it. Several layers make a contact sheet, from
-    early to late, with the photo first.
+    It shows which information the layer keeps; the rest is noise, which depends on the random seed.
+    Several layers make a contact sheet, from early to late, with the photo first.
 
     Args:
         model: Network; `entoptic models` lists them.
@@ -760,15 +756,15 @@ def invert(
         layer: Layer whose activations are inverted, or several: L,L,L. [default: by network;
             fire5 with squeezenet1_1]
         smoothness: Weight of the picture's total variation, which is subtracted. [default: 0.5]
-        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
-            photo. [default: 224]
+        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+            [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method, a canvas with the transforms and the learning rate that suit it:
-            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
-        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
+            gentle, lucid, maco, cppn, pixels. [default: gentle]
+        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
             cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none. [default: the method's]
+            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]
@@ -820,16 +816,16 @@ def visualize(
         model: Network; `entoptic models` lists them.
         units: Units: channels LAYER:CHANNEL, ranges LAYER:3-9, classes class:NAME, or
             expressions of them.
-        size: Size of each picture in pixels: its side, or HxW; the long side where there is a
-            photo. [default: 224]
+        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+            [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method, a canvas with the transforms and the learning rate that suit it:
-            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: by network; entoptic
-            with squeezenet1_1]
-        canvas: Canvas, the parameters that are optimised: fourier, pixels, laplacian, maco,
+        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
+            gentle, lucid, maco, cppn, pixels. [default: by network; entoptic with
+            squeezenet1_1]
+        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
             cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none. [default: the method's]
+            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]

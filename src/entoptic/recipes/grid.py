@@ -1,4 +1,4 @@
-"""Activation grids: what each position of a layer responds to in a photo."""
+"""Activation grids: a picture of a layer's activations at each position of a photo."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 @recipe("grid", order=40)
 @dataclass(frozen=True)
 class Grid(Visualization):
-    """Show what each position of a photo activates.
+    """Draw the activation grid of a photo.
 
-    The result is a mosaic of small pictures. The layer's activations at a position are a direction
-    among its channels, and the picture at that position maximises this direction. `size` is the
-    side of each small picture.
+    The result is a mosaic of small pictures, one for each position of a layer: it maximises the
+    direction of the activation vector there. `size` is the side of each small picture.
 
     Source: Olah et al., "The Building Blocks of Interpretability", Distill, 2018.
 
@@ -39,7 +38,7 @@ class Grid(Visualization):
     examples = """
   entoptic grid cat.jpg                                    makes cat-grid.png
   entoptic grid cat.jpg --cells 12 --size 96               more and larger pictures
-  entoptic grid cat.jpg --layer fire5                      simpler things, of smaller parts
+  entoptic grid cat.jpg --layer fire5                      simpler features, smaller ones
 """
     of_network = ("layer",)
 
@@ -58,7 +57,7 @@ class Grid(Visualization):
     plain: bool = setting(
         False,
         flag,
-        "Take directions as they are, not whitened: what all positions have in common counts too.",
+        "Don't whiten directions: what all positions have in common counts, too.",
     )
     # Pictures as small as these still hold an eye or a texture, and a hundred of them a photo.
     # After more steps they only gain contrast.

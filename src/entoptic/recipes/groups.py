@@ -24,12 +24,11 @@ _LARGER = 1.5
 class Groups(Visualization):
     """Show the groups of channels that explain a photo.
 
-    Channels of a layer that are active together are put into groups by non-negative matrix
-    factorization, so that the activations at each position are nearly a sum of groups; activations
-    below 0 are left out. For the pictures the groups are whitened, as in a grid. The result is a
-    contact sheet: above, all groups in their colors over the photo, then each alone with its share;
-    below, the photo and the picture that maximises each group. `size` is the long side of each
-    picture.
+    Non-negative matrix factorization finds groups of channels that are active together, so that the
+    activations at each position are nearly a sum of groups; activations below 0 are ignored. For
+    the pictures the groups are whitened, as in a grid. The result is a contact sheet: above, maps
+    of all groups in colors over the photo, and of each group alone with its share; below, the photo
+    and the picture that maximises each group. `size` is the long side of each picture.
 
     Source: Olah et al., "The Building Blocks of Interpretability", Distill, 2018.
 

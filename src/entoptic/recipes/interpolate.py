@@ -30,8 +30,8 @@ class Interpolate(Visualization):
     """Show a row of pictures from one unit to another.
 
     Of n pictures, picture i maximises (1 - w) times the first unit plus w times the second, with
-    w = i / (n - 1). Their large shapes are common to all (the canvas `shared`), and the activations
-    of a layer are to be alike for neighbors (`alignment`).
+    w = i / (n - 1). The pictures share their low frequencies (the canvas `shared`), and a term
+    (`alignment`) keeps the activations of neighbors alike at a layer.
 
     Source: Mordvintsev et al., "Differentiable Image Parameterizations", Distill, 2018.
 
@@ -56,7 +56,7 @@ class Interpolate(Visualization):
     weight: float = setting(
         0.1,
         number(least=0, most=MOST_WEIGHT),
-        "Weight of the alignment of neighbors.",
+        "Weight of the likeness of neighbors (`alignment`).",
         metavar="X",
     )
     reference_layer: Layer | str | None = reference_layer("Layer whose activations are aligned.")

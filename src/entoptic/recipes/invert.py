@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 @recipe("invert", order=84)
 @dataclass(frozen=True)
 class Invert(Visualization):
-    """Show what a layer keeps of a photo.
+    """Invert a layer: make a picture with a photo's activations.
 
-    The picture begins as noise and gets the activations that the layer has for the photo; what the
-    layer loses of it stays as the random seed has it. Several layers make a contact sheet, from
-    early to late, with the photo first.
+    It shows which information the layer keeps; the rest is noise, which depends on the random seed.
+    Several layers make a contact sheet, from early to late, with the photo first.
 
     Source: Mahendran, Vedaldi, "Understanding Deep Image Representations by Inverting Them", 2015.
 

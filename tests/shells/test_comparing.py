@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,27 @@ def test_methods_side_by_side_can_be_made_again(tmp_path: Path) -> None:
     assert again.code == 0
     first, second = (tmp_path / name for name in (told["picture"], "b.png"))
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_transforms_with_arguments_stand_side_by_side(tmp_path: Path) -> None:
+    made = entoptic(
+        "compare", "fire3:3", "--transforms", "rotate(-5, 5),none", *TINY, "--json", folder=tmp_path
+    )
+    assert json.loads(made.out)["job"]["settings"]["transforms"] == ["rotate(-5, 5)", "none"]
+
+
+def test_networks_that_a_comparison_names_are_allowed_as_the_message_says(tmp_path: Path) -> None:
+    (tmp_path / "nets.py").write_text(
+        "import entoptic as ent\n\ndef mine():\n    return ent.load()\n"
+    )
+    networks = "'python:nets:mine?mean=0.5,0.5,0.5',squeezenet1_1"
+    made = entoptic("compare", "fire3:3", "-m", networks, *TINY, "-o", "a.png", folder=tmp_path)
+    assert made.code == 0, made.err
+    told = entoptic("redo", "a.png", folder=tmp_path).err
+    command = shlex.split(told.partition("type: entoptic ")[2])
+    assert command == ["redo", "a.png", "--model", networks]
+    assert entoptic(*command, folder=tmp_path).code == 0
+    assert (tmp_path / "a-redo.png").read_bytes() == (tmp_path / "a.png").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from entoptic.errors import BadSetting
 from entoptic.jobs.defaults import USUAL
 from entoptic.jobs.functions import default_of
 from entoptic.jobs.recipe import Recipe, Setting, settings
+from entoptic.lists import split_values
 from entoptic.paths import name_for
 
 
@@ -91,18 +92,9 @@ def arguments(recipe: type[Recipe], given: Mapping[str, Any]) -> dict[str, Any]:
         setting = declared.get(name)
         if setting is not None:
             many = setting.many and not _is_argument(setting) and isinstance(value, str)
-            value = setting.meaning(name, names_in(value) if many else value)
+            value = setting.meaning(name, split_values(value) if many else value)
         found[name] = value
     return found
-
-
-def names_in(text: str) -> list[str]:
-    """Return names as they are typed, with commas between them; a file's may have some itself.
-
-    >>> names_in("lucid, maco")
-    ['lucid', 'maco']
-    """
-    return [text] if Path(text).exists() else [each.strip() for each in text.split(",")]
 
 
 def check_units(units: tuple[str, ...]) -> None:

@@ -14,9 +14,10 @@ from entoptic.cli.making import check, make
 from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
 from entoptic.cli.printing import echo
 from entoptic.cli.progress import work
-from entoptic.cli.recipes import arguments, names_in, parameters
+from entoptic.cli.recipes import arguments, parameters
 from entoptic.errors import BadSetting, EntopticError
 from entoptic.jobs.recipe import Recipe, recipes, settings
+from entoptic.lists import split_values
 
 if TYPE_CHECKING:
     from entoptic.jobs.plan import Plan
@@ -167,7 +168,7 @@ def redo_command(
     if guide is not None:
         changes["guide"] = streams.photo_of(guide)
     start = None if photo is None else streams.photo_of(photo)
-    folders = [] if look_in is None else names_in(look_in)
+    folders = [] if look_in is None else split_values(look_in)
     with made(delivery.folder):
         with streams.received(picture) as path:
             made_by = Job.from_json(images.read_job(path)).recipe

@@ -11,6 +11,7 @@ from typing import Any
 from entoptic.checks import refused
 from entoptic.errors import NotAllowed
 from entoptic.jobs.finding import Finder
+from entoptic.lists import join_values, split_values
 from entoptic.networks import Model, load
 from entoptic.paths import is_same
 
@@ -29,23 +30,30 @@ def networks_of(
     Raises:
         NotAllowed: the job names what only the user may name.
     """
-    names = [find.job.model] if names is None else names
     typed = changes.pop("model", None)
-    if not isinstance(typed, Model | str | None) or typed == "":
-        raise refused("model", typed, "must be a Model, or a name for entoptic.load")
-    if isinstance(typed, Model):
-        return [typed]
     if typed is not None:
-        allowed = names if typed == ",".join(names) else [typed]
-        if any(_names(find.picture, each) for each in allowed):
-            raise NotAllowed(f"the network {typed!r} is the picture {str(find.picture)!r} itself")
-        return [load(each) for each in allowed]
+        if names is not None and isinstance(typed, str) and split_values(typed) == list(names):
+            typed = names
+        several = names is not None and isinstance(typed, list | tuple)
+        return [_allowed(find.picture, each) for each in (typed if several else [typed])]
+    names = [find.job.model] if names is None else names
     try:
         return [load(each, stored=True) for each in names]
     except NotAllowed as error:
         raise NotAllowed(
             f"a picture's job alone doesn't load this: {error}; {_permission(find.picture, names)}"
         ) from None
+
+
+def _allowed(picture: Path, typed: Any) -> Model:
+    """The network that the user names."""
+    if not isinstance(typed, Model | str) or typed == "":
+        raise refused("model", typed, "must be a Model, or a name for entoptic.load")
+    if isinstance(typed, Model):
+        return typed
+    if _names(picture, typed):
+        raise NotAllowed(f"the network {typed!r} is the picture {str(picture)!r} itself")
+    return load(typed)
 
 
 def _names(picture: Path, network: str) -> bool:
@@ -60,7 +68,7 @@ def _permission(picture: Path, names: Sequence[str]) -> str:
         return "give it in Python: entoptic.redo(PICTURE, model=...)"
     if any(_names(picture, each) for each in names):
         return "a picture that is its own network is not to be trusted"
-    command = shlex.join(["entoptic", "redo", str(picture), "--model", ",".join(names)])
+    command = shlex.join(["entoptic", "redo", str(picture), "--model", join_values(names)])
     if not command.isprintable() or len(command) > _LONGEST_COMMAND:
         return "if you trust it, name the network yourself, with --model"
     return f"if you trust it, type: {command}"

@@ -32,7 +32,7 @@ def redo(
     picture: PathLike,
     *,
     photo: PictureLike | None = None,
-    model: str | Model | None = None,
+    model: str | Model | Sequence[str | Model] | None = None,
     look_in: Sequence[PathLike] = (),
     finish: bool = False,
     **changes: Any,
@@ -47,7 +47,8 @@ def redo(
     Args:
         picture: a file that entoptic wrote.
         photo: where the photo is now, if it isn't found; or another photo.
-        model: the network that the job names, by which you allow it; or another one.
+        model: the network that the job names, by which you allow it; or another one;
+            a list of them where it compares several.
         look_in: more folders to look for the files in that the job names.
         finish: whether a picture that was stopped is made to its end, the same bytes as if it had
             never been stopped: from its beginning, since its file doesn't hold how a climb goes on.
@@ -78,7 +79,7 @@ def run(
     job: Recipe | Job | PathLike,
     *,
     photo: PictureLike | None = None,
-    model: str | Model | None = None,
+    model: str | Model | Sequence[str | Model] | None = None,
     look_in: Sequence[PathLike] = (),
     **changes: Any,
 ) -> Result:
@@ -88,7 +89,8 @@ def run(
         job: a recipe, such as `Dream(...)`; a `Job`; the text of one, as JSON; or the name of a
             picture that carries one, or of a file of JSON.
         photo: where the photo is now, if it isn't found; or another photo.
-        model: the network that the job names, by which you allow it; or another one.
+        model: the network that the job names, by which you allow it; or another one;
+            a list of them where it compares several.
         look_in: more folders to look for the files in that the job names.
         changes: any other argument of the recipe.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from entoptic.errors import (
 from entoptic.formats.state_dict.reading import read_state_dict
 from entoptic.layers import Layer
 from entoptic.networks import load
+from entoptic.networks.sources.registered import registered
 from entoptic.networks.sources.spec import Spec
 
 # timm's own network for tests: 0.4 million weights.
@@ -297,3 +300,28 @@ def test_a_network_without_its_source_is_answered_with_it(given: str, hint: str)
     with pytest.raises(UnknownModel) as caught:
         load(given)
     assert str(caught.value) == f"no model named {given!r}; {hint}"
+
+
+def test_names_are_read_from_the_files_of_packages_as_the_packages_list_them() -> None:
+    import timm
+    from torchvision import models
+
+    assert registered("timm", "models") == {*timm.list_models()}
+    listed = {*models.list_models(models), *models.list_models(models.segmentation)}
+    assert registered("torchvision", "models", "models/segmentation") == listed
+
+
+def test_an_unknown_name_is_answered_without_importing_timm() -> None:
+    code = """
+import sys, entoptic
+try:
+    entoptic.load("resnet50")
+except entoptic.EntopticError as error:
+    print(error)
+print({"timm", "torchvision"} & {*sys.modules})
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "no model named 'resnet50'; did you mean 'timm:resnet50' or 'torchvision:resnet50'?",
+        "set()",
+    ]

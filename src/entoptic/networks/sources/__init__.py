@@ -141,7 +141,6 @@ def _hint(name: str) -> str:
     """Return what to write instead of a name that is no source's."""
     known = (*sources, *plugins())
     typed_wrong = difflib.get_close_matches(name, known, cutoff=_TYPED_WRONG)
-    # Importing them takes seconds.
     named = [] if typed_wrong else [f"{word}:{name}" for word, has in _ZOOS.items() if has(name)]
     if named:
         return f"; did you mean {' or '.join(map(repr, named))}?"

@@ -15,6 +15,7 @@ from entoptic.errors import BadWeights, MissingExtra, NotAllowed, UnknownModel, 
 from entoptic.formats.state_dict.reading import mismatch, read_state_dict
 from entoptic.networks.model import Model
 from entoptic.networks.preprocess import Preprocess
+from entoptic.networks.sources.registered import registered
 from entoptic.networks.sources.spec import Spec, not_here
 
 # How timm's transformers are told to take pictures of any size; the first that is understood holds.
@@ -62,11 +63,7 @@ def timm(spec: Spec) -> Model:
 
 def has(name: str) -> bool:
     """Return whether timm is installed and has a network of a name, with or without a tag."""
-    try:
-        from timm import is_model
-    except ImportError:
-        return False
-    return bool(is_model(name))
+    return name.partition(".")[0] in registered("timm", "models")
 
 
 def _preprocess(spec: Spec, cfg: dict[str, Any], channels: int) -> Preprocess:

@@ -13,7 +13,11 @@ from entoptic.errors import BadWeights, MissingExtra, NotAllowed, UnknownModel, 
 from entoptic.formats.state_dict.reading import load_into
 from entoptic.networks.model import Model
 from entoptic.networks.preprocess import Preprocess
+from entoptic.networks.sources.registered import registered
 from entoptic.networks.sources.spec import Spec, not_here
+
+# Detectors take lists of pictures, and those of films have one more axis.
+_FOLDERS = ("models", "models/segmentation")
 
 
 def torchvision(spec: Spec) -> Model:
@@ -48,16 +52,12 @@ def torchvision(spec: Spec) -> Model:
 
 def has(name: str) -> bool:
     """Return whether torchvision is installed and has a network of pictures of a name."""
-    try:
-        return name in _names()
-    except ImportError:
-        return False
+    return name in registered("torchvision", *_FOLDERS)
 
 
 def _names() -> list[str]:
     from torchvision import models
 
-    # Detectors take lists of pictures, and those of films have one more axis.
     return [*models.list_models(models), *models.list_models(models.segmentation)]
 
 

@@ -1,33 +1,10 @@
-"""What the user typed, read and shown in the same way by several commands."""
+"""Paths and messages, as all commands show them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from entoptic.cli.printing import harmless
-from entoptic.errors import BadSetting
-
-
-def height_and_width(option: str, text: str) -> tuple[int, int]:
-    """Two numbers such as `512x768`.
-
-    Args:
-        option: what the user calls it, for the message.
-        text: what the user typed.
-
-    Raises:
-        BadSetting: it isn't two whole numbers above 0.
-
-    >>> height_and_width("--noise", "512x768")
-    (512, 768)
-    """
-    height, _, width = text.lower().partition("x")
-    # A million pixels along a side is more than any picture has.
-    if all(each.isascii() and each.isdigit() and len(each) < 7 for each in (height, width)):
-        sides = int(height), int(width)
-        if all(sides):
-            return sides
-    raise BadSetting(f"{option} is {text!r}; it wants HEIGHTxWIDTH, such as 512x768")
 
 
 def quoted(path: str | Path) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entoptic.checks import extent
 from entoptic.cli import options, streams
-from entoptic.cli.arguments import height_and_width
 from entoptic.cli.printing import echo
 from entoptic.errors import BadSetting
 
@@ -49,7 +49,7 @@ def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> No
         raise click.UsageError(
             f"a pattern comes after the network: entoptic layers squeezenet1_1 {model!r}"
         )
-    sides = None if size is None else height_and_width("--size", size)
+    sides = None if size is None else extent(1_000_000, both=True)("--size", size)
 
     from entoptic.networks import load
     from entoptic.networks.layer_table.listing import HEADER, cells

@@ -1,4 +1,4 @@
-"""entoptic shows what a neural network sees.
+"""entoptic: DeepDream and feature visualization.
 
 >>> import entoptic as ent
 >>> result = ent.dream(ent.load(), noise=(60, 80), octaves=1, steps=1)

@@ -1,4 +1,4 @@
-"""What a user gives, turned into what is meant; or an error that says what is wanted.
+"""Checks of a user's input: the value that is meant, or an error that says what is wanted.
 
 A meaning is a function of a parameter's name and the value given: it returns what is meant, or
 raises an EntopticError of one line. `taking` puts meanings before a function or a class. Those of
@@ -96,7 +96,7 @@ def taking(**meanings: Meaning) -> Callable[[_Taker], _Taker]:
 
 
 def shown(value: Any) -> str:
-    """What was given, short and on one line.
+    """Return the input, short and on one line.
 
     >>> import torch
     >>> shown(torch.zeros(2, 3)), shown([1, 2]), shown(torch.nn.ReLU())
@@ -144,13 +144,13 @@ def whole(least: int, most: int = _LARGEST) -> Meaning:
 
 
 seed = whole(0, LARGEST_SEED)
-"""A seed of all chance."""
+"""A random seed."""
 
 side = whole(1, 1_000_000)
 """A height or a width in pixels."""
 
 count = whole(1, 1_000_000)
-"""How many; at least one."""
+"""A number of things; at least one."""
 
 
 def number(

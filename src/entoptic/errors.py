@@ -70,7 +70,7 @@ class BadSpectrum(EntopticError, ValueError):
 
 
 class CannotWrite(EntopticError, OSError):
-    """A place where the result can't be written."""
+    """A file or folder that can't be written."""
 
 
 class AlreadyThere(CannotWrite, FileExistsError):
@@ -106,7 +106,7 @@ class NoPath(EntopticError, ValueError):
 
 
 def one_line(text: str, most: int = 80) -> str:
-    """What a user gave, on one line and not too long for a message.
+    """Return a user's input on one line and not too long for a message.
 
     >>> one_line("energy('fire7')   + energy('fire9')", most=20)
     "energy('fire7') +..."

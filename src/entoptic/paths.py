@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def is_same(one: Path, other: Path) -> bool:
-    """Whether two paths are of the same file, as far as there is one."""
+    """Tell whether two paths are of the same file, as far as there is one."""
     try:
         return one.samefile(other)
     except (OSError, ValueError):  # names may be too long, or have a zero in them

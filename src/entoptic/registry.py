@@ -29,7 +29,7 @@ _WRITTEN = (bool, int, float, str, tuple, type(None))
 
 @dataclass(frozen=True)
 class Row:
-    """What a page says of a registered thing.
+    """The documentation of a registered thing.
 
     Args:
         name: in the registry.
@@ -225,7 +225,7 @@ def _package(entry: EntryPoint) -> str:
 
 
 def _definition(thing: object) -> tuple[str, str] | None:
-    """Where a function or a class is defined; None of anything else."""
+    """Return the module and the name of a function or a class; None of anything else."""
     module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
     return (module, name) if isinstance(module, str) and isinstance(name, str) else None
 

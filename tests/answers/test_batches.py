@@ -43,7 +43,7 @@ def no_thread_is_left() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def one_core() -> Iterator[None]:
-    """Sums round alike however many batches climb at the same time."""
+    """Sums round alike however many batches run at the same time."""
     cores = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -197,7 +197,7 @@ def test_pictures_begin_again_in_batches_half_as_large_which_is_said_once(
     expected = plan_visualize(small(8), ["output:0-7"], batch=2, size=24, steps=2).run()
     assert torch.equal(made.image, expected.image)
     assert made.job.settings["batch"] == 2
-    assert made.notes == ("memory ran out, so that the pictures climbed 2 at a time",)
+    assert made.notes == ("memory ran out, so that the pictures were made 2 at a time",)
     assert made.job == expected.job
     assert len(made.scores) == 8
 
@@ -245,7 +245,7 @@ def test_a_comparison_and_an_evaluation_begin_again_too() -> None:
     how: dict[str, Any] = {"size": 24, "steps": 1, "batch": 4}
     made = plan_compare([small(1)], ["output:0-3"], method=["gentle", "pixels"], **how).run()
     assert made.job.settings["batch"] == 1
-    assert made.notes == ("memory ran out, so that the pictures climbed 1 at a time",)
+    assert made.notes == ("memory ran out, so that the pictures were made 1 at a time",)
     found = plan_evaluate(small(2), ["output:0-3"], judges=[], **how).run()
     assert found.settings["batch"] == 2
     assert sum("memory ran out" in note for note in found.notes) == 1
@@ -266,7 +266,7 @@ def test_the_command_says_it_and_redo_makes_the_same_picture(
         units = ["visualize", "fire3:0-4", "--size=40", "--steps=1", "--batch=5"]
         done = entoptic(*units, "-o", "a.png", "--json", folder=tmp_path)
     assert done.code == 0
-    assert done.err.count("memory ran out, so that the pictures climbed 2 at a time") == 1
+    assert done.err.count("memory ran out, so that the pictures were made 2 at a time") == 1
     assert json.loads(done.out)["job"]["settings"]["batch"] == 2
     assert json.loads(done.out)["steps"] == 3
     plan_redo(tmp_path / "a.png").run().save(tmp_path / "b.png")

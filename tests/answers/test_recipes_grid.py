@@ -140,7 +140,7 @@ def test_a_grid_is_made_again_byte_for_byte_and_can_be_changed(
     ("shown", "settings", "error", "told"),
     [
         ({"layer": "fire99"}, {}, UnknownLayer, "no layer named 'fire99'"),
-        ({"layer": "pool10"}, {}, BadSetting, "'pool10' knows no places of a photo; name a layer"),
+        ({"layer": "pool10"}, {}, BadSetting, "'pool10' has no positions in a photo; name a layer"),
         ({"layer": "input", "cells": 90}, {}, BadSetting, "5400 cells are too many for one grid"),
         ({"cells": 0}, {}, BadSetting, "cells is 0; it must be a whole number from 1"),
         ({}, {"jitter": 3}, BadSetting, "grid has no setting 'jitter'"),

@@ -94,7 +94,7 @@ def test_groups_are_made_again_byte_for_byte_and_can_be_changed(
     ("shown", "settings", "error", "told"),
     [
         ({"layer": "fire99"}, {}, UnknownLayer, "no layer named 'fire99'"),
-        ({"layer": "pool10"}, {}, BadSetting, "'pool10' knows no places of a photo"),
+        ({"layer": "pool10"}, {}, BadSetting, "'pool10' has no positions in a photo"),
         ({"groups": 0}, {}, BadSetting, "groups is 0; it must be a whole number from 1"),
         ({"groups": 20, "layer": "fire3/squeeze1x1"}, {}, BadSetting, "ask for 16 at most"),
         ({"groups": 99}, {"size": 5000}, BadSetting, "megapixels, more than the limit"),

@@ -58,7 +58,7 @@ def test_a_photo_becomes_groups_beside_it_that_can_be_made_again(cat: Path) -> N
         ([""], "the name of the photo is empty"),
         (["dog.png"], "'dog.png'"),
         (["cat.png", "--layer", "fire33"], "no layer named 'fire33'"),
-        (["cat.png", "--layer", "output"], "'output' knows no places of a photo"),
+        (["cat.png", "--layer", "output"], "'output' has no positions in a photo"),
         (["cat.png", "--model", "squeezenet2"], "no model named 'squeezenet2'"),
         (["cat.png", "--canvas", "oil"], "no canvas named 'oil'"),
         (["cat.png", "--device", "abacus"], "no device is called 'abacus'"),

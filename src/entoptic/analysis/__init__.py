@@ -1,1 +1,1 @@
-"""What networks hold: activations over photographs, spectra, factors, judges."""
+"""Analysis of networks: activations over photographs, spectra, factors, judges."""

@@ -13,7 +13,7 @@ from entoptic.layers import Layer
 from entoptic.networks import Model
 
 # So many times the channels' mean square is added to their covariance, since a photo has fewer
-# places than a layer has channels. By eye: at 0.1 neighbours have nothing in common any more;
+# positions than a layer has channels. By eye: at 0.1 neighbours have nothing in common any more;
 # without any whitening all of a cat is eyes.
 _RIDGE = 4.0
 
@@ -35,13 +35,13 @@ def activations_at(model: Model, photo: Picture, layer: Layer, where: torch.devi
         (channels, rows, columns), float32, on the CPU.
 
     Raises:
-        BadSetting: the layer has no places, or holds nothing but zeros there.
+        BadSetting: the layer has no positions, or holds nothing but zeros there.
         PictureTooSmall, WrongPictureSize: the network can't work on a photo of this size.
     """
     size = photo.height, photo.width
     if model.info(layer, size).spatial_size is None:
         raise BadSetting(
-            f"{str(layer)!r} knows no places of a photo; name a layer with rows and columns "
+            f"{str(layer)!r} has no positions in a photo; name a layer with rows and columns "
             "(`entoptic layers` lists them)"
         )
     check_picture(model, [layer], size, where)
@@ -52,17 +52,17 @@ def activations_at(model: Model, photo: Picture, layer: Layer, where: torch.devi
     return values
 
 
-def whitened(vectors: Tensor, all_places: Tensor) -> Tensor:
+def whitened(vectors: Tensor, all_positions: Tensor) -> Tensor:
     """Return directions of length 1 in which channels that are active together count as one.
 
     Args:
         vectors: (directions, channels).
-        all_places: (places, channels), what channels do together.
+        all_positions: (positions, channels), the activations from which the whitening is taken.
 
     Source: Carter et al., "Activation Atlas", Distill, 2019; from the one photo alone.
     """
-    places = all_places.double()
-    together = places.T @ places / len(places)
+    positions = all_positions.double()
+    together = positions.T @ positions / len(positions)
     ridge = _RIDGE * together.diagonal().mean() * torch.eye(len(together), dtype=torch.float64)
     solved: Tensor = torch.linalg.solve(together + ridge, vectors.double().T)
     return functional.normalize(solved.T.float(), dim=1)

@@ -1,4 +1,4 @@
-"""What a network takes a photo for."""
+"""Classification of a photo."""
 
 from __future__ import annotations
 

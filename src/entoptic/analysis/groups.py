@@ -30,10 +30,10 @@ def groups_of(table: Tensor, count: int) -> Factors:
         BadSetting: the layer holds less than that.
     """
     if count > min(table.shape):
-        places, channels = table.shape
+        positions, channels = table.shape
         raise BadSetting(
-            f"{count} groups are more than {channels} channels at {places} places can be told "
-            f"into; ask for {min(table.shape)} at most"
+            f"{count} groups are too many for {channels} channels at {positions} positions; ask "
+            f"for {min(table.shape)} at most"
         )
     factors = factorize(table, count)
     rank, shown = torch.linalg.matrix_rank(table), (factors.shares > _ROUNDING).sum()

@@ -1,4 +1,4 @@
-"""Whether another network sees a class in a picture that was made for the first one's class."""
+"""Judges: other networks that classify a picture made for a class."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from entoptic.types import Image
 
 @dataclass(frozen=True)
 class ClassName:
-    """What a class is called, so that another network's can be found.
+    """The names of a class, by which another network's is found.
 
     Args:
         label: its label, synonyms included.
@@ -31,7 +31,7 @@ class ClassName:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a judge says of the pictures of one class.
+    """A judge's verdict on the pictures of one class.
 
     Args:
         judge: the network's specification.
@@ -45,12 +45,12 @@ class Verdict:
 
 
 def is_class(unit: Objective) -> bool:
-    """Whether a unit is a class: `logit` or `log_odds`, and nothing else."""
+    """Tell whether a unit is a class: `logit` or `log_odds`, and nothing else."""
     return isinstance(unit, Leaf) and unit.name in ("logit", "log_odds")
 
 
 def class_name(model: Model, unit: Objective) -> ClassName | None:
-    """What the class of a unit is called; None where the network has no labels."""
+    """Return the names of a unit's class; None where the network has no labels."""
     assert isinstance(unit, Leaf)
     label, layer = unit.arguments
     owner = model.members[model.member(layer)[0]] if model.members else model
@@ -93,7 +93,7 @@ def check_judge(judge: Model) -> None:
 
 @torch.no_grad()
 def verdict(judge: Model, number: int, images: Image) -> Verdict:
-    """What a judge says of pictures that should show one of its classes.
+    """Return a judge's verdict on pictures that should show one of its classes.
 
     Args:
         judge: a classifier; each picture is brought to its own size.
@@ -108,7 +108,7 @@ def verdict(judge: Model, number: int, images: Image) -> Verdict:
 
 
 def _probabilities(logits: Tensor) -> Tensor:
-    """(batch, classes); scores at several places are averaged, as `logit` does."""
+    """(batch, classes); scores at several positions are averaged, as `logit` does."""
     return logits.flatten(2).mean(2).softmax(1) if logits.ndim > 2 else logits.softmax(1)
 
 

@@ -17,21 +17,21 @@ _SHOWN = 0.995
 
 @taking(gradient=planes, height=side, width=side)
 def gradient_picture(gradient: Tensor, height: int, width: int) -> Image:
-    """A gradient, made visible.
+    """Return a gradient as a picture.
 
     Args:
         gradient: (batch, channels, rows, columns). With 3 channels it is shown in colour, middle
-            grey being 0 and large magnitudes black or white; with another number, its length at
-            each place is shown in grey, black being 0.
+            grey being 0 and large magnitudes black or white; with another number, its norm at
+            each position is shown in gray, black being 0.
         height: of the picture, in pixels.
-        width: likewise; a gradient of fewer places is enlarged.
+        width: likewise; a gradient of fewer positions is enlarged.
 
     Returns:
         (batch, 3, height, width), sRGB in [0, 1]; the largest half percent of each image is
-        clipped, so that a few extreme places don't leave the rest grey.
+        clipped, so that a few extreme positions don't leave the rest gray.
 
     Raises:
-        DeadGradient: it is zero everywhere, so that there is nothing to see.
+        DeadGradient: it is zero everywhere.
 
     >>> import torch
     >>> gradient_picture(torch.tensor([-2.0, 0, 1]).reshape(1, 3, 1, 1), 1, 1).flatten()

@@ -1,4 +1,4 @@
-"""How large the waves of the user's own photographs are: what the canvas `maco` keeps to."""
+"""Fourier spectra of the user's own photographs, for the canvas `maco`."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _DAMAGE = (
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """How large each wave is in photographs, on average.
+    """The mean Fourier magnitude of photographs.
 
     Args:
         magnitude: (3, rows, columns) float32, as `spectrum_of` gives it: a `spectrum` for `MaCo`,
@@ -109,14 +109,14 @@ def spectrum(
     size: int = 224,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Spectrum:
-    """The mean magnitude spectrum of photographs, for the canvas `MaCo`.
+    """Measure the mean magnitude spectrum of photographs, for the canvas `MaCo`.
 
-    Each photograph counts alike, as the mean of squares of it: of its middle and its ends at the
-    height of its shorter side, and of its corners at twice the scale where it is large enough.
+    Each photograph has the same weight, as the mean of square crops: of its middle and its ends at
+    the height of its shorter side, and of its corners at twice the scale where it is large enough.
 
     Args:
         photos: files, folders of pictures, or pictures.
-        size: side of the squares, in pixels; the spectrum fits pictures of all sizes.
+        size: side of the crops, in pixels; the spectrum fits pictures of all sizes.
         tell: is told what is being done.
 
     Raises:

@@ -12,7 +12,7 @@ from entoptic.canvas.noise import noise
 from entoptic.checks import number, seed, side, taking
 from entoptic.types import Image, Planes
 
-# The power by which alpha's waves fall off: with 1, as in natural pictures, it follows their grain.
+# The power by which alpha's spectrum falls off: with 1, as in natural pictures, it follows grain.
 _DECAY = 1.5
 
 # Of the coefficients' noise at the start, as in `Fourier`.

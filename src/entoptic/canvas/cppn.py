@@ -1,4 +1,4 @@
-"""A canvas that is a small network: it paints every pixel from where it stands."""
+"""A canvas that is a small network: it maps the coordinates of a pixel to its color."""
 
 from __future__ import annotations
 

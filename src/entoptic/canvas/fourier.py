@@ -1,4 +1,4 @@
-"""A canvas of waves, sized as in natural images and in colours without correlation."""
+"""A Fourier canvas: coefficients scaled as in natural images, in decorrelated colors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CONTRAST = 0.25
 @canvas(planes=lambda cls: functools.partial(cls, decorrelated=False))
 @final
 class Fourier(Canvas):
-    """Waves, whose sizes are scaled by 1 / frequency; a sigmoid keeps the picture in [0, 1].
+    """Fourier coefficients, scaled by 1 / frequency; a sigmoid keeps the picture in [0, 1].
 
     Steps of the same length in all coefficients then change natural images' large shapes more than
     their grain, and their grey more than their colours. Every picture can be drawn, at every size,
@@ -35,7 +35,7 @@ class Fourier(Canvas):
         width: in pixels.
         batch: how many pictures.
         seed: of the start.
-        decay: the power of the frequency; 0 treats all waves alike.
+        decay: the power of the frequency; 0 treats all frequencies alike.
         sd: standard deviation of the coefficients at the start.
         decorrelated: whether colours have natural images' axes, or are red, green and blue.
         channels: 3, or as many as a network is fed that wants no pictures; those have no colours.
@@ -83,7 +83,7 @@ class Fourier(Canvas):
         self.decay = decay
         self.decorrelated = decorrelated
         scale = _CONTRAST * fourier.falloff(height, width, decay)
-        # For both parts of a wave: a product of equal shapes takes a sixth of the time.
+        # For both parts of a coefficient: a product of equal shapes takes a sixth of the time.
         both = scale.float()[..., None].expand(-1, -1, 2).contiguous()
         self.register_buffer("scale", both, persistent=False)
         self.coefficients = nn.Parameter(noise((batch, channels, *both.shape), sd=sd, seed=seed))

@@ -1,4 +1,4 @@
-"""A canvas without colours, for networks that are fed none."""
+"""A canvas without colors, for networks of one channel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A canvas of waves of natural sizes, of which only the phases change."""
+"""A Fourier canvas of which only the phases change; magnitudes are those of photographs."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ _EPSILON = 1e-5
 @canvas(natural=True)
 @final
 class MaCo(Canvas):
-    """Waves whose sizes are a natural image's and stay so, while their phases change.
+    """Fourier coefficients with fixed magnitudes, those of photographs, and phases that change.
 
-    So the picture can't grow grain that natural images lack. Before each look at it the phases are
-    brought back to mean 0 and a deviation of `spread`, all of a picture's together; then a step of
-    1 radian, far too much for a wave, moves ever less the further the phases have spread. That is
-    why Adam's rate is about 1. The picture, too, is brought to one mean and contrast.
+    So the picture can't have more high frequencies than photographs. Before it is rendered the
+    phases of each picture are normalised to mean 0 and a deviation of `spread`; then a step of 1
+    radian, far too much for one coefficient, moves ever less the further the phases have spread.
+    That is why Adam's rate is about 1. The picture, too, is brought to one mean and contrast.
 
-    Where two waves are each other's mirror (those that go straight up and down, and the fastest
-    across), the source lets their phases differ, so that their size changes after all; so it is
-    here.
+    Where two coefficients are each other's mirror (those of vertical frequencies, and of the
+    highest horizontal one), the source lets their phases differ, so that the magnitude changes
+    after all; so it is here.
 
     Args:
         height: in pixels.
         width: in pixels.
-        spectrum: the sizes of the waves, as `spectrum_of` gives them for pictures of any size, in
-            any unit; by default those of natural photographs, see `fourier.natural`.
+        spectrum: the magnitudes, as `spectrum_of` gives them, for pictures of any size and in any
+            unit; by default those of natural photographs, see `fourier.natural`.
         batch: how many pictures.
         seed: of the phases at the start, normal.
         contrast: standard deviation of the picture before the sigmoid and in colours without
             correlation; 1 as in the source, of whatever size the spectrum is.
         spread: standard deviation of the phases in radians. 1, the source's, leaves a bright corner
-            where all waves agree; from about 3 on there is none, and steps of the same rate move
+            where all phases agree; from about 3 on there is none, and steps of the same rate move
             the picture more.
 
     Raises:
@@ -161,7 +161,7 @@ def _standardized(values: Tensor) -> Tensor:
 
 @torch.no_grad()
 def spectrum_of(images: PictureLike) -> Tensor:
-    """Return the mean magnitude of each wave in photographs: a `spectrum` for `MaCo`.
+    """Return the mean Fourier magnitudes of photographs: a `spectrum` for `MaCo`.
 
     The photographs fade towards their edges first: those don't meet, and would draw stripes.
 
@@ -187,7 +187,7 @@ def spectrum_of(images: PictureLike) -> Tensor:
 
 
 def _magnitude(height: int, width: int, spectrum: Tensor | None) -> Tensor:
-    """The sizes of the waves for a picture of one size, (3, height, width // 2 + 1).
+    """Return the magnitudes for a picture of one size, (3, height, width // 2 + 1).
 
     In the unit in which the picture's mean square is 1.
     """
@@ -202,7 +202,7 @@ def _magnitude(height: int, width: int, spectrum: Tensor | None) -> Tensor:
 
 
 def check_spectrum(spectrum: Tensor) -> None:
-    """Refuse what can't be the sizes of waves.
+    """Refuse what can't be Fourier magnitudes.
 
     Raises:
         BadSetting: with what is wrong.

@@ -1,4 +1,4 @@
-"""A batch whose pictures have their large shapes in common."""
+"""A canvas of several pictures that share their low frequencies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from entoptic.types import Image
 @canvas
 @final
 class Shared(Canvas):
-    """Waves for each picture, as in `Fourier`, plus coarse layers that all pictures share.
+    """A `Fourier` canvas for each picture, plus coarse layers that all pictures share.
 
     Pictures between two objectives, or of one object's parts, then line up with each other.
 
@@ -33,7 +33,7 @@ class Shared(Canvas):
         width: in pixels.
         batch: how many pictures.
         shrinks: how many times coarser than the picture each shared layer is.
-        seed: of the start of the pictures' own waves; the shared layers start at 0.
+        seed: of the start of the pictures' own coefficients; the shared layers start at 0.
         decorrelated: whether colours have natural images' axes, or are red, green and blue.
 
     Raises:

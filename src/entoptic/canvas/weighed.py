@@ -1,4 +1,4 @@
-"""A canvas that remembers which of its pixels have mattered."""
+"""A canvas that sums up how much each of its pixels mattered."""
 
 from __future__ import annotations
 

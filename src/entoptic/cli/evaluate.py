@@ -84,7 +84,7 @@ def _cells(values: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _below(found: Evaluation) -> list[str]:
-    """What the table is about."""
+    """Return the lines above the table."""
     memory = found.peak_memory_mib
     lines = [
         f"{found.seeds} picture{'s' * (found.seeds > 1)} of each unit"

@@ -181,7 +181,7 @@ def _failed(message: str, code: int) -> int:
 
 
 def _told(error: click.ClickException) -> str:
-    """What click complains about, on one line with where to read on."""
+    """Return click's message on one line, with the help to read."""
     message = error.format_message().rstrip(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     return f"{message}; see `{context.command_path} --help`" if context else message

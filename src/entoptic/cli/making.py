@@ -63,7 +63,7 @@ def make_together(
     inputs: Sequence[Path],
     share: Share,
 ) -> int:
-    """Carry out dreams that climb together and save the result of each; else like `make`."""
+    """Carry out dreams that are optimised together, and save each; else like `make`."""
     from entoptic.errors import DeadGradient, NonFiniteGradient, NotEnoughMemory
 
     try:
@@ -140,7 +140,7 @@ def _make(
 
 
 def _joined(steps: Sequence[Step]) -> Step:
-    """What the bar shows of a step of several pictures."""
+    """Return one step for the bar, of the steps of several pictures."""
     if len(steps) == 1:
         return steps[0]
     import torch

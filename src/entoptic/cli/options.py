@@ -76,7 +76,7 @@ class Grouped(click.Command):
                 formatter.write_dl(records)
 
     def _default(self, parameter: click.Option, ctx: click.Context) -> str:
-        """What the help says of an option's default; nothing of what is simply left out."""
+        """Return the help's words on an option's default; none for an option without one."""
         standard = self.standards.get(parameter.name or "")
         default = parameter.get_default(ctx)
         # Where click has none, it has a word of its own for that.
@@ -86,7 +86,7 @@ class Grouped(click.Command):
 
 
 def _is_negated(text: str) -> bool:
-    """Whether an argument that looks like options is an expression.
+    """Tell whether an argument that looks like options is an expression.
 
     >>> [_is_negated(each) for each in ("-fire7:3", "-2 * fire7:3", "-o", "--steps", "-mcaffe:a")]
     [True, True, False, False, False]

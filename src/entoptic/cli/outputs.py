@@ -1,4 +1,4 @@
-"""Where results go: to names that are free, with the pictures that are read left alone."""
+"""Destinations of results: free names, and never the pictures that are read."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from entoptic.errors import AlreadyThere, BadSetting, CannotWrite
 from entoptic.paths import is_same
 
 STDOUT = Path(streams.DASH)
-"""Where a result goes that is no file: the PNG goes to stdout."""
+"""The destination that is no file: the PNG goes to stdout."""
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """How results reach the user.
+    """The user's choices for the result.
 
     Args:
         output: file or folder, as it was typed; `-` is stdout.
@@ -70,7 +70,7 @@ class Delivery:
 
     @property
     def streamed(self) -> bool:
-        """Whether the picture goes to stdout."""
+        """Tell whether the picture goes to stdout."""
         return self.output == streams.DASH
 
     @property
@@ -84,7 +84,7 @@ class Delivery:
 def destinations(
     starts: Sequence[str | None], delivery: Delivery, suffix: str, inputs: Collection[Path]
 ) -> list[Path]:
-    """Where each result goes; found out before any work, and nothing is made yet.
+    """Return the destination of each result, before any work; nothing is created.
 
     Args:
         starts: the pictures to begin with; None is noise.
@@ -234,7 +234,7 @@ def free(path: Path, inputs: Collection[Path], taken: Collection[Path], force: b
 
 
 def _spares(path: Path, inputs: Collection[Path]) -> bool:
-    """Whether writing there leaves the pictures that are read as they are."""
+    """Tell whether writing there leaves the pictures that are read as they are."""
     return not any(is_same(path, each) for each in inputs)
 
 

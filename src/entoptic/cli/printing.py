@@ -1,4 +1,4 @@
-"""What the command prints: text that can't steer the terminal."""
+"""Output of the commands: text that can't steer the terminal."""
 
 from __future__ import annotations
 

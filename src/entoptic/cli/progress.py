@@ -41,10 +41,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Share:
-    """Which part of a command's work a bar's pictures are; one bar goes on from one to the next.
+    """The part of a command's work that a bar's pictures are; one bar serves all parts.
 
     Args:
-        pictures: how many climb together.
+        pictures: the number of those that are optimised together.
         before: what is done already, in pixels worked through.
         total: what there is to do in all; None for these pictures only.
         began: when the command's work did.
@@ -61,7 +61,7 @@ ALL = Share()
 
 
 def work(plan: Plan) -> int:
-    """How many pixels a plan works through in all its steps."""
+    """Return the number of pixels that a plan works through in all its steps."""
     each = (weight for weight in plan.stages for _ in range(plan.stage_steps))
     return sum(itertools.islice(each, plan.count))
 

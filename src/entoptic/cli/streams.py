@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from entoptic.images import Picture
 
 DASH = "-"
-"""What is typed for stdin and for stdout."""
+"""The name of stdin and of stdout, as typed."""
 
 _AT_ONCE = 1 << 20
 

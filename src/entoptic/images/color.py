@@ -127,7 +127,7 @@ def in_colors(planes: Planes) -> Tensor:
 
 
 def parts(channels: int) -> int:
-    """How many pictures `in_colors` lays side by side.
+    """Return the number of pictures that `in_colors` lays side by side.
 
     >>> [parts(channels) for channels in (2, 3, 4, 6)]
     [2, 1, 2, 2]

@@ -93,7 +93,7 @@ def decode_tiff(data: bytes, span: Span | None = None) -> Planes | None:
 
 
 def _pages(data: bytes) -> tuple[str, ...]:
-    """What is said of several pages; later ones may be damaged, as they aren't used."""
+    """Return the notes on several pages; later ones may be damaged, as they aren't used."""
     try:
         count = tiff.pages(io.BytesIO(data), len(data))
     except DAMAGE:

@@ -135,7 +135,7 @@ def load(path: PathLike) -> File:
 
 
 def beginning(path: PathLike) -> File:
-    """Which kind of picture a file is, and its first bytes.
+    """Return the kind of picture that a file holds, and its first bytes.
 
     Raises:
         PictureNotFound, BadPicture: see `load`.

@@ -1,4 +1,4 @@
-"""Pictures as sums of waves: frequencies, the fall-off of natural images, and the way back."""
+"""Fourier spectra of pictures: frequencies, the fall-off of natural images, and the inverse."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from entoptic.errors import BadSetting
 
 
 def frequencies(height: int, width: int) -> Tensor:
-    """How fast each wave of a real picture oscillates.
+    """Return the frequency of each Fourier coefficient of a real picture.
 
     Returns:
         (height, width // 2 + 1), float64, in cycles per pixel, 0 to about 0.71; laid out as the
@@ -31,7 +31,7 @@ def frequencies(height: int, width: int) -> Tensor:
 
 
 def falloff(height: int, width: int, decay: float = 1.0) -> Tensor:
-    """The size of natural images' waves, 1 / frequency ** decay; the mean as the slowest wave.
+    """Return magnitudes as natural images have, 1 / frequency ** decay; the mean as the lowest.
 
     Returns:
         (height, width // 2 + 1), float64, laid out as the spectrum of `to_spectrum`.
@@ -47,7 +47,7 @@ def falloff(height: int, width: int, decay: float = 1.0) -> Tensor:
     return frequencies(height, width).clamp(min=1 / max(height, width)) ** -decay
 
 
-# How large natural photographs' waves are, times their frequency: nearly constant below 0.05 cycles
+# Fourier magnitudes of natural photographs times frequency: nearly constant below 0.05 cycles
 # a pixel, and far less above 0.1, where they are 512 pixels high. By frequency, for each of the
 # axes without correlation of `entoptic.images.color`, in each of which the mean square is 1: by
 # their scale they vary alike in ImageNet. Measured by `python -m benchmarks.natural_spectrum` on 14
@@ -82,9 +82,9 @@ _NATURAL = (
 
 
 def natural(height: int, width: int) -> Tensor:
-    """The size of natural photographs' waves, as measured, at a picture's size; the mean is 0.
+    """Return the magnitudes of photographs, as measured, at a picture's size; the mean is 0.
 
-    A photograph is as soft as its camera, and the more so the more it is enlarged: waves follow
+    A photograph is as soft as its camera, and the more so the more it is enlarged: they follow
     1 / frequency up to some 25 cycles along the shorter side, and above 50 they are far smaller, at
     whatever size it is shown. Directions aren't told apart.
 
@@ -113,7 +113,7 @@ def natural(height: int, width: int) -> Tensor:
 
 
 def to_spectrum(values: Tensor) -> Tensor:
-    """The waves of a real picture.
+    """Return the Fourier coefficients of a real picture.
 
     Args:
         values: (..., height, width).
@@ -130,7 +130,7 @@ def to_spectrum(values: Tensor) -> Tensor:
 
 
 def from_spectrum(spectrum: Tensor, height: int, width: int) -> Tensor:
-    """The real picture with these waves; the inverse of `to_spectrum`, for any size.
+    """Return the real picture with these coefficients: the inverse of `to_spectrum`, for any size.
 
     Args:
         spectrum: (..., height, width // 2 + 1), complex.
@@ -143,10 +143,10 @@ def from_spectrum(spectrum: Tensor, height: int, width: int) -> Tensor:
 
 
 def tapered(values: Tensor) -> Tensor:
-    """A picture without its mean that fades towards the edges; noise keeps its waves' sizes.
+    """Return a picture without its mean that fades towards the edges; noise keeps its spectrum.
 
     To the transform a picture is repeated without end, and where its edges don't meet there are
-    jumps: a cross of waves along the axes that isn't in the picture. A frame does the same.
+    jumps: a cross along the axes of the spectrum that isn't in the picture. A frame does the same.
 
     Args:
         values: (..., height, width).
@@ -171,11 +171,11 @@ def tapered(values: Tensor) -> Tensor:
 
 
 def magnitude_resized(magnitude: Tensor, height: int, width: int) -> Tensor:
-    """Sizes of waves, for a picture of another size at the same cycles per pixel.
+    """Return magnitudes for a picture of another size at the same cycles per pixel.
 
     What is interpolated is the magnitude times the frequency, which is nearly constant in natural
-    images; so the slowest waves of a larger picture follow 1 / frequency. For a smaller picture it
-    is averaged over all waves that fall together.
+    images; so the lowest frequencies of a larger picture follow 1 / frequency. For a smaller
+    picture it is averaged over all frequencies that fall together.
 
     Args:
         magnitude: (channels, rows, columns), as `to_spectrum` lays it out for some size. The mean
@@ -196,7 +196,7 @@ def magnitude_resized(magnitude: Tensor, height: int, width: int) -> Tensor:
     flat = magnitude.double() * frequencies(rows, across)
     # The mean has no frequency; its place is taken by its neighbours.
     flat[..., 0, 0] = flat[..., 1 % rows, 0]
-    # Both halves: waves to the left are those to the right, upside down.
+    # Both halves: the left one is the right one, upside down.
     left = flat[..., 1 : across - columns + 1].flip(-1, -2).roll(1, -2)
     read = _weights(rows, height) @ torch.cat([flat, left], -1)
     read = read @ _weights(across, width)[: width // 2 + 1].T
@@ -206,7 +206,7 @@ def magnitude_resized(magnitude: Tensor, height: int, width: int) -> Tensor:
 
 
 def _weights(before: int, after: int) -> Tensor:
-    """How much each frequency of one size counts for each of another, (after, before).
+    """Return the weight of each frequency of one size for each of another, (after, before).
 
     A triangle around each, as wide as the coarser of the two spacings; frequencies go in a circle.
     """

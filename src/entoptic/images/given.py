@@ -17,7 +17,7 @@ from entoptic.images.reading import read
 from entoptic.types import PathLike
 
 PictureLike: TypeAlias = Picture | Tensor | NDArray[Any] | Pillow.Image | PathLike
-"""What stands for a picture: a Picture, a tensor, an array, a Pillow image, or a file's name."""
+"""A picture in any form: a Picture, a tensor, an array, a Pillow image, or a file's name."""
 
 
 def picture_of(given: PictureLike, name: str = "photo") -> Picture:

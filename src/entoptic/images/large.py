@@ -79,7 +79,7 @@ def _size_of_large(stream: BinaryIO, least_pixels: int) -> int | None:
 
 
 def _is_large(stream: BinaryIO, size: int, least_pixels: int) -> bool:
-    """Whether a file says so; one that is damaged says nothing."""
+    """Tell whether a file says so; one that is damaged says nothing."""
     try:
         width, height = tiff.dimensions(stream, size)
     except ValueError:

@@ -100,7 +100,7 @@ class Picture:
         return cls(color, alpha, path, sha256, planes.notes)
 
     def _repr_png_(self) -> bytes:
-        """How Jupyter shows it."""
+        """Return the picture for Jupyter."""
         return png.encode(to_samples(self.image, self.alpha, np.uint8))
 
 

@@ -33,7 +33,7 @@ _BAND = 64
 
 
 class Header(NamedTuple):
-    """What the IHDR chunk says."""
+    """The contents of the IHDR chunk."""
 
     width: int
     height: int
@@ -66,7 +66,7 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def header(data: bytes) -> Header:
-    """What the IHDR chunk says.
+    """Return the contents of the IHDR chunk.
 
     Raises:
         ValueError: there is none in its place, or it is damaged.

@@ -74,7 +74,7 @@ def _plain(image: Pillow.Image, note: str | None) -> Converted:
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Whether a lattice of colours comes out as it went in."""
+    """Tell whether a lattice of colours comes out as it went in."""
     steps = np.linspace(0, 255, 256 if mode == "L" else 9).round().astype(np.uint8)
     axes = np.meshgrid(*[steps] * len(mode), indexing="ij")
     before = np.stack(axes, axis=-1).reshape(1, -1, len(mode))

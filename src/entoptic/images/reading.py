@@ -115,7 +115,7 @@ def _check_size(file: File, size: tuple[int, int], max_pixels: int) -> None:
 
 
 def _frames(image: Pillow.Image) -> tuple[str, ...]:
-    """What is said of an animation; later frames may be damaged, as they aren't used."""
+    """Return the notes on an animation; later frames may be damaged, as they aren't used."""
     noun = "pages" if image.format == "TIFF" else "frames"
     try:
         count = int(getattr(image, "n_frames", 1))

@@ -96,7 +96,7 @@ _COMPRESSIONS: dict[int, tuple[Unpack | str, float]] = {
 
 @dataclass(frozen=True)
 class Segments:
-    """How the samples of a file lie in it.
+    """The layout of samples in a file.
 
     Args:
         height, width, channels: of the picture.
@@ -152,7 +152,7 @@ def dimensions(stream: Stream, size: int) -> tuple[int, int]:
 
 
 def segments(stream: Stream, size: int) -> Segments:
-    """What the first picture's tags say.
+    """Return the layout that the first picture's tags give.
 
     Args:
         stream: of a file that begins as TIFF does.
@@ -336,7 +336,7 @@ def xmp(stream: Stream, size: int) -> bytes:
 
 
 def pages(stream: Stream, size: int) -> int:
-    """How many pictures the file has.
+    """Return the number of pictures in the file.
 
     Raises:
         ValueError: one after the first is damaged.

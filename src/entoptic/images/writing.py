@@ -207,7 +207,7 @@ def _check_sides(kind: str, height: int, width: int) -> None:
 
 
 def _target(path: PathLike) -> Path:
-    """Where a link leads, so that it stays a link."""
+    """Return the target of a link, so that it stays a link."""
     try:
         return Path(os.path.realpath(path))
     except (OSError, ValueError) as error:

@@ -1,1 +1,1 @@
-"""What recipes share: settings, inputs, plans, jobs and results."""
+"""The common parts of recipes: settings, inputs, plans, jobs and results."""

@@ -31,7 +31,7 @@ def dream_objective(model: Model) -> Objective:
 
 
 def _of_all(model: Model) -> Objective:
-    """What each network of an ensemble would dream of, at once."""
+    """Return the sum of the default objectives of an ensemble's networks."""
     layers = [
         layer.within(name)
         for name, each in model.members.items()
@@ -41,7 +41,7 @@ def _of_all(model: Model) -> Objective:
     return functools.reduce(operator.add, others, first)
 
 
-# Pixels from place to place in the original's favourite, GoogLeNet's fourth stage: eyes and faces.
+# The stride, in pixels, of the original's favourite, GoogLeNet's fourth stage: eyes and faces.
 _STRIDE = 16
 
 # Fewer layers of a kind in a row make no trunk of blocks with a middle.
@@ -49,10 +49,10 @@ _SERIES = 4
 
 
 def _middle(model: Model) -> Objective:
-    """Energy of the last layer whose places are at most 16 pixels apart.
+    """Energy of the last layer with a stride of at most 16 pixels.
 
-    Transformers and mixers keep the same places all the way: there it is the middle one of their
-    blocks.
+    Transformers and mixers keep the same positions all the way: there it is the middle one of
+    their blocks.
     """
     strides = {
         layer: info.stride[0]

@@ -43,14 +43,14 @@ if TYPE_CHECKING:
     from entoptic.recipes.evaluate import Evaluate
 
 JUDGES = ("squeezenet1_1", "efficientnet_lite0")
-"""Who judges classes where nobody is named: the embedded networks, but for the one at hand."""
+"""The judges where none are named: the embedded networks, except the one at hand."""
 
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Row:
-    """What the pictures of one unit are worth: means over its seeds, None where not measured.
+    """Measures of the pictures of one unit: means over its seeds, None where not measured.
 
     Args:
         unit: in its short form, or an expression.
@@ -62,7 +62,7 @@ class Row:
         probability: that judges give to the class.
         verdicts: what each judge says.
         diversity: how unlike the pictures of different seeds are in their textures, 0 to 1.
-        seconds: of the climb, for each picture.
+        seconds: of the optimisation, for each picture.
     """
 
     unit: str
@@ -78,7 +78,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a network's pictures are worth.
+    """Measures of a network's pictures.
 
     Args:
         model: the network's specification.
@@ -247,7 +247,7 @@ class EvaluatePlan:
         return torch.cat(found, 1).cpu()
 
     def _diversity(self, pictures: Image) -> float | None:
-        """How unlike a unit's pictures are; of all of them together."""
+        """Return the diversity of a unit's pictures, all of them together."""
         if self.unlikeness is None:
             return None
         return float(self._scores([self.unlikeness], pictures, len(pictures)).mean())
@@ -255,7 +255,7 @@ class EvaluatePlan:
     def _row(
         self, number: int, pictures: Image, scores: Tensor, photos: Tensor, seconds: float
     ) -> Row:
-        """What a unit's pictures, one of each seed, are worth."""
+        """Return the measures of a unit's pictures, one of each seed."""
         verdicts = self._verdicts(number, pictures)
         score = float(scores.mean())
         best = float(photos.max()) if len(photos) else 0.0

@@ -54,7 +54,7 @@ class Finder:
         return self._same("guide", known.get(Path(name), Source(None, None)), images.read)
 
     def spectrum(self, name: str) -> Path:
-        """Where the spectrum that the settings name is now."""
+        """Return the file of the spectrum that the settings name."""
         known = {each.name: each for each in self.job.guides}
         found = self._same("spectrum", known.get(name, Source(name, None)), read_spectrum)
         assert found.path is not None  # it was read from there
@@ -83,7 +83,7 @@ class Finder:
         raise PictureNotFound(f"the {what} {wrong}; say where it is with --{what} FILE")
 
     def _places(self, name: str) -> Iterator[Path]:
-        """Where a file may be: as it is called and by its bare name, inside of each folder."""
+        """Yield the paths a file may have: its name and its bare name, inside of each folder."""
         called = Path(name)
         for folder in self.folders:
             whole = Path(os.path.normpath(folder.absolute()))

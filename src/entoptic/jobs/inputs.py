@@ -89,12 +89,12 @@ def check_pixels(height: int, width: int) -> None:
 
 
 def source_of(file: Picture | Spectrum) -> Source:
-    """What a job remembers of a picture, or of another file."""
+    """Return the name and the hash of a picture, or of another file, for a job."""
     return Source(str(file.path) if file.path is not None else None, file.sha256)
 
 
 def notes_on_guides(bound: Objective) -> tuple[str, ...]:
-    """What is said of guides that are shrunk before the network sees them."""
+    """Return notes on guides that are shrunk before the network runs on them."""
     shrunk = {
         f"the guide {str(guide.path) if guide.path else 'that was given'!r} is matched at "
         f"{reference.longest} pixels of its {max(guide.height, guide.width)}"

@@ -43,11 +43,11 @@ class Job:
     Args:
         recipe: `dream`, ...
         model: what `load` is given.
-        objective: the expression that is climbed.
+        objective: the expression that is maximised.
         settings: the recipe's own, by name.
         photo: the picture to begin with, None where it begins from noise.
         guides: pictures that the objective names, and other files that the settings name.
-        seed: of all chance.
+        seed: the random seed.
         device: where it ran.
         stopped_after: steps made, where it was stopped before its end.
         made_with: versions of entoptic and torch.
@@ -93,7 +93,7 @@ _DEEPEST = 4
 
 
 def _is_flat(raw: Any, levels: int) -> bool:
-    """Whether lists and objects are nested no deeper than so, so that all may be shown and read."""
+    """Tell whether lists and objects are nested no deeper, so that all may be shown and read."""
     if not isinstance(raw, list | dict):
         return True
     inside = raw.values() if isinstance(raw, dict) else raw

@@ -31,8 +31,8 @@ methods: Registry[Method] = Registry("method", BadSetting)
 """By the names of the command's --method."""
 
 for _named, _method in (
-    # Ours: lucid's waves, under transforms of our own, see there; at a rate of 0.1 channels of
-    # SqueezeNet's fire7 reach a fifth more in 128 steps than at 0.05.
+    # Ours: lucid's Fourier canvas under transforms of our own, see there; at a rate of 0.1 channels
+    # of SqueezeNet's fire7 reach a fifth more in 128 steps than at 0.05.
     ("entoptic", Method("fourier", "robust", 0.1)),
     ("gentle", Method("fourier", "gentle", 0.05)),
     ("strong", Method("fourier", "strong", 0.1)),

@@ -57,13 +57,13 @@ def _allowed(picture: Path, typed: Any) -> Model:
 
 
 def _names(picture: Path, network: str) -> bool:
-    """Whether a network's specification names the picture as one of its files."""
+    """Tell whether a network's specification names the picture as one of its files."""
     parts = [Path(each) for each in re.split("[:+?&=,]", network) if each]
     return any(is_same(each, picture) for each in parts)
 
 
 def _permission(picture: Path, names: Sequence[str]) -> str:
-    """What to do to allow networks: what to type, if that is safe to type as it stands."""
+    """Return how to allow networks: the command, if it is safe to type as it stands."""
     if "python" in names:  # as `Model.wrap` calls what it is given
         return "give it in Python: entoptic.redo(PICTURE, model=...)"
     if any(_names(picture, each) for each in names):

@@ -28,7 +28,7 @@ Same = TypeVar("Same", bound="Plan")
 
 @dataclass(frozen=True, eq=False)
 class Plan(ABC):
-    """What a recipe is about to do, stage by stage; each recipe has its own kind.
+    """A recipe's work, laid out stage by stage; each recipe has its own kind.
 
     Args:
         model: the network.
@@ -49,12 +49,12 @@ class Plan(ABC):
     @property
     @abstractmethod
     def stages(self) -> Sequence[int]:
-        """How many pixels a step of each stage works through."""
+        """Numbers of pixels that a step of each stage works through."""
 
     @property
     @abstractmethod
     def stage_name(self) -> str:
-        """What a stage is called: "octave"."""
+        """The name of a stage: "octave"."""
 
     @property
     @abstractmethod
@@ -87,7 +87,7 @@ class Plan(ABC):
 
     @property
     def count(self) -> int:
-        """How many steps there are in all."""
+        """Number of steps in all."""
         stop = self.job.stopped_after
         whole = self.stage_steps * len(self.stages)
         return whole if stop is None else min(stop, whole)
@@ -148,7 +148,7 @@ class Plan(ABC):
 
     @property
     def picture_labels(self) -> tuple[str, ...]:
-        """What each of several pictures shows; empty for one."""
+        """Labels of several pictures; empty for one."""
         return ()
 
 

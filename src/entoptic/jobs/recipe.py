@@ -121,7 +121,7 @@ def recipe(name: str, *, order: int, function: str | None = None) -> Callable[[_
 
 @dataclass(frozen=True)
 class Recipe(ABC):
-    """A way to make pictures, with all that its user can say.
+    """A way to make pictures, with its settings.
 
     Args:
         model: the network: from `load` or `Model.wrap`; or what `load` takes, or a torch module.

@@ -1,4 +1,4 @@
-"""How large a network's numbers are, so that terms of an objective can be weighed alike."""
+"""Scales of a network's activations, so that terms of an objective can be weighed alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several pictures that climb, each for itself, and are laid on a sheet."""
+"""Several pictures that are optimised, each for itself, and laid on a sheet."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from entoptic.types import Alpha, Image, Planes
 # What part of the steps an opening has: enough for rare units to come alive; chosen by eye.
 _OPENING = 0.25
 
-# Batches that climb at the same time on a CPU, each on its share of the cores, since much of a step
+# Batches that run at the same time on a CPU, each on its share of the cores, since much of a step
 # runs on one core whatever there are. On two cores it is measured, see docs/performance.md; beyond
 # them this is a bound, for each batch takes its own memory.
 _AT_A_TIME = 4
@@ -54,15 +54,14 @@ _AT_A_TIME = 4
 
 @dataclass(frozen=True)
 class Layout:
-    """How pictures lie on a sheet.
+    """The layout of pictures on a sheet.
 
     Args:
         labels: what is written below each picture; empty for none.
         columns: None for about as many as rows.
         gap: between pictures, in pixels.
-        before: pictures that don't climb and come first, (count, 3, height, width).
-        strengths: how far each picture that climbs stands out from middle grey, 0 to 1; empty for
-            all of it.
+        before: pictures that aren't optimised and come first, (count, 3, height, width).
+        strengths: contrast of each optimised picture against middle gray, 0 to 1; empty for 1.
     """
 
     labels: Sequence[str] = ()
@@ -74,7 +73,7 @@ class Layout:
 
 @dataclass(eq=False)
 class _Batch:
-    """Pictures that climb together: a canvas as long as they do, and what has become of it."""
+    """Pictures that are optimised together: their canvas while they are, and the result after."""
 
     canvas: Canvas | None = None
     pictures: Tensor | None = None
@@ -94,23 +93,23 @@ class _Batch:
 class SheetPlan(Plan):
     """Pictures that have been checked and can begin.
 
-    The objective is a `per_image`, whose pictures climb in batches, each on one of the devices; or
-    one for all pictures together, which then are one batch. What a batch becomes depends on its
-    number and its size; where several climb at the same time, they take turns.
+    The objective is a `per_image`, whose pictures are optimised in batches, each on one of the
+    devices; or one for all pictures together, which then are one batch. The result of a batch
+    depends on its number and its size; where several run at the same time, they take turns.
 
     Args:
-        settings: how to climb; the batch is a number.
+        settings: of the optimisation; the batch is a number.
         size: (height, width) of each picture.
-        pictures_asked: how many pictures climb.
+        pictures_asked: the number of pictures that are optimised.
         layout: of the sheet; a picture alone is no sheet.
         places: the devices; one that is named twice works on two batches at a time, a CPU each on
             its share of the cores.
         photo: what all pictures begin as, (1, 3, height, width); None for noise.
         read: the files that were read.
         spectrum: of photographs, for a canvas that keeps to one.
-        transparency: whether only what has mattered in the climb is opaque.
-        opening: what climbs instead in the first steps, where `objective` is one for all pictures
-            together. A unit that is silent at the start is revived only where nothing else pulls.
+        transparency: whether only pixels that mattered in the optimisation are opaque.
+        opening: the objective of the first steps, where `objective` is one for all pictures
+            together. A unit that is inactive at the start is revived only where no other term acts.
         first: the number of the first batch, on which the seeds of all depend.
     """
 
@@ -128,13 +127,13 @@ class SheetPlan(Plan):
 
     @property
     def batch(self) -> int:
-        """How many pictures climb together, where they climb in batches."""
+        """Number of pictures that are optimised together, where there are batches."""
         assert isinstance(self.settings.batch, int)  # as `plan_sheet` has seen to
         return self.settings.batch
 
     @property
     def batches(self) -> list[tuple[Objective, int]]:
-        """What climbs together, and how many pictures that are."""
+        """The objective of each batch, and its number of pictures."""
         if not isinstance(self.objective, PerImage):
             return [(self.objective, self.pictures_asked)]
         units, most = self.objective.objectives, self.batch
@@ -180,7 +179,7 @@ class SheetPlan(Plan):
         return replace(plan, job=job)
 
     def checked(self) -> SheetPlan:
-        """The plan itself, if memory has room for what climbs at a time.
+        """Return the plan itself, if its batches fit into memory.
 
         Raises:
             NotEnoughMemory: with what fits.
@@ -233,7 +232,7 @@ class SheetPlan(Plan):
                 given += 1
 
     def _spread(self, made: Sequence[_Batch]) -> Spread[Step]:
-        """The climbs of all batches, over the devices; what they make is put there."""
+        """Return the steps of all batches, over the devices; the pictures are put into `made`."""
         models = self._models()
         places, whole = self._used, torch.get_num_threads()
 
@@ -270,7 +269,7 @@ class SheetPlan(Plan):
         return models
 
     def _too_much(self, count: int, place: torch.device) -> str:
-        """What is wrong where memory runs out, and what to do."""
+        """Return the message where memory runs out, with what to do."""
         height, width = self.size
         of = f"of {height}x{width} (height x width)"
         fewer = ""
@@ -330,14 +329,14 @@ class SheetPlan(Plan):
 
     @property
     def _begin(self) -> Planes:
-        """What stands for a picture that hasn't begun to climb."""
+        """The picture that stands for one whose optimisation hasn't begun."""
         if self.photo is not None:
             return self.photo
         return torch.full((1, self._channels, *self.size), 0.5)
 
     @property
     def _channels(self) -> int:
-        """How many the pictures have; others than 3 are shown side by side, see `in_colors`."""
+        """Number of channels; other than 3 are shown side by side, see `in_colors`."""
         return self.model.preprocess.shown
 
     @property
@@ -346,7 +345,7 @@ class SheetPlan(Plan):
 
     @property
     def _keeps_transparency(self) -> bool:
-        """A picture alone does; those on a sheet are shown on white."""
+        """Tell whether transparency is kept: of a picture alone; a sheet has a white ground."""
         return self._kind.transparent and self._count == 1
 
     @property
@@ -507,7 +506,7 @@ class AlonePlan(Plan):
 
 def _halved(batch: int) -> str:
     """The note of a sheet whose batches were too large."""
-    return f"memory ran out, so that the pictures climbed {batch} at a time"
+    return f"memory ran out, so that the pictures were made {batch} at a time"
 
 
 def _transforms(how: Visualization, model: Model) -> tuple[Transform, ...]:
@@ -627,7 +626,7 @@ def _check_canvas(how: Visualization, objective: Objective, begins: bool) -> Non
 
 
 def _check_shown(model: Model, how: Visualization, photo: Picture | None) -> tuple[str, ...]:
-    """How pictures of other channels than 3 are shown.
+    """Return the note on how pictures of other channels than 3 are shown.
 
     Raises:
         BadSetting: the network is fed something else than pictures; or there is no such canvas.
@@ -638,7 +637,7 @@ def _check_shown(model: Model, how: Visualization, photo: Picture | None) -> tup
     if not model.preprocess.mean:
         raise BadSetting(
             f"{model.source} is fed {fed} channels, which are no colours that a picture could "
-            "show; in Python, climb a canvas of so many: ascend(model, objective, "
+            "show; in Python, take a canvas of so many: ascend(model, objective, "
             f"Fourier(height, width, channels={fed}, decorrelated=False))"
         )
     if photo is not None:

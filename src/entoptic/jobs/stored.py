@@ -1,4 +1,4 @@
-"""What a picture's job may name by itself: nothing for which a package's code would be imported."""
+"""The check that a picture's job names nothing for which a package's code would be imported."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from entoptic.objectives import Leaf, Objective, PerImage, channel, parse
 from entoptic.objectives.parser import is_short
 
 MOST_UNITS = 4096
-"""A sheet of more pictures than this is no sheet."""
+"""The most pictures on a sheet."""
 
 
 def read_units(unit: str | Objective) -> list[Objective]:

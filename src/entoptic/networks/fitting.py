@@ -1,4 +1,4 @@
-"""Which sizes and channels of pictures a network takes, found out by trying."""
+"""Sizes and channels of pictures that a network takes, found by trying."""
 
 from __future__ import annotations
 

@@ -271,8 +271,8 @@ class Model:
     def shown(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[int, int]:
         """Return the size at which images of (height, width) are shown, to reach layers.
 
-        Only networks of one size are shown others than they are, and only for layers that they
-        don't reach otherwise. Of an ensemble, each network sees to it by itself.
+        Only networks of one size get resized images, and only for layers that need it. In an
+        ensemble each network resizes its own.
         """
         return self._network.shown(set(layers) - IMAGES, size)
 

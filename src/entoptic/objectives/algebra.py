@@ -31,7 +31,7 @@ class Reference:
 
     Args:
         guide: file name of the other picture, or the picture.
-        layer: the layer that sees it.
+        layer: the layer whose activations are taken.
         fitted: it is stretched to the size of the picture first, so that positions correspond.
         longest: its long side where it is larger, in pixels; None leaves it as large as it is.
     """

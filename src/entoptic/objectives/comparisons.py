@@ -54,11 +54,11 @@ def match(acts: Activations, layer: Layer, guide: Matched) -> Scores:
 def caricature(
     acts: Activations, layer: Layer, guide: Overlay, cosine_power: Power = 1.0
 ) -> Scores:
-    """Dot product of a layer with what it makes of a guide, position by position.
+    """Dot product of a layer's activations for the picture and a guide, position by position.
 
-    The mean over positions of (a . g) max(0.1, cos(a, g)) ** cosine_power, where a is what the
-    layer makes of the picture and g what it makes of the guide. Unlike `inversion` it has no end:
-    what the layer sees in the guide is exaggerated.
+    The mean over positions of (a . g) max(0.1, cos(a, g)) ** cosine_power, where a are the
+    activations for the picture and g those for the guide. Unlike `inversion` it has no limit: the
+    features of the guide are exaggerated.
 
     Args:
         layer: any layer with channels.

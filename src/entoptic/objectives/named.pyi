@@ -28,7 +28,7 @@ def match(layer: Layer | str, guide: PictureLike) -> Leaf:
     """Match of each position of the image with the best position of a guide."""
 
 def caricature(layer: Layer | str, guide: PictureLike, cosine_power: float = 1.0) -> Leaf:
-    """Dot product of a layer with what it makes of a guide, position by position."""
+    """Dot product of a layer's activations for the picture and a guide, position by position."""
 
 def inversion(layer: Layer | str, guide: PictureLike) -> Leaf:
     """Nearness of a layer to what it makes of a guide: it shows what the layer keeps of it."""

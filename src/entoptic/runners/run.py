@@ -25,7 +25,7 @@ from entoptic.recipes import recipes
 from entoptic.types import PathLike
 
 # Why a picture that was stopped is finished from its beginning.
-_FINISHED = "made from the first step: a picture's whole numbers don't hold how a climb goes on"
+_FINISHED = "made from the first step: a picture doesn't hold the state of the optimizer"
 
 
 def redo(
@@ -51,7 +51,7 @@ def redo(
             a list of them where it compares several.
         look_in: more folders to look for the files in that the job names.
         finish: whether a picture that was stopped is made to its end, the same bytes as if it had
-            never been stopped: from its beginning, since its file doesn't hold how a climb goes on.
+            never been stopped: from its first step, since a file holds no state of an optimizer.
             Otherwise it is stopped again after as many steps, unless `steps` are given.
         changes: any other argument of the recipe that made the picture; `objective` is another
             unit, or another objective.

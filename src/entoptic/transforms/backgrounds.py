@@ -56,7 +56,7 @@ class OverBackground:
 
 
 def _natural_noise(shape: tuple[int, int, int, int], like: Tensor, seed: int) -> Tensor:
-    """Noise of variance about 1 whose waves fall off as 1 / frequency."""
+    """Return noise of variance about 1 whose spectrum falls off as 1 / frequency."""
     there = torch.Generator(like.device).manual_seed(seed)
     white = torch.randn(shape, generator=there, device=like.device, dtype=like.dtype)
     scale = fourier.falloff(*shape[2:])

@@ -115,7 +115,7 @@ def normal(sd: float, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
 
 
 def chosen(probability: float, count: int, rng: torch.Generator) -> Tensor:
-    """Which images of a batch are changed, (count, 1, 1, 1)."""
+    """Return which images of a batch are changed, (count, 1, 1, 1)."""
     return torch.rand((count, 1, 1, 1), generator=rng) < probability
 
 

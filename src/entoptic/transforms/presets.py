@@ -73,7 +73,7 @@ STRONG = preset(
     ),
     """The widest movements, and noise; ours.
 
-    For networks that are easily pleased by what no other network sees, as EfficientNets are. Of 20
+    For networks whose pictures other networks rarely recognise, such as EfficientNets. Of 20
     classes drawn for EfficientNet-Lite0 by their log-odds (64 steps), SqueezeNet 1.1 and GoogLeNet
     gave the class a mean probability of 0.13 and 0.16; after `ROBUST`'s movements without noise
     0.05 and 0.07.
@@ -88,7 +88,7 @@ LUCID = preset(
     Draws are lucid's: shifts by whole pixels, of up to 4 before and 2 after, one of 11 factors, and
     whole degrees, 0 in 6 of 26. Other than lucid's,
 
-    - the picture keeps its size. There the network sees another one in each step: with padding,
+    - the picture keeps its size. There it is another one in each step: with padding,
       less two crops, times the factor, so that of 224 x 224 pictures come sides of 212 to 260.
       Networks of one size and compiled ones couldn't take them, and lucent brings all to 224. So
       here what sticks out is cut off where the factor is above 1, and more of the border is seen

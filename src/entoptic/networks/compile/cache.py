@@ -1,4 +1,4 @@
-"""What is kept of networks that were compiled, as long as they live and stay the same."""
+"""A cache of compiled networks, as long as they live and stay the same."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from entoptic.networks.frozen import state
 _COMPILED_AT_MOST = 4
 
 Key: TypeAlias = tuple[FrozenCopies, frozenset[Layer], bool, torch.dtype]
-"""What a network was compiled for: its copies, targets, whether exactly, precision."""
+"""The key of a compiled network: its copies, targets, whether exactly, precision."""
 
 
 @dataclass
 class Kept:
-    """What is kept of one network.
+    """The cache of one network.
 
     Args:
         state: of its weights when it was made; what is kept is out of date when they have changed.

@@ -36,7 +36,7 @@ _COMPARED_SIDE = 320
 
 @runtime_checkable
 class Compilable(Protocol):
-    """What is compiled: a network with its preprocessing and the addresses of its layers."""
+    """A network that can be compiled, with its preprocessing and the addresses of its layers."""
 
     @property
     def module(self) -> nn.Module:
@@ -44,7 +44,7 @@ class Compilable(Protocol):
 
     @property
     def preprocess(self) -> Preprocess:
-        """How it wants its images."""
+        """Its preprocessing."""
 
     @property
     def paths(self) -> Mapping[str, str]:
@@ -98,7 +98,7 @@ class Compiled:
 
     @property
     def graph(self) -> fx.GraphModule | None:
-        """What is run while no rule holds; None where that isn't a graph."""
+        """The graph that runs while no rule holds; None where the network runs as it is."""
         module = next(self.executables()).module
         return module if isinstance(module, fx.GraphModule) else None
 
@@ -139,7 +139,7 @@ class Compiled:
         return self._itself
 
     def alone(self, executable: Executable) -> AbstractContextManager[object]:
-        """No other thread hangs its hooks on what is run, during a `with`."""
+        """Keep other threads' hooks off the executable, during a `with`."""
         return nullcontext() if executable.parts is None else self._copies.turn
 
     def run(self, executable: Executable, image: Tensor) -> dict[Layer, Tensor]:
@@ -242,7 +242,7 @@ class CompiledEnsemble:
 
     @property
     def precision(self) -> str:
-        """What the members are run in."""
+        """The precisions of the members."""
         return ", ".join(sorted({each.precision for each in self.members.values()}))
 
     @in_usual_modes

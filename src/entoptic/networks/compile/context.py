@@ -1,4 +1,4 @@
-"""What the passes over one graph share."""
+"""The context that the passes over one graph share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from entoptic.networks.preprocess import Preprocess
 
 @dataclass
 class Context:
-    """What a graph is compiled for, and what passes tell those after them.
+    """The purpose of a graph, and the facts that passes hand to those after them.
 
     Args:
         preprocess: comes before the network.

@@ -1,4 +1,4 @@
-"""What is run instead of a network, verified before it is first run."""
+"""Executables: modules that run instead of a network, verified before they first run."""
 
 from __future__ import annotations
 

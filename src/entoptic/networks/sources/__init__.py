@@ -1,4 +1,4 @@
-"""Where networks come from: each source turns a specification into a Model."""
+"""Sources of networks: each turns a specification into a Model."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Group:
-    """What is computed at once: bands of one image, or images that are a band each."""
+    """A part that is computed at once: bands of one image, or images that are a band each."""
 
     images: slice
     bands: range
@@ -71,7 +71,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Bands:
-    """How the rows of an image fall into bands.
+    """A division of an image's rows into bands.
 
     Rows are those of a level: 0 is the image, then come the convolutions' maps, -1 is the pool's
     output.

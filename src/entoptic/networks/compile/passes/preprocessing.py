@@ -13,7 +13,7 @@ FEED = "compiled_feed"
 
 
 class Feed(nn.Module):
-    """What a network, or its first convolution, is fed for an image.
+    """The input of a network, or of its first convolution, for an image.
 
     Args:
         preprocess: the network's.

@@ -393,10 +393,10 @@ SECTIONS = {
         (
             Shot(
                 "methods",
-                "The same channels by each method. `maco` keeps natural waves and looks at"
-                " crops, so that things are small and in the middle; `cppn` paints smooth and"
-                " large, and misses what is fine (above, after few steps, nearly all); `pixels`"
-                " stays grainy.",
+                "The same channels by each method. `maco` keeps natural magnitudes and takes"
+                " crops, so that features are small and in the middle; `cppn` draws smooth, large"
+                " shapes and no fine ones (above, after few steps, nearly none); `pixels` stays"
+                " grainy.",
                 "entoptic compare fire4:24 fire6:140 fire7:140 fire8:1"
                 " --method entoptic,lucid,maco,cppn,pixels --size 144 --steps 64",
             ),
@@ -408,8 +408,8 @@ SECTIONS = {
             Shot(
                 "canvases",
                 "SqueezeNet's goldfish. `Gray` has no colours to change; `Transparent` (on a"
-                " chequerboard) paints only what counts; `Masked` keeps our landscape but in its"
-                " middle; the last one began as our landscape.",
+                " chequerboard) has only the pixels that matter; `Masked` keeps our landscape but"
+                " in its middle; the last one began as our landscape.",
                 canvases,
             ),
         ),
@@ -421,7 +421,7 @@ SECTIONS = {
                 "objectives",
                 "Each objective. From `match` to `input_diff` they"
                 " compare with our landscape; from `total_variation` to `alpha_blurriness` a"
-                " channel (`fire7:140`) is held back by what it costs; the last three are about"
+                " channel (`fire7:140`) has a penalty subtracted; the last three are about"
                 " several pictures, of which the middle one is shown.",
                 objectives,
             ),
@@ -446,8 +446,8 @@ SECTIONS = {
             Shot("transforms", "What each does to our landscape.", transforms),
             Shot(
                 "sets-of-transforms",
-                "Without any (`none`) grains of all colours are left. `maco` and `accentuate` show"
-                " crops, so that things come out smaller; few crops reach the border.",
+                "Without any (`none`) grains of all colours are left. `maco` and `accentuate` take"
+                " crops, so that features come out smaller; few crops reach the border.",
                 sets_of_transforms,
             ),
         ),
@@ -457,17 +457,17 @@ SECTIONS = {
         (
             Shot(
                 "dream",
-                "Our landscape, dreamt.",
+                "A dream of our landscape.",
                 "entoptic dream clouds.png --size 512",
             ),
             Shot(
                 "caricature",
-                "What three layers find in the landscape, exaggerated.",
+                "The landscape's activations at three layers, exaggerated.",
                 "entoptic caricature clouds.png --layer fire3,fire5,fire7 --size 224 --steps 128",
             ),
             Shot(
                 "invert",
-                "What three layers keep of it: colours and fine detail go first, then positions.",
+                "Inversions of three layers: colours and fine detail go first, then positions.",
                 "entoptic invert clouds.png --layer fire5,fire7,fire9 --size 224 --steps 192",
             ),
             Shot(
@@ -484,22 +484,22 @@ SECTIONS = {
             ),
             Shot(
                 "diversity",
-                "Six answers of one channel.",
+                "Six pictures of one channel.",
                 "entoptic diversity fire8:1 --size 160 --steps 128",
             ),
             Shot(
                 "grid",
-                "At each position what the network finds there.",
+                "An activation grid.",
                 "entoptic grid clouds.png --cells 10",
             ),
             Shot(
                 "groups",
-                "What it tells apart: where, and the picture of each group.",
+                "Neuron groups: where each is active, and its picture.",
                 "entoptic groups clouds.png --groups 4 --size 192",
             ),
             Shot(
                 "compare",
-                "Two networks asked for the same classes.",
+                "The same classes, by two networks.",
                 "entoptic compare class:goldfish class:volcano class:castle"
                 " -m squeezenet1_1,efficientnet_lite0 --size 176 --steps 160",
             ),
@@ -527,7 +527,7 @@ def page() -> str:
 
 
 def _told(shot: Shot) -> str:
-    """A picture, what there is to see, and what made it."""
+    """Return a picture with its caption and its command or function."""
     picture = f"![{shot.name}]({shot.name}.jpg)\n\n{shot.says}\n"
     if isinstance(shot.made_by, str):
         return f"{picture}\n```\n{shot.made_by}\n```\n"

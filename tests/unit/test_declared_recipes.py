@@ -74,6 +74,16 @@ def _gray() -> torch.Tensor:
     return torch.full((1, 3, 32, 40), 0.5)
 
 
+def test_a_unit_that_is_left_out_is_told_with_what_comes_first() -> None:
+    told = r"visualize\(\) is given no units; it takes model, units"
+    with pytest.raises(TypeError, match=told):
+        ent.visualize("fire7:3")  # a unit where the model should be
+    with pytest.raises(
+        TypeError, match=r"accentuate\(\) is given no units; .* model, photo, units"
+    ):
+        ent.accentuate(ent.load(), _gray())
+
+
 def test_a_setting_that_there_is_not_is_told_with_those_that_there_are() -> None:
     with pytest.raises(BadSetting, match=r"dream has no setting 'octave'; it has model, photo, .*"):
         ent.dream("squeezenet1_1", noise=(32, 32), octave=2)  # type: ignore[call-arg]

@@ -143,5 +143,13 @@ def test_a_result_is_saved_with_its_job(tmp_path: Path) -> None:
     torch.testing.assert_close(ent.read(path).image, image, atol=1e-5, rtol=0)
 
 
+def test_a_result_is_one_line_without_its_numbers() -> None:
+    image = torch.rand(1, 3, 4, 6, generator=torch.Generator().manual_seed(0))
+    alone = "<Result of dream: one picture of 4x6; .image is the tensor>"
+    assert repr(Result(image, JOB)) == alone
+    several = Result(image, JOB, images=image[..., :5].repeat(3, 1, 1, 1))
+    assert repr(several).startswith("<Result of dream: 3 pictures of 4x5; ")
+
+
 def test_a_result_shows_itself_as_png() -> None:
     assert Result(torch.zeros(1, 3, 2, 3), JOB)._repr_png_().startswith(b"\x89PNG\r\n")

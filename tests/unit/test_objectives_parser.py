@@ -84,6 +84,7 @@ NOT_UNDERSTOOD = {
     "energy('a') energy('b')": "can't read the objective",
     "energy": "energy wants its arguments in brackets: energy(...)",
     "fire7": "'fire7' is no number and no objective; there are energy",
+    "conv": "; a channel of a layer is written fire7:3, a whole layer energy('fire7')",
     "enrgy('a')": "no objective named 'enrgy'; did you mean 'energy'?",
     "energy(fire7)": "'fire7' is no number and no objective",
     "energy()": "energy(layer): missing a required argument: 'layer'",

@@ -292,6 +292,7 @@ def test_a_size_that_a_network_does_not_take_is_refused() -> None:
         ("resnet50", "did you mean 'timm:resnet50' or 'torchvision:resnet50'?"),
         ("deeplabv3_resnet50", "did you mean 'torchvision:deeplabv3_resnet50'?"),
         ("model.onnx", "write onnx:FILE.onnx"),
+        ("sky.JPG", "that is a picture, and the model is given first: dream(model, photo)"),
         ("model.pt2", "write export:FILE.pt2"),
         ("squeezenet1", "did you mean 'squeezenet1_1'?"),
     ],
@@ -325,3 +326,10 @@ print({"timm", "torchvision"} & {*sys.modules})
         "no model named 'resnet50'; did you mean 'timm:resnet50' or 'torchvision:resnet50'?",
         "set()",
     ]
+
+
+def test_a_module_that_is_given_to_load_is_told_of_wrap() -> None:
+    with pytest.raises(
+        BadSetting, match=r"spec is a Identity; .*`Model.wrap` takes a torch module"
+    ):
+        load(torch.nn.Identity())  # type: ignore[arg-type]

@@ -74,8 +74,13 @@ def order(recipe: type[Recipe], *args: Any, **kwargs: Any) -> Recipe:
         BadSetting: there is no such setting.
         TypeError: an argument is missing, or given twice.
     """
-    signature = signature_of(recipe)
-    return recipe(**signature.bind(*args, **known(recipe, kwargs)).arguments)
+    given = signature_of(recipe).bind(*args, **known(recipe, kwargs)).arguments
+    fields = recipe.__dataclass_fields__
+    needed = [name for name in settings(recipe) if fields[name].default is MISSING]
+    for name in needed:
+        if name not in given:  # units, of which a signature can't say that there must be one
+            raise TypeError(f"{recipe.function}() is given no {name}; it takes {', '.join(needed)}")
+    return recipe(**given)
 
 
 def known(recipe: type[Recipe], given: Mapping[str, Any]) -> dict[str, Any]:

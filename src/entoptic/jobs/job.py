@@ -186,6 +186,11 @@ class Result:
         if self.images is None:
             object.__setattr__(self, "images", self.image)
 
+    def __repr__(self) -> str:
+        height, width = self.images.shape[-2:]
+        count = "one picture" if len(self) == 1 else f"{len(self)} pictures"
+        return f"<Result of {self.job.recipe}: {count} of {height}x{width}; .image is the tensor>"
+
     def __len__(self) -> int:
         """Return the number of pictures."""
         return len(self.images)

@@ -210,7 +210,10 @@ class _Reader:
             case "name", name if name in vocabulary or name in ("abs", "per_image"):
                 raise BadExpression(f"{name} wants its arguments in brackets: {name}(...)")
             case "name", name:
-                raise BadExpression(f"{one_line(name)!r} is no number and no objective; {_known()}")
+                raise BadExpression(
+                    f"{one_line(name)!r} is no number and no objective; {_known()}; a channel of a "
+                    "layer is written fire7:3, a whole layer energy('fire7')"
+                )
             case "sign", ("(" | "[") as bracket:
                 self._open(_Level(bracket))
                 return at + 1, True

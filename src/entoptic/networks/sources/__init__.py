@@ -20,6 +20,9 @@ DEFAULT = "squeezenet1_1"
 # Packages of many networks by their word: whether one has a network of a name.
 _ZOOS = {"timm": timm.has, "torchvision": torchvision.has}
 
+# Endings of pictures, which are given first by those who leave the model out.
+_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+
 # How alike a name must be to a source's to be that one with a slip; from 0 to 1, of difflib.
 _TYPED_WRONG = 0.8
 
@@ -66,7 +69,10 @@ _register(graphs.MXNET_FORM, "files of MXNet", graphs.load_graph)
 _register(graphs.TENSORFLOW_FORM, "a frozen graph of TensorFlow 1", graphs.load_graph)
 
 
-@taking(spec=instance(str, "a text"), stored=flag)
+@taking(
+    spec=instance(str, "a text such as timm:resnet50; `Model.wrap` takes a torch module"),
+    stored=flag,
+)
 def load(spec: str = DEFAULT, *, stored: bool = False) -> Model:
     """Load a network.
 
@@ -145,6 +151,8 @@ def _hint(name: str) -> str:
     if named:
         return f"; did you mean {' or '.join(map(repr, named))}?"
     suffix = PurePath(name).suffix
+    if suffix.lower() in _PICTURES:
+        return "; that is a picture, and the model is given first: dream(model, photo)"
     for each in map(sources.__getitem__, sources) if suffix else ():
         if each.form.endswith(suffix):
             return f"; write {each.form}"

@@ -31,7 +31,7 @@ _SHOWN = 0.875
 @torch.no_grad()
 @taking(top=count)
 def identify(model: ModelLike, photo: PictureLike, *, top: int = 5) -> tuple[Guess, ...]:
-    """The most probable classes of a photo's middle square.
+    """Return the most probable classes of a photo's center crop.
 
     Args:
         model: a classifier.
@@ -55,7 +55,7 @@ def identify(model: ModelLike, photo: PictureLike, *, top: int = 5) -> tuple[Gue
 
 
 def _middle(image: Tensor, height: int, width: int) -> Tensor:
-    """The middle of a picture at a network's size; cropped first, so that no size explodes."""
+    """Return the middle of a picture at a network's size; cropped first, so none grows huge."""
     rows, columns = image.shape[-2:]
     side = min(rows / height, columns / width) * _SHOWN
     crop = max(1, round(height * side)), max(1, round(width * side))

@@ -61,7 +61,7 @@ def class_name(model: Model, unit: Objective) -> ClassName | None:
 
 
 def counterpart(name: ClassName, judge: Model) -> int | None:
-    """The judge's class of a name, None where it has none or the name leaves several.
+    """Return the judge's class of a name, None where it has none or the name leaves several.
 
     By synset where both have one; else by the whole label, then by each of its synonyms.
     """
@@ -113,6 +113,6 @@ def _probabilities(logits: Tensor) -> Tensor:
 
 
 def _names(label: str) -> Collection[str]:
-    """A label as a whole, then its synonyms."""
+    """Return a label as a whole, then its synonyms."""
     parts = (label, *label.split(","))
     return list(dict.fromkeys(part.strip().casefold() for part in parts))

@@ -74,7 +74,7 @@ def factorize(table: Tensor, parts: int, *, sweeps: int = _SWEEPS) -> Factors:
 
 
 def _begun(values: Tensor, parts: int) -> tuple[Tensor, Tensor]:
-    """Of each singular pair whichever half, above or below 0, holds more of it."""
+    """Return the half of each singular pair, above or below 0, that holds more of it."""
     left, strengths, right = torch.linalg.svd(values, full_matrices=False)
     weights, found = [], []
     for column, strength, row in zip(left.T[:parts], strengths, right[:parts], strict=False):

@@ -17,7 +17,7 @@ _ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp")
 
 
 def photo_files(places: Iterable[PathLike]) -> tuple[Path, ...]:
-    """The picture files of a list of files and folders, each once, checked to begin like one.
+    """Return the picture files of files and folders, each once, checked to begin like one.
 
     Of a folder it is those with a picture's ending, by name, without those of folders inside it.
 

@@ -214,7 +214,7 @@ class _Stream(Protocol):
 
 
 def _arrays(file: io.BytesIO) -> tuple[_Array, int]:
-    """The spectrum of a file, and of how many photographs it says that it is."""
+    """Return the spectrum of a file, and the number of photographs that it states."""
     if file.getbuffer()[: len(_MAGIC)] == _MAGIC:
         return _array(file, "spectrum", np.float32, 3), 0
     with zipfile.ZipFile(file) as archive:
@@ -225,7 +225,7 @@ def _arrays(file: io.BytesIO) -> tuple[_Array, int]:
 
 
 def _array(stream: _Stream, name: str, kind: type[np.generic], axes: int) -> _Array:
-    """One array, whose size is known before any memory is taken for it."""
+    """Return one array, whose size is known before any memory is taken for it."""
     if np.lib.format.read_magic(stream) != (1, 0):
         raise ValueError(f"{name} is of an unknown format")
     shape, by_columns, dtype = np.lib.format.read_array_header_1_0(stream)

@@ -91,7 +91,7 @@ class Fourier(Canvas):
     @classmethod
     @taking(decay=number(least=0), decorrelated=flag)
     def of(cls, image: PictureLike, *, decay: float = 1.0, decorrelated: bool = True) -> Fourier:
-        """A canvas that begins as a given picture, exact to half of an 8-bit level.
+        """Make a canvas that begins as a given picture, exact to half of an 8-bit level.
 
         Args:
             image: (batch, 3, height, width), sRGB in [0, 1], and the canvas is where it is, and as

@@ -61,7 +61,7 @@ class Laplacian(Canvas):
     @classmethod
     @taking(decorrelated=flag)
     def of(cls, image: PictureLike, *, decorrelated: bool = True) -> Laplacian:
-        """A canvas that begins as a given picture, exact to half of an 8-bit level.
+        """Make a canvas that begins as a given picture, exact to half of an 8-bit level.
 
         Args:
             image: (batch, 3, height, width), sRGB in [0, 1], and the canvas is where it is, and as

@@ -96,7 +96,7 @@ class MaCo(Canvas):
 
     @classmethod
     def of(cls, image: PictureLike) -> MaCo:
-        """A canvas that begins as a given picture, with its sizes, phases, mean and contrast.
+        """Make a canvas that begins as a picture, with its magnitudes, phases, mean and contrast.
 
         Args:
             image: (batch, 3, height, width), sRGB in [0, 1], and the canvas is where it is, and as

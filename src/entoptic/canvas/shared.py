@@ -80,7 +80,7 @@ class Shared(Canvas):
         shrinks: Sequence[int] = (2, 4, 8, 16),
         decorrelated: bool = True,
     ) -> Shared:
-        """A canvas that begins as given pictures, exact to half of an 8-bit level.
+        """Make a canvas that begins as given pictures, exact to half of an 8-bit level.
 
         Args:
             image: (batch, 3, height, width), sRGB in [0, 1]; the canvas is where it is, and as

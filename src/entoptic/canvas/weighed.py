@@ -19,7 +19,7 @@ _OPAQUE, _BLUR = 0.95, 0.01
 
 @final
 class Weighed(Canvas):
-    """Another canvas, and how much each of its pixels has mattered: sums of absolute gradients.
+    """Another canvas, with the sums of absolute gradients of each pixel: how much it mattered.
 
     Args:
         canvas: what is optimised; it isn't copied.

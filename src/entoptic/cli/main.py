@@ -188,5 +188,5 @@ def _told(error: click.ClickException) -> str:
 
 
 def _drop_output() -> None:
-    """Nothing more can be printed; what is waiting to be would make Python complain at its end."""
+    """Discard output that can't be printed any more, of which Python would complain at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

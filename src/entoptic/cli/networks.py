@@ -137,7 +137,7 @@ def convert_command(model: str, output: str, force: bool) -> None:
 
 
 def _guides(of: str) -> list[Path]:
-    """The pictures that an objective names; a layer names none."""
+    """Return the pictures that an objective names; a layer names none."""
     from entoptic.objectives import parse
 
     try:

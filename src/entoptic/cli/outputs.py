@@ -219,7 +219,7 @@ def check_free(path: Path, force: bool, inputs: Collection[Path]) -> None:
 
 
 def free(path: Path, inputs: Collection[Path], taken: Collection[Path], force: bool) -> Path:
-    """The path itself, or the first of PATH-2, PATH-3, ... that isn't there, or may be replaced.
+    """Return the path, or the first of PATH-2, PATH-3, ... that isn't there or may be replaced.
 
     What is such a name already is followed by the next of them.
     """

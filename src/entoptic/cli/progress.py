@@ -30,13 +30,13 @@ class Bar:
     """The progress of a picture where nobody looks: it shows nothing."""
 
     def advance(self, step: Step) -> None:
-        """A step has been made."""
+        """Show a step that has been made."""
 
     def stopping(self) -> None:
-        """The user has pressed Ctrl-C; the step in progress still ends."""
+        """Show that Ctrl-C was pressed, and that the step in progress still ends."""
 
     def finish(self) -> None:
-        """The last step has been made, or Ctrl-C has ended the dream."""
+        """End the bar, after the last step or Ctrl-C."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _minutes(seconds: float) -> str:
 
 
 def _number(value: float) -> str:
-    """A score with four digits at least, and without powers of ten where they can be helped.
+    """Return a score with four digits at least, and without an exponent where possible.
 
     >>> _number(13834.2), _number(0.012346)
     ('13,834', '0.01235')

@@ -35,7 +35,7 @@ def check_once(typed: Sequence[str | None]) -> None:
 
 
 def photo_of(typed: str) -> str | Picture:
-    """A photo's name as typed; of `-` the picture that comes on stdin.
+    """Return a photo's name as typed; for `-` the picture from stdin.
 
     Raises:
         BadPicture: it is empty, too large, or no picture.

@@ -21,7 +21,7 @@ PictureLike: TypeAlias = Picture | Tensor | NDArray[Any] | Pillow.Image | PathLi
 
 
 def picture_of(given: PictureLike, name: str = "photo") -> Picture:
-    """The picture that is meant; a file is read.
+    """Return a picture given in any form; a file is read.
 
     Args:
         given: see `Picture.of`, and the name of a file.
@@ -48,7 +48,7 @@ def picture_of(given: PictureLike, name: str = "photo") -> Picture:
 
 
 def image_of(given: PictureLike, name: str = "image") -> Tensor:
-    """The image that is meant; a batch of floating-point numbers stays what it is, where it is.
+    """Return an image given in any form; a batch of floating-point numbers stays as it is.
 
     Raises:
         BadPicture, PictureNotFound: see `picture_of`.

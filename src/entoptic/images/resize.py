@@ -77,7 +77,7 @@ def octave_sizes(height: int, width: int, octaves: int, scale: float) -> list[tu
 
 @taking(height=side, width=side, long_side=side)
 def fit_long_side(height: int, width: int, long_side: int) -> tuple[int, int]:
-    """The size, in the same proportions, whose longer side is as given; larger or smaller.
+    """Return the size, in the same proportions, whose longer side is as given; larger or smaller.
 
     Raises:
         BadSetting: a size less than 1.
@@ -90,7 +90,7 @@ def fit_long_side(height: int, width: int, long_side: int) -> tuple[int, int]:
 
 @taking(height=side, width=side, short_side=side)
 def fit_short_side(height: int, width: int, short_side: int) -> tuple[int, int]:
-    """The size, in the same proportions, whose shorter side is as given; larger or smaller.
+    """Return the size, in the same proportions, whose shorter side is as given; larger or smaller.
 
     Raises:
         BadSetting: a size less than 1.
@@ -103,7 +103,7 @@ def fit_short_side(height: int, width: int, short_side: int) -> tuple[int, int]:
 
 @taking(image=planes, height=side, width=side)
 def center_crop(image: Tensor, height: int, width: int) -> Tensor:
-    """The middle of a picture; where it can't be centred, half a pixel up or to the left.
+    """Return the middle of a picture; where it can't be centered, half a pixel up or to the left.
 
     Returns:
         (batch, 3, height, width), a view of `image`.

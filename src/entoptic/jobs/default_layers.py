@@ -78,7 +78,7 @@ def _middle(model: Model) -> Objective:
 
 
 def _last_stage(layers: Sequence[Layer], model: Model) -> Layer:
-    """The module that holds the most of some layers, which is a stage; else the outermost layer.
+    """Return the module with most of some layers, which is a stage; else the outermost layer.
 
     The last, where several are alike.
     """
@@ -96,7 +96,7 @@ def _parents(layer: Layer, model: Model) -> list[str]:
 
 
 def _longest_series(layers: Sequence[Layer], model: Model) -> list[Layer]:
-    """The most layers of a kind whose names differ by nothing but one number: `blocks.0`, ...
+    """Return the longest series of like layers whose names differ by one number: `blocks.0`, ...
 
     The outermost, where several are alike.
     """
@@ -119,7 +119,7 @@ def chosen(
     layer: Layer | str | None,
     guide: PictureLike | None,
 ) -> Objective:
-    """The objective that a user has asked for, in whichever way.
+    """Return the objective that a user gave, in whichever way.
 
     Args:
         objective: an objective or its expression.
@@ -142,7 +142,7 @@ def chosen(
 
 
 def middle_layer(model: Model) -> str:
-    """The layer of the network's dream, the earliest where there are several."""
+    """Return the layer of the network's default dream, the earliest of several."""
     return str(in_order(model, dream_objective(model).layers())[0])
 
 

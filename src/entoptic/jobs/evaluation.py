@@ -366,7 +366,7 @@ def _timed(batches: Iterator[Tensor]) -> Iterator[tuple[Tensor, float]]:
 
 
 def _of_8_bits(images: Image) -> Tensor:
-    """As a file of 8 bits will show them."""
+    """Return pictures rounded as in a file of 8 bits."""
     samples = images.double().clamp(0, 1).mul(255).add(0.5).floor()
     return samples.div(255).to(images.dtype)
 
@@ -377,7 +377,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _peak_memory_mib(device: torch.device) -> float | None:
-    """The most that the device has held since the beginning, or that the process has ever held."""
+    """Return the peak memory of the device since the beginning, or of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     if sys.platform == "win32":

@@ -652,7 +652,7 @@ def _check_shown(model: Model, how: Visualization, photo: Picture | None) -> tup
 
 
 def _side_by_side(channels: int) -> str:
-    """In words, see `in_colors`."""
+    """Return the note on channels shown side by side, see `in_colors`."""
     threes = channels // 3 * 3
     each = "in threes " if threes > 3 else ""
     colors = f"channels 0 to {threes - 1} {each}as red, green and blue" if threes else ""

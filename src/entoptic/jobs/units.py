@@ -15,7 +15,7 @@ MOST_UNITS = 4096
 
 
 def read_units(unit: str | Objective) -> list[Objective]:
-    """The objectives that a unit stands for; channels such as LAYER:3-5,9 stand for several.
+    """Return the objectives that a unit stands for; channels such as LAYER:3-5,9 stand for several.
 
     >>> read_units("fire7:3-5")
     [channel('fire7', 3), channel('fire7', 4), channel('fire7', 5)]
@@ -41,7 +41,7 @@ def read_all(units: Sequence[str | Objective]) -> list[Objective]:
 
 
 def one_unit(unit: str | Objective) -> Objective:
-    """The objective of a unit that is to be alone.
+    """Return the objective of a unit that must be a single one.
 
     Raises:
         BadExpression: it is a range of channels, or can't be read.
@@ -53,7 +53,7 @@ def one_unit(unit: str | Objective) -> Objective:
 
 
 def label_of(objective: Objective) -> str:
-    """The short form of a unit, where it has one.
+    """Return the short form of a unit, where it has one.
 
     >>> label_of(channel("fire7", 3))
     'fire7:3'

@@ -425,7 +425,7 @@ class _Reader:
 
 
 def objective_of(given: Objective | str, name: str = "objective") -> Objective:
-    """The objective that is meant; an expression is read.
+    """Return an objective given in any form; an expression is read.
 
     Raises:
         BadExpression: it is neither, or can't be read.

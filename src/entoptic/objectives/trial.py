@@ -62,7 +62,7 @@ def check_by_trial(leaf: Leaf, network: Network) -> None:
 
 @torch.no_grad()
 def _scores(leaf: Leaf, acts: Activations) -> Tensor | None:
-    """The scores; None where the trial can't tell."""
+    """Return the scores; None where the trial can't tell."""
     try:
         return leaf.term.function(acts, *leaf.arguments)
     except IndexError as error:

@@ -344,7 +344,7 @@ def _default(recipe: type[Recipe], name: str, setting: Setting) -> Any:
 
 
 def _kept(new: Job, old: Job) -> Job:
-    """The new job; where nothing has changed, the old one with today's versions.
+    """Return the new job; without changes, the old one with today's versions.
 
     Names of files may differ, since they are looked for in several places.
     """

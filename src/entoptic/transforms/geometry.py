@@ -339,7 +339,7 @@ def _turned(angles_deg: Tensor) -> Tensor:
 def _warped(
     image: Planes, matrices: Tensor, border: Border, value: float, margin: int = 0
 ) -> Planes:
-    """The picture with the things of `matrices` where they send the positions of the new one."""
+    """Return the picture sampled where `matrices` send the positions of the new one."""
     if margin == 0 and torch.equal(matrices, _still(len(matrices))):
         return image
     height, width = image.shape[-2:]

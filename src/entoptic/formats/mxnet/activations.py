@@ -88,7 +88,7 @@ def _softmax_activation(call: Call) -> Value:
 
 @operator("SoftmaxOutput", "Softmax")
 def _softmax_output(call: Call) -> Value:
-    """The labels and everything about the loss stay behind."""
+    """Emit the softmax alone, without labels and loss."""
     if call.attributes.flag("multi_output", False):
         return _softmax_over_axis(call, 1)
     if call.attributes.flag("preserve_shape", False):

@@ -84,7 +84,7 @@ def _reshaped(builder: Builder, old: Shape, new: list[Size]) -> tuple[list[int],
 
 
 def _sharpened(shape: list[Size], old: Shape, first_is_batch: bool) -> list[Size]:
-    """A leftover axis is a fixed number where no size of the picture takes part in it."""
+    """Make a leftover axis a fixed number where no size of the picture takes part in it."""
     if not first_is_batch or not all(isinstance(size, int) for size in old[1:]):
         return shape
     return [

@@ -249,7 +249,7 @@ def test_an_objective_that_compares_images_and_denies_it_is_refused(
         means = acts[layer].flatten(1).mean(1)
         return means - means.mean()
 
-    with pytest.raises(BadExpression, match=r"otherwise alone than beside .*compares_images=True"):
+    with pytest.raises(BadExpression, match=r"differently alone and beside .*compares_images=True"):
         bind(brighter("0"), model, (9, 13))
 
 

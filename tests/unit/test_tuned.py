@@ -70,7 +70,9 @@ def test_maps_of_one_place_in_a_row_are_not_dreamt_of() -> None:
 
 
 def test_where_no_layer_suggests_itself_one_is_asked_for() -> None:
-    with pytest.raises(BadSetting, match=r"no layer of python suggests itself .* with --layer"):
+    with pytest.raises(
+        BadSetting, match=r"python has no default layer for a dream; .* with --layer"
+    ):
         dream_objective(ent.Model.wrap(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())))
 
 
@@ -89,7 +91,7 @@ def test_a_user_says_an_objective_a_layer_a_guide_or_nothing(tmp_path: Path) -> 
 def test_an_objective_beside_a_layer_or_a_guide_is_refused(
     layer: str | None, guide: str | None
 ) -> None:
-    with pytest.raises(BadSetting, match="an objective says all by itself; leave out the layer"):
+    with pytest.raises(BadSetting, match="an objective excludes a layer and a guide"):
         chosen(strided(2), "energy('0')", layer, guide)
 
 

@@ -48,7 +48,7 @@ def activations_at(model: Model, photo: Picture, layer: Layer, where: torch.devi
     acts = model.activations(photo.image.to(where), [layer])
     values = model.arranged(acts, size)[layer][0].float().cpu()
     if not (values.isfinite().all() and values.any()):
-        raise BadSetting(f"{str(layer)!r} holds nothing of this photo but zeros, or no numbers")
+        raise BadSetting(f"{str(layer)!r} is zero everywhere for this photo, or not finite")
     return values
 
 

@@ -22,7 +22,7 @@ def dream_objective(model: Model) -> Objective:
     For one that the table of defaults doesn't know it is the energy of a middle layer.
 
     Raises:
-        BadSetting: no layer suggests itself.
+        BadSetting: the network has no default layer.
     """
     if model.members:
         return _of_all(model)
@@ -64,7 +64,7 @@ def _middle(model: Model) -> Objective:
         if len(blocks) >= _SERIES:
             return energy(blocks[(len(blocks) - 1) // 2])
         raise BadSetting(
-            f"no layer of {model.source} suggests itself for a dream; name one with --layer "
+            f"{model.source} has no default layer for a dream; name one with --layer "
             "(`entoptic layers` lists them)"
         )
     wanted = max((each for each in strides.values() if each <= _STRIDE), default=0)
@@ -133,7 +133,7 @@ def chosen(
     if layer is not None:
         layer = layer_name("layer", layer)
     if objective is not None and (layer is not None or guide is not None):
-        raise BadSetting("an objective says all by itself; leave out the layer and the guide")
+        raise BadSetting("an objective excludes a layer and a guide; leave these out")
     if objective is not None:
         return objective_of(objective)
     if guide is not None:

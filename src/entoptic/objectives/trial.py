@@ -55,7 +55,7 @@ def check_by_trial(leaf: Leaf, network: Network) -> None:
         alone = _scores(leaf, {key: value[:1] for key, value in together.items()})
         if alone is None or not torch.allclose(alone, scores[:1], rtol=1e-3, atol=1e-5):
             raise BadExpression(
-                f"{one_line(repr(leaf))} scores an image otherwise alone than beside another one; "
+                f"{one_line(repr(leaf))} scores an image differently alone and beside another one; "
                 "declare it by @objective(compares_images=True), without over_positions"
             )
 

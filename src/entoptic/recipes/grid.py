@@ -87,8 +87,8 @@ class Grid(Visualization):
         columns = cells.shape[-1]
         if cells[0].numel() > MOST_UNITS:
             raise BadSetting(
-                f"{cells[0].numel()} cells are too many for one grid; {MOST_UNITS} at most, which "
-                "--cells can see to"
+                f"{cells[0].numel()} cells are too many for one grid; {MOST_UNITS} at most, so "
+                "lower --cells"
             )
         vectors = cells.flatten(1).T
         lengths = vectors.norm(dim=1)

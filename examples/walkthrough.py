@@ -55,7 +55,7 @@ def googlenet(data: Path) -> ent.Model:
 
 
 def square(file: Path) -> Tensor:
-    """The middle of a photo, as large as the networks like it."""
+    """Return the center crop of a photo, at the networks' size."""
     photo = ent.read(file).image
     height, width = ent.fit_short_side(photo.shape[-2], photo.shape[-1], SIDE)
     return ent.center_crop(ent.resize(photo, height, width).clamp(0, 1), SIDE, SIDE)
@@ -79,7 +79,7 @@ def row(pictures: Iterable[Tensor], labels: Iterable[str], columns: int = 5) -> 
 
 
 def gradient_of_pool1(vgg: ent.Model, photo: Tensor) -> Tensor:
-    """How each pixel would have to change for the sum of pool1 to grow, as a picture."""
+    """Return the gradient of the sum of pool1 as a picture."""
     gradient = ent.gradient(vgg, of="pool1", wrt="input", at=photo)
     return ent.gradient_picture(gradient, SIDE, SIDE)
 
@@ -99,7 +99,7 @@ def deeper_and_deeper(vgg: ent.Model, photo: Tensor) -> Tensor:
 
 
 def one_channel(vgg: ent.Model) -> Tensor:
-    """One of the 512 features of conv5_3, out of noise: 30 steps of 0.01."""
+    """One of the 512 channels of conv5_3, from noise: 30 steps of 0.01."""
     ways: dict[str, dict[str, Any]] = {
         "gradient / largest": {"norm": "max_abs"},
         "gradient / deviation": {"norm": "std"},
@@ -114,7 +114,7 @@ def one_channel(vgg: ent.Model) -> Tensor:
 
 
 def what_each_adds(vgg: ent.Model, photo: Tensor) -> Tensor:
-    """Three ways to want a whole layer, then jitter, then octaves."""
+    """Three objectives of a whole layer, then jitter, then octaves."""
     layer = "conv5_3"
     ways: dict[str, tuple[ent.Objective, dict[str, Any]]] = {
         "sum": (ent.total(layer), {}),
@@ -131,7 +131,7 @@ def what_each_adds(vgg: ent.Model, photo: Tensor) -> Tensor:
 
 
 def one_class(google: ent.Model) -> Tensor:
-    """What the last layer calls a flamingo, out of the same noise by the same steps."""
+    """The class flamingo, from the same noise by the same steps."""
     ways: dict[str, dict[str, Any]] = {
         "gradient / largest": {"norm": "max_abs"},
         "gradient / deviation": {"norm": "std"},

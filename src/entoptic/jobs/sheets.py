@@ -43,7 +43,7 @@ from entoptic.objectives.facts import needing_alpha
 from entoptic.transforms import OverBackground, Transform, transforms_of, with_crop_size
 from entoptic.types import Alpha, Image, Planes
 
-# What part of the steps an opening has: enough for rare units to come alive; chosen by eye.
+# The share of the steps that an opening has: enough to activate rare units; chosen by eye.
 _OPENING = 0.25
 
 # Batches that run at the same time on a CPU, each on its share of the cores, since much of a step

@@ -54,7 +54,7 @@ class EnsembleNetwork:
         }
 
     def shown(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[int, int]:
-        return size  # each network sees to it by itself
+        return size  # each network resizes its own
 
     def fit_notes(self, layers: Collection[Layer], size: tuple[int, int]) -> tuple[str, ...]:
         return tuple(

@@ -15,7 +15,7 @@ from entoptic.layers import Layer
 from entoptic.objectives.kinds import Block, Matrix, Vector
 from entoptic.types import Scores
 
-# A direction that is as good as missed still pulls; lucid's floor of the cosine.
+# Even a nearly orthogonal direction has a gradient; lucid's floor of the cosine.
 _LEAST_COSINE = 0.1
 
 

@@ -71,7 +71,7 @@ class RandomCrops:
         box = side[:, None] * largest * torch.tensor([width, height], dtype=torch.float64)
         part = box / torch.tensor([columns, rows], dtype=torch.float64)
         middle = (1 - part) * uniform(1.0, tuple(part.shape), rng)
-        # Where most crops shrink, several samples make a pixel, or fine grain would go unseen.
+        # Where most crops shrink, several samples make a pixel, or fine grain would be lost.
         samples = max(1, math.ceil(largest * float(side.mean()) - 0.01))
         sampled = (height * samples, width * samples)
         places = moved(_places(part, middle), image)

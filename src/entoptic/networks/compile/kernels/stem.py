@@ -25,7 +25,7 @@ from entoptic.networks.compile.kernels.rectifier import MaskedBy, is_unfused
 
 # Numbers between two layers that are there at once.
 _AT_ONCE = 1 << 21
-# The same of several convolutions, which see more rows than bands have: of VGG's, large enough that
+# The same of several convolutions, which use more rows than bands have: of VGG's, large enough that
 # these are few.
 _ROW_AT_ONCE = 1 << 23
 

@@ -21,6 +21,7 @@ SIZES = [(12, 16), (13, 17), (12, 7), (5, 16), (1, 1), (1, 8), (9, 1), (2, 2), (
 
 MAKERS: dict[str, Callable[[int, int, int, int], ent.Canvas]] = {
     "fourier": lambda h, w, n, seed: ent.Fourier(h, w, batch=n, seed=seed),
+    "natural": lambda h, w, n, seed: ent.Natural(h, w, batch=n, seed=seed),
     "laplacian": lambda h, w, n, seed: ent.Laplacian(h, w, batch=n, seed=seed),
     "maco": lambda h, w, n, seed: ent.MaCo(h, w, batch=n, seed=seed),
     "cppn": lambda h, w, n, seed: ent.CPPN(h, w, batch=n, seed=seed),
@@ -37,7 +38,9 @@ MAKERS: dict[str, Callable[[int, int, int, int], ent.Canvas]] = {
 }
 EVERY = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 # What begins as a photo.
-STARTS = pytest.mark.parametrize("kind", [ent.Fourier, ent.Laplacian, ent.MaCo, ent.Shared])
+STARTS = pytest.mark.parametrize(
+    "kind", [ent.Fourier, ent.Natural, ent.Laplacian, ent.MaCo, ent.Shared]
+)
 
 
 def picture(height: int, width: int, batch: int = 2) -> Tensor:

@@ -190,7 +190,7 @@ def test_a_canvas_that_cannot_be_is_told(unchecked: None) -> None:
 
 def test_only_canvases_that_can_begin_as_a_photo_say_so() -> None:
     able = {name for name in canvases if canvases[name].of is not None}
-    assert able == {"fourier", "pixels", "laplacian", "maco", "shared"}
+    assert able == {"fourier", "natural", "pixels", "laplacian", "maco", "shared"}
     image = torch.full((2, 3, 5, 7), 0.25)
     for name in able:
         of = canvases[name].of

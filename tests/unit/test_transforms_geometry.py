@@ -16,6 +16,7 @@ from entoptic.transforms import (
     Affine,
     Flip,
     Pad,
+    Roll,
     Rotate,
     Scale,
     Shear,
@@ -64,6 +65,10 @@ EVERY = [
     Affine((0.8, 1.2), 20, 10, 2, margin=1),
     Affine((0.8, 1.2), 20, 10, 2, border="constant"),
     Affine((0.8, 1.2), 20, 10, 2, border="replicate", shared=True),
+    Affine((0.8, 1.2), 20, 10, 2, border="circular", around=2),
+    Affine((0.8, 1.2), 20, 10, 2, border="circular_columns", around=3, shared=True),
+    Pad(3, "circular"),
+    Roll(),
 ]
 
 
@@ -169,6 +174,46 @@ def test_a_shift_brings_the_value_of_a_constant_border_into_view() -> None:
     expected = Pad(2, "constant", 0.25)(IMAGE, rng())[..., :5, :7]
     shift = Translate((2, 2), border="constant", value=0.25)
     assert torch.allclose(shift(IMAGE, rng()), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("border", "rows"), [("circular", [3, 4, 0, 1, 2]), ("circular_columns", [1, 0, 0, 1, 2])]
+)
+def test_a_circular_border_is_the_picture_once_more(border: Any, rows: list[int]) -> None:
+    expected = IMAGE.roll(2, 3)[:, :, rows]
+    for shift in (Translate((2, 2), border=border), Affine(shift=(2, 2), border=border)):
+        assert torch.allclose(shift(IMAGE, rng()), expected, atol=1e-12)
+
+
+def test_around_a_circular_picture_it_is_seen_again_at_any_distance() -> None:
+    # Columns -9 to 15 of a picture of 7, rows -9 to 13 of one of 5.
+    rows, columns = torch.arange(-9, 14) % 5, torch.arange(-9, 16) % 7
+    everywhere = IMAGE[:, :, rows][..., columns]
+    for grown in (Pad(9, "circular"), Affine(border="circular", around=9)):
+        assert torch.allclose(grown(IMAGE, rng()), everywhere, atol=1e-12)
+    across = IMAGE[..., columns]
+    for grown in (Pad(9, "circular_columns"), Affine(border="circular_columns", around=9)):
+        assert torch.allclose(grown(IMAGE, rng()), across, atol=1e-12)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_turned_circular_picture_is_the_middle_of_its_turned_tiles(shared: bool) -> None:
+    image = torch.rand(4, 3, 5, 7, dtype=torch.float64, generator=rng(1))
+    how: dict[str, Any] = {"scale": (0.6, 0.6), "angle_deg": (25, 25), "shift": (1, 1)}
+    tiles = Affine(**how)(image.repeat(1, 1, 7, 7), rng())
+    middle = tiles[..., 15 - 2 : 20 + 2, 21 - 2 : 28 + 2]
+    turned = Affine(**how, border="circular", around=2, shared=shared)(image, rng())
+    assert torch.allclose(turned, middle, atol=1e-12)
+
+
+def test_a_picture_is_rolled_to_each_position_as_often() -> None:
+    image = torch.eye(1, 35, dtype=torch.float64).reshape(1, 1, 5, 7)
+    draws = rng()
+    found = sum(Roll()(image, draws) for _ in range(3500)).flatten()
+    assert found.min() > 100 - 4 * 10  # four standard deviations
+    assert found.max() < 100 + 4 * 10
+    assert torch.equal(Roll(rows=False)(image, draws).sum(3), image.sum(3))
+    assert torch.equal(Roll(columns=False)(image, draws).sum(2), image.sum(2))
 
 
 def test_all_shifts_within_the_range_come_as_often_and_no_others() -> None:

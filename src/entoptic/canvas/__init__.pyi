@@ -29,6 +29,9 @@ from .maco import (
 from .masked import (
     Masked as Masked,
 )
+from .natural import (
+    Natural as Natural,
+)
 from .pixels import (
     Pixels as Pixels,
 )

@@ -65,6 +65,7 @@ class CanvasKind:
         transparent: whether the pictures get transparency, which is optimised too.
         planes: as `make`, with channels=, for networks whose pictures have no colors; None where
             there is no such canvas.
+        wraps: whether the edges of its pictures can meet.
     """
 
     name: str
@@ -73,6 +74,7 @@ class CanvasKind:
     natural: bool = False
     transparent: bool = False
     planes: Callable[..., Canvas] | None = None
+    wraps: bool = True
 
     def __post_init__(self) -> None:
         try:
@@ -99,6 +101,7 @@ def canvas(
     natural: bool = False,
     transparent: bool = False,
     planes: Making | None = None,
+    wraps: bool = True,
 ) -> Callable[[_Class], _Class]: ...
 def canvas(of_class: Any = None, /, **facts: Any) -> Any:
     """Register a class of canvases, with the facts about it, so that recipes make them by name.
@@ -113,6 +116,7 @@ def canvas(of_class: Any = None, /, **facts: Any) -> Any:
         transparent: whether the pictures get transparency, which is optimised too.
         planes: from the class to what takes channels= too, for networks whose pictures have no
             colors.
+        wraps: whether the edges of its pictures can meet.
 
     Raises:
         ValueError: the name is taken.

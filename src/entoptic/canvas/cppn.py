@@ -26,7 +26,7 @@ _BIAS = 0.1
 _CUT = 0.87962566103423978
 
 
-@canvas
+@canvas(wraps=False)
 @final
 class CPPN(Canvas):
     """A compositional pattern-producing network, from coordinates to colours by 1 x 1 convolutions.

@@ -20,7 +20,7 @@ from entoptic.types import Image
 _COARSEST = 8
 
 
-@canvas
+@canvas(wraps=False)
 @final
 class Laplacian(Canvas):
     """A Laplacian pyramid: layers of half the size each, enlarged and summed; then a sigmoid.

@@ -17,7 +17,7 @@ from entoptic.images.color import to_image
 from entoptic.types import Image
 
 
-@canvas
+@canvas(wraps=False)
 @final
 class Shared(Canvas):
     """A `Fourier` canvas for each picture, plus coarse layers that all pictures share.

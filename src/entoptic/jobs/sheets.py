@@ -40,7 +40,7 @@ from entoptic.networks.gradient_rules import redirected_relu
 from entoptic.networks.memory import check_memory
 from entoptic.objectives import Objective, PerImage
 from entoptic.objectives.facts import needing_alpha
-from entoptic.transforms import OverBackground, Transform, transforms_of, with_crop_size
+from entoptic.transforms import OverBackground
 from entoptic.types import Alpha, Image, Planes
 
 # The share of the steps that an opening has: enough to activate rare units; chosen by eye.
@@ -184,7 +184,7 @@ class SheetPlan(Plan):
         Raises:
             NotEnoughMemory: with what fits.
         """
-        transforms = _transforms(self.settings, self.model)
+        transforms = self.settings.moves(self.model)
         each = picture_bytes(self.model, self.objective.layers(), self.size, transforms)
         most = max(count for _, count in self.batches)
         for place, sharing in Counter(self._used).items():
@@ -283,7 +283,7 @@ class SheetPlan(Plan):
 
     def _climb(self, number: int, canvas: Canvas, model: Model) -> Iterator[Step]:
         how = self.settings
-        transforms = _transforms(how, model)
+        transforms = how.moves(model)
         if self._kind.transparent:
             transforms = (OverBackground(), *transforms)
         rng = torch.Generator().manual_seed(self.job.seed + self.first + number)
@@ -509,10 +509,6 @@ def _halved(batch: int) -> str:
     return f"memory ran out, so that the pictures were made {batch} at a time"
 
 
-def _transforms(how: Visualization, model: Model) -> tuple[Transform, ...]:
-    return with_crop_size(transforms_of(how.preset), model.preprocess.size)
-
-
 @torch.no_grad()
 def _alpha(canvas: Canvas) -> Alpha:
     return canvas.planes()[:, 3:].clone()
@@ -565,7 +561,7 @@ def plan_sheet(
     if isinstance(batch, str):  # `auto`
         # What is drawn for a batch depends on its size, which is the same on any number of cores.
         most = math.ceil(count / len(named))
-        batch = roomy_batch(model, bound.layers(), size, _transforms(how, model), places, most)
+        batch = roomy_batch(model, bound.layers(), size, how.moves(model), places, most)
     guides = guides_of(bound)
     natural = None if how.spectrum is None else read_spectrum(how.spectrum)
     sources: list[Picture | Spectrum] = [*guides] if natural is None else [*guides, natural]

@@ -68,8 +68,8 @@ class Visualization(Recipe, ABC):
     canvas: str | type[Canvas] | None = setting(
         None,
         as_given,
-        "Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco, cppn, "
-        "shared, alpha (with transparency).",
+        "Canvas, the parameterisation of the picture: natural, fourier, pixels, laplacian, maco, "
+        "cppn, shared, alpha (with transparency).",
         under=OPTIMIZE,
         metavar="C",
         told="the method's",
@@ -165,6 +165,12 @@ class Visualization(Recipe, ABC):
         """The name of the transforms; of a resolved recipe."""
         assert isinstance(self.transforms, str)
         return self.transforms
+
+    def moves(self, model: Model) -> tuple[Transform, ...]:
+        """Return the transforms before each step, at the network's size; of a resolved recipe."""
+        from entoptic.transforms import transforms_of, with_crop_size
+
+        return with_crop_size(transforms_of(self.preset), model.preprocess.size)
 
     @property
     def rule(self) -> Rule:

@@ -56,8 +56,8 @@ def accentuate(
         steps: Number of steps. [default: 100]
         method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
             gentle, lucid, maco, cppn, pixels. [default: gentle]
-        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
-            cppn, shared, alpha (with transparency). [default: the method's]
+        canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
+            laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
             accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
@@ -125,8 +125,8 @@ def caricature_of(
         steps: Number of steps. [default: 256]
         method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
             gentle, lucid, maco, cppn, pixels. [default: gentle]
-        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
-            cppn, shared, alpha (with transparency). [default: the method's]
+        canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
+            laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
             accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
@@ -191,8 +191,8 @@ def compare(
         method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
             gentle, lucid, maco, cppn, pixels. [default: by network; entoptic with
             squeezenet1_1]
-        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
-            cppn, shared, alpha (with transparency). [default: the method's]
+        canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
+            laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
             accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
@@ -253,8 +253,8 @@ def diversity_of(
         steps: Number of steps. [default: 256]
         method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
             gentle, lucid, maco, cppn, pixels. [default: gentle]
-        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
-            cppn, shared, alpha (with transparency). [default: the method's]
+        canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
+            laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
             accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
@@ -495,8 +495,8 @@ def evaluate(
         method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
             gentle, lucid, maco, cppn, pixels. [default: by network; entoptic with
             squeezenet1_1]
-        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
-            cppn, shared, alpha (with transparency). [default: the method's]
+        canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
+            laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
             accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
@@ -556,8 +556,8 @@ def grid(
         steps: Number of steps. [default: 80]
         method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
             gentle, lucid, maco, cppn, pixels. [default: gentle]
-        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
-            cppn, shared, alpha (with transparency). [default: the method's]
+        canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
+            laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
             accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
@@ -625,8 +625,8 @@ def groups(
         steps: Number of steps. [default: 96]
         method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
             gentle, lucid, maco, cppn, pixels. [default: gentle]
-        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
-            cppn, shared, alpha (with transparency). [default: the method's]
+        canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
+            laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
             accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
@@ -696,8 +696,8 @@ def interpolate(
         steps: Number of steps. [default: 256]
         method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
             gentle, lucid, maco, cppn, pixels. [default: gentle]
-        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
-            cppn, shared, alpha (with transparency). [default: shared]
+        canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
+            laplacian, maco, cppn, shared, alpha (with transparency). [default: shared]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
             accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
@@ -761,8 +761,8 @@ def invert(
         steps: Number of steps. [default: 256]
         method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
             gentle, lucid, maco, cppn, pixels. [default: gentle]
-        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
-            cppn, shared, alpha (with transparency). [default: the method's]
+        canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
+            laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
             accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
@@ -793,6 +793,7 @@ def invert(
 def visualize(
     model: ModelLike,
     *units: str | Objective,
+    seamless: str = "off",
     size: int | tuple[int, int] = 224,
     steps: int = 256,
     method: str | None = None,
@@ -816,14 +817,16 @@ def visualize(
         model: Network; `entoptic models` lists them.
         units: Units: channels LAYER:CHANNEL, ranges LAYER:3-9, classes class:NAME, or
             expressions of them.
+        seamless: Make pictures whose edges meet: off, both (for tiles), columns (left and
+            right, for panoramas). [default: off]
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
         method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
             gentle, lucid, maco, cppn, pixels. [default: by network; entoptic with
             squeezenet1_1]
-        canvas: Canvas, the parameterisation of the picture: fourier, pixels, laplacian, maco,
-            cppn, shared, alpha (with transparency). [default: the method's]
+        canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
+            laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
             accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]

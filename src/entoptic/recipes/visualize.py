@@ -6,14 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
+from entoptic.checks import one_of
 from entoptic.errors import BadSetting
-from entoptic.jobs.recipe import recipe, required, with_default
+from entoptic.jobs.recipe import recipe, required, setting, with_default
 from entoptic.jobs.visualization import MANY_UNITS, Visualization, units_given
 
 if TYPE_CHECKING:
     from entoptic.images import Picture
     from entoptic.jobs.sheets import SheetPlan
+    from entoptic.networks import Model
     from entoptic.objectives import Objective
+    from entoptic.transforms import Transform
 
 
 @recipe("visualize", order=20)
@@ -36,6 +39,7 @@ class Visualize(Visualization):
   entoptic visualize fire5:0-15 -o sheet.png               sixteen channels on a contact sheet
   entoptic visualize fire5:0-15 -o channels/               sixteen files
   entoptic visualize class:goldfish                        a class
+  entoptic visualize fire4:24 --seamless both              a texture that tiles
   entoptic visualize -m efficientnet_lite0 blocks.3:7 --steps 512 --size 400
 """
     objective_is = "units"
@@ -46,9 +50,26 @@ class Visualize(Visualization):
     )
     _: KW_ONLY
     method: str | None = with_default(Visualization, "method", None, usual="entoptic")
+    seamless: str = setting(
+        "off",
+        one_of("off", "both", "columns"),
+        "Make pictures whose edges meet: off, both (for tiles), columns (left and right, for "
+        "panoramas).",
+        metavar="S",
+    )
+
+    def moves(self, model: Model) -> tuple[Transform, ...]:
+        """See `Visualization.moves`; where edges meet, there is no border."""
+        from entoptic.transforms import seamless
+
+        moves = super().moves(model)
+        if self.seamless == "off":
+            return moves
+        return seamless(moves, columns=self.seamless == "columns")
 
     def plan(self, read_guide: Callable[[str], Picture] | None = None) -> SheetPlan:
         """See `Recipe.plan`."""
+        from entoptic.canvas import canvases
         from entoptic.jobs.sheets import Layout, plan_sheet
         from entoptic.jobs.units import MOST_UNITS, label_of, read_all
         from entoptic.objectives import per_image
@@ -61,8 +82,15 @@ class Visualize(Visualization):
             raise BadSetting(
                 f"{len(wanted)} units are too many for one sheet; {MOST_UNITS} at most"
             )
+        how = self.resolved(model)
+        if how.seamless != "off" and not canvases[how.kind].wraps:
+            able = ", ".join(name for name in canvases if canvases[name].wraps)
+            raise BadSetting(
+                f"the canvas {how.kind} has edges that can't meet; for seamless pictures take one "
+                f"of {able}"
+            )
         return plan_sheet(
-            self.resolved(model),
+            how,
             model,
             per_image(wanted),
             len(wanted),

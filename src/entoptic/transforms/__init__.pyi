@@ -27,6 +27,7 @@ from .geometry import (
 )
 from .jitter import (
     Jitter as Jitter,
+    Roll as Roll,
 )
 from .presets import (
     ACCENTUATE as ACCENTUATE,
@@ -37,6 +38,7 @@ from .presets import (
     ROBUST as ROBUST,
     STRONG as STRONG,
     presets as presets,
+    seamless as seamless,
     with_crop_size as with_crop_size,
 )
 from .tones import (

@@ -24,8 +24,8 @@ def transforms_of(given: str | Transform | Iterable[Any], name: str = "transform
     Raises:
         BadSetting: there is no such name, it can't be read, or an argument is out of its bounds.
 
-    >>> transforms_of("jitter(8) + rotate(-5, 5)")
-    (Jitter(pixels=8), Rotate(border='reflect', value=0.5, shared=False, angle_deg=(-5, 5)))
+    >>> transforms_of("jitter(8) + noise(0.1)")
+    (Jitter(pixels=8), Noise(sd=0.1, uniform=False, relative=False, shared=False))
     >>> transforms_of("none")
     ()
     """

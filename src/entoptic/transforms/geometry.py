@@ -22,7 +22,7 @@ BORDERS: tuple[str, ...] = get_args(Border)
 
 _PART = number(least=0, most=1)
 _SHIFT = whole(-1_000_000, 1_000_000)
-_WARPED = {"border": one_of(*BORDERS), "value": _PART, "shared": flag}
+_WARPED = {"border": one_of(*BORDERS), "value": _PART, "shared": flag, "around": whole(0)}
 
 
 @transform(pixels=whole(0), mode=one_of(*BORDERS), value=_PART)
@@ -32,7 +32,8 @@ class Pad:
 
     Args:
         pixels: on each side.
-        mode: what is there: the picture mirrored, its edge repeated, or `value`.
+        mode: what is there: the picture mirrored, its edge repeated, `value`, or the picture once
+            more (`circular`; `circular_columns` to the left and right only).
         value: of a constant border; 0.5 is grey.
 
     Raises:
@@ -56,6 +57,14 @@ class Pad:
                 f"a picture of {height}x{width} can't be mirrored over {self.pixels} pixels; "
                 "pad by less, or by mode 'replicate'"
             )
+        if self.mode in ("circular", "circular_columns"):
+            down, across = (
+                torch.arange(-pixels, length + pixels, device=image.device).remainder(length)
+                for length, pixels in zip(
+                    (height, width), _beyond(self.mode, self.pixels), strict=True
+                )
+            )
+            return image[:, :, down][..., across]
         sides = [self.pixels] * 4
         if self.mode == "constant":
             return functional.pad(image, sides, value=self.value)
@@ -95,14 +104,19 @@ class Warp(ABC):
     """A change of position by a random matrix about the middle, sampled bilinearly; keeps the size.
 
     Args:
-        border: what comes into view from outside: the picture mirrored, its edge repeated, `value`.
+        border: what comes into view from outside: the picture mirrored, its edge repeated, `value`,
+            or the picture once more (`circular`; `circular_columns` to the left and right, and
+            mirrored above and below).
         value: of a constant border; 0.5 is grey.
         shared: whether all images of a batch share one draw, which takes a CPU a third of the time.
+        around: pixels that come into view on each side, by which the image then grows; above and
+            below none of them where only columns are circular.
     """
 
     border: Border = "reflect"
     value: float = 0.5
     shared: bool = False
+    around: int = 0
 
     @abstractmethod
     def matrices(self, count: int, rng: torch.Generator) -> Tensor:
@@ -114,9 +128,9 @@ class Warp(ABC):
             (count, 3, 3), float64, on the CPU.
         """
 
-    def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
+    def __call__(self, image: Planes, rng: torch.Generator) -> Tensor:
         matrices = self.matrices(1 if self.shared else len(image), rng)
-        return _warped(image, matrices, self.border, self.value)
+        return _warped(image, matrices, self)
 
 
 @final
@@ -274,9 +288,9 @@ class Affine(Warp):
         # Positions go from the last picture back to the first: the first transform's matrix last.
         return functools.reduce(torch.matmul, drawn, _still(count))
 
-    def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
+    def __call__(self, image: Planes, rng: torch.Generator) -> Tensor:
         matrices = self.matrices(1 if self.shared else len(image), rng)
-        return _warped(image, matrices, self.border, self.value, self.margin)
+        return _warped(image, matrices, self, self.margin)
 
 
 # What lucid's two crops, of 8 and of 4 pixels, shift a picture by.
@@ -307,9 +321,9 @@ class LucidMoves(Warp):
         # Positions go from the last picture back to the first: the first transform's matrix last.
         return first @ scaled @ turned @ last
 
-    def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
+    def __call__(self, image: Planes, rng: torch.Generator) -> Tensor:
         matrices = self.matrices(1 if self.shared else len(image), rng)
-        return _warped(image, matrices, self.border, self.value, self.margin)
+        return _warped(image, matrices, self, self.margin)
 
 
 def _drawn(choices: Sequence[float], count: int, rng: torch.Generator) -> Tensor:
@@ -336,16 +350,20 @@ def _turned(angles_deg: Tensor) -> Tensor:
     return found
 
 
-def _warped(
-    image: Planes, matrices: Tensor, border: Border, value: float, margin: int = 0
-) -> Planes:
+def _warped(image: Planes, matrices: Tensor, how: Warp, margin: int = 0) -> Tensor:
     """Return the picture sampled where `matrices` send the positions of the new one."""
-    if margin == 0 and torch.equal(matrices, _still(len(matrices))):
+    around = _beyond(how.border, how.around)
+    if margin == 0 and not any(around) and torch.equal(matrices, _still(len(matrices))):
         return image
     height, width = image.shape[-2:]
     wider = torch.tensor(
         [(width + 2 * margin) / width, (height + 2 * margin) / height, 1.0], dtype=torch.float64
     )
-    if border != "constant":
-        return sampled(image, matrices * wider, border)
-    return sampled(image - value, matrices * wider, border) + value
+    if how.border != "constant":
+        return sampled(image, matrices * wider, how.border, around)
+    return sampled(image - how.value, matrices * wider, how.border, around) + how.value
+
+
+def _beyond(border: Border, pixels: int) -> tuple[int, int]:
+    """How many rows and columns beyond the picture's edges come into view."""
+    return (0 if border == "circular_columns" else pixels), pixels

@@ -1,4 +1,4 @@
-"""The oldest transform: roll the picture."""
+"""The oldest transform: roll the picture, by a few pixels or all around."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from entoptic.checks import whole
+from entoptic.checks import flag, whole
 from entoptic.transforms.base import transform
 from entoptic.types import Planes
 
@@ -42,3 +42,29 @@ class Jitter:
         # Drawn on the CPU: the same shifts on every device, and no synchronisation.
         rows, columns = torch.randint(-self.pixels, self.pixels + 1, (2,), generator=rng).tolist()
         return rows, columns
+
+
+@transform(rows=flag, columns=flag)
+@dataclass(frozen=True)
+class Roll:
+    """Roll the picture by any number of pixels, wrapping around, so that every pixel is as often at
+    the border.
+
+    Args:
+        rows: whether it is rolled down.
+        columns: whether it is rolled to the right.
+
+    >>> Roll()(torch.ones(1, 3, 2, 2), torch.Generator()).sum()
+    tensor(12.)
+    """
+
+    rows: bool = True
+    columns: bool = True
+
+    def __call__(self, image: Planes, rng: torch.Generator) -> Planes:
+        for axis, rolls in ((2, self.rows), (3, self.columns)):
+            if rolls:
+                # Drawn on the CPU, as of `Jitter`.
+                shift = int(torch.randint(image.shape[axis], (), generator=rng))
+                image = image.roll(shift, axis)
+        return image

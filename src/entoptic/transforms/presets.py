@@ -10,15 +10,20 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeAlias
 
-from entoptic.checks import function, pair, several, side, taking
+from entoptic.checks import flag, function, pair, several, side, taking, whole
 from entoptic.errors import BadSetting
 from entoptic.registry import Registry
 from entoptic.transforms.base import Transform
 from entoptic.transforms.crops import RandomCrops
-from entoptic.transforms.geometry import Affine, LucidMoves
+from entoptic.transforms.geometry import Affine, LucidMoves, Pad, Warp
+from entoptic.transforms.jitter import Roll
+from entoptic.transforms.sampling import Border
 from entoptic.transforms.tones import Noise
 
 Transforms: TypeAlias = tuple[Transform, ...]
+
+AROUND = 16
+"""Pixels beyond the edges of a seamless picture that the network is shown."""
 
 presets: Registry[Transforms] = Registry("set of transforms", BadSetting)
 """Transforms that belong together, by the names of the command's --transforms."""
@@ -153,3 +158,36 @@ def with_crop_size(transforms: Iterable[Transform], size: tuple[int, int]) -> Tr
         replace(each, size=size) if isinstance(each, RandomCrops) and each.size is None else each
         for each in transforms
     )
+
+
+@taking(
+    transforms=several(function, "transforms, such as Jitter(8)"), columns=flag, around=whole(0)
+)
+def seamless(
+    transforms: Iterable[Transform], *, columns: bool = False, around: int = AROUND
+) -> Transforms:
+    """The same transforms, under which a picture has no border where it meets itself.
+
+    First the picture is rolled, all around, so that no position is nearer to the border than
+    another. Then the first transform that moves it finds the picture once more beyond its edges,
+    and shows some of that to the network; where none moves it, it is padded so.
+
+    Args:
+        transforms: any.
+        columns: whether only left and right meet, as in a panorama; else above and below, too.
+        around: pixels beyond the edges that the network is shown.
+
+    >>> seamless([Noise(0.1)], around=8)
+    (Roll(rows=True, columns=True), Pad(pixels=8, mode='circular', value=0.5), Noise(sd=0.1, ...
+    """
+    border: Border = "circular_columns" if columns else "circular"
+    found = list(transforms)
+    for place, each in enumerate(found):
+        if isinstance(each, Warp):
+            found[place] = replace(each, border=border, around=around)
+            break
+    else:
+        # Crops lie inside of the rolled picture, and so are without a border as they are.
+        if not any(isinstance(each, RandomCrops) for each in found):
+            found.insert(0, Pad(around, border))
+    return (Roll(rows=not columns), *found)

@@ -1,0 +1,164 @@
+"""A canvas of waves sized as in natural photographs, whose contrast and colours are bounded."""
+
+from __future__ import annotations
+
+import functools
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from entoptic.canvas.base import Canvas, canvas
+from entoptic.canvas.noise import in_range, noise
+from entoptic.checks import count, flag, number, seed, side, taking
+from entoptic.errors import BadSetting
+from entoptic.images import PictureLike, fourier, image_of
+from entoptic.images.color import from_image, to_image
+from entoptic.images.resize import resize
+from entoptic.types import Planes
+
+# The same as of `Fourier`: the start is low in contrast.
+_CONTRAST = 0.25
+
+# Keeps the square root's gradient finite where an axis is 0 everywhere.
+_EPSILON = 1e-12
+
+
+@canvas(planes=lambda cls: functools.partial(cls, decorrelated=False))
+@final
+class Natural(Canvas):
+    """Waves sized as in natural photographs, of a contrast that grows up to a bound and no further.
+
+    Without a bound, steps go on raising the contrast long after the shapes are there, until most
+    of the picture is black, white or a pure colour. Here what is gained in one position is lost in
+    others, since the root mean square about middle grey is bounded. And as photographs have it,
+    grain is fainter than in `Fourier`, that of colours above all.
+
+    Args:
+        height: in pixels.
+        width: in pixels.
+        batch: how many pictures.
+        seed: of the start.
+        contrast: the most that the root mean square of the light axis may be, before the sigmoid.
+        color: the most that it may be of each of the two axes of colour.
+        sd: standard deviation of the coefficients at the start.
+        decorrelated: whether colours have natural images' axes, or are red, green and blue, each of
+            which is then as the axis of light.
+        channels: 3, or as many as a network is fed that wants no pictures; those have no colours.
+
+    Raises:
+        BadSetting: an empty size, a deviation that isn't finite or is negative, a contrast or
+            color that isn't above 0, decorrelated colours of other channels than 3.
+
+    Source: the parameters are those of Olah et al., "Feature Visualization", Distill, 2017; their
+    sizes see `fourier.natural`.
+
+    >>> Natural(5, 7)().shape
+    torch.Size([1, 3, 5, 7])
+    """
+
+    scale: Tensor
+    bound: Tensor
+
+    @taking(
+        height=side,
+        width=side,
+        batch=count,
+        seed=seed,
+        contrast=number(above=0),
+        color=number(above=0),
+        sd=number(least=0),
+        decorrelated=flag,
+        channels=count,
+    )
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        *,
+        batch: int = 1,
+        seed: int = 0,
+        contrast: float = 2.0,
+        color: float = 1.6,
+        sd: float = 0.01,
+        decorrelated: bool = True,
+        channels: int = 3,
+    ) -> None:
+        super().__init__()
+        if decorrelated and channels != 3:
+            raise BadSetting(
+                f"only 3 channels are colours, not {channels}; set decorrelated to False"
+            )
+        self.size = height, width
+        self.decorrelated = decorrelated
+        axes = _scale(height, width)
+        bound = torch.tensor([contrast, color, color])
+        if not decorrelated:
+            axes, bound = axes[:1].expand(channels, -1, -1), bound[:1].expand(channels)
+        # For both parts of a wave, as in `Fourier`.
+        both = axes.float()[..., None].expand(-1, -1, -1, 2).contiguous()
+        self.register_buffer("scale", both, persistent=False)
+        self.register_buffer("bound", bound.reshape(1, -1, 1, 1).clone())
+        self.coefficients = nn.Parameter(noise((batch, *both.shape), sd=sd, seed=seed))
+
+    @classmethod
+    @taking(decorrelated=flag)
+    def of(cls, image: PictureLike, *, decorrelated: bool = True) -> Natural:
+        """A canvas that begins as a given picture, exact to half of an 8-bit level.
+
+        Where the picture has more contrast or colour than the bound, its own is the bound.
+
+        Args:
+            image: (batch, 3, height, width), sRGB in [0, 1], and the canvas is where it is, and as
+                precise; or a picture in any other form, see `picture_of`.
+            decorrelated: as of the class.
+
+        Raises:
+            BadPicture: the picture has values that aren't finite, or outside [0, 1].
+        """
+        values = from_image(in_range(image_of(image)), decorrelated=decorrelated)
+        return cls._with(values, decorrelated, None)
+
+    @classmethod
+    def _with(cls, values: Tensor, decorrelated: bool, bound: Tensor | None) -> Natural:
+        batch, channels, height, width = values.shape
+        made = cls(
+            height, width, batch=batch, sd=0, decorrelated=decorrelated, channels=channels
+        ).to(values)
+        waves = torch.view_as_real(fourier.to_spectrum(values))
+        made.coefficients = nn.Parameter(waves / made.scale)
+        own = made.bound if bound is None else bound
+        made.bound = torch.maximum(own, _size(values))
+        return made
+
+    def values(self) -> Tensor:
+        """The picture before the sigmoid, (batch, 3, height, width), and before its colours."""
+        waves = torch.view_as_complex(self.coefficients * self.scale)
+        values = fourier.from_spectrum(waves, *self.size)
+        return values * (self.bound / _size(values)).clamp(max=1)
+
+    def forward(self) -> Planes:
+        return to_image(self.values(), decorrelated=self.decorrelated)
+
+    @torch.no_grad()
+    @taking(height=side, width=side)
+    def resized(self, height: int, width: int) -> Natural:
+        values = resize(self.values(), height, width)
+        return Natural._with(values, self.decorrelated, self.bound)
+
+
+def _size(values: Tensor) -> Tensor:
+    """The root mean square of each axis of each image, (batch, axes, 1, 1)."""
+    return (values.square().mean((2, 3), keepdim=True) + _EPSILON).sqrt()
+
+
+def _scale(height: int, width: int) -> Tensor:
+    """What the coefficients of a picture are multiplied by, (3, height, width // 2 + 1)."""
+    law = fourier.falloff(height, width)
+    sizes = fourier.natural(height, width)
+    # The mean has no size there; it moves as the largest wave does, or alone.
+    largest = sizes.amax((1, 2))
+    sizes[:, 0, 0] = largest.where(largest > 0, 1)
+    # Noise is as large as in `Fourier`, whatever unit the sizes are in.
+    power = sizes.square().mean((1, 2), keepdim=True)
+    return _CONTRAST * sizes * (law.square().mean() / power).sqrt()

@@ -398,7 +398,7 @@ SECTIONS = {
                 " shapes and no fine ones (above, after few steps, nearly none); `pixels` stays"
                 " grainy.",
                 "entoptic compare fire4:24 fire6:140 fire7:140 fire8:1"
-                " --method entoptic,lucid,maco,cppn,pixels --size 144 --steps 64",
+                " --method natural,entoptic,lucid,maco,cppn,pixels --size 144 --steps 64",
             ),
         ),
     ),

@@ -221,7 +221,9 @@ def test_what_needs_colors_says_what_to_do_on_other_channels() -> None:
     ):
         with pytest.raises(BadSetting, match=told):
             does()
-    with pytest.raises(BadSetting, match=r"the canvas maco is of colours.*fourier, pixels"):
+    with pytest.raises(
+        BadSetting, match=r"the canvas maco is of colours.*fourier, natural, pixels"
+    ):
         ent.visualize(model, "0:1", steps=1, size=16, method="maco")
 
 

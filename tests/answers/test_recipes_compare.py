@@ -16,7 +16,7 @@ from entoptic.images import read_job
 from entoptic.jobs.columns import ColumnsPlan
 from entoptic.jobs.job import Job
 from entoptic.networks import Preprocess
-from entoptic.runners.run import plan_redo
+from entoptic.runners.run import plan_job, plan_redo
 from planning import plan_compare, plan_visualize
 
 QUICK: dict[str, Any] = {"size": 48, "steps": 2}
@@ -181,3 +181,24 @@ def test_nothing_to_compare_is_refused(squeezenet: ent.Model) -> None:
         plan_compare([squeezenet], [], method=["maco", "lucid"])
     with pytest.raises(BadSetting, match="a comparison of 2 methods; give several"):
         plan_compare([], ["fire3:3"], method=["maco", "lucid"])
+
+
+def test_another_default_changes_no_comparison_that_is_made_again(
+    squeezenet: ent.Model, efficientnet: ent.Model
+) -> None:
+    job = plan_compare([squeezenet, efficientnet], ["class:goldfish"], batch=1, **QUICK).job
+    assert job.settings["column_methods"] == ["natural", "natural_strong"]
+    assert plan_job(job).job == job
+    # As jobs were before: they don't say by what method.
+    first = {name: each for name, each in job.settings.items() if name != "column_methods"}
+    again = plan_job(replace(job, settings=first))
+    assert isinstance(again, ColumnsPlan)
+    assert [each.settings.method for each in again.columns] == ["entoptic", "strong"]
+    assert [each.settings.canvas for each in again.columns] == ["fourier", "fourier"]
+    assert plan_job(again.job).job == again.job
+    assert plan_job(again.job, steps=1).job.settings["column_methods"] == ["entoptic", "strong"]
+    changed = plan_job(again.job, transforms=["gentle"]).job.settings
+    assert changed["column_methods"] == ["natural", "natural_strong"]
+    strange = replace(job, settings=first | {"column_methods": ["natural"]})
+    with pytest.raises(BadSetting, match="1 column_methods for 2 columns; leave them out"):
+        plan_job(strange)

@@ -94,7 +94,7 @@ def test_the_plan_keeps_the_objective_of_the_user(squeezenet: ent.Model) -> None
 
 def test_words_on_transparency_want_a_canvas_that_has_it(squeezenet: ent.Model) -> None:
     unit = ent.channel("fire5", 3) - ent.opacity()
-    with pytest.raises(BadSetting, match=r"opacity is about .* canvas fourier has none; take the"):
+    with pytest.raises(BadSetting, match=r"opacity is about .* canvas natural has none; take the"):
         plan_visualize(squeezenet, [unit])
     assert ent.visualize(squeezenet, unit, **QUICK).alpha is not None
     with pytest.raises(BadSetting, match=r"opacity is about .* measured on white; leave it out"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from entoptic.errors import BadExpression, BadSetting, ChannelOutOfRange, Unknow
 from entoptic.jobs.methods import methods
 from entoptic.jobs.units import read_units
 from entoptic.networks import Preprocess
-from entoptic.runners.run import plan_redo
+from entoptic.runners.run import plan_job, plan_redo
 from planning import plan_visualize
 
 QUICK: dict[str, Any] = {"size": 64, "steps": 3}
@@ -107,7 +108,10 @@ def test_a_method_brings_its_canvas_transforms_and_rate(
 
 @pytest.mark.parametrize(
     ("model", "unit", "method"),
-    [("squeezenet1_1", "fire3:3", "entoptic"), ("efficientnet_lite0", "blocks.1:3", "strong")],
+    [
+        ("squeezenet1_1", "fire3:3", "natural"),
+        ("efficientnet_lite0", "blocks.1:3", "natural_strong"),
+    ],
 )
 def test_each_embedded_network_has_the_method_that_suits_it(
     model: str, unit: str, method: str
@@ -117,6 +121,25 @@ def test_each_embedded_network_has_the_method_that_suits_it(
     assert (taken["method"], taken["transforms"]) == (method, methods[method].transforms)
     asked = plan_visualize(network, [unit], method="lucid", **QUICK).job.settings
     assert (asked["method"], asked["transforms"]) == ("lucid", "lucid")
+
+
+def test_a_job_of_the_first_default_makes_the_picture_that_it_made(
+    squeezenet: ent.Model, tmp_path: Path
+) -> None:
+    # Settings as they were in jobs when this was the default, without those that came later.
+    plan = plan_visualize(
+        squeezenet, ["fire3:3"], method="entoptic", canvas="fourier", transforms="robust",
+        learning_rate=0.1, **QUICK,
+    )  # fmt: skip
+    first = {name: each for name, each in plan.job.settings.items() if name != "seamless"}
+    again = plan_job(replace(plan.job, settings=first))
+    canvas = ent.Fourier(64, 64, seed=0)
+    for _ in ent.ascend(
+        squeezenet, ent.channel("fire3", 3), canvas, transforms="robust",
+        optimizer=ent.adam(0.1), rules=[ent.redirected_relu()], steps=3,
+    ):  # fmt: skip
+        pass
+    torch.testing.assert_close(again.run().image, canvas().detach())
 
 
 def test_another_method_brings_its_own_where_a_picture_is_made_again(

@@ -57,7 +57,7 @@ def test_defaults_are_told_as_they_are() -> None:
     assert default_of(Dream, "step_size") == "by network; 1/255 with squeezenet1_1"
     assert default_of(Dream, "jitter") == "32"
     assert default_of(Dream, "size") == "the photo's"
-    assert default_of(recipes["visualize"], "method") == "by network; entoptic with squeezenet1_1"
+    assert default_of(recipes["visualize"], "method") == "by network; natural with squeezenet1_1"
     assert default_of(recipes["grid"], "steps") == "80"
     assert default_of(recipes["grid"], "weighted") is None
 

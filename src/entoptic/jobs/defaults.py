@@ -36,9 +36,9 @@ NETWORKS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "smoothing": 1.0,
         },
         # Its pictures of classes are those that other networks recognise best.
-        "visualize": {"method": "strong"},
-        "compare": {"method": "strong"},
-        "evaluate": {"method": "strong"},
+        "visualize": {"method": "natural_strong"},
+        "compare": {"method": "natural_strong"},
+        "evaluate": {"method": "natural_strong"},
         "caricature": {"layer": "blocks.3"},
         "invert": {"layer": "blocks.2"},
         "accentuate": {"reference_layer": "blocks.1", "weight": 50.0},

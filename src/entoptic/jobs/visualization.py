@@ -59,8 +59,8 @@ class Visualization(Recipe, ABC):
     method: str | None = setting(
         None,
         text,
-        "Method: canvas, transforms and learning rate by one name: entoptic, strong, gentle, "
-        "lucid, maco, cppn, pixels.",
+        "Method: canvas, transforms and learning rate by one name: natural, natural_strong, "
+        "entoptic, strong, gentle, lucid, maco, cppn, pixels.",
         under=OPTIMIZE,
         metavar="M",
         usual="gentle",

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from entoptic.checks import several, text
 from entoptic.errors import BadSetting, EntopticError
-from entoptic.jobs.recipe import recipe, required, with_default
+from entoptic.jobs.defaults import USUAL
+from entoptic.jobs.recipe import recipe, required, setting, with_default
 from entoptic.jobs.visualization import MANY_UNITS, Visualization, names_given, units_given
 
 if TYPE_CHECKING:
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from entoptic.jobs.sheets import SheetPlan
     from entoptic.networks import Model, ModelLike
     from entoptic.objectives import Objective
+
+# What held where no method was named, before jobs said so: by the network.
+_FIRST_METHODS = {"efficientnet_lite0": "strong"}
 
 
 @recipe("compare", order=30)
@@ -34,7 +39,7 @@ class Compare(Visualization):
 
     examples = """
   entoptic compare class:goldfish -m squeezenet1_1,efficientnet_lite0
-  entoptic compare fire7:3 fire7:9 --method entoptic,lucid,maco
+  entoptic compare fire7:3 fire7:9 --method natural,lucid,maco
   entoptic compare fire7:3 --canvas fourier,pixels --steps 512
 """
     objective_is = "units"
@@ -54,13 +59,20 @@ class Compare(Visualization):
     )
     _: KW_ONLY
     method: str | Sequence[str] | None = with_default(  # type: ignore[assignment]
-        Visualization, "method", None, usual="entoptic", meaning=names_given, many=True
+        Visualization, "method", None, usual="natural", meaning=names_given, many=True
     )
     canvas: str | Sequence[str] | None = with_default(  # type: ignore[assignment]
         Visualization, "canvas", None, meaning=names_given, many=True
     )
     transforms: str | Sequence[str] | None = with_default(  # type: ignore[assignment]
         Visualization, "transforms", None, meaning=names_given, many=True
+    )
+    column_methods: Sequence[str] | None = setting(
+        None,
+        several(text, "names"),
+        "Method of each column where none is named, so that another default changes no picture "
+        "that is made again.",
+        hidden=True,
     )
 
     @classmethod
@@ -69,6 +81,13 @@ class Compare(Visualization):
         found = super().upgraded(stored)
         if "model" in found:
             found["models"] = found.pop("model")
+        if "column_methods" not in found and not found.get("method"):
+            count = max(len(listed(found.get(name))) for name in ("models", "canvas", "transforms"))
+            networks = listed(found.get("models")) or [USUAL]
+            found["column_methods"] = [
+                _FIRST_METHODS.get(str(_of_column(networks, number)).partition("?")[0], "entoptic")
+                for number in range(count)
+            ]
         return found
 
     @classmethod
@@ -76,7 +95,8 @@ class Compare(Visualization):
         cls, stored: Mapping[str, Any], changes: Mapping[str, Any], same_network: bool
     ) -> set[str]:
         """See `Recipe.left_out`; what is compared stays, but for what is changed."""
-        return set()
+        others = {"method", "canvas", "transforms"} & changes.keys()
+        return {"column_methods"} if others or not same_network else set()
 
     def plan(self, read_guide: Callable[[str], Picture] | None = None) -> ColumnsPlan:
         """See `Recipe.plan`."""
@@ -99,6 +119,11 @@ class Compare(Visualization):
                 f"{len(wanted)} units in {len(titles)} columns; a sheet has 1 to {MOST_UNITS} "
                 "pictures"
             )
+        if self.column_methods is not None and len(self.column_methods) != len(titles):
+            raise BadSetting(
+                f"{len(self.column_methods)} column_methods for {len(titles)} columns; leave them "
+                "out, or give as many"
+            )
         columns = []
         for number, title in enumerate(titles):
             try:
@@ -116,6 +141,7 @@ class Compare(Visualization):
             "method": named["methods"],
             "canvas": named["canvases"],
             "transforms": named["transforms"],
+            "column_methods": [column.settings.method for column in columns],
             "batch": batch,
             "spectrum": first.settings.spectrum,
             "precision": precision,
@@ -147,7 +173,7 @@ class Compare(Visualization):
         alone = replace(
             self,
             model=model,
-            method=_of_column(listed(self.method), number),
+            method=_of_column(listed(self.method) or listed(self.column_methods), number),
             canvas=_of_column(listed(self.canvas), number),
             transforms=_of_column(listed(self.transforms), number),
         )

@@ -73,12 +73,13 @@ class Evaluate(Visualization):
         under=WITH,
         metavar="N",
     )
-    method: str | None = with_default(Visualization, "method", None, usual="entoptic")
+    method: str | None = with_default(Visualization, "method", None, usual="natural")
 
     def sheet(self) -> SheetPlan:
         """Return the plan of the pictures of one seed."""
-        shared = {each.name: getattr(self, each.name) for each in fields(Visualize)}
-        return Visualize(**shared).plan()
+        own = {each.name for each in fields(self)}
+        shared = {each.name for each in fields(Visualize)} & own
+        return Visualize(**{name: getattr(self, name) for name in shared}).plan()
 
     def plan(  # type: ignore[override]
         self, read_guide: Callable[[str], Picture] | None = None

@@ -54,8 +54,9 @@ def accentuate(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 100]
-        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
-            gentle, lucid, maco, cppn, pixels. [default: gentle]
+        method: Method: canvas, transforms and learning rate by one name: natural,
+            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default:
+            gentle]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
@@ -123,8 +124,9 @@ def caricature_of(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
-            gentle, lucid, maco, cppn, pixels. [default: gentle]
+        method: Method: canvas, transforms and learning rate by one name: natural,
+            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default:
+            gentle]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
@@ -188,9 +190,9 @@ def compare(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
-            gentle, lucid, maco, cppn, pixels. [default: by network; entoptic with
-            squeezenet1_1]
+        method: Method: canvas, transforms and learning rate by one name: natural,
+            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: by
+            network; natural with squeezenet1_1]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
@@ -251,8 +253,9 @@ def diversity_of(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
-            gentle, lucid, maco, cppn, pixels. [default: gentle]
+        method: Method: canvas, transforms and learning rate by one name: natural,
+            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default:
+            gentle]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
@@ -492,9 +495,9 @@ def evaluate(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
-            gentle, lucid, maco, cppn, pixels. [default: by network; entoptic with
-            squeezenet1_1]
+        method: Method: canvas, transforms and learning rate by one name: natural,
+            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: by
+            network; natural with squeezenet1_1]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
@@ -554,8 +557,9 @@ def grid(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 64]
         steps: Number of steps. [default: 80]
-        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
-            gentle, lucid, maco, cppn, pixels. [default: gentle]
+        method: Method: canvas, transforms and learning rate by one name: natural,
+            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default:
+            gentle]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
@@ -623,8 +627,9 @@ def groups(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 96]
-        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
-            gentle, lucid, maco, cppn, pixels. [default: gentle]
+        method: Method: canvas, transforms and learning rate by one name: natural,
+            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default:
+            gentle]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
@@ -694,8 +699,9 @@ def interpolate(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
-            gentle, lucid, maco, cppn, pixels. [default: gentle]
+        method: Method: canvas, transforms and learning rate by one name: natural,
+            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default:
+            gentle]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: shared]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
@@ -759,8 +765,9 @@ def invert(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
-            gentle, lucid, maco, cppn, pixels. [default: gentle]
+        method: Method: canvas, transforms and learning rate by one name: natural,
+            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default:
+            gentle]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
@@ -822,9 +829,9 @@ def visualize(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method: canvas, transforms and learning rate by one name: entoptic, strong,
-            gentle, lucid, maco, cppn, pixels. [default: by network; entoptic with
-            squeezenet1_1]
+        method: Method: canvas, transforms and learning rate by one name: natural,
+            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: by
+            network; natural with squeezenet1_1]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,

@@ -49,7 +49,7 @@ class Visualize(Visualization):
         units_given, MANY_UNITS, role="units", metavar="UNIT", positional=True, many=True
     )
     _: KW_ONLY
-    method: str | None = with_default(Visualization, "method", None, usual="entoptic")
+    method: str | None = with_default(Visualization, "method", None, usual="natural")
     seamless: str = setting(
         "off",
         one_of("off", "both", "columns"),

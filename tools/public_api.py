@@ -164,15 +164,19 @@ def of_recipes() -> str:
         """The functions of the recipes, made from their declarations by `make api`."""
 
         from collections.abc import Callable, Iterable, Iterator, Sequence
+        from typing import Any
 
         from ..ascent.loop import Step
         from ..ascent.optimizers import Norm, Rule
+        from ..ascent.shaping import ShapingLike
         from ..canvas import Canvas
         from ..images import PictureLike
         from ..jobs.evaluation import Evaluation
         from ..jobs.job import Result
+        from ..jobs.regions import RegionLike
         from ..layers import Layer
         from ..networks import DeviceLike, ModelLike
+        from ..networks.gradient_rules.by_name import RulesLike
         from ..objectives import Objective
         from ..transforms import Transform
         from ..types import PathLike

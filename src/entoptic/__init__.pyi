@@ -157,6 +157,8 @@ from .recipes.functions import (
     groups as groups,
     interpolate as interpolate,
     invert as invert,
+    looks as looks,
+    sweep as sweep,
     visualize as visualize,
 )
 from .recipes.grid import (
@@ -170,6 +172,12 @@ from .recipes.interpolate import (
 )
 from .recipes.invert import (
     Invert as Invert,
+)
+from .recipes.looks import (
+    Looks as Looks,
+)
+from .recipes.sweep import (
+    Sweep as Sweep,
 )
 from .recipes.visualize import (
     Visualize as Visualize,

@@ -21,6 +21,7 @@ ONE_OCTAVE: dict[str, Any] = {
     "steps": 10,
     "step_size": 0.01,
     "smoothing": 0.0,
+    "look": "original",
 }
 
 
@@ -80,7 +81,14 @@ def test_the_detail_of_a_small_octave_is_carried_to_the_next() -> None:
     model = ent.Model.wrap(nn.Sequential(brightness), preprocess=plain)
     photo = torch.full((1, 3, 20, 30), 0.25)
     result = ent.dream(
-        model, photo, objective="mean('0')", octaves=3, steps=2, step_size=0.0625, jitter=3
+        model,
+        photo,
+        objective="mean('0')",
+        look="original",
+        octaves=3,
+        steps=2,
+        step_size=0.0625,
+        jitter=3,
     )
     torch.testing.assert_close(result.image, torch.full((1, 3, 20, 30), 0.25 + 6 * 0.0625))
 

@@ -10,15 +10,16 @@ import torch
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.ascent.optimizers import normalized, smoothed
-from entoptic.ascent.tiling import Stored, resized, stored, tile_side
+from entoptic.ascent.optimizers import normalized
+from entoptic.ascent.shaping import Shaping, Smoothing, shaping_of
+from entoptic.ascent.tiling import tile_side
 from entoptic.ascent.tiling.feathered import FeatheredTiles
 from entoptic.ascent.tiling.sheet import Sheet
-from entoptic.ascent.tiling.stored import norms, smooth
 from entoptic.checks import memory
 from entoptic.errors import BadSetting
-from entoptic.images import reading, writing
+from entoptic.images import reading, stored, writing
 from entoptic.images.resize import resize
+from entoptic.images.stored import Stored, norms, resized
 from entoptic.jobs import dreams
 from entoptic.recipes.dream import Dream
 from entoptic.runners.run import plan_redo
@@ -215,12 +216,20 @@ def test_pictures_in_files_are_resized_like_others(size: tuple[int, int]) -> Non
 
 
 @pytest.mark.usefixtures("small_bands")
-@pytest.mark.parametrize("sigma", [0.4, 1.5, 3.0])
-def test_gradients_in_files_are_smoothed_like_others(sigma: float) -> None:
-    gradient = photo(152, 208) - 0.5
-    found = Stored.copy(gradient)
-    smooth(found, sigma, torch.device("cpu"))
-    assert torch.allclose(found.tensor, smoothed(gradient, sigma), atol=1e-6)
+@pytest.mark.parametrize(
+    "shaping",
+    [
+        *map(Smoothing, (0.4, 1.5, 3.0)),
+        *shaping_of("laplacian + laplacian(3) + decorrelate + chroma(0.5, 2.5) + luminance"),
+    ],
+)
+def test_gradients_in_files_are_shaped_like_others(shaping: Shaping) -> None:
+    gradient = photo(151, 208) - 0.5
+    found, whole = Stored.copy(gradient), Stored(gradient.clone())
+    shaping.shape(found, torch.device("cpu"))
+    shaping.shape(whole, torch.device("cpu"))
+    assert torch.allclose(found.tensor, whole.tensor, atol=1e-5)
+    assert not torch.allclose(whole.tensor, gradient, atol=1e-2)
 
 
 @pytest.mark.usefixtures("small_bands")

@@ -165,7 +165,7 @@ _WRONG: dict[str, Callable[[], Any]] = {
 _FLAGS = (
     *("shared", "uniform", "relative", "decorrelated", "weighted", "plain", "transparency"),
     *("replace", "fixed_size", "biased", "stored", "compares_images"),
-    *("needs_alpha", "prices_opacity", "progress"),
+    *("needs_alpha", "prices_opacity", "progress", "keep_colors", "match_histogram"),
 )
 # Such a channel is found out when the network is known.
 _COUNTED = ("row", "column", "index", "channel1", "channel2", "label")

@@ -12,10 +12,11 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeVar, get_args, overloa
 import torch
 from torch import Tensor
 
+from entoptic.ascent.shaping import Shaping, ShapingLike, Smoothing, shaping_of
 from entoptic.calls import read_calls
 from entoptic.checks import Meaning, number, one_of, refused, shown, taking
 from entoptic.errors import BadSetting
-from entoptic.images.resize import gaussian_blur
+from entoptic.images.stored import Stored
 from entoptic.registry import Registry
 
 Norm: TypeAlias = Literal["mean_abs", "max_abs", "std", "l2", "none"]
@@ -159,20 +160,104 @@ class _Descent(ABC):
         """Move one of them, in place."""
 
 
+@dataclass(frozen=True)
+class Steps:
+    """How `climb` makes a step of a gradient.
+
+    Args:
+        length: in units of the canvas.
+        norm: what the shaped gradient is divided by.
+        smoothing: see `Smoothing`.
+        shaping: what follows it, in order.
+        headroom: see `headroom_left`.
+    """
+
+    length: float
+    norm: Norm
+    smoothing: float
+    shaping: tuple[Shaping, ...] = ()
+    headroom: float = 0.0
+
+    def shape(self, gradient: Stored, device: torch.device) -> None:
+        """Shape a gradient in place; see `Shaping.shape`."""
+        for each in self._shapings:
+            each.shape(gradient, device)
+
+    def shaped(self, gradient: Tensor) -> Tensor:
+        """Return the shaped gradient of images in ordinary memory."""
+        if not self._shapings:
+            return gradient
+        # One by one, so that sums round as they do for an image alone.
+        each = [Stored(image.clone()) for image in torch.split(gradient, 1)]
+        for one in each:
+            self.shape(one, gradient.device)
+        return torch.cat([one.tensor for one in each]) if len(each) > 1 else each[0].tensor
+
+    @property
+    def _shapings(self) -> tuple[Shaping, ...]:
+        return (Smoothing(self.smoothing), *self.shaping) if self.smoothing else self.shaping
+
+    def move(
+        self, pixels: Tensor, gradient: Tensor, factors: Tensor, weight: Tensor | None = None
+    ) -> None:
+        """Add a gradient times factors, and times a map where there is one, to pixels in place."""
+        if weight is None and not self.headroom:
+            pixels.addcmul_(gradient, factors)  # rounded once
+            return
+        change = gradient * factors
+        if weight is not None:
+            change *= weight
+        if self.headroom:
+            change *= headroom_left(pixels, change, self.headroom)
+        pixels.add_(change)
+
+
+def headroom_left(pixels: Tensor, change: Tensor, width: float) -> Tensor:
+    """Return the share of a change that pixels take which come near black or white.
+
+    It falls in proportion from `width` before the end of the range that the change goes to, so that
+    no pixel gets there by steps that are shorter than that.
+
+    >>> pixels = torch.tensor([0.5, 0.95, 0.95])
+    >>> headroom_left(pixels, torch.tensor([1.0, 1.0, -1.0]), 0.1)
+    tensor([1.0000, 0.5000, 1.0000])
+    """
+    room = torch.where(change > 0, 1 - pixels, pixels)
+    return room.div_(width).clamp_(0, 1)
+
+
 class Climb(_Descent):
     """Gradient steps whose length is set by a norm of the gradient, image by image."""
 
-    def __init__(
-        self, parameters: Iterable[Tensor], length: float, norm: Norm, smoothing: float
-    ) -> None:
+    def __init__(self, parameters: Iterable[Tensor], steps: Steps) -> None:
         super().__init__(parameters)
-        self.length = length
-        self.norm = norm
-        self.smoothing = smoothing
+        self.steps = steps
 
     def move(self, parameter: Tensor, gradient: Tensor) -> None:
-        change = normalized(smoothed(gradient, self.smoothing), self.norm)
-        parameter.sub_(change, alpha=self.length)
+        how = self.steps
+        change = normalized(how.shaped(gradient), how.norm)
+        if how.headroom:
+            how.move(parameter, change, change.new_tensor(-how.length))
+        else:
+            parameter.sub_(change, alpha=how.length)
+
+
+class Weighted:
+    """The steps of another optimizer times a map: 1 makes them, 0 leaves every bit as it is."""
+
+    def __init__(self, parameters: Iterable[Tensor], rule: Rule, weight: Tensor) -> None:
+        self.parameters = tuple(parameters)
+        self.optimizer = rule(self.parameters)
+        self.weight = weight
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any]) -> Any:
+        """Let the other one make its step, and keep the map's share of it."""
+        before = [each.clone() for each in self.parameters]
+        loss = self.optimizer.step(closure)
+        for each, was in zip(self.parameters, before, strict=True):
+            each.copy_(torch.lerp(was, each, self.weight))
+        return loss
 
 
 class Adam(_Descent):
@@ -230,40 +315,50 @@ def _spread(gradient: Tensor) -> Tensor:
     return spread.where(spread > 1e-6 * gradient.abs().amax(1), 0)
 
 
-def smoothed(gradient: Tensor, sigma: float) -> Tensor:
-    """A gradient plus itself blurred by `sigma` and by twice that: large shapes gain on fine grain.
-
-    Args:
-        gradient: (batch, channels, height, width) where sigma isn't 0.
-        sigma: in pixels; 0 leaves the gradient as it is.
-
-    Source: after the cascade of Gaussians of A. Gordić's pytorch-deepdream, 2021, and the Laplacian
-    pyramid of TensorFlow's DeepDream notebook, 2015.
-    """
-    if sigma == 0:
-        return gradient
-    return gradient + gaussian_blur(gradient, sigma) + gaussian_blur(gradient, 2 * sigma)
+_RANGE = number(least=0, most=0.5)
+"""Of a headroom: at most half of the range from black to white."""
 
 
-@optimizer(step=number(above=0), norm=one_of(*NORMS), smoothing=number(least=0))
-def climb(step: float = 1.5 / 255, norm: Norm = "mean_abs", smoothing: float = 0.0) -> Rule:
-    """Plain gradient ascent with normalised steps.
+@optimizer(step=number(above=0), norm=one_of(*NORMS), smoothing=number(least=0), headroom=_RANGE)
+def climb(
+    step: float = 1.5 / 255,
+    norm: Norm = "mean_abs",
+    smoothing: float = 0.0,
+    shaping: ShapingLike = (),
+    headroom: float = 0.0,
+) -> Rule:
+    """Plain gradient ascent with normalized steps.
 
     Args:
         step: length of a step, in units of the canvas (pixels: 1 is from black to white).
         norm: what the gradient is divided by; with `none` the step is a plain factor.
-        smoothing: of the gradient before, see `smoothed`; for canvases of pixels.
+        smoothing: of the gradient before, see `Smoothing`; for canvases of pixels.
+        shaping: of the gradient after that and before it is divided, see `shaping_of`; for canvases
+            of pixels.
+        headroom: from so far before black and white on, pixels move the less the nearer they are,
+            so that none is clipped; for canvases of pixels.
 
     Returns:
         A rule for `ascend`.
 
     Raises:
-        BadSetting: the step isn't finite and above 0, the smoothing isn't finite and at least 0, or
-            there is no such norm.
+        BadSetting: the step isn't finite and above 0, the smoothing isn't finite and at least 0,
+            the headroom isn't from 0 to 0.5, or there is no such norm or shaping.
 
     Source: Mordvintsev, Olah, Tyka, "DeepDreaming with Caffe" notebook, 2015.
     """
-    return functools.partial(Climb, length=step, norm=norm, smoothing=smoothing)
+    steps = Steps(step, norm, smoothing, shaping_of(shaping), headroom)
+    return functools.partial(Climb, steps=steps)
+
+
+def weighted(rule: Rule, weight: Tensor) -> Rule:
+    """Return a rule whose steps are those of another times a map.
+
+    Args:
+        rule: the other.
+        weight: from 0 to 1, of a shape that fits the parameter's.
+    """
+    return functools.partial(Weighted, rule=rule, weight=weight)
 
 
 @optimizer(learning_rate=number(above=0))

@@ -36,7 +36,8 @@ def _dream(photos: tuple[str, ...], **given: Any) -> int:
     delivery, settings = Delivery.split(given)
     asked = arguments(Dream, settings)
     starts: list[str | None] = [*photos] or [None]
-    named = (*photos, asked.get("guide"), asked.get("mask"))
+    masks = [mask for mask, _ in asked.get("region", ())]
+    named = (*photos, asked.get("guide"), asked.get("mask"), *masks)
     inputs = [Path(each) for each in named if each is not None]
     streams.check_once(named)
     check_inputs(inputs)
@@ -47,6 +48,8 @@ def _dream(photos: tuple[str, ...], **given: Any) -> int:
     asked["model"] = model
     for name in {"guide", "mask"} & asked.keys():
         asked[name] = streams.photo_of(asked[name])
+    if masks:
+        asked["region"] = [(streams.photo_of(mask), wanted) for mask, wanted in asked["region"]]
     dream = Dream(**asked)
 
     def plan(number: int) -> DreamPlan:

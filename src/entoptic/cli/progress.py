@@ -62,7 +62,8 @@ ALL = Share()
 
 def work(plan: Plan) -> int:
     """Return the number of pixels that a plan works through in all its steps."""
-    each = (weight for weight in plan.stages for _ in range(plan.stage_steps))
+    stages = zip(plan.stages, plan.step_counts, strict=True)
+    each = itertools.chain.from_iterable(itertools.repeat(*stage) for stage in stages)
     return sum(itertools.islice(each, plan.count))
 
 

@@ -23,6 +23,19 @@ _TO_SRGB = _ROOT / _ROOT.norm(dim=0).max()
 COVARIANCE = _TO_SRGB @ _TO_SRGB.T
 """The covariance that `to_srgb` gives to white noise, (3, 3), float64."""
 
+
+@functools.lru_cache(maxsize=16)
+def covariance_power(power: float) -> Tensor:
+    """Return a power of the color covariance of natural images, (3, 3), float64.
+
+    >>> bool((covariance_power(0.5) @ covariance_power(0.5)).allclose(COVARIANCE))
+    True
+    """
+    variances, axes = torch.linalg.eigh(COVARIANCE)
+    found: Tensor = axes @ variances.clamp(min=0).pow(power).diag() @ axes.T
+    return found
+
+
 # Half of an 8-bit level: no level of a photo is changed by being kept this far from 0 and 1, where
 # the sigmoid's inverse is infinite.
 _MARGIN = 0.5 / 256

@@ -118,6 +118,7 @@ def chosen(
     objective: Objective | str | None,
     layer: Layer | str | None,
     guide: PictureLike | None,
+    usual: Objective | str | None = None,
 ) -> Objective:
     """Return the objective that a user gave, in whichever way.
 
@@ -125,6 +126,7 @@ def chosen(
         objective: an objective or its expression.
         layer: instead, a layer whose energy is to grow.
         guide: with or without a layer, another picture whose features are to appear.
+        usual: the objective where nothing is asked for; None for the network's own.
 
     Raises:
         BadSetting: more than one way at once.
@@ -138,7 +140,9 @@ def chosen(
         return objective_of(objective)
     if guide is not None:
         return match(layer or middle_layer(model), guide)
-    return energy(layer) if layer is not None else dream_objective(model)
+    if layer is not None:
+        return energy(layer)
+    return dream_objective(model) if usual is None else objective_of(usual)
 
 
 def middle_layer(model: Model) -> str:

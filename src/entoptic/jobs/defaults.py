@@ -14,8 +14,10 @@ NETWORKS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "objective": "energy('fire7') + energy('fire8')",
             "octaves": 5,
             "steps": 12,
-            "step_size": 1 / 255,
+            "step_size": 1.2 / 255,
             "smoothing": 1.5,
+            "shaping": "blur + decorrelate + spread",
+            "headroom": 0.05,
         },
         # Late enough for shapes, early enough that they stay where the photo has them.
         "caricature": {"layer": "fire6"},
@@ -32,8 +34,11 @@ NETWORKS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "dream": {
             "objective": "energy('blocks.4')",
             "octaves": 5,
-            "step_size": 1 / 255,
+            "steps": 12,
+            "step_size": 1.5 / 255,
             "smoothing": 1.0,
+            "shaping": "blur(0.8) + decorrelate + spread",
+            "headroom": 0.05,
         },
         # Its pictures of classes are those that other networks recognise best.
         "visualize": {"method": "natural_strong"},
@@ -49,6 +54,18 @@ NETWORKS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 }
 """Settings by the network's name and the recipe's."""
 
+OTHERS: Mapping[str, Mapping[str, Any]] = {
+    "dream": {
+        "octaves": 4,
+        "steps": 10,
+        "step_size": 2 / 255,
+        "smoothing": 1.5,
+        "shaping": "blur + decorrelate + spread",
+        "headroom": 0.05,
+    },
+}
+"""Settings by the recipe's name for every other network; chosen with GoogLeNet and VGG-16."""
+
 
 def network_defaults(source: str, recipe: str) -> Mapping[str, Any]:
     """Return a network's own settings of a recipe; its options change nothing in them.
@@ -56,4 +73,4 @@ def network_defaults(source: str, recipe: str) -> Mapping[str, Any]:
     >>> network_defaults("squeezenet1_1?size=300x300", "caricature")
     {'layer': 'fire6'}
     """
-    return NETWORKS.get(source.partition("?")[0], {}).get(recipe, {})
+    return NETWORKS.get(source.partition("?")[0], OTHERS).get(recipe, {})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import math
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,31 +14,37 @@ import torch
 from torch import Tensor
 
 from entoptic import images
-from entoptic.ascent.loop import Step, ascend, bind
-from entoptic.ascent.optimizers import Norm, climb, optimizer_of
-from entoptic.ascent.tiling import Stored, check_dream, tile_side
-from entoptic.canvas import Masked, Pixels
-from entoptic.errors import BadPicture, BadSetting, ChannelOutOfRange, WrongPictureSize, one_line
-from entoptic.images import Picture, PictureLike, picture_of
+from entoptic.analysis.protection import protection
+from entoptic.ascent.loop import Step, bind
+from entoptic.ascent.optimizers import Steps, optimizer_of
+from entoptic.ascent.shaping import shaping_of, shaping_text
+from entoptic.ascent.tiling import check_dream, tile_side
+from entoptic.canvas import Pixels
+from entoptic.errors import BadSetting, ChannelOutOfRange, WrongPictureSize, one_line
+from entoptic.images import Picture, PictureLike
 from entoptic.images.color import luma
-from entoptic.images.resize import octave_sizes, resize
+from entoptic.images.finish import Finish
+from entoptic.images.resize import fit_long_side, octave_sizes
+from entoptic.images.stored import Stored
 from entoptic.jobs.default_layers import chosen
 from entoptic.jobs.inputs import (
     check_pixels,
     guides_of,
     notes_on_guides,
     photo_of,
-    resized,
     scaled,
     source_of,
 )
 from entoptic.jobs.job import Job
 from entoptic.jobs.large import Large
+from entoptic.jobs.octaves import Octaves, Region
 from entoptic.jobs.plan import Plan, made_with
+from entoptic.jobs.regions import Masks, masks_of, protected
 from entoptic.jobs.visualization import kept_transforms
 from entoptic.networks import Model, compiled_precision, devices
+from entoptic.networks.gradient_rules.by_name import rules_of, rules_text
 from entoptic.objectives import Objective
-from entoptic.transforms import Jitter, transforms_of
+from entoptic.transforms import Jitter, Transform, transforms_of
 from entoptic.types import Alpha, Image
 
 if TYPE_CHECKING:
@@ -48,8 +56,11 @@ _MOST_LISTED = 4
 # Networks of smaller pictures, such as digits and icons, are shown the whole, resized.
 _LEAST_TILE = 96
 
-# The share by which a mask's sides may be others than the photo's: whole pixels round.
-_OTHER_SHAPE = 0.02
+# How steps get shorter where octaves get larger than the detail asked for: by eye, none of the
+# features of those sizes then stands out, and lines are sharp all the same.
+_FADING = 2
+# The long side, in pixels, up to which a picture has as many octaves as the network's defaults say.
+_USUAL_SIDE = 1024
 
 # Of 8 bits: what differs by less is as grey as a file can say.
 _HALF_A_LEVEL = 0.5 / 255
@@ -62,18 +73,26 @@ class DreamPlan(Plan):
     Args:
         photo: the picture to begin with, at its final size.
         settings: how to proceed.
-        sizes: (height, width) of the octaves, smallest first.
-        large: how a picture is dreamt that the network can't be shown as a whole.
-        stored: the photo of such a dream, in a file; `photo` is the same.
-        mask: 1 where the photo is dreamt, 0 where it stays; of the photo's size.
+        octaves: the sizes, and how each is optimised.
+        masks: where.
+        stored: the photo of a dream in tiles, in a file; `photo` is the same.
     """
 
     photo: Picture
     settings: Dream
-    sizes: Sequence[tuple[int, int]]
-    large: Large | None = None
+    octaves: Octaves
+    masks: Masks
     stored: Stored | None = None
-    mask: Picture | None = None
+
+    @property
+    def sizes(self) -> Sequence[tuple[int, int]]:
+        """(height, width) of the octaves, smallest first."""
+        return self.octaves.sizes
+
+    @property
+    def large(self) -> Large | None:
+        """How a picture is dreamt that the network can't be shown as a whole."""
+        return self.octaves.large
 
     @property
     def stages(self) -> Sequence[int]:
@@ -89,14 +108,6 @@ class DreamPlan(Plan):
         return self.settings.steps
 
     @property
-    def _rule(self) -> tuple[float, Norm, float]:
-        """How far a step goes, by which norm, and the gradient's smoothing."""
-        how = self.settings
-        assert how.step_size is not None  # filled, both
-        assert how.smoothing is not None
-        return how.step_size * how.strength, how.norm, how.smoothing
-
-    @property
     def shape(self) -> tuple[int, int]:
         return self.photo.height, self.photo.width
 
@@ -110,29 +121,15 @@ class DreamPlan(Plan):
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        masks = () if self.mask is None else (self.mask,)
-        pictures_read = (self.photo, *masks, *guides_of(self.objective))
+        pictures_read = (self.photo, *self.masks.pictures, *guides_of(self.objective))
         read = (each.path for each in pictures_read if each.path is not None)
         return (*super().inputs, *read)
 
     def all_steps(self) -> Iterator[Step]:
-        how = self.settings
-        if self.large is not None and self.stored is not None:
-            length, norm, smoothing = self._rule
-            steps = self.large.steps(
-                self.stored,
-                self.sizes,
-                step=length,
-                norm=norm,
-                smoothing=smoothing,
-                jitter=how.jitter,
-                steps=self.stage_steps,
-                seed=self.job.seed,
-            )
-            return map(_in_three_channels, steps)
-        if how.together is None:
-            return self.whole_steps(self.photo.image)
-        count, place = how.together
+        together = self.settings.together
+        if together is None:
+            return self.whole_steps(self.stored or self.photo.image)
+        count, place = together
         steps = self.whole_steps(self.photo.image.expand(count, -1, -1, -1))
         return (parted(step)[place] for step in steps)
 
@@ -142,41 +139,28 @@ class DreamPlan(Plan):
         settings = {**self.job.settings, "together": how.together}
         return replace(self, settings=how, job=replace(self.job, settings=settings))
 
-    def whole_steps(self, photos: Image) -> Iterator[Step]:
-        """Every step of every octave of photos of this size, with the same chance for all."""
-        how = self.settings
-        # What a network of one channel sees in grey climbs in grey: three would part.
-        photo = (photos[:, :1] if self.model.preprocess.channels == 1 else photos).to(self.device)
-        rng = torch.Generator().manual_seed(self.job.seed)
-        rule = climb(*self._rule) if how.optimizer is None else optimizer_of(how.optimizer)
-        moves = (Jitter(how.jitter),) if how.transforms is None else transforms_of(how.transforms)
-        mask = None if self.mask is None else self.mask.image[:, :1].to(self.device)
-        detail: Tensor | None = None
-        for octave, (height, width) in enumerate(self.sizes):
-            base = resized(photo, height, width)
-            canvas = Pixels(base if detail is None else _with(base, detail))
-            here = None if mask is None else resized(mask, height, width)
-            for step in ascend(
-                self.model,
-                self.objective,
-                canvas if here is None else Masked(canvas, here, base),
-                transforms=moves,
-                optimizer=rule,
-                steps=self.stage_steps,
-                seed=rng,
-                precision=how.precision,
-            ):
-                render = functools.partial(_whole_picture, photo, canvas, base, mask)
-                yield _in_three_channels(replace(step, octave=octave, image=render))
-            detail = canvas.pixels.detach() - base
-            detail = detail if here is None else detail * here
+    def whole_steps(self, photos: Image | Stored) -> Iterator[Step]:
+        """Return every step of every octave of photos of this size, with the same seed for all."""
+        octaves, protect = self.octaves, self.settings.protect
+        if protect is not None:
+            image = photos.tensor if isinstance(photos, Stored) else photos
+            free = protection(protect, self.model, image.to(self.device)).cpu()
+            regions = tuple(protected(each, free) for each in octaves.regions)
+            octaves = replace(octaves, regions=regions)
+        if not isinstance(photos, Stored):
+            # What a network of one channel is fed in gray is optimised in gray: three would part.
+            fed = photos[:, :1] if self.model.preprocess.channels == 1 else photos
+            photos = Stored(fed.to(self.device))
+        return map(_in_three_channels, octaves.all_steps(photos))
 
 
 def plan_dream(how: Dream, read_guide: Callable[[str], Picture] | None = None) -> DreamPlan:
     """Check a dream and lay it out; see `Recipe.plan`."""
     read_guide = read_guide or images.read
     model = how.network()
-    wanted = chosen(model, how.objective, how.layer, how.guide)
+    usual = how.defaults(model).get("objective")
+    wanted = chosen(model, how.objective, how.layer, how.guide, usual)
+    by_size = how.octaves is None
     how = replace(how.filled(model), **_kept_texts(how))
     places = devices(how.device)
     where = places[0]
@@ -189,14 +173,18 @@ def plan_dream(how: Dream, read_guide: Callable[[str], Picture] | None = None) -
     if model.preprocess.channels == 1:
         start = _gray(start)
     height, width = start.image.shape[-2:]
-    bound = bind(wanted, model, (height, width), read_guide)
+    if by_size and how.detail is None:
+        how = replace(how, octaves=_octaves_of(how, max(height, width)))
+    size = height, width
+    masks = masks_of(how.mask, how.region, height, width)
+    regions = masks.bound(bind(wanted, model, size, read_guide), model, size, read_guide)
+    bound = functools.reduce(operator.add, (region.objective for region in regions))
     sizes, left_out = _octaves(model, bound, how, height, width)
-    mask = None if how.mask is None else _mask(how.mask, model, height, width)
     large, said = _large(model, bound, how, places, sizes, _spare(how.photo, start))
-    if large is not None and (mask, how.transforms, how.optimizer) != (None, None, None):
+    if large is not None and (how.transforms, how.optimizer, how.rules) != (None, None, None):
         raise BadSetting(
-            "a dream in tiles takes no mask, transforms or optimizer; take a smaller --size, or "
-            "--tile off"
+            "a dream in tiles takes no transforms, optimizer or gradient rules; take a smaller "
+            "--size, or --tile off"
         )
     fed = start.image[:, :1] if model.preprocess.channels == 1 else start.image
     stored = None if large is None else Stored.copy(fed)
@@ -209,38 +197,85 @@ def plan_dream(how: Dream, read_guide: Callable[[str], Picture] | None = None) -
     count = 1 if how.together is None else how.together[0]
     if count > 1:
         check_pixels(count * height, width)
-    check_dream(model, bound, (height, width), where, large.side if large else None, count)
-    # The size of tiles is kept, since the memory that is free may be another next time.
-    kept = how.kept() | {"memory": None, "tile": large.side if large else how.tile}
-    if how.together is None:
-        del kept["together"]
-    for name in ("mask", "transforms", "optimizer"):  # which jobs haven't where they do nothing
-        if kept[name] is None:
-            del kept[name]
-    if mask is not None:
-        kept["mask"] = str(mask.path) if mask.path is not None else "(not in a file)"
+    check_dream(model, bound, size, where, large.side if large else None, count)
+    octaves = _laid_out(model, how, regions, sizes, places, large)
+    guides = (*guides_of(bound), *masks.pictures)
     job = Job(
         recipe=how.name,
         model=model.source,
         objective=repr(wanted),
-        settings=kept,
+        settings=_kept_settings(how, large, masks),
         photo=None if how.noise else source_of(start),
-        guides=tuple(
-            source_of(each) for each in (*guides_of(bound), *(() if mask is None else (mask,)))
-        ),
+        guides=tuple(source_of(each) for each in guides),
         seed=how.seed,
         device=",".join(str(each) for each in (places if large else places[:1])),
         made_with=made_with(),
     )
-    fit = () if large else model.fit_notes(bound.layers(), (height, width))
+    fit = () if large else model.fit_notes(bound.layers(), size)
     notes = (*model.notes, *start.notes, *notes_on_guides(bound), *left_out, *said, *fit)
     # The plan holds the photo at its final size, and needs no other.
-    how = replace(how, photo=None, guide=None, mask=None)
-    return DreamPlan(model, bound, where, job, notes, start, how, sizes, large, stored, mask)
+    how = replace(how, photo=None, guide=None, mask=None, region=())
+    return DreamPlan(model, bound, where, job, notes, start, how, octaves, masks, stored)
+
+
+def _octaves_of(how: Dream, long_side: int) -> int:
+    """Return how many octaves a picture has where nobody says: the network's, more for large ones.
+
+    So the smallest octave of a large picture is no larger than that of one of 1024 pixels, and its
+    largest features have the same share of the picture.
+    """
+    assert how.octaves is not None  # filled
+    more = math.log(max(long_side / _USUAL_SIDE, 1)) / math.log(how.octave_scale)
+    return min(how.octaves + round(more), 100)
+
+
+def _laid_out(
+    model: Model,
+    how: Dream,
+    regions: Sequence[Region],
+    sizes: Sequence[tuple[int, int]],
+    places: Sequence[torch.device],
+    large: Large | None,
+) -> Octaves:
+    """Return how each octave is optimised, of a dream's settings."""
+    assert how.step_size is not None  # filled, all of them
+    assert how.smoothing is not None
+    assert how.shaping is not None
+    assert how.headroom is not None
+    assert how.steps is not None
+    shaping = shaping_of(how.shaping)
+    steps = Steps(how.step_size * how.strength, how.norm, how.smoothing, shaping, how.headroom)
+    if how.transforms is None:
+        transforms: tuple[Transform, ...] = (Jitter(how.jitter),)
+    else:
+        transforms = transforms_of(how.transforms)
+    detail = how.detail or max(sizes[-1], default=0)
+    return Octaves(
+        model=model,
+        regions=regions,
+        sizes=sizes,
+        lengths=[min(1.0, (detail / max(size)) ** _FADING) for size in sizes],
+        rule=steps if how.optimizer is None else optimizer_of(how.optimizer),
+        transforms=transforms,
+        gradient_rules=() if how.rules is None else rules_of(how.rules),
+        steps=how.steps,
+        seed=how.seed,
+        precision=how.precision,
+        devices=places,
+        large=large,
+        finish=Finish(how.match_histogram, how.keep_colors, how.mix),
+    )
+
+
+def _kept_settings(how: Dream, large: Large | None, masks: Masks) -> dict[str, Any]:
+    """Return the settings that the job keeps."""
+    # The size of tiles is kept, since the memory that is free may be another next time.
+    machine = {"memory": None, "tile": large.side if large else how.tile}
+    return how.kept() | machine | masks.kept()
 
 
 def _kept_texts(how: Dream) -> dict[str, Any]:
-    """Return the transforms and the optimizer as a job keeps them.
+    """Return the transforms, the optimizer, the shaping and the rules as a job keeps them.
 
     Raises:
         BadSetting: there is no such thing; or it can't be kept.
@@ -249,6 +284,10 @@ def _kept_texts(how: Dream) -> dict[str, Any]:
     if how.transforms is not None:
         found["transforms"] = kept_transforms(how.transforms)
         transforms_of(how.transforms)
+    if how.shaping is not None:
+        found["shaping"] = shaping_text(shaping_of(how.shaping))
+    if how.rules is not None:
+        found["rules"] = rules_text(rules_of(how.rules))
     if how.optimizer is not None:
         meant = optimizer_of(how.optimizer)
         found["optimizer"] = how.optimizer if isinstance(how.optimizer, str) else repr(meant)
@@ -260,25 +299,6 @@ def _kept_texts(how: Dream) -> dict[str, Any]:
                 "it by @optimizer, or call ascend"
             ) from None
     return found
-
-
-def _mask(given: PictureLike, model: Model, height: int, width: int) -> Picture:
-    """Return a mask in one channel at the photo's size.
-
-    Raises:
-        BadPicture: it is of another shape.
-        BadSetting: the network is fed one channel.
-    """
-    if model.preprocess.channels == 1:
-        raise BadSetting(f"{model.source} is fed one channel, and its dream takes no mask")
-    mask = picture_of(given, "mask")
-    if abs(mask.height * width - mask.width * height) > _OTHER_SHAPE * mask.width * height:
-        raise BadPicture(
-            f"the mask is {mask.height}x{mask.width} (height x width) and the photo "
-            f"{height}x{width}; give a mask of the photo's shape"
-        )
-    gray = luma(mask.image).expand(-1, 3, -1, -1)
-    return replace(mask, image=resized(gray, height, width))
 
 
 def _large(
@@ -352,7 +372,7 @@ def _octaves(
     """The sizes at which the network can work, smallest first, and a note on the others."""
     assert how.octaves is not None  # filled
     kept, small = [], []
-    for size in octave_sizes(height, width, how.octaves, how.octave_scale):
+    for size in _sizes(how, height, width):
         try:
             bind(objective, model, size)
         except (WrongPictureSize, ChannelOutOfRange):
@@ -366,25 +386,26 @@ def _octaves(
     return kept, (f"{few} too small for the network {are} left out ({_listed(small)})",)
 
 
+def _sizes(how: Dream, height: int, width: int) -> list[tuple[int, int]]:
+    """Return the sizes of all octaves; with `detail`, those of such a picture and then larger ones.
+
+    So a large picture has the octaves of a small one, and its large shapes are the same.
+    """
+    assert how.octaves is not None  # filled
+    scale = how.octave_scale
+    if how.detail is None or how.detail >= max(height, width):
+        return octave_sizes(height, width, how.octaves, scale)
+    small = octave_sizes(*fit_long_side(height, width, how.detail), how.octaves, scale)
+    more = max(1, round(math.log(max(height, width) / how.detail) / math.log(scale)))
+    between = (max(height, width) / how.detail) ** (1 / more)
+    larger = octave_sizes(height, width, more, between) if between > 1 else [(height, width)]
+    return [*small, *larger]
+
+
 def _listed(sizes: Sequence[tuple[int, int]]) -> str:
     """Sizes in words, smallest first; of many, the first and the last."""
     words = [f"{height}x{width}" for height, width in sizes]
     return ", ".join(words) if len(words) <= _MOST_LISTED else f"{words[0]} to {words[-1]}"
-
-
-def _with(base: Tensor, detail: Tensor) -> Tensor:
-    """A photo with the detail that a smaller octave has found."""
-    return (base + resize(detail, base.shape[-2], base.shape[-1])).clamp(0, 1)
-
-
-@torch.no_grad()
-def _whole_picture(photo: Tensor, canvas: Pixels, base: Tensor, mask: Tensor | None) -> Tensor:
-    """Return the canvas at its final size; at a smaller octave, its detail on the full photo."""
-    if base.shape == photo.shape:
-        found = canvas.pixels.detach().clone()
-    else:
-        found = _with(photo, canvas.pixels.detach() - base)
-    return found if mask is None else torch.lerp(photo, found, mask)
 
 
 def parted(step: Step) -> list[Step]:

@@ -170,6 +170,7 @@ class Result:
         bits: per channel, of the picture that was made again.
         images: each picture by itself, (count, 3, height, width); None for the picture alone.
         labels: what each of several shows.
+        jobs: what made each of several, where that is a job of its own.
     """
 
     image: Image
@@ -181,6 +182,7 @@ class Result:
     # Of another batch size and shape than the sheet; see __post_init__.
     images: Tensor = None  # type: ignore[assignment]
     labels: tuple[str, ...] = ()
+    jobs: tuple[Job, ...] = ()
 
     def __post_init__(self) -> None:
         if self.images is None:
@@ -207,7 +209,10 @@ class Result:
         if count == 1:
             return self
         number %= count
-        job = replace(self.job, settings={**self.job.settings, "picture": number})
+        if self.jobs:
+            job = self.jobs[number]
+        else:
+            job = replace(self.job, settings={**self.job.settings, "picture": number})
         alone = self.images[number : number + 1]
         return replace(
             self,
@@ -216,6 +221,7 @@ class Result:
             job=job,
             alpha=None,
             labels=self.labels[number : number + 1],
+            jobs=(),
         )
 
     def sheet(self, columns: int | None = None, *, gap: int = 4, labelled: bool = True) -> Image:

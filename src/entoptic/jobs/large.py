@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
-from entoptic.ascent.loop import Step, ascend
-from entoptic.ascent.optimizers import Norm, climb
+from entoptic.ascent.loop import Step
+from entoptic.ascent.optimizers import Steps
 from entoptic.ascent.tiling import (
     ExactTiles,
     FeatheredTiles,
-    Stored,
     climb_tiles,
-    combine,
-    combined,
     exact_tiles,
     global_layer,
-    resized,
 )
-from entoptic.canvas import Pixels
+from entoptic.images.stored import Stored
 from entoptic.networks import Model
-from entoptic.networks.memory import return_freed_memory
 from entoptic.objectives import Objective
-from entoptic.transforms import Jitter
+from entoptic.transforms import Jitter, Transform
 
 
 @dataclass(frozen=True)
@@ -35,7 +28,7 @@ class Large:
 
     Args:
         model: the network.
-        objective: bound to it.
+        objective: bound to it; of several regions, their sum.
         devices: where to compute, tiles on all of them and octaves without tiles on the first; the
             picture stays in files and in the CPU's memory.
         side: of the tiles, in pixels; octaves with no more pixels than a tile are dreamt whole.
@@ -87,7 +80,7 @@ class Large:
         if strange is None:
             return ()
         return (
-            f"places of {str(strange)!r} depend on the whole picture: each tile of {self.side} "
+            f"positions of {str(strange)!r} depend on the whole picture: each tile of {self.side} "
             "pixels is dreamt as a picture of its own, and they fade into each other "
             "(an approximation; an earlier layer may be exact)",
         )
@@ -106,84 +99,34 @@ class Large:
 
     def steps(
         self,
-        photo: Stored,
-        sizes: Sequence[tuple[int, int]],
+        canvas: Stored,
+        objective: Objective,
         *,
-        step: float,
-        norm: Norm,
-        smoothing: float,
-        jitter: int,
+        how: Steps,
+        weight: Stored | None,
+        transforms: Sequence[Transform],
         steps: int,
-        seed: int,
+        rng: torch.Generator,
     ) -> Iterator[Step]:
-        """Every step of every octave, as `DreamPlan.all_steps` has them for smaller pictures."""
-        rng = torch.Generator().manual_seed(seed)
-        shaken = Jitter(jitter)
-        detail: Stored | None = None
-        for octave, size in enumerate(sizes):
-            base = _at_size(photo, size)
-            if detail is None:
-                canvas = base.copied()
-            else:
-                canvas = combined(_added, base, resized(detail, *size))
-            if self.is_whole(size):
-                pixels = Pixels(canvas.tensor.to(self.devices[0]))
-                for each in ascend(
-                    self.model,
-                    self.objective,
-                    pixels,
-                    transforms=[shaken],
-                    optimizer=climb(step, norm, smoothing),
-                    steps=steps,
-                    seed=rng,
-                ):
-                    yield replace(each, octave=octave, image=_shown(photo, pixels, base))
-                canvas = Stored(pixels.pixels.detach().cpu())
-            else:
-                for each in climb_tiles(
-                    self._tiles(size),
-                    canvas,
-                    step=step,
-                    norm=norm,
-                    smoothing=smoothing,
-                    jitter=shaken,
-                    steps=steps,
-                    rng=rng,
-                    device=self.devices[0],
-                    image=functools.partial(_rendered, photo, canvas, base),
-                ):
-                    yield replace(each, octave=octave)
-            return_freed_memory()  # for the pictures that come between two octaves
-            detail = combined(torch.sub, canvas, base)
+        """Return the steps of an octave in tiles, which change its canvas; see `climb_tiles`.
 
-    def _tiles(self, size: tuple[int, int]) -> ExactTiles | FeatheredTiles:
-        if global_layer(self.model, self.objective.layers(), size) is None:
-            return ExactTiles(self.model, self.objective, size, self.side, self.devices)
-        return FeatheredTiles(self.model, self.objective, size, self.shape, self.devices)
+        Args:
+            transforms: the jitter alone.
+        """
+        (jitter,) = transforms
+        assert isinstance(jitter, Jitter)  # else it has been refused
+        return climb_tiles(
+            self._tiles(objective, (canvas.tensor.shape[-2], canvas.tensor.shape[-1])),
+            canvas,
+            how=how,
+            weight=weight,
+            jitter=jitter,
+            steps=steps,
+            rng=rng,
+            device=self.devices[0],
+        )
 
-
-def _at_size(photo: Stored, size: tuple[int, int]) -> Stored:
-    if photo.tensor.shape[-2:] == size:
-        return photo
-    base = resized(photo, *size)
-    combine(base, lambda part: part.clamp(0, 1), base)
-    return base
-
-
-def _added(part: Tensor, detail: Tensor) -> Tensor:
-    return (part + detail).clamp_(0, 1)
-
-
-def _shown(photo: Stored, canvas: Pixels, base: Stored) -> Callable[[], Tensor]:
-    return lambda: _rendered(photo, Stored(canvas.pixels.detach().cpu()), base)
-
-
-@torch.no_grad()
-def _rendered(photo: Stored, canvas: Stored, base: Stored) -> Tensor:
-    """The canvas at its final size; at a smaller octave, its detail on the full photo."""
-    return_freed_memory()  # what follows may be large: the picture is shown or written
-    if canvas.tensor.shape == photo.tensor.shape:
-        return canvas.copied().tensor
-    size = photo.tensor.shape[-2], photo.tensor.shape[-1]
-    detail = resized(combined(torch.sub, canvas, base), *size)
-    return combined(_added, photo, detail).tensor
+    def _tiles(self, objective: Objective, size: tuple[int, int]) -> ExactTiles | FeatheredTiles:
+        if global_layer(self.model, objective.layers(), size) is None:
+            return ExactTiles(self.model, objective, size, self.side, self.devices)
+        return FeatheredTiles(self.model, objective, size, self.shape, self.devices)

@@ -59,7 +59,12 @@ class Plan(ABC):
     @property
     @abstractmethod
     def stage_steps(self) -> int:
-        """Steps of each stage."""
+        """Steps of each stage; of plans whose stages differ, of the first."""
+
+    @property
+    def step_counts(self) -> Sequence[int]:
+        """Steps of each stage, stage by stage."""
+        return [self.stage_steps] * len(self.stages)
 
     @property
     @abstractmethod
@@ -89,7 +94,7 @@ class Plan(ABC):
     def count(self) -> int:
         """Number of steps in all."""
         stop = self.job.stopped_after
-        whole = self.stage_steps * len(self.stages)
+        whole = sum(self.step_counts)
         return whole if stop is None else min(stop, whole)
 
     @in_usual_modes
@@ -142,13 +147,19 @@ class Plan(ABC):
         values = torch.stack([each.mean() for each in scores]).tolist() if scores else []
         alpha = self.alpha if last is None or last.alpha is None else last.alpha().cpu()
         several = image if last is None or last.images is None else last.images().cpu()
+        labels, jobs = self.picture_labels, self.picture_jobs
         return Result(
-            image, job, alpha, tuple(values), self.notes, self.bits, several, self.picture_labels
+            image, job, alpha, tuple(values), self.notes, self.bits, several, labels, jobs
         )
 
     @property
     def picture_labels(self) -> tuple[str, ...]:
         """Labels of several pictures; empty for one."""
+        return ()
+
+    @property
+    def picture_jobs(self) -> tuple[Job, ...]:
+        """The jobs of several pictures that are each made by its own; else empty."""
         return ()
 
 

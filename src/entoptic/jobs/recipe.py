@@ -207,12 +207,16 @@ class Recipe(ABC):
 
     def filled(self: _Self, model: Model) -> _Self:
         """Return the recipe with the network's own values where nothing is said."""
-        own = network_defaults(model.source, self.name)
+        own = self.defaults(model)
         found = {}
         for name, declared in settings(type(self)).items():
             if getattr(self, name) is None:
                 found[name] = own.get(name, declared.usual)
         return replace(self, **found)
+
+    def defaults(self, model: Model) -> Mapping[str, Any]:
+        """Return the network's own values of settings."""
+        return network_defaults(model.source, self.name)
 
     @classmethod
     def keeps(cls, name: str) -> bool:

@@ -10,10 +10,14 @@ from entoptic.checks import (
     as_given,
     either,
     extent,
+    flag,
     memory as memory_given,
     number,
     one_of,
     pair,
+    refused,
+    several,
+    text,
     whole,
 )
 from entoptic.errors import BadSetting
@@ -22,9 +26,13 @@ from entoptic.layers import layer_name
 
 if TYPE_CHECKING:
     from entoptic.ascent.optimizers import Norm, Rule
+    from entoptic.ascent.shaping import ShapingLike
     from entoptic.images import Picture, PictureLike
     from entoptic.jobs.dreams import DreamPlan
+    from entoptic.jobs.regions import RegionLike
     from entoptic.layers import Layer
+    from entoptic.networks import Model
+    from entoptic.networks.gradient_rules.by_name import RulesLike
     from entoptic.objectives import Objective
     from entoptic.transforms import Transform
 
@@ -35,6 +43,36 @@ def _norm(name: str, value: Any) -> Any:
 
     return one_of(*NORMS)(name, value)
 
+
+def _regions(name: str, value: Any) -> tuple[tuple[Any, Any], ...]:
+    """Return masks with their objectives; one may be given alone, and each as "FILE=EXPR"."""
+    pairs = []
+    for each in [value] if isinstance(value, str) else several(as_given, "regions")(name, value):
+        found = tuple(each.partition("=")[::2]) if isinstance(each, str) else each
+        if not isinstance(found, list | tuple) or len(found) != 2 or "" in map(str, found):
+            raise refused(name, each, "must be a mask and an objective: sky.png=fire5:3")
+        pairs.append((found[0], found[1].strip() if isinstance(found[1], str) else found[1]))
+    return tuple(pairs)
+
+
+FINISH = "How to finish"
+
+NOTHING: Mapping[str, Any] = {
+    "together": None,
+    "mask": None,
+    "region": [],
+    "protect": None,
+    "transforms": None,
+    "optimizer": None,
+    "shaping": "none",
+    "headroom": 0.0,
+    "detail": None,
+    "rules": None,
+    "match_histogram": False,
+    "keep_colors": False,
+    "mix": 0.0,
+}
+"""Settings with the value that does nothing, with which no job keeps them."""
 
 MOST_TOGETHER = 1024
 """How many photos a call of the network may be shown: no limit in practice, but one for a job that
@@ -92,6 +130,15 @@ class Dream(Recipe):
         short="-l",
         kept=False,
     )
+    look: str | None = setting(
+        None,
+        text,
+        "Look, named settings for what is shown and how; `entoptic looks` shows those of a network "
+        "on a photo, such as eyes, fur, waves, original (the first DeepDream's).",
+        metavar="NAME",
+        told="natural",
+        kept=False,
+    )
     guide: PictureLike | None = setting(
         None,
         as_given,
@@ -102,9 +149,23 @@ class Dream(Recipe):
     mask: PictureLike | None = setting(
         None,
         as_given,
-        "Mask: a picture of the photo's shape; the dream is where it is white, the photo stays "
-        "where it is black.",
+        "Mask: a picture of the photo's shape; steps have full strength where it is white, less "
+        "where it is gray, and the photo stays where it is black.",
         metavar="IMAGE",
+    )
+    region: str | Sequence[RegionLike | str] = setting(
+        (),
+        _regions,
+        "Region with an objective of its own, FILE=EXPR: a mask like --mask, and what is maximised "
+        "where it is white; the other objective holds elsewhere.",
+        metavar="FILE=EXPR",
+        many=True,
+    )
+    protect: str | None = setting(
+        None,
+        one_of("saliency", "gradient"),
+        "Protection of what draws the eye: saliency; or gradient, of what the network recognises.",
+        metavar="MAP",
     )
     noise: Sequence[int] | None = setting(
         None,
@@ -174,6 +235,42 @@ class Dream(Recipe):
         metavar="X",
         usual=0.0,
     )
+    shaping: ShapingLike | None = setting(
+        None,
+        as_given,
+        "Shaping of the gradient after that: decorrelate (natural colors), laplacian (all sizes of "
+        'features alike), luminance, chroma(0.5), joined: "laplacian + decorrelate"; none.',
+        under=OPTIMIZE,
+        metavar="S",
+        usual="none",
+    )
+    headroom: float | None = setting(
+        None,
+        number(least=0, most=0.5),
+        "Headroom: so far before black and white pixels move the less the nearer they are, and "
+        "none is clipped; 0 is off.",
+        under=OPTIMIZE,
+        metavar="X",
+        usual=0.0,
+    )
+    detail: int | None = setting(
+        None,
+        whole(1, 100_000),
+        "Long side of a picture whose features this one has, so that a large print looks like a "
+        "small one: beyond that size octaves only sharpen them.",
+        under=OPTIMIZE,
+        metavar="PIXELS",
+        told="the picture's own",
+    )
+    rules: RulesLike | None = setting(
+        None,
+        as_given,
+        "Gradient rules, how gradients flow back through the network: guided, "
+        "redirected_relu, smooth_max_pool, normalized_layers.",
+        under=OPTIMIZE,
+        metavar="R",
+        told="the exact gradient",
+    )
     jitter: int = setting(
         32,
         whole(0, 100_000),
@@ -196,6 +293,22 @@ class Dream(Recipe):
         under=OPTIMIZE,
         metavar="O",
         told="normalized steps",
+    )
+    match_histogram: bool = setting(
+        False, flag, "Give each color channel the photo's histogram in the end.", under=FINISH
+    )
+    keep_colors: bool = setting(
+        False,
+        flag,
+        "Keep the photo's color differences in the end, and the dream's brightness.",
+        under=FINISH,
+    )
+    mix: float = setting(
+        0.0,
+        number(least=0, most=1),
+        "Share of the photo that is mixed in at the end.",
+        under=FINISH,
+        metavar="X",
     )
     tile: int | str = setting(
         "auto",
@@ -241,11 +354,26 @@ class Dream(Recipe):
     ) -> set[str]:
         """See `Recipe.left_out`; memory is of the machine, and tiles are of the memory."""
         gone = {"memory"}
+        if "look" in changes:
+            gone |= {
+                name for name, each in cls.__dataclass_fields__.items() if each.default is None
+            }
         if changes or not same_network:
             gone |= {"together"}  # which is there for the same bytes only
         if "memory" in changes and "tile" not in changes:
             gone |= {"tile"}  # for tiles that fit there
         return gone
+
+    def kept(self) -> dict[str, Any]:
+        """See `Recipe.kept`; of the newer settings those alone that do something."""
+        found = super().kept()
+        return {n: each for n, each in found.items() if n not in NOTHING or each != NOTHING[n]}
+
+    def defaults(self, model: Model) -> Mapping[str, Any]:
+        """See `Recipe.defaults`; by the look."""
+        from entoptic.jobs.looks import look_settings
+
+        return look_settings(model, self.look)
 
     def plan(self, read_guide: Callable[[str], Picture] | None = None) -> DreamPlan:
         """See `Recipe.plan`."""

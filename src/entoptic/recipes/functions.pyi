@@ -1,15 +1,19 @@
 """The functions of the recipes, made from their declarations by `make api`."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from ..ascent.loop import Step
 from ..ascent.optimizers import Norm, Rule
+from ..ascent.shaping import ShapingLike
 from ..canvas import Canvas
 from ..images import PictureLike
 from ..jobs.evaluation import Evaluation
 from ..jobs.job import Result
+from ..jobs.regions import RegionLike
 from ..layers import Layer
 from ..networks import DeviceLike, ModelLike
+from ..networks.gradient_rules.by_name import RulesLike
 from ..objectives import Objective
 from ..transforms import Transform
 from ..types import PathLike
@@ -291,8 +295,11 @@ def dream(
     *,
     objective: Objective | str | None = None,
     layer: Layer | str | None = None,
+    look: str | None = None,
     guide: PictureLike | None = None,
     mask: PictureLike | None = None,
+    region: str | Sequence[RegionLike | str] = (),
+    protect: str | None = None,
     noise: Sequence[int] | None = None,
     size: int | tuple[int, int] | None = None,
     octaves: int | None = None,
@@ -302,9 +309,16 @@ def dream(
     step_size: float | None = None,
     norm: Norm = "mean_abs",
     smoothing: float | None = None,
+    shaping: ShapingLike | None = None,
+    headroom: float | None = None,
+    detail: int | None = None,
+    rules: RulesLike | None = None,
     jitter: int = 32,
     transforms: str | Transform | Sequence[Transform] | None = None,
     optimizer: str | Rule | None = None,
+    match_histogram: bool = False,
+    keep_colors: bool = False,
+    mix: float = 0.0,
     tile: int | str = "auto",
     memory: int | str | None = None,
     batch: int | str = "auto",
@@ -328,9 +342,16 @@ def dream(
             energy('fire8') with squeezenet1_1]
         layer: Instead, a layer whose energy, the mean square of its activations, is maximised;
             `entoptic layers` lists them. Early layers draw textures, late ones objects.
+        look: Look, named settings for what is shown and how; `entoptic looks` shows those of a
+            network on a photo, such as eyes, fur, waves, original (the first DeepDream's).
+            [default: natural]
         guide: Guide: another picture, whose features are to appear; also with --layer.
-        mask: Mask: a picture of the photo's shape; the dream is where it is white, the photo
-            stays where it is black.
+        mask: Mask: a picture of the photo's shape; steps have full strength where it is white,
+            less where it is gray, and the photo stays where it is black.
+        region: Region with an objective of its own, FILE=EXPR: a mask like --mask, and what is
+            maximised where it is white; the other objective holds elsewhere.
+        protect: Protection of what draws the eye: saliency; or gradient, of what the network
+            recognises.
         noise: Begin with noise of this size instead of a photo.
         size: Size of the result in pixels: its long side, or HxW, for which the photo's middle
             is cut out. [default: the photo's]
@@ -340,16 +361,30 @@ def dream(
         steps: Number of steps at each size. [default: by network; 12 with squeezenet1_1]
         strength: Factor for the step size: 0.5 is subtle, 2 wild. [default: 1]
         step_size: Mean change of a pixel in a step; 1 is from black to white. [default: by
-            network; 1/255 with squeezenet1_1]
+            network; 1.2/255 with squeezenet1_1]
         norm: Norm by which the gradient is divided: mean_abs, max_abs, std, l2, none. [default:
             mean_abs]
         smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
             is off. [default: by network; 1.5 with squeezenet1_1]
+        shaping: Shaping of the gradient after that: decorrelate (natural colors), laplacian
+            (all sizes of features alike), luminance, chroma(0.5), joined: "laplacian +
+            decorrelate"; none. [default: by network; blur + decorrelate + spread with
+            squeezenet1_1]
+        headroom: Headroom: so far before black and white pixels move the less the nearer they
+            are, and none is clipped; 0 is off. [default: by network; 0.05 with squeezenet1_1]
+        detail: Long side of a picture whose features this one has, so that a large print looks
+            like a small one: beyond that size octaves only sharpen them. [default: the
+            picture's own]
+        rules: Gradient rules, how gradients flow back through the network: guided,
+            redirected_relu, smooth_max_pool, normalized_layers. [default: the exact gradient]
         jitter: Largest random shift before each step in pixels. [default: 32]
         transforms: Random transforms before each step, instead of the jitter: "jitter(8) +
             rotate(-5, 5)". [default: the jitter]
         optimizer: Optimizer, instead of normalized steps: "adam(0.02)". [default: normalized
             steps]
+        match_histogram: Give each color channel the photo's histogram in the end.
+        keep_colors: Keep the photo's color differences in the end, and the dream's brightness.
+        mix: Share of the photo that is mixed in at the end. [default: 0]
         tile: Side of the tiles in which a large picture is processed, in pixels; auto is as
             large as fits into memory, off uses no tiles. [default: auto]
         memory: Memory limit, such as 4GiB. [default: half of what is free]
@@ -383,8 +418,11 @@ def dream_photos(
     *,
     objective: Objective | str | None = None,
     layer: Layer | str | None = None,
+    look: str | None = None,
     guide: PictureLike | None = None,
     mask: PictureLike | None = None,
+    region: str | Sequence[RegionLike | str] = (),
+    protect: str | None = None,
     noise: Sequence[int] | None = None,
     size: int | tuple[int, int] | None = None,
     octaves: int | None = None,
@@ -394,9 +432,16 @@ def dream_photos(
     step_size: float | None = None,
     norm: Norm = "mean_abs",
     smoothing: float | None = None,
+    shaping: ShapingLike | None = None,
+    headroom: float | None = None,
+    detail: int | None = None,
+    rules: RulesLike | None = None,
     jitter: int = 32,
     transforms: str | Transform | Sequence[Transform] | None = None,
     optimizer: str | Rule | None = None,
+    match_histogram: bool = False,
+    keep_colors: bool = False,
+    mix: float = 0.0,
     tile: int | str = "auto",
     memory: int | str | None = None,
     batch: int | str = "auto",
@@ -416,9 +461,16 @@ def dream_photos(
             energy('fire8') with squeezenet1_1]
         layer: Instead, a layer whose energy, the mean square of its activations, is maximised;
             `entoptic layers` lists them. Early layers draw textures, late ones objects.
+        look: Look, named settings for what is shown and how; `entoptic looks` shows those of a
+            network on a photo, such as eyes, fur, waves, original (the first DeepDream's).
+            [default: natural]
         guide: Guide: another picture, whose features are to appear; also with --layer.
-        mask: Mask: a picture of the photo's shape; the dream is where it is white, the photo
-            stays where it is black.
+        mask: Mask: a picture of the photo's shape; steps have full strength where it is white,
+            less where it is gray, and the photo stays where it is black.
+        region: Region with an objective of its own, FILE=EXPR: a mask like --mask, and what is
+            maximised where it is white; the other objective holds elsewhere.
+        protect: Protection of what draws the eye: saliency; or gradient, of what the network
+            recognises.
         noise: Begin with noise of this size instead of a photo.
         size: Size of the result in pixels: its long side, or HxW, for which the photo's middle
             is cut out. [default: the photo's]
@@ -428,16 +480,30 @@ def dream_photos(
         steps: Number of steps at each size. [default: by network; 12 with squeezenet1_1]
         strength: Factor for the step size: 0.5 is subtle, 2 wild. [default: 1]
         step_size: Mean change of a pixel in a step; 1 is from black to white. [default: by
-            network; 1/255 with squeezenet1_1]
+            network; 1.2/255 with squeezenet1_1]
         norm: Norm by which the gradient is divided: mean_abs, max_abs, std, l2, none. [default:
             mean_abs]
         smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
             is off. [default: by network; 1.5 with squeezenet1_1]
+        shaping: Shaping of the gradient after that: decorrelate (natural colors), laplacian
+            (all sizes of features alike), luminance, chroma(0.5), joined: "laplacian +
+            decorrelate"; none. [default: by network; blur + decorrelate + spread with
+            squeezenet1_1]
+        headroom: Headroom: so far before black and white pixels move the less the nearer they
+            are, and none is clipped; 0 is off. [default: by network; 0.05 with squeezenet1_1]
+        detail: Long side of a picture whose features this one has, so that a large print looks
+            like a small one: beyond that size octaves only sharpen them. [default: the
+            picture's own]
+        rules: Gradient rules, how gradients flow back through the network: guided,
+            redirected_relu, smooth_max_pool, normalized_layers. [default: the exact gradient]
         jitter: Largest random shift before each step in pixels. [default: 32]
         transforms: Random transforms before each step, instead of the jitter: "jitter(8) +
             rotate(-5, 5)". [default: the jitter]
         optimizer: Optimizer, instead of normalized steps: "adam(0.02)". [default: normalized
             steps]
+        match_histogram: Give each color channel the photo's histogram in the end.
+        keep_colors: Keep the photo's color differences in the end, and the dream's brightness.
+        mix: Share of the photo that is mixed in at the end. [default: 0]
         tile: Side of the tiles in which a large picture is processed, in pixels; auto is as
             large as fits into memory, off uses no tiles. [default: auto]
         memory: Memory limit, such as 4GiB. [default: half of what is free]
@@ -796,6 +862,144 @@ def invert(
     >>> import entoptic as ent, torch
     >>> ent.invert(ent.load(), torch.rand(1, 3, 30, 40), size=48, steps=1).image.shape
     torch.Size([1, 3, 36, 48])"""
+
+def looks(
+    model: ModelLike,
+    photo: PictureLike,
+    look: str | Sequence[str] | None = None,
+    *,
+    size: int | tuple[int, int] = 320,
+    seed: int = 0,
+    precision: str = "fp32",
+    device: DeviceLike = "auto",
+    callback: Callable[[Step], object] | None = None,
+    progress: bool | None = None,
+) -> Result:
+    r"""Show a photo in all looks of a network, with the command of each.
+
+    >>> import entoptic as ent
+    >>> photo = ent.Pixels.noise(40, 60, seed=0)()
+    >>> ent.looks(ent.load(), photo, look=["eyes", "fur"], size=48).labels
+    ('--look eyes', '--look fur')
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        photo: Photo: a picture file.
+        look: Looks. [default: all of the network]
+        size: Size of each picture in pixels: its long side, or HxW. [default: 320]
+        seed: Random seed. [default: 0]
+        precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
+            which is fastest. [default: fp32]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+        callback: Function that is given each step.
+        progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
+            ends the work with the picture as it is.
+
+    Returns:
+        The picture, with the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work."""
+
+def sweep(
+    model: ModelLike,
+    photo: PictureLike,
+    *,
+    objective: Objective | str | list[Any] | None = None,
+    layer: Layer | str | list[Any] | None = None,
+    look: str | list[Any] | None = None,
+    protect: str | list[Any] | None = None,
+    octaves: int | list[Any] | None = None,
+    octave_scale: float | list[Any] | None = None,
+    steps: int | list[Any] | None = None,
+    strength: float | list[Any] | None = None,
+    step_size: float | list[Any] | None = None,
+    norm: Norm | list[Any] | None = None,
+    smoothing: float | list[Any] | None = None,
+    shaping: ShapingLike | list[Any] | None = None,
+    headroom: float | list[Any] | None = None,
+    detail: int | list[Any] | None = None,
+    rules: RulesLike | list[Any] | None = None,
+    jitter: int | list[Any] | None = None,
+    transforms: str | Transform | Sequence[Transform] | list[Any] | None = None,
+    optimizer: str | Rule | list[Any] | None = None,
+    match_histogram: bool | list[Any] | None = None,
+    keep_colors: bool | list[Any] | None = None,
+    mix: float | list[Any] | None = None,
+    size: int | tuple[int, int] = 320,
+    seed: int = 0,
+    precision: str = "fp32",
+    device: DeviceLike = "auto",
+    callback: Callable[[Step], object] | None = None,
+    progress: bool | None = None,
+) -> Result:
+    r"""Dream a photo by several values of any settings, side by side.
+
+    Each setting takes one value, or several with commas between them (in Python a list): all
+    combinations are dreamt. With `-o FOLDER/` each picture is a file of its own, with the job that
+    makes it alone.
+
+    >>> import entoptic as ent
+    >>> photo = ent.Pixels.noise(40, 60, seed=0)()
+    >>> swept = ent.sweep(ent.load(), photo, strength=[0.5, 1], steps=1, octaves=1, size=60)
+    >>> swept.labels
+    ('--strength 0.5', '--strength 1')
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        photo: Photo: a picture file.
+        objective: Objective to maximise, an expression: fire7:3 (a channel), class:goldfish,
+            "energy('fire5') - 2 * total_variation()". [default: the energy of a middle layer]
+        layer: Instead, a layer whose energy, the mean square of its activations, is maximised;
+            `entoptic layers` lists them. Early layers draw textures, late ones objects.
+        look: Look, named settings for what is shown and how; `entoptic looks` shows those of a
+            network on a photo, such as eyes, fur, waves, original (the first DeepDream's).
+            [default: natural]
+        protect: Protection of what draws the eye: saliency; or gradient, of what the network
+            recognises.
+        octaves: Number of sizes, from small to large; more give larger shapes. [default: 4]
+        octave_scale: Ratio of one size to the one before.
+        steps: Number of steps at each size. [default: 10]
+        strength: Factor for the step size: 0.5 is subtle, 2 wild.
+        step_size: Mean change of a pixel in a step; 1 is from black to white. [default:
+            1.5/255]
+        norm: Norm by which the gradient is divided: mean_abs, max_abs, std, l2, none.
+        smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
+            is off. [default: 0]
+        shaping: Shaping of the gradient after that: decorrelate (natural colors), laplacian
+            (all sizes of features alike), luminance, chroma(0.5), joined: "laplacian +
+            decorrelate"; none. [default: none]
+        headroom: Headroom: so far before black and white pixels move the less the nearer they
+            are, and none is clipped; 0 is off. [default: 0]
+        detail: Long side of a picture whose features this one has, so that a large print looks
+            like a small one: beyond that size octaves only sharpen them. [default: the
+            picture's own]
+        rules: Gradient rules, how gradients flow back through the network: guided,
+            redirected_relu, smooth_max_pool, normalized_layers. [default: the exact gradient]
+        jitter: Largest random shift before each step in pixels.
+        transforms: Random transforms before each step, instead of the jitter: "jitter(8) +
+            rotate(-5, 5)". [default: the jitter]
+        optimizer: Optimizer, instead of normalized steps: "adam(0.02)". [default: normalized
+            steps]
+        match_histogram: Give each color channel the photo's histogram in the end.
+        keep_colors: Keep the photo's color differences in the end, and the dream's brightness.
+        mix: Share of the photo that is mixed in at the end.
+        size: Size of each picture in pixels: its long side, or HxW. [default: 320]
+        seed: Random seed. [default: 0]
+        precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
+            which is fastest. [default: fp32]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+        callback: Function that is given each step.
+        progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
+            ends the work with the picture as it is.
+
+    Returns:
+        The picture, with the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work."""
 
 def visualize(
     model: ModelLike,

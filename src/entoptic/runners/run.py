@@ -245,6 +245,10 @@ class _Again:
             fixed["photo"] = self._photo(stored)
         if isinstance(stored.get("mask"), str) and "mask" not in self.changes:
             stored["mask"] = self.find.guide(stored["mask"])
+        if stored.get("region") and "region" not in self.changes:
+            stored["region"] = [
+                (self.find.guide(name), wanted) for name, wanted in stored["region"]
+            ]
         if isinstance(stored.get("spectrum"), str) and "spectrum" not in self.changes:
             stored["spectrum"] = str(self.find.spectrum(stored["spectrum"]))
         number = stored.pop("picture", None)
@@ -292,7 +296,7 @@ class _Again:
                 raise BadSetting(f"a picture by {self.job.recipe} has no one objective to change")
             value = changes.pop("objective")
             changes[field] = [value] if self.declared[field].role == "units" else value
-        mine = {"objective", "layer", "guide"} if field == "objective" else {field}
+        mine = {"objective", "layer", "guide", "look"} if field == "objective" else {field}
         filled = self.recipe.objective_is
         if filled is None or not changes.keys() & mine:
             if filled is not None:
@@ -356,6 +360,8 @@ def _kept(new: Job, old: Job) -> Job:
     for name in ("mask", "spectrum"):  # the settings that are files
         if settings.get(name) is not None:
             settings[name] = names.get(settings[name], settings[name])
+    if settings.get("region"):
+        settings["region"] = [[names.get(name, name), of] for name, of in settings["region"]]
     new = replace(new, photo=photo, guides=guides, settings=settings)
     alike = replace(new, stopped_after=old.stopped_after, made_with=old.made_with)
     same = json.loads(alike.to_json()) == json.loads(old.to_json())  # in whatever order

@@ -1,20 +1,20 @@
-"""The climb of a dream on a picture that is too large to be shown to the network as a whole."""
+"""Gradient ascent on a picture that is too large to be shown to the network as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
 import torch
 
 from entoptic.ascent.loop import PATIENCE, Step
-from entoptic.ascent.optimizers import Norm
+from entoptic.ascent.optimizers import Steps
 from entoptic.ascent.tiling.sheet import Sheet
-from entoptic.ascent.tiling.stored import Stored, bands, combine, norms, smooth
 from entoptic.errors import DeadGradient, NonFiniteGradient
+from entoptic.images.stored import Stored, bands, combine, norms
 from entoptic.networks.modes import in_usual_modes
 from entoptic.transforms import Jitter
-from entoptic.types import Image, Scores
+from entoptic.types import Scores
 
 
 @runtime_checkable
@@ -30,29 +30,30 @@ def climb_tiles(
     tiles: Tiles,
     picture: Stored,
     *,
-    step: float,
-    norm: Norm,
-    smoothing: float,
+    how: Steps,
+    weight: Stored | None,
     jitter: Jitter,
     steps: int,
     rng: torch.Generator,
     device: torch.device,
-    image: Callable[[], Image],
 ) -> Iterator[Step]:
     """Change a picture as `ascend` does with `Pixels` and the rule `climb`, in bounded memory.
 
     Args:
         tiles: of the objective.
-        picture: what is changed, in place.
-        step, norm, smoothing: see `climb`.
+        picture: the pixels, changed in place.
+        how: see `climb`.
+        weight: a map of factors for the steps, of the picture's size; None for 1 everywhere.
         jitter: before each step.
-        steps: how many.
-        rng: of the jitter, and of tiles that are placed at random.
-        device: where to smooth.
-        image: renders the picture.
+        steps: their number.
+        rng: of the jitter, and of tiles at random positions.
+        device: where to shape the gradient.
+
+    Returns:
+        The steps; each shows the pixels themselves, which the next one changes.
 
     Raises:
-        NonFiniteGradient, DeadGradient: while climbing.
+        NonFiniteGradient, DeadGradient: in a step.
         NoPath: the score doesn't depend on the picture.
     """
     gradient = Stored.zeros(tuple(picture.tensor.shape))
@@ -66,21 +67,25 @@ def climb_tiles(
             Sheet(gradient.tensor, shift, gradient.release),
             rng,
         )
-        smooth(gradient, smoothing, device)
+        how.shape(gradient, device)
         if not scores.isfinite().all():
             raise NonFiniteGradient(
                 f"the score isn't finite in step {index + 1} ({scores.tolist()}); try another "
                 "layer, a smaller step, or another picture"
             )
-        sizes = norms(gradient, norm)
+        sizes = norms(gradient, how.norm)
         moved |= bool(sizes.isfinite().all())
         _check(sizes, index, moved or index + 1 < min(steps, PATIENCE))
-        factors = (step / sizes).reshape(-1, 1, 1, 1)
+        factors = (how.length / sizes).reshape(-1, 1, 1, 1)
         for band in bands(picture):
             part = picture.tensor[..., band, :]
-            part.addcmul_(gradient.tensor[..., band, :], factors).clamp_(0, 1)
+            here = None if weight is None else weight.tensor[..., band, :]
+            how.move(part, gradient.tensor[..., band, :], factors, here)
+            part.clamp_(0, 1)
+            if weight is not None:
+                weight.release()
             gradient.release()
-        yield Step(index, scores, image)
+        yield Step(index, scores, lambda: picture.tensor)
 
 
 def _check(sizes: Scores, index: int, alive: bool) -> None:

@@ -1,28 +1,26 @@
-"""Pictures in files that are mapped into memory, and what is done to them band by band."""
+"""Images in ordinary memory, or in mapped files, on which one works band by band."""
 
 from __future__ import annotations
 
-import math
 import mmap
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
-from entoptic.ascent.optimizers import smoothed
 from entoptic.images.mapped import mapped_zeros, release
 from entoptic.images.resize import resize
 from entoptic.types import Scores
 
-# Of one band; a few of these are in memory at once. Bands of 64 MiB take three times as long to be
-# smoothed: the system clears new memory for each.
+# Of one band of a file; a few of these are in memory at once. Bands of 64 MiB take three times as
+# long to be smoothed: the system clears new memory for each.
 _BAND_BYTES = 16 << 20
 # Of some columns: so much that a row's part is about as long as a page of memory.
 _COLUMN_BYTES = 64 << 20
 
 
 class Stored:
-    """A picture that is worked on band by band; in a file, or in ordinary memory.
+    """An image that is worked on band by band where it lies in a file, else as a whole.
 
     Args:
         tensor: (batch, channels, height, width).
@@ -56,7 +54,10 @@ class Stored:
 
 
 def bands(stored: Stored, least: int = 1) -> Iterator[slice]:
-    """Rows of a picture, a band at a time, each at least so high; memory is released after each."""
+    """Rows of an image, a band at a time, each at least so high; memory is released after each."""
+    if stored.mapped is None:
+        yield slice(0, stored.tensor.shape[-2])
+        return
     row = stored.tensor[..., 0, :].numel() * 4
     yield from _stretches(stored.tensor.shape[-2], max(least, _BAND_BYTES // row), stored)
 
@@ -70,6 +71,8 @@ def _stretches(length: int, each: int, *used: Stored) -> Iterator[slice]:
 
 def resized(source: Stored, height: int, width: int) -> Stored:
     """The same as `resize`: first across, then down, as that does."""
+    if source.mapped is None:
+        return Stored(resize(source.tensor, height, width))
     batch, channels, rows, columns = source.tensor.shape
     across = source
     if columns != width:
@@ -101,37 +104,47 @@ def combine(target: Stored, how: Callable[..., Tensor], *others: Stored) -> None
 
 
 def combined(how: Callable[..., Tensor], *others: Stored) -> Stored:
-    """A new picture of what comes of others, in a file."""
+    """A new image of what comes of others, of the first's shape; in a file where one of them is."""
+    if all(each.mapped is None for each in others):
+        return Stored(how(*(each.tensor for each in others)))
     stored = Stored.zeros(tuple(others[0].tensor.shape))
     combine(stored, how, *others)
     return stored
 
 
-def smooth(gradient: Stored, sigma: float, device: torch.device) -> None:
-    """See `smoothed`; in place, computed on a device."""
-    if sigma == 0:
+def filter_bands(
+    stored: Stored, change: Callable[[Tensor], Tensor], reach: int, device: torch.device
+) -> None:
+    """Change an image in place, computed on a device.
+
+    Args:
+        stored: the image.
+        change: of an image; each pixel depends on those that lie at most `reach` rows away.
+        reach: in pixels.
+        device: where to compute.
+    """
+    whole = stored.tensor
+    if stored.mapped is None:
+        whole.copy_(change(whole.to(device)))
         return
-    reach = max(1, math.ceil(6 * sigma))  # of the wider of two Gaussians, cut off at three sigmas
-    whole = gradient.tensor
     above = whole[..., :0, :].clone()
-    for band in bands(gradient, least=reach):
+    for band in bands(stored, least=max(1, reach)):
         window = torch.cat([above, whole[..., band.start : band.stop + reach, :]], -2)
-        above = window[..., : band.stop - band.start + above.shape[-2], :][..., -reach:, :].clone()
-        skipped = min(reach, band.start)
-        found = smoothed(window.to(device), sigma)[
-            ..., skipped : skipped + band.stop - band.start, :
-        ]
-        whole[..., band, :] = found
+        skipped = above.shape[-2]
+        above = window[..., : band.stop - band.start + skipped, :]
+        above = above[..., max(0, above.shape[-2] - reach) :, :].clone()
+        found = change(window.to(device))
+        whole[..., band, :] = found[..., skipped : skipped + band.stop - band.start, :]
 
 
 def norms(gradient: Stored, norm: str) -> Scores:
-    """The size by which `normalised` divides, image by image.
+    """The size by which `normalized` divides, image by image.
 
     Infinite where that says nothing, NaN where the gradient isn't finite.
     """
-    batch = gradient.tensor.shape[0]
-    total, squares, absolute = (torch.zeros(batch, dtype=torch.float64) for _ in range(3))
-    largest = torch.zeros(batch)
+    batch, device = gradient.tensor.shape[0], gradient.tensor.device
+    total, squares, absolute = torch.zeros(3, batch, dtype=torch.float64, device=device)
+    largest = torch.zeros(batch, device=device)
     for band in bands(gradient):
         values = gradient.tensor[..., band, :].flatten(1)
         magnitudes = values.abs()
@@ -146,7 +159,9 @@ def norms(gradient: Stored, norm: str) -> Scores:
         "max_abs": largest.double(),
         "std": spread.where(spread > 1e-6 * largest, 0),
         "l2": squares.sqrt(),
-        "none": torch.ones(batch, dtype=torch.float64),
+        "rms": (squares / count).sqrt(),
+        "none": torch.ones_like(total),
     }
-    size = sizes[norm]
-    return size.where(size != 0, torch.inf).where(absolute.isfinite(), torch.nan).float()
+    size = sizes[norm].where(sizes[norm] != 0, torch.inf)
+    found: Scores = size.where(absolute.isfinite(), torch.nan).float()
+    return found

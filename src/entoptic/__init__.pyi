@@ -28,6 +28,11 @@ from .ascent.optimizers import (
     nadam as nadam,
     optimizer as optimizer,
 )
+from .ascent.shaping import (
+    LocalShaping as LocalShaping,
+    Shaping as Shaping,
+    shaping as shaping,
+)
 from .ascent.tiling import (
     tiled_gradient as tiled_gradient,
 )

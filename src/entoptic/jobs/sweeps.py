@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,10 @@ from torch import Tensor
 
 from entoptic.ascent.loop import Step
 from entoptic.errors import BadSetting, EntopticError
+from entoptic.images import picture_of
 from entoptic.images.contact_sheet import sheet, sheet_size
 from entoptic.jobs.dreams import DreamPlan
-from entoptic.jobs.inputs import check_pixels, photo_of, source_of
+from entoptic.jobs.inputs import check_pixels, source_of
 from entoptic.jobs.job import Job
 from entoptic.jobs.plan import Plan, made_with
 from entoptic.jobs.units import MOST_UNITS
@@ -100,14 +101,14 @@ class SweepPlan(Plan):
     def _so_far(self, made: Sequence[Tensor], step: Step) -> Image:
         return self._each([*made, step.image().cpu()])
 
-    def _shown(self, each: Any) -> Image:
+    def _shown(self, each: Callable[[], Tensor]) -> Tensor:
         return self._laid_out(each())
 
     def _each(self, made: Sequence[Tensor]) -> Image:
         """Return the pictures made so far, and the photo for the others."""
         return torch.cat([*made, *(dream.start for dream in self.dreams[len(made) :])])
 
-    def _laid_out(self, each: Image) -> Image:
+    def _laid_out(self, each: Tensor) -> Tensor:
         return sheet(each, self.columns, labels=self.labels)
 
 
@@ -125,7 +126,7 @@ def plan_sweep(
         EntopticError: what is wrong with one of the dreams, with its settings.
     """
     model = how.network()
-    photo = photo_of(how.photo, how.size)
+    photo = picture_of(how.photo)
     several = {name: values for name, values in varied.items() if len(values) > 1}
     fixed = {name: values[0] for name, values in varied.items() if len(values) == 1}
     count = 1

@@ -48,7 +48,7 @@ def several_of(meaning: Meaning) -> Meaning:
         values = tuple(
             one(name, each) for each in (value if isinstance(value, list | tuple) else [value])
         )
-        if len({repr(each) for each in values}) < len(values):
+        if any(each in values[:number] for number, each in enumerate(values)):
             raise refused(name, value, "names one value twice")
         return values
 
@@ -101,7 +101,7 @@ def _field(name: str) -> tuple[str, str, Any]:
         kept=True,
         metavar=declared.metavar or "yes,no",
     )
-    return name, f"{one} | list[Any] | None", several
+    return name, f"{one} | Sequence[Any] | None", several
 
 
 _Fields: Any = make_dataclass(

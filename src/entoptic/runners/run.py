@@ -190,7 +190,7 @@ def plan_job(
     given = {key: value for key, value in changes.items() if value is not None}
     check_stored("" if "objective" in given else job.objective, job.settings, given)
     whole = finish or "steps" in given
-    if given.get("steps") == job.settings.get("steps"):
+    if given.get("steps") == job.settings.get("steps") and "look" not in given:
         given.pop("steps", None)  # no change
     beside = () if picture is None else (picture.parent,)
     find = Finder(where, job, (*beside, Path(), *(Path(each) for each in look_in)))

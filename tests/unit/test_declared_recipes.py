@@ -54,7 +54,7 @@ def test_the_signature_of_a_dream_names_its_types_and_defaults() -> None:
 
 def test_defaults_are_told_as_they_are() -> None:
     assert default_of(Dream, "octaves") == "by network; 5 with squeezenet1_1"
-    assert default_of(Dream, "step_size") == "by network; 1.2/255 with squeezenet1_1"
+    assert default_of(Dream, "step_size") == "by network; 1.3/255 with squeezenet1_1"
     assert default_of(Dream, "jitter") == "32"
     assert default_of(Dream, "size") == "the photo's"
     assert default_of(recipes["visualize"], "method") == "by network; natural with squeezenet1_1"

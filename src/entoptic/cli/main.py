@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -45,6 +46,14 @@ _USAGE = (
 
 class _Ordered(click.Group):
     """Commands in the order of their use, not of the alphabet."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; `compare` of a photo, not of units, is a sweep of its dream."""
+        if args[:1] == ["compare"] and Path(next(iter(args[1:]), "")).is_file():
+            args = ["sweep", *args[1:]]
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)

@@ -14,7 +14,7 @@ NETWORKS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "objective": "energy('fire7') + energy('fire8')",
             "octaves": 5,
             "steps": 12,
-            "step_size": 1.2 / 255,
+            "step_size": 1.3 / 255,
             "smoothing": 1.5,
             "shaping": "blur + decorrelate + spread",
             "headroom": 0.05,

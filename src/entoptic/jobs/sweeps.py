@@ -139,6 +139,7 @@ def plan_sweep(
         )
     shared: dict[str, Any] = {
         "model": model,
+        "size": how.size,
         "seed": how.seed,
         "precision": how.precision,
         "device": how.device,

@@ -361,7 +361,7 @@ def dream(
         steps: Number of steps at each size. [default: by network; 12 with squeezenet1_1]
         strength: Factor for the step size: 0.5 is subtle, 2 wild. [default: 1]
         step_size: Mean change of a pixel in a step; 1 is from black to white. [default: by
-            network; 1.2/255 with squeezenet1_1]
+            network; 1.3/255 with squeezenet1_1]
         norm: Norm by which the gradient is divided: mean_abs, max_abs, std, l2, none. [default:
             mean_abs]
         smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
@@ -480,7 +480,7 @@ def dream_photos(
         steps: Number of steps at each size. [default: by network; 12 with squeezenet1_1]
         strength: Factor for the step size: 0.5 is subtle, 2 wild. [default: 1]
         step_size: Mean change of a pixel in a step; 1 is from black to white. [default: by
-            network; 1.2/255 with squeezenet1_1]
+            network; 1.3/255 with squeezenet1_1]
         norm: Norm by which the gradient is divided: mean_abs, max_abs, std, l2, none. [default:
             mean_abs]
         smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0

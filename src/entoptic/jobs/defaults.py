@@ -34,8 +34,7 @@ NETWORKS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "dream": {
             "objective": "energy('blocks.4')",
             "octaves": 5,
-            "steps": 12,
-            "step_size": 1.5 / 255,
+            "step_size": 1.8 / 255,
             "smoothing": 1.0,
             "shaping": "blur(0.8) + decorrelate + spread",
             "headroom": 0.05,

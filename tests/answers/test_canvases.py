@@ -484,6 +484,16 @@ def test_half_a_mask_is_half_of_both() -> None:
     assert torch.equal(canvas(), torch.full((2, 3, 1, 2), 0.5))
 
 
+def test_the_background_of_a_masked_canvas_is_as_sharp_after_it_was_small() -> None:
+    background = torch.rand(1, 3, 12, 16, generator=torch.Generator().manual_seed(0))
+    canvas = ent.Masked(
+        ent.Pixels(torch.zeros(1, 3, 12, 16)), torch.zeros(1, 1, 12, 16), background
+    )
+    again = canvas.double().resized(5, 7).resized(12, 16)
+    assert again().dtype == torch.float64
+    assert torch.equal(again().float(), background)
+
+
 @pytest.mark.parametrize("rule", [ent.adam(0.05), ent.climb(0.05)])
 def test_what_is_shared_changes_in_all_pictures_under_every_step_rule(rule: Rule) -> None:
     canvas = ent.Shared(12, 16, batch=2, shrinks=(16,))

@@ -50,6 +50,8 @@ class Masked(Canvas):
             "background", _fitting("background", image_of(background, "background"), 3, shown)
         )
         self.canvas = canvas
+        # As they were given, however often the canvas is resized: else the background would blur.
+        self._given = self.mask, self.background
 
     def forward(self) -> Image:
         return torch.lerp(self.background, self.canvas(), self.mask)
@@ -57,11 +59,14 @@ class Masked(Canvas):
     @torch.no_grad()
     @taking(height=side, width=side)
     def resized(self, height: int, width: int) -> Masked:
-        return Masked(
+        mask, background = (each.to(self.mask) for each in self._given)
+        made = Masked(
             self.canvas.resized(height, width),
-            resize(self.mask, height, width).clamp(0, 1),
-            resize(self.background, height, width).clamp(0, 1),
+            resize(mask, height, width).clamp(0, 1),
+            resize(background, height, width).clamp(0, 1),
         )
+        made._given = self._given
+        return made
 
     @torch.no_grad()
     def constrain(self) -> None:

@@ -71,6 +71,29 @@ def test_the_root_of_the_covariance_twice_is_the_covariance() -> None:
     assert torch.allclose(shaped(Decorrelate(0), gradient), gradient, atol=1e-5)
 
 
+def test_spread_makes_weak_and_strong_parts_equally_strong() -> None:
+    gradient = noise(1, 3, 200, 300)
+    gradient[..., :150] *= 100
+    (spread,) = shaping_of("spread(1.0, 5.0)")
+    found = shaped(spread, gradient)
+    assert (found.sign() == gradient.sign()).all()
+    left, right = found[..., 30:120].square().mean(), found[..., 180:270].square().mean()
+    # The weak half is a hundredth of the strong one, which is about the floor: a tenth of the mean.
+    assert 0.9 < left < 1.1
+    assert 0.01 < right < 0.05
+    assert shaped(shaping_of("spread(0)")[0], gradient).allclose(gradient)
+
+
+def test_spread_of_one_pixel_stays_finite_and_of_zeros_zero() -> None:
+    (spread,) = shaping_of("spread(1.0, 30.0)")
+    gradient = torch.zeros(1, 3, 100, 150)
+    assert (shaped(spread, gradient) == 0).all()
+    gradient[..., 50, 75] = 1e-12
+    found = shaped(spread, gradient)
+    # At most the pixel divided by the floor, a tenth of the root mean square.
+    assert 0 < found.max() <= 1.001 / (0.1 * (1 / 15000) ** 0.5)
+
+
 def test_luminance_keeps_all_color_differences() -> None:
     gradient = noise(1, 3, 5, 7)
     (luminance,) = shaping_of("luminance")

@@ -115,6 +115,10 @@ def shaping_of(given: ShapingLike, name: str = "shaping") -> tuple[Shaping, ...]
     return tuple(each for part in parts for each in shaping_of(part, name))
 
 
+def _energy(gradient: Tensor) -> Tensor:
+    return gradient.square().mean(1, keepdim=True)
+
+
 def shaping_text(of: Iterable[Shaping]) -> str:
     """Write shapings as `shaping_of` reads them.
 
@@ -167,6 +171,8 @@ def _normalized(band: Stored, coarser: Stored | None) -> Stored:
 
 # Of the gradient's root mean square: where it is far smaller than that, it stays small.
 _FLOOR = 0.1
+# Of the Gaussian on the smaller map, in its pixels.
+_SIGMA = 4
 
 
 @shaping(power=number(least=0, most=1), sigma=number(above=0, most=1000))
@@ -188,14 +194,20 @@ class Spread(Shaping):
 
     def shape(self, gradient: Stored, device: torch.device) -> None:
         """See `Shaping.shape`."""
-        floor = (_FLOOR * norms(gradient, "rms").to(device)).square().reshape(-1, 1, 1, 1)
-        sigma = min(self.sigma, min(gradient.tensor.shape[-2:]) / 2)
+        height, width = gradient.tensor.shape[-2:]
+        sigma = min(self.sigma, min(height, width) / 2)
+        # A map as smooth as that needs few pixels, and a wide blur of many takes long.
+        fewer = max(1, int(sigma / _SIGMA))
+        energy = combined(_energy, gradient, channels=1)
+        small = resized(energy, math.ceil(height / fewer), math.ceil(width / fewer)).tensor
+        near = gaussian_blur(small.clamp(min=0), sigma / fewer)
+        floor = (_FLOOR * norms(gradient, "rms")).square().reshape(-1, 1, 1, 1)
+        local = Stored(near + floor) if gradient.mapped is None else Stored.copy(near + floor)
 
-        def spread(part: Tensor) -> Tensor:
-            near = gaussian_blur(part.square().mean(1, keepdim=True), sigma)
-            return part / (near + floor).pow(self.power / 2)
+        def spread(part: Tensor, here: Tensor) -> Tensor:
+            return part * torch.maximum(here, floor).pow(-self.power / 2)
 
-        filter_bands(gradient, spread, math.ceil(3 * sigma), device)
+        combine(gradient, spread, gradient, resized(local, height, width))
 
 
 @shaping(power=number(least=0, most=4))

@@ -103,11 +103,18 @@ def combine(target: Stored, how: Callable[..., Tensor], *others: Stored) -> None
             each.release()
 
 
-def combined(how: Callable[..., Tensor], *others: Stored) -> Stored:
-    """A new image of what comes of others, of the first's shape; in a file where one of them is."""
+def combined(how: Callable[..., Tensor], *others: Stored, channels: int | None = None) -> Stored:
+    """Return a new image of what comes of others; in a file where one of them is.
+
+    Args:
+        how: makes a band of it from theirs.
+        others: of one size.
+        channels: of the new image; by default as many as the first has.
+    """
     if all(each.mapped is None for each in others):
         return Stored(how(*(each.tensor for each in others)))
-    stored = Stored.zeros(tuple(others[0].tensor.shape))
+    batch, given, height, width = others[0].tensor.shape
+    stored = Stored.zeros((batch, channels or given, height, width))
     combine(stored, how, *others)
     return stored
 

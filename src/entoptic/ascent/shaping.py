@@ -202,10 +202,10 @@ class Spread(Shaping):
         small = resized(energy, math.ceil(height / fewer), math.ceil(width / fewer)).tensor
         near = gaussian_blur(small.clamp(min=0), sigma / fewer)
         floor = (_FLOOR * norms(gradient, "rms")).square().reshape(-1, 1, 1, 1)
-        local = Stored(near + floor) if gradient.mapped is None else Stored.copy(near + floor)
+        local = Stored(near) if gradient.mapped is None else Stored.copy(near)
 
         def spread(part: Tensor, here: Tensor) -> Tensor:
-            return part * torch.maximum(here, floor).pow(-self.power / 2)
+            return part * (here.clamp(min=0) + floor).pow(-self.power / 2)
 
         combine(gradient, spread, gradient, resized(local, height, width))
 

@@ -452,6 +452,26 @@ SECTIONS = {
             ),
         ),
     ),
+    "looks": Section(
+        "Looks of a dream",
+        (
+            Shot(
+                "looks",
+                "All looks of SqueezeNet, on our landscape.",
+                "entoptic looks clouds.png --size 288",
+            ),
+            Shot(
+                "looks-efficientnet_lite0",
+                "Those of EfficientNet-Lite0.",
+                "entoptic looks clouds.png -m efficientnet_lite0 --size 288",
+            ),
+            Shot(
+                "sweep",
+                "Two looks, each at three strengths.",
+                "entoptic sweep clouds.png --look eyes,waves --strength 0.4,0.8,1.6 --size 288",
+            ),
+        ),
+    ),
     "recipes": Section(
         "Recipes",
         (

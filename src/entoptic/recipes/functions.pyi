@@ -866,8 +866,28 @@ def invert(
 def looks(
     model: ModelLike,
     photo: PictureLike,
-    look: str | Sequence[str] | None = None,
     *,
+    objective: Objective | str | Sequence[Any] | None = None,
+    layer: Layer | str | Sequence[Any] | None = None,
+    look: str | Sequence[str] | None,
+    protect: str | Sequence[Any] | None = None,
+    octaves: int | Sequence[Any] | None = None,
+    octave_scale: float | Sequence[Any] | None = None,
+    steps: int | Sequence[Any] | None = None,
+    strength: float | Sequence[Any] | None = None,
+    step_size: float | Sequence[Any] | None = None,
+    norm: Norm | Sequence[Any] | None = None,
+    smoothing: float | Sequence[Any] | None = None,
+    shaping: ShapingLike | Sequence[Any] | None = None,
+    headroom: float | Sequence[Any] | None = None,
+    detail: int | Sequence[Any] | None = None,
+    rules: RulesLike | Sequence[Any] | None = None,
+    jitter: int | Sequence[Any] | None = None,
+    transforms: str | Transform | Sequence[Transform] | Sequence[Any] | None = None,
+    optimizer: str | Rule | Sequence[Any] | None = None,
+    match_histogram: bool | Sequence[Any] | None = None,
+    keep_colors: bool | Sequence[Any] | None = None,
+    mix: float | Sequence[Any] | None = None,
     size: int | tuple[int, int] = 320,
     seed: int = 0,
     precision: str = "fp32",
@@ -877,6 +897,8 @@ def looks(
 ) -> Result:
     r"""Show a photo in all looks of a network, with the command of each.
 
+    Other settings hold for all of them.
+
     >>> import entoptic as ent
     >>> photo = ent.Pixels.noise(40, 60, seed=0)()
     >>> ent.looks(ent.load(), photo, look=["eyes", "fur"], size=48).labels
@@ -885,7 +907,46 @@ def looks(
     Args:
         model: Network; `entoptic models` lists them.
         photo: Photo: a picture file.
-        look: Looks. [default: all of the network]
+        objective: Objective to maximise, an expression: fire7:3 (a channel), class:goldfish,
+            "energy('fire5') - 2 * total_variation()". [default: that of a dream]
+        layer: Instead, a layer whose energy, the mean square of its activations, is maximised;
+            `entoptic layers` lists them. Early layers draw textures, late ones objects.
+            [default: that of a dream]
+        look: Look, named settings for what is shown and how; `entoptic looks` shows those of a
+            network on a photo, such as eyes, fur, waves, original (the first DeepDream's).
+        protect: Protection of what draws the eye: saliency; or gradient, of what the network
+            recognises. [default: that of a dream]
+        octaves: Number of sizes, from small to large; more give larger shapes. [default: that
+            of a dream]
+        octave_scale: Ratio of one size to the one before. [default: that of a dream]
+        steps: Number of steps at each size. [default: that of a dream]
+        strength: Factor for the step size: 0.5 is subtle, 2 wild. [default: that of a dream]
+        step_size: Mean change of a pixel in a step; 1 is from black to white. [default: that of
+            a dream]
+        norm: Norm by which the gradient is divided: mean_abs, max_abs, std, l2, none. [default:
+            that of a dream]
+        smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
+            is off. [default: that of a dream]
+        shaping: Shaping of the gradient after that: decorrelate (natural colors), laplacian
+            (all sizes of features alike), luminance, chroma(0.5), joined: "laplacian +
+            decorrelate"; none. [default: that of a dream]
+        headroom: Headroom: so far before black and white pixels move the less the nearer they
+            are, and none is clipped; 0 is off. [default: that of a dream]
+        detail: Long side of a picture whose features this one has, so that a large print looks
+            like a small one: beyond that size octaves only sharpen them. [default: that of a
+            dream]
+        rules: Gradient rules, how gradients flow back through the network: guided,
+            redirected_relu, smooth_max_pool, normalized_layers. [default: that of a dream]
+        jitter: Largest random shift before each step in pixels. [default: that of a dream]
+        transforms: Random transforms before each step, instead of the jitter: "jitter(8) +
+            rotate(-5, 5)". [default: that of a dream]
+        optimizer: Optimizer, instead of normalized steps: "adam(0.02)". [default: that of a
+            dream]
+        match_histogram: Give each color channel the photo's histogram in the end. [default:
+            that of a dream]
+        keep_colors: Keep the photo's color differences in the end, and the dream's brightness.
+            [default: that of a dream]
+        mix: Share of the photo that is mixed in at the end. [default: that of a dream]
         size: Size of each picture in pixels: its long side, or HxW. [default: 320]
         seed: Random seed. [default: 0]
         precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
@@ -950,41 +1011,46 @@ def sweep(
         model: Network; `entoptic models` lists them.
         photo: Photo: a picture file.
         objective: Objective to maximise, an expression: fire7:3 (a channel), class:goldfish,
-            "energy('fire5') - 2 * total_variation()". [default: the energy of a middle layer]
+            "energy('fire5') - 2 * total_variation()". [default: that of a dream]
         layer: Instead, a layer whose energy, the mean square of its activations, is maximised;
             `entoptic layers` lists them. Early layers draw textures, late ones objects.
+            [default: that of a dream]
         look: Look, named settings for what is shown and how; `entoptic looks` shows those of a
             network on a photo, such as eyes, fur, waves, original (the first DeepDream's).
-            [default: natural]
+            [default: that of a dream]
         protect: Protection of what draws the eye: saliency; or gradient, of what the network
-            recognises.
-        octaves: Number of sizes, from small to large; more give larger shapes. [default: 4]
-        octave_scale: Ratio of one size to the one before.
-        steps: Number of steps at each size. [default: 10]
-        strength: Factor for the step size: 0.5 is subtle, 2 wild.
-        step_size: Mean change of a pixel in a step; 1 is from black to white. [default:
-            1.5/255]
-        norm: Norm by which the gradient is divided: mean_abs, max_abs, std, l2, none.
+            recognises. [default: that of a dream]
+        octaves: Number of sizes, from small to large; more give larger shapes. [default: that
+            of a dream]
+        octave_scale: Ratio of one size to the one before. [default: that of a dream]
+        steps: Number of steps at each size. [default: that of a dream]
+        strength: Factor for the step size: 0.5 is subtle, 2 wild. [default: that of a dream]
+        step_size: Mean change of a pixel in a step; 1 is from black to white. [default: that of
+            a dream]
+        norm: Norm by which the gradient is divided: mean_abs, max_abs, std, l2, none. [default:
+            that of a dream]
         smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
-            is off. [default: 0]
+            is off. [default: that of a dream]
         shaping: Shaping of the gradient after that: decorrelate (natural colors), laplacian
             (all sizes of features alike), luminance, chroma(0.5), joined: "laplacian +
-            decorrelate"; none. [default: none]
+            decorrelate"; none. [default: that of a dream]
         headroom: Headroom: so far before black and white pixels move the less the nearer they
-            are, and none is clipped; 0 is off. [default: 0]
+            are, and none is clipped; 0 is off. [default: that of a dream]
         detail: Long side of a picture whose features this one has, so that a large print looks
-            like a small one: beyond that size octaves only sharpen them. [default: the
-            picture's own]
+            like a small one: beyond that size octaves only sharpen them. [default: that of a
+            dream]
         rules: Gradient rules, how gradients flow back through the network: guided,
-            redirected_relu, smooth_max_pool, normalized_layers. [default: the exact gradient]
-        jitter: Largest random shift before each step in pixels.
+            redirected_relu, smooth_max_pool, normalized_layers. [default: that of a dream]
+        jitter: Largest random shift before each step in pixels. [default: that of a dream]
         transforms: Random transforms before each step, instead of the jitter: "jitter(8) +
-            rotate(-5, 5)". [default: the jitter]
-        optimizer: Optimizer, instead of normalized steps: "adam(0.02)". [default: normalized
-            steps]
-        match_histogram: Give each color channel the photo's histogram in the end.
+            rotate(-5, 5)". [default: that of a dream]
+        optimizer: Optimizer, instead of normalized steps: "adam(0.02)". [default: that of a
+            dream]
+        match_histogram: Give each color channel the photo's histogram in the end. [default:
+            that of a dream]
         keep_colors: Keep the photo's color differences in the end, and the dream's brightness.
-        mix: Share of the photo that is mixed in at the end.
+            [default: that of a dream]
+        mix: Share of the photo that is mixed in at the end. [default: that of a dream]
         size: Size of each picture in pixels: its long side, or HxW. [default: 320]
         seed: Random seed. [default: 0]
         precision: Number format that the network computes in: fp32, bf16, fp16; auto measures

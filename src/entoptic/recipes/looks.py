@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from entoptic.checks import text
-from entoptic.jobs.recipe import recipe, setting
-from entoptic.recipes.dream import Dream
-from entoptic.recipes.sweep import SweepOfDreams, several_of
+from entoptic.jobs.recipe import recipe, with_default
+from entoptic.recipes.sweep import Sweep
 
 if TYPE_CHECKING:
     from entoptic.images import Picture
@@ -18,8 +16,10 @@ if TYPE_CHECKING:
 
 @recipe("looks", order=11)
 @dataclass(frozen=True)
-class Looks(SweepOfDreams):
+class Looks(Sweep):
     """Show a photo in all looks of a network, with the command of each.
+
+    Other settings hold for all of them.
 
     >>> import entoptic as ent
     >>> photo = ent.Pixels.noise(40, 60, seed=0)()
@@ -33,18 +33,18 @@ class Looks(SweepOfDreams):
   entoptic dream sky.jpg --look eyes        then one of them, large
 """
 
-    look: str | Sequence[str] | None = setting(
-        None, several_of(text), "Looks.", metavar="NAME", many=True, told="all of the network"
-    )
+    _: KW_ONLY
+    look: str | Sequence[str] | None = with_default(Sweep, "look", told="all of the network")
 
     def plan(self, read_guide: Callable[[str], Picture] | None = None) -> SweepPlan:
         """See `Recipe.plan`."""
         from entoptic.jobs.looks import looks_of
-        from entoptic.jobs.sweeps import plan_sweep
 
         model = self.network()
         known = looks_of(model)
         names = tuple(known) if self.look is None else tuple(self.look)
-        plan = plan_sweep(replace(self, model=model, look=names), {"look": names}, Dream)
+        changes: dict[str, Any] = {"model": model, "look": names}
+        how: Sweep = replace(self, **changes)
+        plan: SweepPlan = Sweep.plan(how, read_guide)
         told = (f"{name}: {known[name].words}" for name in names)
         return replace(plan, notes=(*plan.notes, *told))

@@ -99,6 +99,8 @@ def _field(name: str) -> tuple[str, str, Any]:
         many=True,
         role="own",
         kept=True,
+        usual=None,
+        told="that of a dream",
         metavar=declared.metavar or "yes,no",
     )
     return name, f"{one} | Sequence[Any] | None", several

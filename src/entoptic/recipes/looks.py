@@ -34,7 +34,7 @@ class Looks(Sweep):
 """
 
     _: KW_ONLY
-    look: str | Sequence[str] | None = with_default(Sweep, "look", told="all of the network")
+    look: str | Sequence[str] | None = with_default(Sweep, "look", None, told="all of the network")
 
     def plan(self, read_guide: Callable[[str], Picture] | None = None) -> SweepPlan:
         """See `Recipe.plan`."""

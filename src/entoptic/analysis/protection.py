@@ -1,4 +1,4 @@
-"""What of a photo a dream leaves alone: maps of what draws the eye, or of what the network uses."""
+"""Protection maps: saliency of a photo, or the pixels that the network's class depends on."""
 
 from __future__ import annotations
 

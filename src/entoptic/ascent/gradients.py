@@ -46,7 +46,7 @@ def gradient(
             `picture_of`.
         cotangent: weights of `of`, shaped like its value (or fit to broadcast to it); ones by
             default.
-        rules: how gradients flow back, `guided()` and others, as in the first step of a climb; with
+        rules: how gradients flow back, `guided()` and others, as in `ascend`'s first step; with
             none the gradient is the exact one.
 
     Returns:
@@ -133,7 +133,7 @@ def _values(
     at: Planes,
     rules: Sequence[GradientRule] = (),
 ) -> tuple[Tensor, Tensor]:
-    """What is differentiated, and what it is differentiated by, in one graph."""
+    """The tensor that is differentiated, and the one with respect to which, in one graph."""
     check_channels(at, model)
     size = (at.shape[-2], at.shape[-1])
     source = model.resolve(wrt)

@@ -1,4 +1,4 @@
-"""The climb: change a canvas, step by step, so that an objective grows."""
+"""Gradient ascent: change a canvas, step by step, to maximise an objective."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from entoptic.objectives import Activations, Objective, PerImage, Reference, obj
 from entoptic.transforms import Transform, transforms_of
 from entoptic.types import Alpha, Planes, Scores
 
-# A climb whose gradient has been zero for so many steps in a row from its start won't move.
+# An optimisation whose gradient is zero for so many steps from its start won't move.
 PATIENCE = 8
 
 
 RULES = several(instance(GradientRule, "a rule, such as guided()"), "rules, such as guided()")
-"""What gradient rules are given as."""
+"""Gradient rules, as users give them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One step of a climb.
+    """One step of an optimisation.
 
     Args:
         index: counted from 0.
@@ -80,17 +80,17 @@ def ascend(
     seed: int | torch.Generator = 0,
     precision: str = "fp32",
 ) -> Iterator[Step]:
-    """Climb an objective by changing a canvas.
+    """Maximise an objective by changing a canvas.
 
-    Everything is checked when the function is called, before the first step is asked for. The climb
-    runs where the canvas is.
+    Everything is checked when the function is called, before the first step is asked for. It
+    runs on the canvas's device.
 
     Args:
         model: the network, or what `model_of` takes for one; it isn't changed.
-        objective: what is to grow, or its expression.
+        objective: what is maximised, or its expression.
         canvas: what is changed, in place.
         transforms: or their names, see `transforms_of`; applied in order to the picture before the
-            network sees it, anew in each step; where they make several copies of a batch, the
+            network runs, anew in each step; where they make several copies of a batch, the
             scores are the means over its copies. A guide whose positions are the picture's goes
             through the same changes.
         optimizer: a step rule, `climb(...)`, `adam(...)`, the name of one, or any class of
@@ -98,7 +98,7 @@ def ascend(
         rules: how gradients flow back through the network, `redirected_relu()` and others; each for
             as many steps as it says.
         steps: how many.
-        seed: of all chance; or a CPU generator to go on with.
+        seed: a random seed; or a CPU generator to go on with.
         precision: what the network computes in: `fp32`, `bf16`, `fp16`, or `auto` for the fastest
             that gets as high; the picture, its gradient and the score are of float32 in any case.
 
@@ -109,7 +109,7 @@ def ascend(
         UnknownLayer, ChannelOutOfRange, UnknownLabel: the network lacks what the objective, or a
             rule, names.
         PictureTooSmall: the network can't work on a picture of the canvas's size.
-        NonFiniteGradient, DeadGradient: while climbing; with the layer and what to try.
+        NonFiniteGradient, DeadGradient: during the steps; with the layer and what to try.
         NoPath: the score doesn't depend on the picture, which only the first step can tell.
         BadSetting: a negative number of steps, no such precision, a canvas without parameters, or
             an optimizer that makes something without `step`.
@@ -153,7 +153,7 @@ def ascend(
 
 
 def _made(optimizer: Rule, parameters: list[nn.Parameter]) -> Optimizer:
-    """What makes the steps, of a rule or a class that makes it from parameters."""
+    """Return the optimizer of a rule, or of a class that makes it from parameters."""
     try:
         rule = optimizer(parameters)
     except (TypeError, ValueError) as error:
@@ -170,7 +170,7 @@ def _made(optimizer: Rule, parameters: list[nn.Parameter]) -> Optimizer:
 
 
 def _leave_inference(canvas: Canvas) -> None:
-    """What a canvas was made of in inference mode becomes such that it can have a gradient."""
+    """Replace tensors of inference mode in a canvas by those that can have a gradient."""
     for each in (*canvas.parameters(), *canvas.buffers()):
         if each.is_inference():
             made = each.detach().clone()
@@ -222,7 +222,7 @@ def check_channels(picture: Tensor, model: Model) -> None:
 
 @dataclass(frozen=True)
 class _MovingGuide:
-    """A guide whose places correspond to the picture's: what moves one moves the other.
+    """A guide whose positions correspond to the picture's, and that moves with it.
 
     Args:
         guide: which.
@@ -238,7 +238,7 @@ class _MovingGuide:
     def moved(
         self, transforms: Sequence[Transform], chance: Tensor | None, planes: Planes
     ) -> list[dict[Layer | Reference, Tensor]]:
-        """What the layers make of it, changed as a canvas was by the same chance, copy by copy."""
+        """Return its activations after the same random changes as the canvas's, copy by copy."""
         assert chance is not None
         rng = torch.Generator()
         rng.set_state(chance)
@@ -343,7 +343,7 @@ def _steps(
 
 @dataclass(frozen=True)
 class _Sized:
-    """What an objective may ask of a model about pictures of one size."""
+    """A model's facts for an objective, about pictures of one size."""
 
     model: Model
     size: tuple[int, int]
@@ -422,14 +422,14 @@ class _Watch:
 
 
 def _of_image(concerned: Tensor) -> str:
-    """Which of a batch is concerned, the first of them."""
+    """Return the first image of a batch that is concerned."""
     if len(concerned) == 1:
         return ""
     return f" of image {int(concerned.nonzero()[0])} of the batch"
 
 
 def _by(done: int) -> str:
-    """When something happened that is seen now: since the step in which it was looked at before."""
+    """Return when something happened: since the step of the check before."""
     before = 1 << (done - 1).bit_length() - 1 if done > 1 else 0
     return (
         f"in step {done}" if done == before + 1 else f"in one of the steps {before + 1} to {done}"
@@ -454,7 +454,7 @@ def _diagnosis(
     guides: Activations,
     canvas: Canvas,
 ) -> str:
-    """Which layer of an objective looks wrong for the picture as it is now."""
+    """Return the layer of an objective that isn't finite for the picture as it is now."""
     acts = dict(activations(canvas()))
     if CANVAS in acts:
         acts[CANVAS] = canvas.planes()

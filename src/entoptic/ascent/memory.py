@@ -1,4 +1,4 @@
-"""Memory for pictures that climb together: how many it has room for, and what if it runs out."""
+"""Memory for pictures that are optimised together: how many fit, and what if it runs out."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def roomy_batch(
     places: Sequence[torch.device],
     most: int,
 ) -> int:
-    """How many pictures should climb together: as many as memory has room for and is of use.
+    """Return how many pictures to optimise together: as many as fit into memory and are of use.
 
     Args:
         model: the network.
         layers: that it is run to.
         size: (height, width) of a picture.
         transforms: of a step.
-        places: the devices, one of them as often as so many climb on it at a time.
+        places: the devices, one of them as often as so many batches run on it at a time.
         most: how many there may be at all.
     """
     each = picture_bytes(model, layers, size, transforms)
@@ -72,7 +72,7 @@ def picture_bytes(
     size: tuple[int, int],
     transforms: Sequence[Transform] = (),
 ) -> float:
-    """What a step of one picture takes, of which crops make several for the network."""
+    """Return the bytes of a step of one picture, of which crops make several."""
     own = 12.0 * _COPIES * math.prod(size)
     crops = 1
     for each in transforms:
@@ -97,7 +97,7 @@ def check_picture(
 def _room(place: torch.device) -> float:
     """Bytes that pictures may take."""
     if place.type == "cuda":
-        torch.cuda.empty_cache()  # what an earlier climb has left isn't counted as free
+        torch.cuda.empty_cache()  # what an earlier run has left isn't counted as free
     return bytes_to_use(place, None)
 
 

@@ -162,7 +162,7 @@ class _Descent(ABC):
 
 @dataclass(frozen=True)
 class Steps:
-    """How `climb` makes a step of a gradient.
+    """The way in which `climb` makes a step of a gradient.
 
     Args:
         length: in units of the canvas.

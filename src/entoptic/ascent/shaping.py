@@ -21,7 +21,7 @@ from entoptic.images.stored import Stored, combine, combined, filter_bands, norm
 from entoptic.registry import Registry
 
 ShapingLike: TypeAlias = "str | Shaping | Sequence[str | Shaping]"
-"""What `shaping_of` reads."""
+"""A shaping in any form that `shaping_of` reads."""
 
 _Made = TypeVar("_Made", bound=type["Shaping"])
 

@@ -16,7 +16,7 @@ class Spread(Generic[Item]):
     """Parts that give items one after the other, spread over workers that take turns.
 
     Each worker has every so-many-th part. A worker makes its next item while it is the others'
-    turn, and rests until that has been seen, so that what has been made when is no chance. A single
+    turn, and rests until that has been seen, so that the order is always the same. A single
     worker needs no thread.
 
     Args:

@@ -1,4 +1,4 @@
-"""What is done to a dream after the steps: the photo's colors, its histogram, a share of it."""
+"""Finishes after the steps: the photo's colors, its histogram, a share of it."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from entoptic.objectives.facts import may_compare_images
 if TYPE_CHECKING:
     from entoptic.recipes.dream import Dream
 
-# How many photos of a size climb together where nobody says: with eight each takes 0.8 to 1.0 of
+# How many photos of a size are optimised together by default: with eight each takes 0.8 to 1.0 of
 # the time that it takes with four, see docs/performance.md.
 _USUAL = 8
 # On a processor larger photos are dreamt one by one: one of 300x400 takes 0.8 of its time among
@@ -36,7 +36,7 @@ _PROCESSOR_PIXELS = 1 << 17
 
 @dataclass(frozen=True, eq=False)
 class PhotosTogether:
-    """Photos of one size that climb together; see `together_by_size`.
+    """Photos of one size that are optimised together; see `together_by_size`.
 
     Args:
         alone: how each would be dreamt by itself.
@@ -84,7 +84,7 @@ class PhotosTogether:
 
 
 def together_by_size(plans: Iterable[DreamPlan], batch: int | str) -> list[tuple[int, ...]]:
-    """Which of several dreams, numbered from 0, climb together: those of one size.
+    """Return which of several dreams, numbered from 0, go together: those of one size.
 
     Args:
         plans: of one network and one objective; none of them is kept.
@@ -106,7 +106,7 @@ def together_by_size(plans: Iterable[DreamPlan], batch: int | str) -> list[tuple
 
 
 def _most(plan: DreamPlan, batch: int | str) -> int:
-    """How many photos of a dream's size climb together at most."""
+    """Return how many photos of a dream's size go together at most."""
     if plan.large is not None or may_compare_images(plan.objective):
         return 1
     pixels = math.prod(plan.shape)

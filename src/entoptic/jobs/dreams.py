@@ -91,7 +91,7 @@ class DreamPlan(Plan):
 
     @property
     def large(self) -> Large | None:
-        """How a picture is dreamt that the network can't be shown as a whole."""
+        """The tiles of a picture that is too large as a whole; None for others."""
         return self.octaves.large
 
     @property
@@ -309,7 +309,7 @@ def _large(
     sizes: Sequence[tuple[int, int]],
     spare: int,
 ) -> tuple[Large | None, tuple[str, ...]]:
-    """How to dream what is too large to be shown as a whole, and what to say of it."""
+    """Return the tiles of a picture that is too large as a whole, with notes."""
     if how.tile == "off" or not sizes:
         return None, ()
     own = model.shown(objective.layers(), sizes[-1])
@@ -352,7 +352,7 @@ def _start(how: Dream) -> Picture:
 
 
 def _gray(photo: Picture) -> Picture:
-    """A picture as a network of one channel sees it."""
+    """Return a picture as a network of one channel gets it."""
     gray = luma(photo.image).expand(-1, 3, -1, -1)
     if torch.allclose(gray, photo.image, rtol=0, atol=_HALF_A_LEVEL):
         return photo
@@ -361,7 +361,7 @@ def _gray(photo: Picture) -> Picture:
 
 
 def _in_three_channels(step: Step) -> Step:
-    """A step whose picture has three channels, also where it climbs in grey."""
+    """Return a step whose picture has three channels, also where it is optimised in gray."""
     render = step.image
     return replace(step, image=lambda: render().expand(-1, 3, -1, -1))
 

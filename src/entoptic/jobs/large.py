@@ -24,7 +24,7 @@ from entoptic.transforms import Jitter, Transform
 
 @dataclass(frozen=True)
 class Large:
-    """How each octave of a large picture is dreamt.
+    """The optimisation of each octave of a large picture.
 
     Args:
         model: the network.
@@ -49,17 +49,17 @@ class Large:
         return height, width
 
     def is_whole(self, size: tuple[int, int]) -> bool:
-        """Whether a picture of (height, width) is shown to the network as a whole."""
+        """Tell whether the network gets a picture of (height, width) as a whole."""
         if self._is_resized(size):
             return size[0] <= self.shape[0] and size[1] <= self.shape[1]
         return size[0] * size[1] <= self.side**2
 
     def _is_resized(self, size: tuple[int, int]) -> bool:
-        """Whether the network, which takes one size, would be shown the whole at that size."""
+        """Tell whether the network, which takes one size, would get the whole at that size."""
         return self.model.shown(self.objective.layers(), size) != size
 
     def checked(self, sizes: Sequence[tuple[int, int]]) -> tuple[str, ...]:
-        """What the user should know of the tiles; found out before any work.
+        """Return the notes on tiles, before any work.
 
         Raises:
             BadSetting, PictureTooSmall: the tiles are too small.

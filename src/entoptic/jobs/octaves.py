@@ -37,7 +37,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Octaves:
-    """How each octave of a dream is optimised.
+    """The optimisation of each octave of a dream.
 
     Args:
         model: the network.

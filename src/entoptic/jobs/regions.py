@@ -1,4 +1,4 @@
-"""Where a photo is dreamt: masks, regions with objectives of their own, and protection."""
+"""Parts of a photo: masks, regions with objectives of their own, and protection."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def several_of(meaning: Meaning) -> Meaning:
 
 @dataclass(frozen=True)
 class SweepOfDreams(Recipe, ABC):
-    """What sweeps have beside the settings of dreams."""
+    """The settings of sweeps beside those of dreams."""
 
     photo: PictureLike = required(*PHOTO, role="photo", positional=True)
     _: KW_ONLY

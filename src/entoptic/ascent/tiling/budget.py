@@ -1,4 +1,4 @@
-"""How much memory there is, how much a step takes, and the size of tiles that follows."""
+"""Free memory, the memory of a step, and the size of tiles that follows."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def tile_side(
         spare: bytes of the CPU's memory that are taken now, and given back before tiles are shown.
 
     Raises:
-        BadSetting: what the objective must see as a whole has no room.
+        BadSetting: there is no room for layers that the objective needs as a whole.
     """
     budget = bytes_to_use(devices[0], memory)
     pixels = math.prod(size)
@@ -71,7 +71,7 @@ def tile_side(
         raise BadSetting(
             f"a picture of {size[0]}x{size[1]} (height x width) needs more than {needed} for "
             f"{objective!r}, whatever the tiles; allow more (--memory), make it smaller, or leave "
-            "out terms that aren't means over places"
+            "out terms that aren't means over positions"
         )
     return max(1, math.isqrt(int(room / per_pixel)))
 
@@ -112,7 +112,7 @@ def pictures_at_once(
     device: torch.device,
     memory: int | None,
 ) -> int:
-    """How many pictures of (height, width) memory has room to dream together; at least 1.
+    """Return how many pictures of (height, width) fit into memory together; at least 1.
 
     Args:
         model: the network.
@@ -127,7 +127,7 @@ def pictures_at_once(
 
 
 def _whole_bytes(model: Model, objective: Objective, size: tuple[int, int]) -> float:
-    """What the layers take that can't be scored tile by tile, with their gradients."""
+    """Return the bytes of layers that can't be scored tile by tile, with their gradients."""
     layers = Shares.of(objective).whole_layers
     return sum(_WHOLE * 4.0 * math.prod(model.info(layer, size).shape) for layer in layers)
 

@@ -19,7 +19,7 @@ from entoptic.types import Scores
 
 @runtime_checkable
 class Tiles(Protocol):
-    """What scores and differentiates an objective tile by tile."""
+    """An objective that is scored and differentiated tile by tile."""
 
     def climb(self, picture: Sheet, gradient: Sheet, rng: torch.Generator) -> Scores:
         """Add the gradient at a picture to a sheet of zeros, and return the scores."""

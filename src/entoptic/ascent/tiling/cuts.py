@@ -1,4 +1,4 @@
-"""Where a picture is cut: what each tile shows the network, and which places it answers for."""
+"""Cuts of a picture: the pixels of each tile, and the positions that are its own."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Span:
     Args:
         start: first pixel that the network is shown.
         stop: the pixel after the last.
-        own: of each layer, the places (first, after the last) that no other span has, counted in
+        own: of each layer, the positions (first, after the last) that no other span has, counted in
             the whole picture.
-        offset: of each layer, how many places lie before the span's.
+        offset: of each layer, the number of positions before the span's.
     """
 
     start: int
@@ -32,11 +32,11 @@ class Span:
         return slice(self.start, self.stop)
 
     def places(self, layer: Layer) -> slice:
-        """The span's own places, in the whole."""
+        """The span's own positions, in the whole."""
         return slice(*self.own[layer])
 
     def places_in_tile(self, layer: Layer) -> slice:
-        """The same places, among those that the network gives for the span's pixels."""
+        """The same positions, among those that the network gives for the span's pixels."""
         first, end = self.own[layer]
         return slice(first - self.offset[layer], end - self.offset[layer])
 
@@ -54,7 +54,7 @@ class Tile:
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
     def share(self, layer: Layer, places: tuple[int, int]) -> float:
-        """Which part of all (rows, columns) of a layer are the tile's own."""
+        """Return the share of a layer's (rows, columns) that is the tile's own."""
         owned = math.prod(end - first for first, end in (s.own[layer] for s in self._spans))
         return owned / math.prod(places)
 
@@ -65,7 +65,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Along:
-    """A layer along one axis of a picture: how its places look, and how many there are."""
+    """A layer along one axis of a picture: its receptive fields, and the number of positions."""
 
     extent: FieldExtent
     places: int
@@ -81,18 +81,18 @@ def tiles(rows: Sequence[Span], columns: Sequence[Span]) -> Iterator[Tile]:
 def cut(length: int, side: int, layers: Mapping[Layer, Along], multiple: int = 1) -> list[Span]:
     """Cut one axis of a picture so that nothing is changed by the cuts.
 
-    Each span shows the network all that its own places depend on. It begins at a multiple of the
+    Each span has the receptive fields of its own positions. It begins at a multiple of the
     network's period, and its length leaves the same remainder as the whole: so padding, rounding
     and grids are those of the whole picture in every layer.
 
     Args:
         length: of the picture along the axis.
         side: how many pixels the network may be shown at once.
-        layers: whose places are wanted.
+        layers: whose positions are wanted.
         multiple: see `Preprocess`.
 
     Raises:
-        BadSetting: the side leaves no room for places beside what they look at.
+        BadSetting: the side leaves no room for positions beside their receptive fields.
     """
     if length <= side:
         own = {layer: (0, along.places) for layer, along in layers.items()}
@@ -105,7 +105,7 @@ def cut(length: int, side: int, layers: Mapping[Layer, Along], multiple: int = 1
     if room < 1:
         least = before + after + 3 * period - 2
         raise BadSetting(
-            f"tiles of {side} pixels are too small: places of {_named(layers)} look at "
+            f"tiles of {side} pixels are too small: the receptive field of {_named(layers)} has "
             f"{before + after + 1} pixels, so that tiles need at least {least}; choose larger "
             "tiles, more memory, or an earlier layer"
         )
@@ -126,14 +126,14 @@ def _lengthened(span: Span, pixels: int, length: int, layers: Mapping[Layer, Alo
 
 
 def _offsets(start: int, layers: Mapping[Layer, Along]) -> dict[Layer, int]:
-    """How many places lie before a pixel at which a span may start."""
+    """Return the number of positions before a pixel at which a span may start."""
     return {layer: round(start / along.extent.stride) for layer, along in layers.items()}
 
 
 def _span(
     first: int, end: int, length: int, layers: Mapping[Layer, Along], period: int
 ) -> Span | None:
-    """The span that answers for the places over some pixels; None where there are no places."""
+    """Return the span of the positions over some pixels; None where there are none."""
     own: dict[Layer, tuple[int, int]] = {}
     seen: list[int] = []
     for layer, along in layers.items():
@@ -141,7 +141,7 @@ def _span(
         begin = min(round(first / stride), along.places)
         stop = along.places if end == length else min(round(end / stride), along.places)
         own[layer] = begin, max(begin, stop)
-        # A layer without places of its own must still have one, for the network to run at all.
+        # A layer without positions of its own must still have one, for the network to run at all.
         begin = min(begin, along.places - 1)
         seen.append(math.floor(begin * stride + along.extent.first))
         seen.append(math.ceil((max(stop, begin + 1) - 1) * stride + along.extent.last) + 1)

@@ -1,4 +1,4 @@
-"""Tiles for networks that see the whole picture: each a picture of its own, edges feathered."""
+"""Tiles for unbounded receptive fields: each a picture of its own, edges feathered."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class FeatheredTiles:
         devices: where to compute, several tiles at a time on several.
 
     Raises:
-        BadSetting: a guide that belongs to places of the whole picture.
+        BadSetting: a guide that belongs to positions of the whole picture.
         PictureTooSmall, ChannelOutOfRange: the network, or the objective, needs larger tiles.
     """
 
@@ -56,8 +56,8 @@ class FeatheredTiles:
         self.shape = min(height, size[0]), min(width, size[1])
         if any(each.fitted for each in objective.references()):
             raise BadSetting(
-                f"{objective!r} compares places of the whole picture, and the network can't be "
-                "shown that in tiles; choose an earlier layer, more memory, or --tile off"
+                f"{objective!r} compares positions of the whole picture, which tiles don't "
+                "have; choose an earlier layer, more memory, or --tile off"
             )
         self.model = model
         self.objective = bind(objective, model, self.shape)
@@ -94,7 +94,7 @@ class FeatheredTiles:
     def _climbed(
         self, picture: Sheet, site: Site, tile: tuple[_Placed, _Placed]
     ) -> tuple[Scores, Tensor]:
-        """What a tile adds to the mean scores, and to the gradient at its pixels."""
+        """Return a tile's part of the mean scores, and of the gradient at its pixels."""
         (rows, down), (columns, across) = tile
         share = (self.shape[0] * self.shape[1]) / (self.size[0] * self.size[1])
         part = picture.read(rows, columns, site.device)

@@ -31,8 +31,8 @@ def tiled_gradient(
 ) -> tuple[Tensor, Scores]:
     """The gradient of an objective with respect to a picture, in the memory that one tile takes.
 
-    Each tile shows the network all that its own places depend on, so that the gradient is that of
-    the whole picture but for the order of sums. What is a mean or a sum over places is scored tile
+    Each tile has the receptive fields of its own positions, so that the gradient is that of
+    the whole picture but for the order of sums. A mean or a sum over positions is scored tile
     by tile; for anything else the layer is first brought together from all tiles.
 
     Args:
@@ -45,7 +45,7 @@ def tiled_gradient(
         The gradient, shaped like `at`, and the scores, one per image.
 
     Raises:
-        BadSetting: a layer whose places depend on the whole picture, or tiles that are too small.
+        BadSetting: a layer without a bounded receptive field, or tiles that are too small.
         UnknownLayer, BadExpression, PictureTooSmall: before any work.
         NoPath: the scores don't depend on the picture.
 
@@ -88,7 +88,7 @@ class ExactTiles:
         exact: see `compiled`.
 
     Raises:
-        BadSetting: a layer whose places depend on the whole picture, or tiles that are too small.
+        BadSetting: a layer without a bounded receptive field, or tiles that are too small.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class ExactTiles:
     def _climbed(
         self, picture: Sheet, pulls: Mapping[Layer, Tensor], site: Site, tile: Tile
     ) -> tuple[Scores, Tensor | None]:
-        """What a tile adds to the scores, and the gradient by its pixels where there is one."""
+        """Return a tile's part of the scores, and the gradient at its pixels where there is one."""
         part = picture.read(tile.rows.pixels, tile.columns.pixels, site.device)
         picture.release()
         with torch.enable_grad():
@@ -168,7 +168,7 @@ class ExactTiles:
         own: Mapping[Layer, Tensor],
         guides: Mapping[Layer | Reference, Tensor],
     ) -> Scores:
-        """What a tile adds to the scores of all that is scored place by place."""
+        """Return a tile's part of the scores of terms over positions."""
         some = next(iter(own.values()))
         score = some.new_zeros(some.shape[0])
         for part in self.shares.parts:
@@ -259,16 +259,16 @@ def _places(model: Model, layer: Layer, size: tuple[int, int]) -> tuple[int, int
 def exact_tiles(
     model: Model, layers: Iterable[Layer], size: tuple[int, int], side: int
 ) -> list[Tile]:
-    """How a picture of (height, width) is cut so that the cuts change nothing.
+    """Return cuts of a picture of (height, width) that change nothing.
 
     Raises:
-        BadSetting: a layer whose places depend on the whole picture, or tiles that are too small.
+        BadSetting: a layer without a bounded receptive field, or tiles that are too small.
     """
     layers = sorted(layers)
     stranger = global_layer(model, layers, size)
     if stranger is not None:
         raise BadSetting(
-            f"places of {str(stranger)!r} depend on the whole picture, so that no tile can "
+            f"positions of {str(stranger)!r} depend on the whole picture, so that no tile can "
             "stand for it exactly; choose an earlier layer"
         )
     along: tuple[dict[Layer, Along], dict[Layer, Along]] = ({}, {})

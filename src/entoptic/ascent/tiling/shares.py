@@ -1,4 +1,4 @@
-"""Objectives taken apart: what can be scored place by place, and what needs the whole."""
+"""Objectives split into terms over positions and terms of whole layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from entoptic.objectives import Combined, Const, Leaf, Objective
 
 @dataclass(frozen=True)
 class Part:
-    """A term that is a mean or a sum over places, and its factor."""
+    """A term that is a mean or a sum over positions, and its factor."""
 
     factor: float
     leaf: Leaf
@@ -22,13 +22,13 @@ class Part:
         return layer
 
     def weight(self, share: float) -> float:
-        """What its score over a share of the places counts in the score of all."""
+        """The weight of the score over a share of the positions in the score of all."""
         return self.factor * (share if self.leaf.term.over_positions == "mean" else 1)
 
 
 @dataclass(frozen=True)
 class Shares:
-    """An objective as a sum of parts over places and of something that needs the whole.
+    """An objective as a sum of parts over positions and of a rest that needs the whole.
 
     Args:
         parts: whose scores over tiles add up.

@@ -57,7 +57,7 @@ class Sheet:
             self.tensor[there] += values[here].to(self.tensor.device)
 
     def _pieces(self, rows: slice, columns: slice) -> Iterator[tuple[_Part, _Part]]:
-        """Where each piece of a part is, in the part and in the tensor."""
+        """Yield the slices of each piece of a part, in the part and in the tensor."""
         for row, row_there in _unrolled(rows, self.shift[0], self.size[0]):
             for column, column_there in _unrolled(columns, self.shift[1], self.size[1]):
                 yield (..., row, column), (..., row_there, column_there)

@@ -42,7 +42,7 @@ class Site:
         self.guides = {each: value.to(self.device) for each, value in guides.items()}
 
     def activations(self, part: Tensor, layers: Collection[Layer]) -> dict[Layer, Tensor]:
-        """Of a tile, as objectives see them."""
+        """The activations of a tile, as objectives are given them."""
         # A network compiled for more layers than are wanted runs a little too far, no more.
         acts = self._run(part) if set(layers) - {INPUT} else {INPUT: part}
         arranged = self.model.arranged(acts, (part.shape[-2], part.shape[-1]))

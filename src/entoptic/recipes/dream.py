@@ -133,8 +133,8 @@ class Dream(Recipe):
     look: str | None = setting(
         None,
         text,
-        "Look, named settings for what is shown and how; `entoptic looks` shows those of a network "
-        "on a photo, such as eyes, fur, waves, original (the first DeepDream's).",
+        "Look, a name for layer, strength and shaping, such as eyes, fur, waves, original (the "
+        "first DeepDream's); `entoptic looks` shows all of a network on a photo.",
         metavar="NAME",
         told="natural",
         kept=False,
@@ -156,15 +156,16 @@ class Dream(Recipe):
     region: str | Sequence[RegionLike | str] = setting(
         (),
         _regions,
-        "Region with an objective of its own, FILE=EXPR: a mask like --mask, and what is maximised "
-        "where it is white; the other objective holds elsewhere.",
+        "Region with an objective of its own, FILE=EXPR: EXPR is maximised where the mask FILE is "
+        "white, the other objective elsewhere.",
         metavar="FILE=EXPR",
         many=True,
     )
     protect: str | None = setting(
         None,
         one_of("saliency", "gradient"),
-        "Protection of what draws the eye: saliency; or gradient, of what the network recognises.",
+        "Protection of pixels: saliency, of those that draw the eye; gradient, of those that the "
+        "most probable class depends on.",
         metavar="MAP",
     )
     noise: Sequence[int] | None = setting(
@@ -238,7 +239,7 @@ class Dream(Recipe):
     shaping: ShapingLike | None = setting(
         None,
         as_given,
-        "Shaping of the gradient after that: decorrelate (natural colors), laplacian (all sizes of "
+        "Shaping of the smoothed gradient: decorrelate (natural colors), laplacian (all sizes of "
         'features alike), luminance, chroma(0.5), joined: "laplacian + decorrelate"; none.',
         under=OPTIMIZE,
         metavar="S",
@@ -247,8 +248,8 @@ class Dream(Recipe):
     headroom: float | None = setting(
         None,
         number(least=0, most=0.5),
-        "Headroom: so far before black and white pixels move the less the nearer they are, and "
-        "none is clipped; 0 is off.",
+        "Headroom before black and white, in which steps get shorter so that no pixel is clipped; "
+        "0 is off.",
         under=OPTIMIZE,
         metavar="X",
         usual=0.0,
@@ -256,8 +257,8 @@ class Dream(Recipe):
     detail: int | None = setting(
         None,
         whole(1, 100_000),
-        "Long side of a picture whose features this one has, so that a large print looks like a "
-        "small one: beyond that size octaves only sharpen them.",
+        "Long side of the picture whose features a larger print keeps: octaves beyond it only "
+        "sharpen them.",
         under=OPTIMIZE,
         metavar="PIXELS",
         told="the picture's own",

@@ -342,16 +342,16 @@ def dream(
             energy('fire8') with squeezenet1_1]
         layer: Instead, a layer whose energy, the mean square of its activations, is maximised;
             `entoptic layers` lists them. Early layers draw textures, late ones objects.
-        look: Look, named settings for what is shown and how; `entoptic looks` shows those of a
-            network on a photo, such as eyes, fur, waves, original (the first DeepDream's).
+        look: Look, a name for layer, strength and shaping, such as eyes, fur, waves, original
+            (the first DeepDream's); `entoptic looks` shows all of a network on a photo.
             [default: natural]
         guide: Guide: another picture, whose features are to appear; also with --layer.
         mask: Mask: a picture of the photo's shape; steps have full strength where it is white,
             less where it is gray, and the photo stays where it is black.
-        region: Region with an objective of its own, FILE=EXPR: a mask like --mask, and what is
-            maximised where it is white; the other objective holds elsewhere.
-        protect: Protection of what draws the eye: saliency; or gradient, of what the network
-            recognises.
+        region: Region with an objective of its own, FILE=EXPR: EXPR is maximised where the mask
+            FILE is white, the other objective elsewhere.
+        protect: Protection of pixels: saliency, of those that draw the eye; gradient, of those
+            that the most probable class depends on.
         noise: Begin with noise of this size instead of a photo.
         size: Size of the result in pixels: its long side, or HxW, for which the photo's middle
             is cut out. [default: the photo's]
@@ -366,15 +366,13 @@ def dream(
             mean_abs]
         smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
             is off. [default: by network; 1.5 with squeezenet1_1]
-        shaping: Shaping of the gradient after that: decorrelate (natural colors), laplacian
-            (all sizes of features alike), luminance, chroma(0.5), joined: "laplacian +
-            decorrelate"; none. [default: by network; blur + decorrelate + spread with
-            squeezenet1_1]
-        headroom: Headroom: so far before black and white pixels move the less the nearer they
-            are, and none is clipped; 0 is off. [default: by network; 0.05 with squeezenet1_1]
-        detail: Long side of a picture whose features this one has, so that a large print looks
-            like a small one: beyond that size octaves only sharpen them. [default: the
-            picture's own]
+        shaping: Shaping of the smoothed gradient: decorrelate (natural colors), laplacian (all
+            sizes of features alike), luminance, chroma(0.5), joined: "laplacian + decorrelate";
+            none. [default: by network; blur + decorrelate + spread with squeezenet1_1]
+        headroom: Headroom before black and white, in which steps get shorter so that no pixel
+            is clipped; 0 is off. [default: by network; 0.05 with squeezenet1_1]
+        detail: Long side of the picture whose features a larger print keeps: octaves beyond it
+            only sharpen them. [default: the picture's own]
         rules: Gradient rules, how gradients flow back through the network: guided,
             redirected_relu, smooth_max_pool, normalized_layers. [default: the exact gradient]
         jitter: Largest random shift before each step in pixels. [default: 32]
@@ -461,16 +459,16 @@ def dream_photos(
             energy('fire8') with squeezenet1_1]
         layer: Instead, a layer whose energy, the mean square of its activations, is maximised;
             `entoptic layers` lists them. Early layers draw textures, late ones objects.
-        look: Look, named settings for what is shown and how; `entoptic looks` shows those of a
-            network on a photo, such as eyes, fur, waves, original (the first DeepDream's).
+        look: Look, a name for layer, strength and shaping, such as eyes, fur, waves, original
+            (the first DeepDream's); `entoptic looks` shows all of a network on a photo.
             [default: natural]
         guide: Guide: another picture, whose features are to appear; also with --layer.
         mask: Mask: a picture of the photo's shape; steps have full strength where it is white,
             less where it is gray, and the photo stays where it is black.
-        region: Region with an objective of its own, FILE=EXPR: a mask like --mask, and what is
-            maximised where it is white; the other objective holds elsewhere.
-        protect: Protection of what draws the eye: saliency; or gradient, of what the network
-            recognises.
+        region: Region with an objective of its own, FILE=EXPR: EXPR is maximised where the mask
+            FILE is white, the other objective elsewhere.
+        protect: Protection of pixels: saliency, of those that draw the eye; gradient, of those
+            that the most probable class depends on.
         noise: Begin with noise of this size instead of a photo.
         size: Size of the result in pixels: its long side, or HxW, for which the photo's middle
             is cut out. [default: the photo's]
@@ -485,15 +483,13 @@ def dream_photos(
             mean_abs]
         smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
             is off. [default: by network; 1.5 with squeezenet1_1]
-        shaping: Shaping of the gradient after that: decorrelate (natural colors), laplacian
-            (all sizes of features alike), luminance, chroma(0.5), joined: "laplacian +
-            decorrelate"; none. [default: by network; blur + decorrelate + spread with
-            squeezenet1_1]
-        headroom: Headroom: so far before black and white pixels move the less the nearer they
-            are, and none is clipped; 0 is off. [default: by network; 0.05 with squeezenet1_1]
-        detail: Long side of a picture whose features this one has, so that a large print looks
-            like a small one: beyond that size octaves only sharpen them. [default: the
-            picture's own]
+        shaping: Shaping of the smoothed gradient: decorrelate (natural colors), laplacian (all
+            sizes of features alike), luminance, chroma(0.5), joined: "laplacian + decorrelate";
+            none. [default: by network; blur + decorrelate + spread with squeezenet1_1]
+        headroom: Headroom before black and white, in which steps get shorter so that no pixel
+            is clipped; 0 is off. [default: by network; 0.05 with squeezenet1_1]
+        detail: Long side of the picture whose features a larger print keeps: octaves beyond it
+            only sharpen them. [default: the picture's own]
         rules: Gradient rules, how gradients flow back through the network: guided,
             redirected_relu, smooth_max_pool, normalized_layers. [default: the exact gradient]
         jitter: Largest random shift before each step in pixels. [default: 32]
@@ -869,7 +865,7 @@ def looks(
     *,
     objective: Objective | str | Sequence[Any] | None = None,
     layer: Layer | str | Sequence[Any] | None = None,
-    look: str | Sequence[str] | None,
+    look: str | Sequence[str] | None = None,
     protect: str | Sequence[Any] | None = None,
     octaves: int | Sequence[Any] | None = None,
     octave_scale: float | Sequence[Any] | None = None,
@@ -912,10 +908,11 @@ def looks(
         layer: Instead, a layer whose energy, the mean square of its activations, is maximised;
             `entoptic layers` lists them. Early layers draw textures, late ones objects.
             [default: that of a dream]
-        look: Look, named settings for what is shown and how; `entoptic looks` shows those of a
-            network on a photo, such as eyes, fur, waves, original (the first DeepDream's).
-        protect: Protection of what draws the eye: saliency; or gradient, of what the network
-            recognises. [default: that of a dream]
+        look: Look, a name for layer, strength and shaping, such as eyes, fur, waves, original
+            (the first DeepDream's); `entoptic looks` shows all of a network on a photo.
+            [default: all of the network]
+        protect: Protection of pixels: saliency, of those that draw the eye; gradient, of those
+            that the most probable class depends on. [default: that of a dream]
         octaves: Number of sizes, from small to large; more give larger shapes. [default: that
             of a dream]
         octave_scale: Ratio of one size to the one before. [default: that of a dream]
@@ -927,14 +924,13 @@ def looks(
             that of a dream]
         smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
             is off. [default: that of a dream]
-        shaping: Shaping of the gradient after that: decorrelate (natural colors), laplacian
-            (all sizes of features alike), luminance, chroma(0.5), joined: "laplacian +
-            decorrelate"; none. [default: that of a dream]
-        headroom: Headroom: so far before black and white pixels move the less the nearer they
-            are, and none is clipped; 0 is off. [default: that of a dream]
-        detail: Long side of a picture whose features this one has, so that a large print looks
-            like a small one: beyond that size octaves only sharpen them. [default: that of a
-            dream]
+        shaping: Shaping of the smoothed gradient: decorrelate (natural colors), laplacian (all
+            sizes of features alike), luminance, chroma(0.5), joined: "laplacian + decorrelate";
+            none. [default: that of a dream]
+        headroom: Headroom before black and white, in which steps get shorter so that no pixel
+            is clipped; 0 is off. [default: that of a dream]
+        detail: Long side of the picture whose features a larger print keeps: octaves beyond it
+            only sharpen them. [default: that of a dream]
         rules: Gradient rules, how gradients flow back through the network: guided,
             redirected_relu, smooth_max_pool, normalized_layers. [default: that of a dream]
         jitter: Largest random shift before each step in pixels. [default: that of a dream]
@@ -1015,11 +1011,11 @@ def sweep(
         layer: Instead, a layer whose energy, the mean square of its activations, is maximised;
             `entoptic layers` lists them. Early layers draw textures, late ones objects.
             [default: that of a dream]
-        look: Look, named settings for what is shown and how; `entoptic looks` shows those of a
-            network on a photo, such as eyes, fur, waves, original (the first DeepDream's).
+        look: Look, a name for layer, strength and shaping, such as eyes, fur, waves, original
+            (the first DeepDream's); `entoptic looks` shows all of a network on a photo.
             [default: that of a dream]
-        protect: Protection of what draws the eye: saliency; or gradient, of what the network
-            recognises. [default: that of a dream]
+        protect: Protection of pixels: saliency, of those that draw the eye; gradient, of those
+            that the most probable class depends on. [default: that of a dream]
         octaves: Number of sizes, from small to large; more give larger shapes. [default: that
             of a dream]
         octave_scale: Ratio of one size to the one before. [default: that of a dream]
@@ -1031,14 +1027,13 @@ def sweep(
             that of a dream]
         smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
             is off. [default: that of a dream]
-        shaping: Shaping of the gradient after that: decorrelate (natural colors), laplacian
-            (all sizes of features alike), luminance, chroma(0.5), joined: "laplacian +
-            decorrelate"; none. [default: that of a dream]
-        headroom: Headroom: so far before black and white pixels move the less the nearer they
-            are, and none is clipped; 0 is off. [default: that of a dream]
-        detail: Long side of a picture whose features this one has, so that a large print looks
-            like a small one: beyond that size octaves only sharpen them. [default: that of a
-            dream]
+        shaping: Shaping of the smoothed gradient: decorrelate (natural colors), laplacian (all
+            sizes of features alike), luminance, chroma(0.5), joined: "laplacian + decorrelate";
+            none. [default: that of a dream]
+        headroom: Headroom before black and white, in which steps get shorter so that no pixel
+            is clipped; 0 is off. [default: that of a dream]
+        detail: Long side of the picture whose features a larger print keeps: octaves beyond it
+            only sharpen them. [default: that of a dream]
         rules: Gradient rules, how gradients flow back through the network: guided,
             redirected_relu, smooth_max_pool, normalized_layers. [default: that of a dream]
         jitter: Largest random shift before each step in pixels. [default: that of a dream]

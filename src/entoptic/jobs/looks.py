@@ -43,9 +43,9 @@ class Look:
     length: float = 1.0
 
     @classmethod
-    def of(cls, words: str, objective: str) -> Look:
-        """Return a look that differs by its objective alone."""
-        return cls(words, {"objective": objective})
+    def of(cls, words: str, objective: str, length: float = 1.0) -> Look:
+        """Return a look that differs by its objective, and by the length of steps."""
+        return cls(words, {"objective": objective}, length)
 
 
 GENERAL: Mapping[str, Look] = {
@@ -67,9 +67,9 @@ _SQUEEZENET = {
     "eyes": Look.of("eyes, wherever there is room", "energy('fire6')"),
     "fur": Look.of("fur, muzzles and whiskers", "positive('fire7') + positive('fire8')"),
     "swirls": Look.of("curls and rings, like a peacock's tail", "energy('fire5')"),
-    "beads": Look.of("strings of beads and gems", "energy('fire4')"),
-    "waves": Look.of("flowing strokes, as of an engraver", "energy('fire3')"),
-    "brush": Look.of("bold strokes of a dry brush", "energy('fire2')"),
+    "beads": Look.of("strings of beads and gems", "energy('fire4')", 0.7),
+    "waves": Look.of("flowing strokes, as of an engraver", "energy('fire3')", 0.5),
+    "brush": Look.of("bold strokes of a dry brush", "energy('fire2')", 0.4),
     "beasts": Look.of("whole animals, half hidden", "positive('conv10')"),
 }
 
@@ -77,7 +77,7 @@ _EFFICIENTNET = {
     "orbs": Look.of("turned and ribbed bodies, shells and lamps", "positive('blocks.4')"),
     "filigree": Look.of("ornaments of fine parallel lines", "energy('blocks.3')"),
     "ribs": Look.of("hatched and woven ribs", "energy('blocks.2')"),
-    "maze": Look.of("a labyrinth of thick strokes", "energy('blocks.1')"),
+    "maze": Look.of("a labyrinth of thick strokes", "energy('blocks.1')", 0.6),
     "mountains": Look.of("ridges, scales and grasses", "energy('blocks.5')"),
     "mosaic": Look.of("a mosaic of late, small parts", "energy('blocks.6')"),
 }
@@ -99,8 +99,8 @@ _VGG = {
     "flowers": Look.of("a carpet of small flowers", "energy('conv4_3')"),
     "ribbons": Look.of("ribbons and shells", "energy('conv4_1')"),
     "scales": Look.of("scales and leopard's spots", "energy('conv3_3')"),
-    "strokes": Look.of("thick, smooth strokes", "energy('conv3_1')"),
-    "dots": Look.of("dots, as of a print", "energy('conv2_2')"),
+    "strokes": Look.of("thick, smooth strokes", "energy('conv3_1')", 0.6),
+    "dots": Look.of("dots, as of a print", "energy('conv2_2')", 0.6),
 }
 
 # The layers of torchvision's VGG-16 after whose ReLU, or pool, those of its authors' names end.
@@ -113,7 +113,7 @@ _TORCHVISION_VGG = {
 def _renamed(looks: Mapping[str, Look], pattern: str, new: Any) -> dict[str, Look]:
     """Return looks whose layers have the names of another implementation."""
     return {
-        name: Look.of(look.words, re.sub(pattern, new, look.settings["objective"]))
+        name: Look.of(look.words, re.sub(pattern, new, look.settings["objective"]), look.length)
         for name, look in looks.items()
     }
 

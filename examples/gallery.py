@@ -33,7 +33,7 @@ from entoptic.transforms import presets
 GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
 
 # Of JPEG: dreams are fine-grained, and the page is to be light.
-QUALITY = 84
+QUALITY = 80
 
 
 # --- what the functions below share ---
@@ -458,17 +458,17 @@ SECTIONS = {
             Shot(
                 "looks",
                 "All looks of SqueezeNet, on our landscape.",
-                "entoptic looks clouds.png --size 288",
+                "entoptic looks clouds.png --size 240",
             ),
             Shot(
                 "looks-efficientnet_lite0",
                 "Those of EfficientNet-Lite0.",
-                "entoptic looks clouds.png -m efficientnet_lite0 --size 288",
+                "entoptic looks clouds.png -m efficientnet_lite0 --size 240",
             ),
             Shot(
                 "sweep",
                 "Two looks, each at three strengths.",
-                "entoptic sweep clouds.png --look eyes,waves --strength 0.4,0.8,1.6 --size 288",
+                "entoptic sweep clouds.png --look eyes,waves --strength 0.4,0.8,1.6 --size 240",
             ),
         ),
     ),

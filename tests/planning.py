@@ -26,6 +26,8 @@ plan_accentuate = _planner("accentuate")
 plan_caricature = _planner("caricature")
 plan_invert = _planner("invert")
 plan_diversity = _planner("diversity")
+plan_looks = _planner("looks")
+plan_sweep = _planner("sweep")
 plan_evaluate = _planner("evaluate")
 
 

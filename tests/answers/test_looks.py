@@ -102,8 +102,8 @@ def test_a_sweep_is_made_again(model: ent.Model, photo: Tensor, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "1 pictures; give several values"),
-        ({"strength": 1}, "1 pictures; give several values"),
+        ({}, "one picture is no sweep; give several values"),
+        ({"strength": 1}, "one picture is no sweep; give several values"),
         ({"strength": [1, 1.0]}, "strength is .* names one value twice"),
         ({"strength": [1, 0]}, "strength is 0"),
         ({"look": ["eyes", "nose"]}, "--look nose: .* no look 'nose'"),

@@ -87,6 +87,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("sky.jpg", "flowers.jpg", "cat.jpg", "panorama.png", "holidays/a.jpg"):
         (folder / name).parent.mkdir(exist_ok=True)
         ent.write(folder / name, photo)
+    for name in ("mask.png", "left.png", "right.png"):
+        ent.write(folder / name, photo)
     (mine,) = blocks(ROOT / "docs" / "how-to" / "your-objective.md", 'python title="mine.py"')
     (folder / "mine.py").write_text(mine)
     ent.dream(ent.load(), folder / "sky.jpg", octaves=1, steps=1).save(folder / "sky-dream.png")

@@ -6,7 +6,6 @@ import inspect
 import re
 import shlex
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +129,12 @@ def true_defaults(plan: Plan) -> dict[str, Any]:
             (found["layer"],) = found["layer"]
     elif isinstance(plan, DreamPlan) and found["size"] is None:
         found |= {"size": "the photo's", "batch": "auto"}
-        assert (plan.settings.transforms, plan.settings.optimizer) == (None, None)
+        how = plan.settings
+        assert (how.transforms, how.optimizer, how.rules, how.look, how.detail) == (None,) * 5
+        assert how.mix == 0
         found |= {"transforms": "the jitter", "optimizer": "normalized steps"}
+        found |= {"look": "natural", "rules": "the exact gradient", "detail": "the picture's own"}
+        found |= {"mix": 0}
     return found
 
 
@@ -179,7 +182,8 @@ def test_the_defaults_in_the_help_are_the_true_ones(
         assert (said is not None) == any(each != values[0] for each in values), (option, values)
         usual = said[1] if said else words
         if isinstance(values[0], int | float):
-            assert float(Fraction(usual)) == pytest.approx(values[0]), option
+            above, _, below = usual.partition("/")
+            assert float(above) / float(below or 1) == pytest.approx(values[0]), option
         else:
             assert usual == str(values[0]).removeprefix("(").removesuffix(")"), option
 

@@ -22,7 +22,7 @@ BLOCKS = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     rng = torch.Generator().manual_seed(1)
-    for name in ("sky.jpg", "flowers.jpg", "cat.jpg"):
+    for name in ("sky.jpg", "flowers.jpg", "cat.jpg", "mask.png"):
         image = torch.rand((1, 3, 9, 13), generator=rng)
         ent.write(name, ent.Pixels(image).resized(72, 104)().detach())
     ent.dream(ent.load(), "sky.jpg", octaves=1, steps=1).save("sky-dream.png")

@@ -34,6 +34,7 @@ from entoptic.recipes.dream import Dream
 _OURS = {
     "transform",
     "optimizer",
+    "shaping",
     "Evaluation",
     "Guess",
     "Job",
@@ -45,7 +46,15 @@ _OURS = {
     *(recipes[name].__name__ for name in recipes),  # whose functions are tried
 }
 # What has no parameters of its own: bases, and what is no function at all.
-_BASES = {"Canvas", "GradientRule", "Objective", "Transform", "EntopticError"}
+_BASES = {
+    "Canvas",
+    "GradientRule",
+    "Shaping",
+    "LocalShaping",
+    "Objective",
+    "Transform",
+    "EntopticError",
+}
 
 
 def _photo() -> torch.Tensor:
@@ -165,7 +174,8 @@ _WRONG: dict[str, Callable[[], Any]] = {
 _FLAGS = (
     *("shared", "uniform", "relative", "decorrelated", "weighted", "plain", "transparency"),
     *("replace", "fixed_size", "biased", "stored", "compares_images"),
-    *("needs_alpha", "prices_opacity", "progress", "keep_colors", "match_histogram"),
+    *("needs_alpha", "prices_opacity", "progress", "keep_colors", "match_histogram", "rows"),
+    "columns",
 )
 # Such a channel is found out when the network is known.
 _COUNTED = ("row", "column", "index", "channel1", "channel2", "label")

@@ -47,6 +47,8 @@ def _fill(here: Path) -> None:
         planning.plan_dream(model, sky, guide=guide, size=64, steps=1, on="cpu"),
         planning.plan_dream(model, sky, size=64, steps=1, on="cpu").among(3, 1),
         planning.plan_dream(model, noise=(50, 60), objective="fire7:3", tile="off", on="cpu"),
+        planning.plan_looks(model, sky, look=["eyes", "ink"], size=64, steps=1, on="cpu"),
+        planning.plan_sweep(model, sky, strength=[0.5, 2], size=64, steps=1, on="cpu"),
         planning.plan_visualize(model, ["fire7:3-5", "class:goldfish"], **SMALL),
         planning.plan_visualize(model, ["fire7:3"], method="maco", spectrum="waves.npz", **SMALL),
         planning.plan_visualize(model, ["fire7:3 * (1 - opacity())"], canvas="alpha", **SMALL),

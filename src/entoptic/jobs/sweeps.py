@@ -132,11 +132,8 @@ def plan_sweep(
     count = 1
     for values in several.values():
         count *= len(values)
-    if not 1 < count <= MOST_UNITS:
-        raise BadSetting(
-            f"{count} pictures; give several values of one setting or of several, such as --look "
-            f"eyes,fur --strength 0.5,1, for 2 to {MOST_UNITS} pictures"
-        )
+    if count > MOST_UNITS:
+        raise BadSetting(f"{count} pictures; a sheet has at most {MOST_UNITS}")
     shared: dict[str, Any] = {
         "model": model,
         "size": how.size,
@@ -152,8 +149,13 @@ def plan_sweep(
         try:
             dreams.append(dream(photo=photo, **shared, **given).plan())
         except EntopticError as error:
-            raise type(error)(f"{label}: {error}") from None
+            raise type(error)(f"{label}: {error}" if label else str(error)) from None
         labels.append(label)
+    if count == 1:
+        raise BadSetting(
+            "one picture is no sweep; give several values of a setting or of several, such as "
+            "--look eyes,fur --strength 0.5,1"
+        )
     if len(several) > 1:
         columns = len(list(several.values())[-1])
     else:

@@ -155,15 +155,16 @@ def default_of(recipe: type[Recipe], name: str) -> str | None:
     >>> default_of(Dream, "octaves"), default_of(Dream, "jitter"), default_of(Dream, "layer")
     ('by network; 5 with squeezenet1_1', '32', None)
     """
-    from entoptic.jobs.defaults import NETWORKS, USUAL
+    from entoptic.jobs.defaults import NETWORKS, OTHERS, USUAL
 
     each, setting = recipe.__dataclass_fields__[name], settings(recipe)[name]
-    by_network = [own[recipe.name] for own in NETWORKS.values() if recipe.name in own]
-    if each.default is None and any(name in own for own in by_network):
+    by_network = [own.get(recipe.name, {}) for own in (*NETWORKS.values(), OTHERS)]
+    values = [own.get(name, setting.usual) for own in by_network]
+    if each.default is None and any(value != values[0] for value in values):
         usual = NETWORKS[USUAL].get(recipe.name, {}).get(name, setting.usual)
         return f"by network; {_told(usual)} with {USUAL}"
     if each.default is None:
-        return setting.told if setting.usual is None else _told(setting.usual)
+        return setting.told if values[0] is None else _told(values[0])
     nothing = each.default is MISSING or each.default is False or each.default == ()
     return None if nothing else _told(each.default)
 

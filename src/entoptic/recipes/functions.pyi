@@ -370,7 +370,7 @@ def dream(
             sizes of features alike), luminance, chroma(0.5), joined: "laplacian + decorrelate";
             none. [default: by network; blur + decorrelate + spread with squeezenet1_1]
         headroom: Headroom before black and white, in which steps get shorter so that no pixel
-            is clipped; 0 is off. [default: by network; 0.05 with squeezenet1_1]
+            is clipped; 0 is off. [default: 0.05]
         detail: Long side of the picture whose features a larger print keeps: octaves beyond it
             only sharpen them. [default: the picture's own]
         rules: Gradient rules, how gradients flow back through the network: guided,
@@ -487,7 +487,7 @@ def dream_photos(
             sizes of features alike), luminance, chroma(0.5), joined: "laplacian + decorrelate";
             none. [default: by network; blur + decorrelate + spread with squeezenet1_1]
         headroom: Headroom before black and white, in which steps get shorter so that no pixel
-            is clipped; 0 is off. [default: by network; 0.05 with squeezenet1_1]
+            is clipped; 0 is off. [default: 0.05]
         detail: Long side of the picture whose features a larger print keeps: octaves beyond it
             only sharpen them. [default: the picture's own]
         rules: Gradient rules, how gradients flow back through the network: guided,

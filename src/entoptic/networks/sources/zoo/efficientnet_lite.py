@@ -1,7 +1,8 @@
-"""EfficientNet-Lite0, with the layer names of timm's `tf_efficientnet_lite0`."""
+"""EfficientNet-Lite, with the layer names of timm's `tf_efficientnet_lite0` and its siblings."""
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 
 import torch.nn.functional as F
@@ -68,7 +69,7 @@ class InvertedResidual(nn.Module):
         return joined
 
 
-# Blocks, channels, kernel, stride of the first block, widening; the Lite variant scales none.
+# Blocks, channels, kernel, stride of the first block, widening; those of Lite0.
 _STAGES = (
     (1, 16, 3, 1, 1),
     (2, 24, 3, 2, 6),
@@ -80,8 +81,12 @@ _STAGES = (
 )
 
 
-def efficientnet_lite0() -> nn.Sequential:
-    """Build the network, whose output are the scores of 1000 classes before the softmax.
+def efficientnet_lite(width: float = 1.0, depth: float = 1.0) -> nn.Sequential:
+    """Build a network of the family, whose output are the scores of 1000 classes before a softmax.
+
+    Args:
+        width: factor for the channels of each stage; 1 for Lite0 and Lite1, 1.1 for Lite2.
+        depth: factor for the blocks of all stages but the first and the last; 1, 1.1 and 1.2.
 
     Source: Liu, "Higher accuracy on vision models with EfficientNet-Lite", TensorFlow blog, 2020.
     """
@@ -92,20 +97,27 @@ def efficientnet_lite0() -> nn.Sequential:
     layers["act1"] = nn.ReLU6(inplace=True)
     stages: list[nn.Module] = []
     channels = 32
-    for blocks, out, kernel, stride, widen in _STAGES:
+    for number, (few, base, kernel, stride, widen) in enumerate(_STAGES):
+        ends = number in (0, len(_STAGES) - 1)
+        out = _in_eights(base * width)
         stage: list[nn.Module] = []
-        for block in range(blocks):
+        for block in range(few if ends else math.ceil(few * depth)):
             first = block == 0
             stage.append(InvertedResidual(channels, out, kernel, stride if first else 1, widen))
             channels = out
         stages.append(nn.Sequential(*stage))
     layers["blocks"] = nn.Sequential(*stages)
-    layers["conv_head"] = nn.Conv2d(320, 1280, 1, bias=False)
+    layers["conv_head"] = nn.Conv2d(channels, 1280, 1, bias=False)
     layers["bn2"] = _norm(1280)
     layers["act2"] = nn.ReLU6(inplace=True)
     layers["global_pool"] = GlobalAverage()
     layers["classifier"] = nn.Linear(1280, 1000)
     return nn.Sequential(layers)
+
+
+def _in_eights(channels: float) -> int:
+    """Return the nearest multiple of 8."""
+    return int(channels + 4) // 8 * 8
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:

@@ -199,6 +199,7 @@ from .transforms import (
     NONE as NONE,
     ROBUST as ROBUST,
     STRONG as STRONG,
+    WIDE as WIDE,
     Affine as Affine,
     Blur as Blur,
     ColorShift as ColorShift,

@@ -187,7 +187,7 @@ def test_another_default_changes_no_comparison_that_is_made_again(
     squeezenet: ent.Model, efficientnet: ent.Model
 ) -> None:
     job = plan_compare([squeezenet, efficientnet], ["class:goldfish"], batch=1, **QUICK).job
-    assert job.settings["column_methods"] == ["natural", "natural_strong"]
+    assert job.settings["column_methods"] == ["natural", "natural_wide"]
     assert plan_job(job).job == job
     # As jobs were before: they don't say by what method.
     first = {name: each for name, each in job.settings.items() if name != "column_methods"}
@@ -198,7 +198,7 @@ def test_another_default_changes_no_comparison_that_is_made_again(
     assert plan_job(again.job).job == again.job
     assert plan_job(again.job, steps=1).job.settings["column_methods"] == ["entoptic", "strong"]
     changed = plan_job(again.job, transforms=["gentle"]).job.settings
-    assert changed["column_methods"] == ["natural", "natural_strong"]
+    assert changed["column_methods"] == ["natural", "natural_wide"]
     strange = replace(job, settings=first | {"column_methods": ["natural"]})
     with pytest.raises(BadSetting, match="1 column_methods for 2 columns; leave them out"):
         plan_job(strange)

@@ -110,7 +110,7 @@ def test_a_method_brings_its_canvas_transforms_and_rate(
     ("model", "unit", "method"),
     [
         ("squeezenet1_1", "fire3:3", "natural"),
-        ("efficientnet_lite0", "blocks.1:3", "natural_strong"),
+        ("efficientnet_lite0", "blocks.1:3", "natural_wide"),
     ],
 )
 def test_each_embedded_network_has_the_method_that_suits_it(

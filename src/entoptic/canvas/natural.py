@@ -27,28 +27,30 @@ _EPSILON = 1e-12
 @canvas(planes=lambda cls: functools.partial(cls, decorrelated=False))
 @final
 class Natural(Canvas):
-    """Waves sized as in natural photographs, of a contrast that grows up to a bound and no further.
+    """Waves nearly as in photographs, of a contrast that grows up to a bound and no further.
 
     Without a bound, steps go on raising the contrast long after the shapes are there, until most
     of the picture is black, white or a pure colour. Here what is gained in one position is lost in
-    others, since the root mean square about middle grey is bounded. And as photographs have it,
-    grain is fainter than in `Fourier`, that of colours above all.
+    others, since the root mean square about middle grey is bounded. And grain is fainter than in
+    `Fourier`, that of colours above all, as photographs have it.
 
     Args:
         height: in pixels.
         width: in pixels.
         batch: how many pictures.
         seed: of the start.
-        contrast: the most that the root mean square of the light axis may be, before the sigmoid.
-        color: the most that it may be of each of the two axes of colour.
+        contrast: the most that the root mean square may be before the sigmoid, of each axis of the
+            colours without correlation. With 2 finished pictures vary about as much as photographs.
+        softness: how far the sizes of waves go from the law of `Fourier`, 0, to those measured in
+            photographs, 1.
         sd: standard deviation of the coefficients at the start.
         decorrelated: whether colours have natural images' axes, or are red, green and blue, each of
             which is then as the axis of light.
         channels: 3, or as many as a network is fed that wants no pictures; those have no colours.
 
     Raises:
-        BadSetting: an empty size, a deviation that isn't finite or is negative, a contrast or
-            color that isn't above 0, decorrelated colours of other channels than 3.
+        BadSetting: an empty size, a deviation that isn't finite or is negative, a contrast that
+            isn't above 0, a softness outside 0..1, decorrelated colours of other channels than 3.
 
     Source: the parameters are those of Olah et al., "Feature Visualization", Distill, 2017; their
     sizes see `fourier.natural`.
@@ -66,7 +68,7 @@ class Natural(Canvas):
         batch=count,
         seed=seed,
         contrast=number(above=0),
-        color=number(above=0),
+        softness=number(least=0, most=1),
         sd=number(least=0),
         decorrelated=flag,
         channels=count,
@@ -79,7 +81,7 @@ class Natural(Canvas):
         batch: int = 1,
         seed: int = 0,
         contrast: float = 2.0,
-        color: float = 1.6,
+        softness: float = 0.5,
         sd: float = 0.01,
         decorrelated: bool = True,
         channels: int = 3,
@@ -91,39 +93,48 @@ class Natural(Canvas):
             )
         self.size = height, width
         self.decorrelated = decorrelated
-        axes = _scale(height, width)
-        bound = torch.tensor([contrast, color, color])
+        self.softness = softness
+        axes = _scale(height, width, softness)
         if not decorrelated:
-            axes, bound = axes[:1].expand(channels, -1, -1), bound[:1].expand(channels)
+            axes = axes[:1].expand(channels, -1, -1)
         # For both parts of a wave, as in `Fourier`.
         both = axes.float()[..., None].expand(-1, -1, -1, 2).contiguous()
         self.register_buffer("scale", both, persistent=False)
-        self.register_buffer("bound", bound.reshape(1, -1, 1, 1).clone())
+        self.register_buffer("bound", torch.full((1, channels, 1, 1), float(contrast)))
         self.coefficients = nn.Parameter(noise((batch, *both.shape), sd=sd, seed=seed))
 
     @classmethod
-    @taking(decorrelated=flag)
-    def of(cls, image: PictureLike, *, decorrelated: bool = True) -> Natural:
+    @taking(softness=number(least=0, most=1), decorrelated=flag)
+    def of(cls, image: PictureLike, *, softness: float = 0.5, decorrelated: bool = True) -> Natural:
         """A canvas that begins as a given picture, exact to half of an 8-bit level.
 
-        Where the picture has more contrast or colour than the bound, its own is the bound.
+        Where the picture has more contrast than the bound, its own is the bound.
 
         Args:
             image: (batch, 3, height, width), sRGB in [0, 1], and the canvas is where it is, and as
                 precise; or a picture in any other form, see `picture_of`.
+            softness: as of the class.
             decorrelated: as of the class.
 
         Raises:
             BadPicture: the picture has values that aren't finite, or outside [0, 1].
         """
         values = from_image(in_range(image_of(image)), decorrelated=decorrelated)
-        return cls._with(values, decorrelated, None)
+        return cls._with(values, softness, decorrelated, None)
 
     @classmethod
-    def _with(cls, values: Tensor, decorrelated: bool, bound: Tensor | None) -> Natural:
+    def _with(
+        cls, values: Tensor, softness: float, decorrelated: bool, bound: Tensor | None
+    ) -> Natural:
         batch, channels, height, width = values.shape
         made = cls(
-            height, width, batch=batch, sd=0, decorrelated=decorrelated, channels=channels
+            height,
+            width,
+            batch=batch,
+            sd=0,
+            softness=softness,
+            decorrelated=decorrelated,
+            channels=channels,
         ).to(values)
         waves = torch.view_as_real(fourier.to_spectrum(values))
         made.coefficients = nn.Parameter(waves / made.scale)
@@ -144,7 +155,7 @@ class Natural(Canvas):
     @taking(height=side, width=side)
     def resized(self, height: int, width: int) -> Natural:
         values = resize(self.values(), height, width)
-        return Natural._with(values, self.decorrelated, self.bound)
+        return Natural._with(values, self.softness, self.decorrelated, self.bound)
 
 
 def _size(values: Tensor) -> Tensor:
@@ -152,13 +163,14 @@ def _size(values: Tensor) -> Tensor:
     return (values.square().mean((2, 3), keepdim=True) + _EPSILON).sqrt()
 
 
-def _scale(height: int, width: int) -> Tensor:
+def _scale(height: int, width: int, softness: float) -> Tensor:
     """What the coefficients of a picture are multiplied by, (3, height, width // 2 + 1)."""
     law = fourier.falloff(height, width)
     sizes = fourier.natural(height, width)
     # The mean has no size there; it moves as the largest wave does, or alone.
     largest = sizes.amax((1, 2))
     sizes[:, 0, 0] = largest.where(largest > 0, 1)
+    sizes = law ** (1 - softness) * sizes**softness
     # Noise is as large as in `Fourier`, whatever unit the sizes are in.
     power = sizes.square().mean((1, 2), keepdim=True)
     return _CONTRAST * sizes * (law.square().mean() / power).sqrt()

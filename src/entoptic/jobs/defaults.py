@@ -18,9 +18,9 @@ _EFFICIENTNET: Mapping[str, Mapping[str, Any]] = {
         "headroom": 0.05,
     },
     # Its pictures of classes are those that other networks recognise best.
-    "visualize": {"method": "natural_strong"},
-    "compare": {"method": "natural_strong"},
-    "evaluate": {"method": "natural_strong"},
+    "visualize": {"method": "natural_wide"},
+    "compare": {"method": "natural_wide"},
+    "evaluate": {"method": "natural_wide"},
     "caricature": {"layer": "blocks.3"},
     "invert": {"layer": "blocks.2"},
     "accentuate": {"reference_layer": "blocks.1", "weight": 50.0},

@@ -35,7 +35,7 @@ for _named, _method in (
     # see there; at a rate of 0.1 channels of SqueezeNet's fire7 reach a fifth more in 128 steps
     # than at 0.05.
     ("natural", Method("natural", "robust", 0.1)),
-    ("natural_strong", Method("natural", "strong", 0.1)),
+    ("natural_wide", Method("natural", "wide", 0.1)),
     # The same on lucid's Fourier canvas, whose contrast grows as long as the score does: the
     # defaults that were before, by names that pictures' jobs have.
     ("entoptic", Method("fourier", "robust", 0.1)),

@@ -59,7 +59,7 @@ class Visualization(Recipe, ABC):
     method: str | None = setting(
         None,
         text,
-        "Method: canvas, transforms and learning rate by one name: natural, natural_strong, "
+        "Method: canvas, transforms and learning rate by one name: natural, natural_wide, "
         "entoptic, strong, gentle, lucid, maco, cppn, pixels.",
         under=OPTIMIZE,
         metavar="M",
@@ -77,8 +77,8 @@ class Visualization(Recipe, ABC):
     transforms: str | Transform | Sequence[Transform] | None = setting(
         None,
         as_given,
-        "Random transforms before each step: robust, strong, gentle, lucid, maco, accentuate, "
-        'none; or an expression: "gentle + jitter(8)".',
+        "Random transforms before each step: robust, wide, strong, gentle, lucid, maco, "
+        'accentuate, none; or an expression: "gentle + jitter(8)".',
         under=OPTIMIZE,
         metavar="T",
         told="the method's",

@@ -58,13 +58,13 @@ def accentuate(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 100]
-        method: Method: canvas, transforms and learning rate by one name: natural,
-            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default:
-            gentle]
+        method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
-        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
+        transforms: Random transforms before each step: robust, wide, strong, gentle, lucid,
+            maco, accentuate, none; or an expression: "gentle + jitter(8)". [default: the
+            method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]
@@ -128,13 +128,13 @@ def caricature_of(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method: canvas, transforms and learning rate by one name: natural,
-            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default:
-            gentle]
+        method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
-        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
+        transforms: Random transforms before each step: robust, wide, strong, gentle, lucid,
+            maco, accentuate, none; or an expression: "gentle + jitter(8)". [default: the
+            method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]
@@ -194,13 +194,14 @@ def compare(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method: canvas, transforms and learning rate by one name: natural,
-            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: by
-            network; natural with squeezenet1_1]
+        method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: by network; natural
+            with squeezenet1_1]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
-        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
+        transforms: Random transforms before each step: robust, wide, strong, gentle, lucid,
+            maco, accentuate, none; or an expression: "gentle + jitter(8)". [default: the
+            method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]
@@ -257,13 +258,13 @@ def diversity_of(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method: canvas, transforms and learning rate by one name: natural,
-            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default:
-            gentle]
+        method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
-        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
+        transforms: Random transforms before each step: robust, wide, strong, gentle, lucid,
+            maco, accentuate, none; or an expression: "gentle + jitter(8)". [default: the
+            method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]
@@ -557,13 +558,14 @@ def evaluate(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method: canvas, transforms and learning rate by one name: natural,
-            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: by
-            network; natural with squeezenet1_1]
+        method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: by network; natural
+            with squeezenet1_1]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
-        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
+        transforms: Random transforms before each step: robust, wide, strong, gentle, lucid,
+            maco, accentuate, none; or an expression: "gentle + jitter(8)". [default: the
+            method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]
@@ -619,13 +621,13 @@ def grid(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 64]
         steps: Number of steps. [default: 80]
-        method: Method: canvas, transforms and learning rate by one name: natural,
-            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default:
-            gentle]
+        method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
-        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
+        transforms: Random transforms before each step: robust, wide, strong, gentle, lucid,
+            maco, accentuate, none; or an expression: "gentle + jitter(8)". [default: the
+            method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: 32]
@@ -689,13 +691,13 @@ def groups(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 96]
-        method: Method: canvas, transforms and learning rate by one name: natural,
-            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default:
-            gentle]
+        method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
-        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
+        transforms: Random transforms before each step: robust, wide, strong, gentle, lucid,
+            maco, accentuate, none; or an expression: "gentle + jitter(8)". [default: the
+            method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]
@@ -761,13 +763,13 @@ def interpolate(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method: canvas, transforms and learning rate by one name: natural,
-            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default:
-            gentle]
+        method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: shared]
-        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
+        transforms: Random transforms before each step: robust, wide, strong, gentle, lucid,
+            maco, accentuate, none; or an expression: "gentle + jitter(8)". [default: the
+            method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]
@@ -827,13 +829,13 @@ def invert(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method: canvas, transforms and learning rate by one name: natural,
-            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default:
-            gentle]
+        method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
-        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
+        transforms: Random transforms before each step: robust, wide, strong, gentle, lucid,
+            maco, accentuate, none; or an expression: "gentle + jitter(8)". [default: the
+            method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]
@@ -1094,13 +1096,14 @@ def visualize(
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
-        method: Method: canvas, transforms and learning rate by one name: natural,
-            natural_strong, entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: by
-            network; natural with squeezenet1_1]
+        method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: by network; natural
+            with squeezenet1_1]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
-        transforms: Random transforms before each step: robust, strong, gentle, lucid, maco,
-            accentuate, none; or an expression: "gentle + jitter(8)". [default: the method's]
+        transforms: Random transforms before each step: robust, wide, strong, gentle, lucid,
+            maco, accentuate, none; or an expression: "gentle + jitter(8)". [default: the
+            method's]
         learning_rate: Learning rate of the method's optimizer. [default: the method's]
         batch: Number of pictures that are optimised together; auto takes as many as memory has
             room for. [default: auto]

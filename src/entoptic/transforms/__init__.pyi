@@ -37,6 +37,7 @@ from .presets import (
     NONE as NONE,
     ROBUST as ROBUST,
     STRONG as STRONG,
+    WIDE as WIDE,
     presets as presets,
     seamless as seamless,
     with_crop_size as with_crop_size,

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 import entoptic as ent
+from benchmarks.naturalness import at_one_contrast, naturalness
 from benchmarks.peers import LAYER, METHODS
 from entoptic.layers import LOGITS
 from entoptic.networks import Model
@@ -79,17 +80,28 @@ def judge_all(out: Path, caffe: Path | None) -> None:
         report[f"classes of {network}"] = _judged(
             out,
             f"{network}/classes",
-            lambda picture, unit: {
-                f"{name} {key}": value
-                for name, judge in judges.items()
-                for key, value in class_score(judge, picture, unit).items()
-            },
+            lambda picture, unit: (
+                {
+                    f"{name} {key}": value
+                    for name, judge in judges.items()
+                    for key, value in class_score(judge, picture, unit).items()
+                }
+                | naturalness(picture)
+            ),
         )
     drawn = NETWORKS[0]
     report[f"channels of {LAYER} of {drawn}"] = _judged(
         out,
         f"{drawn}/channels",
-        lambda picture, unit: {"clean score": channel_score(models[drawn], picture, LAYER, unit)},
+        lambda picture, unit: (
+            {
+                "clean score": channel_score(models[drawn], picture, LAYER, unit),
+                "at one contrast": channel_score(
+                    models[drawn], at_one_contrast(picture), LAYER, unit
+                ),
+            }
+            | naturalness(picture)
+        ),
     )
     report = {title: scores for title, scores in report.items() if scores}
     (out / "quality.json").write_text(json.dumps(report, indent=1), "utf-8")

@@ -2,12 +2,15 @@
 
     python -m benchmarks.quality make METHOD... --network N --what classes|channels --out FOLDER
     python -m benchmarks.quality judge --out FOLDER --caffe FOLDER
+    python -m benchmarks.quality photos FOLDER
     python -m benchmarks.quality time METHOD... --out FOLDER --units 0:6
 
-Two questions are asked. Does another network see the class in a picture that was made for one
-network? And how much does the picture excite a channel of `fire7` once it is left alone, without
-the transforms that it was made under? Each method has its own defaults, native size included,
-and the same number of evaluations: pictures that the network was shown, 128 for each.
+Three questions are asked. Does another network see the class in a picture that was made for one
+network? How much does the picture excite a channel of `fire7` once it is left alone, without the
+transforms that it was made under? And how far is it from photographs, see
+`benchmarks.naturalness`, of which `photos` measures some? Each method has its own defaults, native
+size included, and the same number of evaluations: pictures that the network was shown, 128 for
+each.
 
 `make` writes FOLDER/METHOD/NETWORK/WHAT/0010.png, and `times.json` beside it. Pictures that are
 there are not made again: remove a method's folder once the method has changed. The peers are
@@ -99,6 +102,20 @@ def judge(options: argparse.Namespace) -> None:
     judge_all(options.out, options.caffe)
 
 
+def photos(options: argparse.Namespace) -> None:
+    """Measure photographs as pictures are measured: the middle square of each."""
+    import entoptic as ent
+    from benchmarks.naturalness import naturalness
+
+    found = []
+    for file in sorted(options.folder.iterdir()):
+        image = ent.read(file).image
+        side = min(image.shape[-2:])
+        found.append(naturalness(ent.center_crop(image, side, side)))
+    for name in found[0]:
+        print(f"{name}: {statistics.fmean(each[name] for each in found):.3f}")
+
+
 def _slice(text: str) -> slice:
     return slice(*(int(part) if part else None for part in text.split(":")))
 
@@ -131,6 +148,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--caffe", type=Path, help="folder of bvlc_googlenet; by default in $ENTOPTIC_TEST_DATA"
     )
     command.set_defaults(run=judge)
+    command = commands.add_parser("photos", help=photos.__doc__)
+    command.add_argument("folder", type=Path)
+    command.set_defaults(run=photos)
     options = parser.parse_args(arguments)
     options.run(options)
 

@@ -16,7 +16,7 @@ class Method:
         installs: what pip is told in an environment of its own, call by call; none for ours.
         shown: of its picture's side, the share that it shows a network at once; 0 for about all.
         batches: whether it lets several units climb together.
-        settings: what `visualize` is told, for ours.
+        settings: what `visualize` is told, for ours; by network, where that is a mapping.
     """
 
     module: str
@@ -29,6 +29,13 @@ class Method:
 METHODS = {
     "entoptic": Method("ours", batches=True),
     "entoptic-bf16": Method("ours", batches=True, settings={"precision": "bf16"}),
+    # The defaults that were before, and lucid's canvas, transforms and rate.
+    "entoptic-first": Method(
+        "ours",
+        batches=True,
+        settings={"method": {"squeezenet1_1": "entoptic", "efficientnet_lite0": "strong"}},
+    ),
+    "entoptic-as-lucid": Method("ours", batches=True, settings={"method": "lucid"}),
     "entoptic-lucid": Method("ours", batches=True, settings={"transforms": "lucid"}),
     "entoptic-lucid-bf16": Method(
         "ours", batches=True, settings={"transforms": "lucid", "precision": "bf16"}

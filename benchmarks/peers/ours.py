@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -24,7 +24,11 @@ def pictures(
 ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
     """Each unit with its picture, (height, width, 3) in [0, 1], and the seconds that it took."""
     word = "class" if task.what == "classes" else LAYER
-    settings = {"steps": evaluations, "batch": task.batch, **task.settings}
+    told = {
+        name: each[task.network] if isinstance(each, Mapping) else each
+        for name, each in task.settings.items()
+    }
+    settings = {"steps": evaluations, "batch": task.batch, **told}
     if task.side is not None:
         settings["size"] = task.side
     # A processor lets several batches climb at the same time, where there are several.

@@ -15,7 +15,7 @@ from benchmarks.peers import ours
 from benchmarks.peers.network import MACO_CROPS, Task
 from entoptic.transforms import RandomCrops, presets
 
-_FEW = "maco-of-few-crops"
+_FEW = "maco_of_few_crops"
 presets.add(
     _FEW,
     tuple(

@@ -151,6 +151,7 @@ def canvases(size: int = 176, steps: int = 160) -> Tensor:
     over = (ent.OverBackground(), *ent.ROBUST)
     ways = {
         "Fourier": (ent.Fourier(size, size), 0.05, goldfish, ent.ROBUST),
+        "Natural": (ent.Natural(size, size), 0.05, goldfish, ent.ROBUST),
         "Pixels": (ent.Pixels.noise(size, size, seed=0), 0.02, goldfish, ent.ROBUST),
         "Laplacian": (ent.Laplacian(size, size), 0.05, goldfish, ent.ROBUST),
         "MaCo": (ent.MaCo(size, size, seed=0), 1.0, goldfish, ent.ROBUST),
@@ -166,7 +167,21 @@ def canvases(size: int = 176, steps: int = 160) -> Tensor:
         shown(optimized(model, objective, canvas, steps, rate=rate, transforms=transforms))
         for canvas, rate, objective, transforms in ways.values()
     ]
-    return ent.sheet(torch.cat(made), 5, labels=list(ways))
+    return ent.sheet(torch.cat(made), 6, labels=list(ways))
+
+
+# --- seamless pictures ---
+
+
+def seamless(size: int = 128, steps: int = 192) -> Tensor:
+    """Two channels as textures, each tiled twice by twice; and one as a panorama, shown twice."""
+    model = ent.load("squeezenet1_1")
+    textures = visualized(model, ["fire4:24", "fire7:140"], size=size, steps=steps, seamless="both")
+    (panorama,) = Visualize(
+        model, ["fire8:1"], size=(size, 2 * size), steps=steps, seamless="columns"
+    ).plan().pictures()  # fmt: skip
+    tiled = torch.cat(list(textures.repeat(1, 1, 2, 2)), 2)[None]
+    return torch.cat([tiled, panorama.repeat(1, 1, 1, 2)], 2)
 
 
 # --- objectives ---
@@ -291,6 +306,7 @@ def transforms(size: int = 144) -> Tensor:
     """Our landscape after each transform, at random."""
     ways: dict[str, ent.Transform] = {
         "Jitter": ent.Jitter(40),
+        "Roll": ent.Roll(),
         "Translate": ent.Translate(32),
         "Rotate": ent.Rotate((20, 30)),
         "Scale": ent.Scale(0.6, 0.7),
@@ -312,7 +328,7 @@ def transforms(size: int = 144) -> Tensor:
     for name, transform in ways.items():
         given = torch.cat([photo, alpha], 1) if name == "OverBackground" else photo
         looks.append(ent.resize(transform(given, rng), size, size).clamp(0, 1))
-    return ent.sheet(torch.cat(looks), 7, labels=list(ways))
+    return ent.sheet(torch.cat(looks), 5, labels=list(ways))
 
 
 def sets_of_transforms(size: int = 160, steps: int = 96) -> Tensor:
@@ -393,10 +409,10 @@ SECTIONS = {
         (
             Shot(
                 "methods",
-                "The same channels by each method. `maco` keeps natural magnitudes and takes"
-                " crops, so that features are small and in the middle; `cppn` draws smooth, large"
-                " shapes and no fine ones (above, after few steps, nearly none); `pixels` stays"
-                " grainy.",
+                "The same channels by each method. `natural` bounds the contrast, which grows in"
+                " `entoptic`; `maco` keeps natural magnitudes and takes crops, so that features are"
+                " small and in the middle; `cppn` draws smooth, large shapes and no fine ones"
+                " (above, after few steps, nearly none); `pixels` stays grainy.",
                 "entoptic compare fire4:24 fire6:140 fire7:140 fire8:1"
                 " --method natural,entoptic,lucid,maco,cppn,pixels --size 144 --steps 64",
             ),
@@ -411,6 +427,18 @@ SECTIONS = {
                 " chequerboard) has only the pixels that matter; `Masked` keeps our landscape but"
                 " in its middle; the last one began as our landscape.",
                 canvases,
+            ),
+        ),
+    ),
+    "seamless": Section(
+        "Textures that tile, and panoramas",
+        (
+            Shot(
+                "seamless",
+                "Above, two textures, each laid twice beside and twice below itself; below, a"
+                " panorama that meets itself in the middle. On the command line"
+                " `entoptic visualize fire4:24 --seamless both`.",
+                seamless,
             ),
         ),
     ),

@@ -33,7 +33,7 @@ from entoptic.transforms import presets
 GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
 
 # Of JPEG: dreams are fine-grained, and the page is to be light.
-QUALITY = 80
+QUALITY = 76
 
 
 # --- what the functions below share ---

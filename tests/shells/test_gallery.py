@@ -66,10 +66,10 @@ def test_every_command_of_the_page_is_understood(command: str) -> None:
 def test_a_section_is_made_anew(tmp_path: Path) -> None:
     gallery.make(["canvases"], tmp_path, size=48, steps=1)
     assert {path.name for path in tmp_path.iterdir()} == {"canvases.jpg", "README.md"}
-    # Ten canvases in two rows of five, with gaps of 4 and labels of 20 pixels.
+    # Eleven canvases in two rows of six, with gaps of 4 and labels of 20 pixels.
     assert ent.read(tmp_path / "canvases.jpg").image.shape[2:] == (
         2 * (48 + 20) + 4,
-        5 * 48 + 4 * 4,
+        6 * 48 + 5 * 4,
     )
 
 

@@ -151,6 +151,14 @@ def test_a_picture_has_the_photos_proportions(squeezenet: ent.Model) -> None:
         assert plan(squeezenet, photo(), **QUICK).shape == (36, 48)
 
 
+@pytest.mark.parametrize("name", PLANS)
+def test_a_picture_keeps_the_photos_size_within_a_limit(squeezenet: ent.Model, name: str) -> None:
+    small = PLANS[name](squeezenet, photo(60, 90), steps=1)
+    large = PLANS[name](squeezenet, photo(60, 900), steps=1)
+    assert (small.shape, large.shape) == ((60, 90), (51, 768))
+    assert (small.job.settings["size"], large.job.settings["size"]) == (90, 768)
+
+
 @pytest.mark.parametrize("plan", [plan_caricature, plan_invert])
 def test_several_layers_are_a_sheet_from_early_to_late_after_the_photo(
     squeezenet: ent.Model, plan: Any

@@ -126,6 +126,9 @@ def true_defaults(plan: Plan) -> dict[str, Any]:
             if found[each] == getattr(method, each):
                 found[each] = "the method's"
         found["batch"] = "auto" if plan.settings.batch == ROOM else plan.settings.batch
+        if plan.job.recipe in ("accentuate", "caricature", "invert"):
+            assert found["size"] == max(plan.size)
+            found["size"] = "the photo's, at most 768"
         if isinstance(found.get("layer"), list):
             (found["layer"],) = found["layer"]
     elif isinstance(plan, DreamPlan) and found["size"] is None:

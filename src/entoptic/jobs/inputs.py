@@ -20,6 +20,10 @@ from entoptic.objectives import Objective
 Size: TypeAlias = int | tuple[int, int]
 """A long side in pixels, or (height, width)."""
 
+LONGEST = 768
+"""The long side, in pixels, of a photo that is optimised as a whole where no size is given: steps
+at more take minutes on a CPU."""
+
 # Of a picture that is resized, or that is laid out of several.
 _COPIES = 4
 
@@ -31,6 +35,18 @@ def photo_of(given: PictureLike, size: Size | None) -> Picture:
         BadPicture: it is nothing of these.
     """
     return scaled(picture_of(given), size)
+
+
+def photo_as_it_is(given: PictureLike, size: Size | None) -> tuple[Picture, Size]:
+    """Return a photo at a size, and the size; at its own where none is given, within a limit.
+
+    Raises:
+        BadPicture: it is nothing that a photo may be.
+    """
+    photo = picture_of(given)
+    if size is None:
+        size = min(max(photo.image.shape[-2:]), LONGEST)
+    return scaled(photo, size), size
 
 
 def size_for(photo: Picture, size: Size) -> tuple[int, int]:

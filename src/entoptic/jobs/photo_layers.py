@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from entoptic.images import Picture, PictureLike
 from entoptic.jobs.default_layers import middle_layer
-from entoptic.jobs.inputs import photo_of
+from entoptic.jobs.inputs import photo_as_it_is
 from entoptic.jobs.sheets import Layout, SheetPlan, plan_sheet
 from entoptic.jobs.visualization import Visualization
 from entoptic.layers import Layer
@@ -36,10 +36,10 @@ def plan_layers(
     several = [named] if isinstance(named, str | Layer) else named
     # The picture itself is in no table; it is earlier than all.
     found = sorted(map(model.resolve, several), key=lambda each: order.get(each.name, -1))
-    shown = photo_of(photo, how.size)
+    shown, side = photo_as_it_is(photo, how.size)
     labels = ["photo", *map(str, found)] if len(found) > 1 else []
     return plan_sheet(
-        replace(how, layer=[str(each) for each in found]),  # type: ignore[call-arg]
+        replace(how, size=side, layer=[str(each) for each in found]),  # type: ignore[call-arg]
         model,
         per_image([wanted(each, shown) for each in found]),
         len(found),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from entoptic.checks import as_given, either, extent, number, path, refused, several, text, whole
 from entoptic.errors import BadSetting
-from entoptic.jobs.recipe import OPTIMIZE, Recipe, setting
+from entoptic.jobs.recipe import OPTIMIZE, Recipe, setting, with_default
 from entoptic.layers import Layer, layer_name
 
 if TYPE_CHECKING:
@@ -237,6 +237,11 @@ def how_many(default: int) -> Any:
     """Declare how many pictures a recipe makes, which are all optimised together."""
     # More than this is no row that anyone looks at.
     return setting(default, whole(2, 64), "Number of pictures, 2 to 64.", metavar="N")
+
+
+def photos_size() -> Any:
+    """Declare the size of a picture that keeps the photo's."""
+    return with_default(Visualization, "size", None, told="the photo's, at most 768")
 
 
 def reference_layer(help: str, told: str = "a middle layer") -> Any:

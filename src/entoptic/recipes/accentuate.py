@@ -12,6 +12,7 @@ from entoptic.jobs.recipe import PHOTO, recipe, required, setting, with_default
 from entoptic.jobs.visualization import (
     MANY_UNITS,
     Visualization,
+    photos_size,
     reference_layer,
     units_given,
 )
@@ -55,6 +56,7 @@ class Accentuate(Visualization):
         units_given, MANY_UNITS, role="units", metavar="UNIT", positional=True, many=True
     )
     _: KW_ONLY
+    size: int | tuple[int, int] | None = photos_size()  # type: ignore[assignment]
     # By eye: the photo is still itself. The source's crops give the same traits at ten times the
     # cost.
     weight: float | None = setting(
@@ -76,7 +78,7 @@ class Accentuate(Visualization):
         """See `Recipe.plan`."""
         from entoptic.ascent.memory import check_picture
         from entoptic.jobs.default_layers import middle_layer
-        from entoptic.jobs.inputs import photo_of
+        from entoptic.jobs.inputs import photo_as_it_is
         from entoptic.jobs.scales import scale_of
         from entoptic.jobs.sheets import Layout, plan_sheet
         from entoptic.jobs.units import MOST_UNITS, label_of, read_all
@@ -92,7 +94,7 @@ class Accentuate(Visualization):
         layers = {model.resolve(kept)}
         for each in wanted:
             layers |= {model.resolve(layer) for layer in each.layers()}
-        shown = photo_of(self.photo, how.size)
+        shown, side = photo_as_it_is(self.photo, how.size)
         check_picture(model, layers, (shown.height, shown.width), devices(self.device)[0])
 
         def alike(unit: Objective) -> Objective:
@@ -103,7 +105,12 @@ class Accentuate(Visualization):
         keeping = how.weight * inversion(kept, shown)
         labels = ["photo", *map(label_of, wanted)] if len(wanted) > 1 else []
         return plan_sheet(
-            replace(how, units=[repr(each) for each in wanted], reference_layer=str(kept)),
+            replace(
+                how,
+                size=side,
+                units=[repr(each) for each in wanted],
+                reference_layer=str(kept),
+            ),
             model,
             per_image([alike(each) + keeping for each in wanted]),
             len(wanted),

@@ -7,8 +7,8 @@ from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
 from entoptic.checks import MOST_WEIGHT, number
-from entoptic.jobs.recipe import PHOTO, recipe, required, setting
-from entoptic.jobs.visualization import Visualization, some_layers
+from entoptic.jobs.recipe import PHOTO, recipe, required, setting, with_default
+from entoptic.jobs.visualization import Visualization, photos_size, some_layers
 
 if TYPE_CHECKING:
     from entoptic.images import Picture, PictureLike
@@ -42,6 +42,8 @@ class Caricature(Visualization):
 
     photo: PictureLike = required(*PHOTO, role="photo", positional=True)
     _: KW_ONLY
+    method: str | None = with_default(Visualization, "method", None, usual="natural")
+    size: int | tuple[int, int] | None = photos_size()  # type: ignore[assignment]
     layer: Layer | str | Sequence[Layer | str] | None = some_layers(
         "Layer whose activations are exaggerated, or several: L,L,L."
     )

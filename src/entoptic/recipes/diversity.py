@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from entoptic.checks import MOST_WEIGHT, number
-from entoptic.jobs.recipe import recipe, required, setting
+from entoptic.jobs.recipe import recipe, required, setting, with_default
 from entoptic.jobs.visualization import (
     ONE_UNIT,
     Visualization,
@@ -49,6 +49,7 @@ class Diversity(Visualization):
 
     unit: str | Objective = required(unit_given, ONE_UNIT, role="unit", metavar="UNIT")
     _: KW_ONLY
+    method: str | None = with_default(Visualization, "method", None, usual="natural")
     # By eye.
     pictures: int = how_many(6)
     weight: float = setting(

@@ -25,7 +25,7 @@ def accentuate(
     weight: float | None = None,
     reference_layer: Layer | str | None = None,
     transparency: bool = False,
-    size: int | tuple[int, int] = 224,
+    size: int | tuple[int, int] | None = None,
     steps: int = 100,
     method: str | None = None,
     canvas: str | type[Canvas] | None = None,
@@ -56,7 +56,7 @@ def accentuate(
             network; fire3 with squeezenet1_1]
         transparency: Make only the pixels opaque that mattered; for PNG, WebP and TIFF.
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
-            [default: 224]
+            [default: the photo's, at most 768]
         steps: Number of steps. [default: 100]
         method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
             entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
@@ -98,7 +98,7 @@ def caricature_of(
     *,
     layer: Layer | str | Sequence[Layer | str] | None = None,
     cosine_power: float = 1.0,
-    size: int | tuple[int, int] = 224,
+    size: int | tuple[int, int] | None = None,
     steps: int = 256,
     method: str | None = None,
     canvas: str | type[Canvas] | None = None,
@@ -126,10 +126,10 @@ def caricature_of(
         cosine_power: Power of the cosine similarity: more is nearer to the photo, less is more
             exaggerated. [default: 1]
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
-            [default: 224]
+            [default: the photo's, at most 768]
         steps: Number of steps. [default: 256]
         method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
-            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: natural]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, wide, strong, gentle, lucid,
@@ -259,7 +259,7 @@ def diversity_of(
             [default: 224]
         steps: Number of steps. [default: 256]
         method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
-            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
+            entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: natural]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
             laplacian, maco, cppn, shared, alpha (with transparency). [default: the method's]
         transforms: Random transforms before each step: robust, wide, strong, gentle, lucid,
@@ -749,8 +749,7 @@ def interpolate(
     r"""Show a row of pictures from one unit to another.
 
     Of n pictures, picture i maximises (1 - w) times the first unit plus w times the second, with
-    w = i / (n - 1). The pictures share their low frequencies (the canvas `shared`), and a term
-    (`alignment`) keeps the activations of neighbors alike at a layer.
+    w = i / (n - 1). A term (`alignment`) keeps the activations of neighbors alike at a layer.
 
     Args:
         model: Network; `entoptic models` lists them.
@@ -766,7 +765,7 @@ def interpolate(
         method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
             entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]
         canvas: Canvas, the parameterisation of the picture: natural, fourier, pixels,
-            laplacian, maco, cppn, shared, alpha (with transparency). [default: shared]
+            laplacian, maco, cppn, shared, alpha (with transparency). [default: natural]
         transforms: Random transforms before each step: robust, wide, strong, gentle, lucid,
             maco, accentuate, none; or an expression: "gentle + jitter(8)". [default: the
             method's]
@@ -801,7 +800,7 @@ def invert(
     *,
     layer: Layer | str | Sequence[Layer | str] | None = None,
     smoothness: float = 0.5,
-    size: int | tuple[int, int] = 224,
+    size: int | tuple[int, int] | None = None,
     steps: int = 256,
     method: str | None = None,
     canvas: str | type[Canvas] | None = None,
@@ -827,7 +826,7 @@ def invert(
             fire5 with squeezenet1_1]
         smoothness: Weight of the picture's total variation, which is subtracted. [default: 0.5]
         size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
-            [default: 224]
+            [default: the photo's, at most 768]
         steps: Number of steps. [default: 256]
         method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
             entoptic, strong, gentle, lucid, maco, cppn, pixels. [default: gentle]

@@ -30,8 +30,7 @@ class Interpolate(Visualization):
     """Show a row of pictures from one unit to another.
 
     Of n pictures, picture i maximises (1 - w) times the first unit plus w times the second, with
-    w = i / (n - 1). The pictures share their low frequencies (the canvas `shared`), and a term
-    (`alignment`) keeps the activations of neighbors alike at a layer.
+    w = i / (n - 1). A term (`alignment`) keeps the activations of neighbors alike at a layer.
 
     Source: Mordvintsev et al., "Differentiable Image Parameterizations", Distill, 2018.
 
@@ -45,7 +44,7 @@ class Interpolate(Visualization):
   entoptic interpolate fire7:3 fire7:12 --pictures 9 --size 160
   entoptic interpolate class:goldfish class:volcano
 """
-    own_canvas = "shared"
+    own_canvas = "natural"
     renamed: ClassVar[Mapping[str, str]] = {"strength": "weight", "layer": "reference_layer"}
 
     first: str | Objective = required(unit_given, ONE_UNIT, role="unit", metavar="UNIT")
@@ -61,7 +60,7 @@ class Interpolate(Visualization):
     )
     reference_layer: Layer | str | None = reference_layer("Layer whose activations are aligned.")
 
-    canvas: str | type[Canvas] | None = with_default(Visualization, "canvas", None, told="shared")
+    canvas: str | type[Canvas] | None = with_default(Visualization, "canvas", None, told="natural")
 
     @classmethod
     def upgraded(cls, stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from entoptic.checks import MOST_WEIGHT, number
 from entoptic.jobs.recipe import PHOTO, recipe, required, setting
-from entoptic.jobs.visualization import Visualization, some_layers
+from entoptic.jobs.visualization import Visualization, photos_size, some_layers
 
 if TYPE_CHECKING:
     from entoptic.images import Picture, PictureLike
@@ -40,6 +40,7 @@ class Invert(Visualization):
 
     photo: PictureLike = required(*PHOTO, role="photo", positional=True)
     _: KW_ONLY
+    size: int | tuple[int, int] | None = photos_size()  # type: ignore[assignment]
     layer: Layer | str | Sequence[Layer | str] | None = some_layers(
         "Layer whose activations are inverted, or several: L,L,L."
     )

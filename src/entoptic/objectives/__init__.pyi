@@ -4,7 +4,7 @@ from .algebra import (
     Activations as Activations,
     Combined as Combined,
     Const as Const,
-    Network as Network,
+    NetworkFacts as NetworkFacts,
     Objective as Objective,
     PerImage as PerImage,
     Reference as Reference,

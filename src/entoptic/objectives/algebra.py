@@ -47,23 +47,23 @@ Activations: TypeAlias = Mapping[Layer | Reference, Tensor]
 
 
 @runtime_checkable
-class Network(Protocol):
-    """The questions that an objective asks of a network to check itself before any work."""
+class NetworkFacts(Protocol):
+    """The facts about a network that an objective is checked against before any work."""
 
     def resolve(self, layer: Layer) -> Layer:
-        """The layer itself, or the one that a name such as `logits` stands for."""
+        """Return the layer itself, or the one that a name such as `logits` stands for."""
 
     def info(self, layer: Layer) -> LayerInfo:
         """Return the layer table's row of a layer, at the size of the picture to come."""
 
     def label(self, name: int | str, layer: Layer | None = None) -> int:
-        """Number of a class, given by number, label or synset; the layer says of which network."""
+        """Return the number of a class, given by number, label or synset; the layer says whose."""
 
     def matching(self, pattern: str, layer: Layer | None = None) -> tuple[int, ...]:
-        """Numbers of the classes whose labels match a pattern with * and ?; the layer as above."""
+        """Return the numbers of the classes whose labels match a pattern with * and ?."""
 
     def guide(self, name: str) -> Picture:
-        """The picture in a file."""
+        """Return the picture in a file."""
 
 
 class Objective(ABC):
@@ -88,7 +88,7 @@ class Objective(ABC):
         """The guides, and the layers at which they are needed."""
 
     @abstractmethod
-    def bound(self, network: Network) -> Objective:
+    def bound(self, network: NetworkFacts) -> Objective:
         """The same objective with labels made numbers and guides read, checked against a network.
 
         Raises:
@@ -167,7 +167,7 @@ class Const(Objective):
     def references(self) -> frozenset[Reference]:
         return frozenset()
 
-    def bound(self, network: Network) -> Objective:
+    def bound(self, network: NetworkFacts) -> Objective:
         return self
 
     def __call__(self, acts: Activations) -> Scores:
@@ -236,7 +236,7 @@ class Combined(Objective):
     def references(self) -> frozenset[Reference]:
         return frozenset().union(*(each.references() for each in self.parts()))
 
-    def bound(self, network: Network) -> Objective:
+    def bound(self, network: NetworkFacts) -> Objective:
         first, joined = self.row()
         return _from_left(
             first.bound(network), [(sign, each.bound(network)) for sign, each in joined]
@@ -296,7 +296,7 @@ class Absolute(Objective):
     def references(self) -> frozenset[Reference]:
         return self.of.references()
 
-    def bound(self, network: Network) -> Objective:
+    def bound(self, network: NetworkFacts) -> Objective:
         return Absolute(self.of.bound(network))
 
     def __call__(self, acts: Activations) -> Scores:
@@ -328,7 +328,7 @@ class PerImage(Objective):
     def references(self) -> frozenset[Reference]:
         return frozenset().union(*(each.references() for each in self.objectives))
 
-    def bound(self, network: Network) -> Objective:
+    def bound(self, network: NetworkFacts) -> Objective:
         return PerImage(tuple(each.bound(network) for each in self.objectives))
 
     def __call__(self, acts: Activations) -> Scores:

@@ -17,7 +17,7 @@ from entoptic.checks import shown
 from entoptic.errors import BadExpression, ChannelOutOfRange, EntopticError
 from entoptic.images import Picture, picture_of
 from entoptic.layers import Layer
-from entoptic.objectives.algebra import Network
+from entoptic.objectives.algebra import NetworkFacts
 
 Map: TypeAlias = Annotated[Layer, "map"]
 """Annotates a layer that must have rows and columns."""
@@ -120,7 +120,7 @@ def type_taken(kind: Any) -> str:
     return _KINDS[kind][2] if kind in _KINDS else "Any"
 
 
-def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) -> Any:
+def bind_argument(kind: Any, value: Any, layer: Layer | None, network: NetworkFacts) -> Any:
     """One argument, checked against the network it is for.
 
     Args:
@@ -168,7 +168,7 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: Network) 
     return value
 
 
-def _check_inside(kind: Any, value: int, layer: Layer, network: Network) -> None:
+def _check_inside(kind: Any, value: int, layer: Layer, network: NetworkFacts) -> None:
     info = network.info(layer)
     rows, columns = info.spatial_size or (None, None)
     if kind != Map and info.spatial_size is None and len(info.shape) == 2:
@@ -189,7 +189,7 @@ def _check_inside(kind: Any, value: int, layer: Layer, network: Network) -> None
         )
 
 
-def _check_blur(sigma: float, layer: Layer, network: Network) -> None:
+def _check_blur(sigma: float, layer: Layer, network: NetworkFacts) -> None:
     """Refuse a blur wider than a layer: it leaves nothing of it, and takes memory all the same."""
     widest = max(network.info(layer).spatial_size or (1,))
     if sigma > widest:
@@ -205,7 +205,7 @@ def is_pattern(label: Any) -> bool:
 
 
 def _numbers_of(
-    labels: tuple[int | str, ...], network: Network, resolved: Layer | None
+    labels: tuple[int | str, ...], network: NetworkFacts, resolved: Layer | None
 ) -> tuple[int, ...]:
     """Numbers of classes, each once, in the order given."""
     numbers: dict[int, None] = {}
@@ -218,7 +218,7 @@ def _numbers_of(
     return tuple(numbers)
 
 
-def _check_length(vector: tuple[Any, ...], layer: Layer, network: Network) -> None:
+def _check_length(vector: tuple[Any, ...], layer: Layer, network: NetworkFacts) -> None:
     _check_inside(Channel, 0, layer, network)
     channels = network.info(layer).channels
     if len(vector) != channels:

@@ -13,7 +13,7 @@ from entoptic.checks import flag, function, one_of, taking
 from entoptic.errors import BadExpression
 from entoptic.images import Picture
 from entoptic.layers import Layer
-from entoptic.objectives.algebra import Activations, Network, Objective, Reference
+from entoptic.objectives.algebra import Activations, NetworkFacts, Objective, Reference
 from entoptic.objectives.kinds import (
     GUIDES,
     LAYERS,
@@ -83,7 +83,7 @@ class Leaf(Objective):
             for layer in self.layers()
         )
 
-    def bound(self, network: Network) -> Objective:
+    def bound(self, network: NetworkFacts) -> Objective:
         layer = next((value for _, kind, value in self._items() if kind in LAYERS), None)
         checked = []
         for _, kind, value in self._items():

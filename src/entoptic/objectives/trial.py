@@ -12,7 +12,7 @@ from torch import Tensor
 from entoptic.checks import shown
 from entoptic.errors import BadExpression, ChannelOutOfRange, EntopticError, one_line
 from entoptic.layers import CANVAS, Layer, LayerInfo
-from entoptic.objectives.algebra import Activations, Network, Reference
+from entoptic.objectives.algebra import Activations, NetworkFacts, Reference
 
 if TYPE_CHECKING:
     from entoptic.objectives.terms import Leaf
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MOST_NUMBERS = 1 << 22
 
 
-def check_by_trial(leaf: Leaf, network: Network) -> None:
+def check_by_trial(leaf: Leaf, network: NetworkFacts) -> None:
     """Call a term on random activations of its layers' shapes, and look at what it answers.
 
     Entoptic's own terms say all that matters by the kinds of their arguments, and aren't tried.

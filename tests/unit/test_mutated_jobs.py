@@ -83,6 +83,8 @@ def carried_out(folder: Path, count: int, seed: int) -> str:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(SOURCE),
             "OMP_NUM_THREADS": "1",
+            # The sandbox would take compiled modules that an import writes for harm.
+            "PYTHONDONTWRITEBYTECODE": "1",
             "HF_HOME": str(folder / "hub"),
             "TORCH_HOME": str(folder / "hub"),
             "HOME": str(folder),

@@ -19,8 +19,7 @@ _Weights: TypeAlias = tuple[Tensor, Tensor, Tensor]
 # So many pixels' units stay in a processor's cache from layer to layer.
 _AT_ONCE = 8192
 
-# Of the biases at the start, lucid's. The last layer's weights begin at 0, so that a start is of
-# one colour, near grey.
+# Of the biases at the start, lucid's.
 _BIAS = 0.1
 # The deviation of normal numbers, cut at 2 on both sides; TensorFlow's initializer divides by it.
 _CUT = 0.87962566103423978
@@ -36,6 +35,9 @@ class CPPN(Canvas):
 
     Units, activation and start are lucid's; other than there,
 
+    - the last layer's weights are drawn like the others, and aren't 0. A start of one color gives
+      every position the same gradient: of 18 starts (six channels of SqueezeNet, three seeds, 96
+      steps) 7 had a score of 0 to the end, and 2 ended in one saturated color; of these, none;
     - the activation's even half has mean 0, which is lucid's other set of constants and not its
       default: with that one, `biased`, channels of SqueezeNet got half as high in 96 steps;
     - every picture of a batch has a network of its own;
@@ -90,9 +92,11 @@ class CPPN(Canvas):
         self.biased = biased
         rng = torch.Generator().manual_seed(seed)
         ways = [2, *[2 * width_units] * layers]
-        hidden = [_weights((batch, units, width_units), rng) for units in ways[:-1]]
-        last = torch.zeros(batch, ways[-1], 3)
-        self.weights = nn.ParameterList(nn.Parameter(weight) for weight in [*hidden, last])
+        outputs = [*[width_units] * layers, 3]
+        self.weights = nn.ParameterList(
+            nn.Parameter(_weights((batch, units, into), rng))
+            for units, into in zip(ways, outputs, strict=True)
+        )
         self.biases = nn.ParameterList(
             nn.Parameter(noise((batch, 1, weight.shape[-1]), sd=_BIAS, seed=rng))
             for weight in self.weights

@@ -73,6 +73,10 @@ class CannotWrite(EntopticError, OSError):
     """A file or folder that can't be written."""
 
 
+class WorkerFailed(EntopticError, RuntimeError):
+    """A worker process that ended before it could work."""
+
+
 class AlreadyThere(CannotWrite, FileExistsError):
     """A file that came to be where the result was to go, and isn't to be replaced."""
 

@@ -184,6 +184,10 @@ def import_modules(package: str, folder: Iterable[str]) -> None:
         importlib.import_module(f"{package}.{module.name}")
 
 
+IMPORTED: list[str] = []
+"""Files of the user's that were imported, as worker processes must import them too."""
+
+
 def import_file(path: str | Path) -> None:
     """Run a Python file of the user's, so that it registers what it defines.
 
@@ -205,6 +209,7 @@ def import_file(path: str | Path) -> None:
     except Exception as error:
         del sys.modules[spec.name]
         raise BadSetting(f"{file.name} can't be imported: {_failure(file, error)}") from error
+    IMPORTED.append(str(file.resolve()))
 
 
 def _failure(file: Path, error: Exception) -> str:

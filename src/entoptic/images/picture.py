@@ -200,3 +200,9 @@ def _scaled(samples: NDArray[Any], top: int) -> Tensor:
     values = np.array(samples.transpose(2, 0, 1), np.float32, order="C")
     values /= np.float32(top)
     return torch.from_numpy(values)[None]
+
+
+def of_8_bits(images: Tensor) -> Tensor:
+    """Return pictures rounded as in a file of 8 bits."""
+    samples = images.double().clamp(0, 1).mul(255).add(0.5).floor()
+    return samples.div(255).to(images.dtype)

@@ -173,6 +173,11 @@ def write(
     return Path(path)
 
 
+def encode_png(image: Tensor, *, alpha: Tensor | None = None, job: str) -> bytes:
+    """Return the bytes of the PNG that `write` would write, with 8 bits per channel."""
+    return png.encode(to_samples(image, alpha, np.uint8), checked_job(job))
+
+
 def _kind(path: PathLike) -> str:
     suffix = Path(path).suffix.lower()
     if suffix in _KINDS:

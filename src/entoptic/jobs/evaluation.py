@@ -30,6 +30,7 @@ from entoptic.ascent.loop import bind, guide_activations, joined
 from entoptic.ascent.memory import within_memory
 from entoptic.errors import BadSetting, WrongPictureSize
 from entoptic.images import Picture, PictureLike, picture_of, read
+from entoptic.images.picture import of_8_bits
 from entoptic.jobs.default_layers import dream_objective
 from entoptic.jobs.job import Result
 from entoptic.jobs.sheets import SheetPlan
@@ -215,7 +216,7 @@ class EvaluatePlan:
             for batch, taken in _timed(plan.pictures()):
                 first = sum(map(len, pictures))
                 seconds[first : first + len(batch)] += taken / len(batch)
-                pictures.append(_of_8_bits(batch))
+                pictures.append(of_8_bits(batch))
                 done += len(batch)
                 tell(f"made {done} of {count} pictures")
             sheets.append(torch.cat(pictures))
@@ -363,12 +364,6 @@ def _timed(batches: Iterator[Tensor]) -> Iterator[tuple[Tensor, float]]:
     for batch in batches:
         yield batch, time.perf_counter() - start
         start = time.perf_counter()
-
-
-def _of_8_bits(images: Image) -> Tensor:
-    """Return pictures rounded as in a file of 8 bits."""
-    samples = images.double().clamp(0, 1).mul(255).add(0.5).floor()
-    return samples.div(255).to(images.dtype)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -47,8 +47,8 @@ NOUNS = {
     ),
     "jobs": (
         "Jobs, results and measurements",
-        "Results and the jobs that they carry, spectra of photographs, errors.",
-        ("jobs", "analysis", "runners", "checks", "registry", "types", "errors"),
+        "Results and the jobs that they carry, catalogs, spectra of photographs, errors.",
+        ("jobs", "catalogs", "analysis", "runners", "checks", "registry", "types", "errors"),
     ),
 }
 

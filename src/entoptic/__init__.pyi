@@ -51,6 +51,14 @@ from .canvas import (
     Weighed as Weighed,
     spectrum_of as spectrum_of,
 )
+from .catalogs.catalog import (
+    Catalog as Catalog,
+    open_catalog as open_catalog,
+)
+from .catalogs.making import (
+    catalog as catalog,
+    verify_catalog as verify_catalog,
+)
 from .errors import (
     EntopticError as EntopticError,
 )

@@ -73,6 +73,14 @@ class CannotWrite(EntopticError, OSError):
     """A file or folder that can't be written."""
 
 
+class BadCatalog(EntopticError, ValueError):
+    """A folder that is no catalog, or whose index can't be read."""
+
+
+class DamagedIndex(BadCatalog):
+    """The index of a catalog that can't be read, and can be made anew from its pictures."""
+
+
 class WorkerFailed(EntopticError, RuntimeError):
     """A worker process that ended before it could work."""
 

@@ -243,8 +243,9 @@ def test_every_command_of_the_pages_is_understood(command: str) -> None:
 
 
 def runs_here(command: str) -> bool:
-    """Whether a command needs no file of a network, GPU, stdin or stopped picture."""
-    return not re.search(r"caffe:|python:|timm:|onnx:|cuda| - |completion|--finish", command)
+    """Whether a command needs no file of a network, GPU, stdin, stopped picture, or minutes."""
+    needs = r"caffe:|python:|timm:|onnx:|cuda| - |completion|--finish|--preview|fires/"
+    return not re.search(needs, command)
 
 
 @pytest.mark.parametrize("command", [each for each in RUN if runs_here(each)])

@@ -12,6 +12,7 @@ import click
 
 from entoptic.cli import options, signals
 from entoptic.cli.arguments import one_line
+from entoptic.cli.catalog import CATALOG_COMMANDS
 from entoptic.cli.dream import dream_command
 from entoptic.cli.evaluate import evaluate_command
 from entoptic.cli.networks import convert_command, gradient_command
@@ -130,6 +131,7 @@ _OWN_COMMANDS = {"dream": dream_command, "evaluate": evaluate_command}
 for _name in sorted(recipes, key=lambda name: recipes[name].order):
     main.add_command(_OWN_COMMANDS.get(_name) or command_of(recipes[_name]))
 for _command in (
+    *CATALOG_COMMANDS,
     redo_command,
     layers_command,
     models_command,

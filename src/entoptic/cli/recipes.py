@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from entoptic.cli.printing import echo
 from entoptic.errors import BadSetting
 from entoptic.jobs.defaults import USUAL
 from entoptic.jobs.functions import default_of
-from entoptic.jobs.recipe import Recipe, Setting, settings
+from entoptic.jobs.recipe import Recipe, Role, Setting, settings
 from entoptic.lists import split_values
 from entoptic.paths import name_for
 
@@ -59,10 +59,20 @@ def defaults(recipe: type[Recipe]) -> dict[str, str]:
     return told | {"model": USUAL, "bits": "8"}
 
 
-def parameters(recipe: type[Recipe], *, many_photos: bool = False) -> list[options.Decorator]:
-    """Return what the command of a recipe takes: arguments first, then options as in Python."""
+def parameters(
+    recipe: type[Recipe], *, many_photos: bool = False, without: Collection[Role] = ()
+) -> list[options.Decorator]:
+    """Return what the command of a recipe takes: arguments first, then options as in Python.
+
+    Args:
+        recipe: the declaration.
+        many_photos: whether it takes several photos.
+        without: roles of settings that the command has otherwise.
+    """
     declared = settings(recipe)
-    shown = [name for name in declared if not declared[name].hidden]
+    shown = [
+        name for name in declared if not (declared[name].hidden or declared[name].role in without)
+    ]
     found = [
         _argument(name, declared[name], many_photos and declared[name].role == "photo")
         for name in shown

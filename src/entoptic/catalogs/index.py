@@ -1,0 +1,345 @@
+"""The index of a catalog: one SQLite file, in which each change is one transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from entoptic.catalogs.owners import is_gone
+from entoptic.catalogs.schema import migrate
+from entoptic.errors import BadCatalog, CannotWrite, DamagedIndex
+
+NAME = "catalog.sqlite"
+"""The file's name in the folder of the catalog."""
+
+LEASE = 60.0
+"""Seconds after which a batch is given to another process, if its own isn't heard of."""
+
+# Seconds that a process waits for another one's transaction.
+_PATIENCE = 60.0
+
+State = Literal["todo", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A row of a catalog.
+
+    Args:
+        layer: its layer.
+        number: of the channel.
+        state: `todo`, `done` or `failed`.
+        picture: the file, in the folder of the catalog.
+        sha256: of the file.
+        score: the unit's mean activation on the finished picture, without transforms.
+        seconds: its share of the time that its batch took; None where it was found on disk.
+        reason: why it failed.
+    """
+
+    layer: str
+    number: int
+    state: State
+    picture: str
+    sha256: str | None
+    score: float | None
+    seconds: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A picture that is in its file.
+
+    Args:
+        sha256: of the file.
+        score: of the finished picture.
+        seconds: see `Unit`.
+    """
+
+    sha256: str
+    score: float
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A batch that one process makes.
+
+    Args:
+        batch: its number.
+        job: the text of the job that makes all its pictures.
+        wanted: the places in the batch of the pictures that aren't made yet, with their files.
+        units: number of all its units.
+    """
+
+    batch: int
+    job: str
+    wanted: Mapping[int, str]
+    units: int
+
+
+_UNITS = """
+SELECT layer, number, state, folder || '/' || number || '.png', sha256, score, seconds, reason
+FROM units JOIN layers USING (layer)
+"""
+
+
+class Index:
+    """The index of a catalog in a folder; used in a `with`.
+
+    Args:
+        folder: of the catalog.
+        create: whether it is made where there is none.
+
+    Raises:
+        BadCatalog: there is none, or it is of a newer entoptic.
+        DamagedIndex: it can't be read.
+        CannotWrite: it can't be written.
+    """
+
+    def __init__(self, folder: Path, *, create: bool = False) -> None:
+        self.folder, self.file = folder, folder / NAME
+        if not create and not self.file.is_file():
+            raise BadCatalog(
+                f"{str(folder)!r} is no catalog: it has no {NAME}; begin one with "
+                "`entoptic catalog MODEL -o DIR`"
+            )
+        with self._told():
+            mode = "rwc" if create else "rw"
+            self._open = sqlite3.connect(
+                f"{self.file.resolve().as_uri()}?mode={mode}",
+                uri=True,
+                timeout=_PATIENCE,
+                isolation_level=None,
+            )
+            try:
+                self._prepare()
+            except BaseException:
+                self._open.close()
+                raise
+
+    def _prepare(self) -> None:
+        # Readers beside one writer; a transaction that is committed survives a power cut.
+        self._open.execute("PRAGMA journal_mode = WAL")
+        self._open.execute("PRAGMA synchronous = FULL")
+        self._open.execute("PRAGMA foreign_keys = ON")
+        (health,) = self._open.execute("PRAGMA quick_check(1)").fetchone()
+        if health != "ok":
+            raise sqlite3.DatabaseError(health)
+        migrate(self._open)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._open.close()
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what SQLite raises into one line for the user."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise CannotWrite(
+                f"the index {str(self.file)!r} can't be written ({error}); make room, or look at "
+                "the permissions of the folder"
+            ) from None
+        except sqlite3.DatabaseError as error:
+            raise DamagedIndex(
+                f"the index {str(self.file)!r} is damaged ({error}); `entoptic catalog` with the "
+                "same network and settings makes it anew from the pictures"
+            ) from None
+
+    @contextmanager
+    def changing(self) -> Iterator[sqlite3.Connection]:
+        """Make all changes inside, or none; inside another one, with that."""
+        if self._open.in_transaction:
+            yield self._open
+            return
+        with self._told():
+            self._open.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._open
+            except BaseException:
+                self._open.execute("ROLLBACK")
+                raise
+            self._open.execute("COMMIT")
+
+    def _rows(self, query: str, *values: Any) -> list[Any]:
+        with self._told():
+            return self._open.execute(query, values).fetchall()
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the catalog is of: the network's source, the settings; empty at first."""
+        return {name: json.loads(value) for name, value in self._rows("SELECT * FROM facts")}
+
+    def begin(self, facts: Mapping[str, Any]) -> None:
+        """Keep what the catalog is of."""
+        with self.changing() as change:
+            for name, value in facts.items():
+                change.execute("INSERT INTO facts VALUES (?, ?)", (name, json.dumps(value)))
+
+    def folders(self) -> dict[str, str]:
+        """Return the folder of each layer."""
+        return dict(self._rows("SELECT layer, folder FROM layers"))
+
+    def numbers(self, layer: str) -> set[int]:
+        """Return the units of a layer that are in the catalog."""
+        rows = self._rows("SELECT number FROM units WHERE layer = ?", layer)
+        return {number for (number,) in rows}
+
+    def units(self) -> list[Unit]:
+        """Return all units, in the order of the catalog."""
+        return [Unit(*row) for row in self._rows(_UNITS + "ORDER BY unit")]
+
+    def counts(self) -> list[tuple[str, int, int, int, float | None]]:
+        """Return (layer, units, done, failed, seconds per unit) of each layer."""
+        return self._rows(
+            "SELECT layer, count(*), sum(state = 'done'), sum(state = 'failed'), avg(seconds) "
+            "FROM units GROUP BY layer ORDER BY min(unit)"
+        )
+
+    def add(self, layer: str, folder: str, batches: Sequence[tuple[str, Sequence[int]]]) -> None:
+        """Add units that are to be made.
+
+        Args:
+            layer: their layer.
+            folder: of its pictures.
+            batches: the text of each batch's job, and its units' numbers.
+        """
+        with self.changing() as change:
+            change.execute("INSERT OR IGNORE INTO layers VALUES (?, ?)", (layer, folder))
+            for job, numbers in batches:
+                _add_batch(change, job, [(layer, number) for number in numbers])
+
+    def is_finished(self) -> bool:
+        """Tell whether every unit is made or has failed."""
+        return not self._rows("SELECT 1 FROM units WHERE state = 'todo' LIMIT 1")
+
+    def unfinished(self) -> list[Lease]:
+        """Return the batches that aren't made, whoever works on them."""
+        rows = self._rows("SELECT DISTINCT batch FROM units WHERE state = 'todo' ORDER BY batch")
+        return [self._lease(self._open, batch) for (batch,) in rows]
+
+    def claim(self, owner: str) -> Lease | None:
+        """Take a batch that nobody works on, the first; None where there is none."""
+        now = time.time()
+        with self.changing() as change:
+            for batch, holder, heard in change.execute(
+                "SELECT batch, owner, heard FROM batches WHERE batch IN "
+                "(SELECT batch FROM units WHERE state = 'todo') ORDER BY batch"
+            ):
+                if holder is None or now - heard > LEASE or is_gone(holder):
+                    change.execute(
+                        "UPDATE batches SET owner = ?, heard = ? WHERE batch = ?",
+                        (owner, now, batch),
+                    )
+                    return self._lease(change, batch)
+        return None
+
+    def _lease(self, connection: sqlite3.Connection, batch: int) -> Lease:
+        (job,) = connection.execute("SELECT job FROM batches WHERE batch = ?", (batch,)).fetchone()
+        rows = connection.execute(
+            "SELECT place, state, folder || '/' || number || '.png' FROM units "
+            "JOIN layers USING (layer) WHERE batch = ? ORDER BY place",
+            (batch,),
+        ).fetchall()
+        return Lease(
+            batch, job, {at: file for at, state, file in rows if state == "todo"}, len(rows)
+        )
+
+    def heard(self, owner: str) -> None:
+        """Keep the batches of a process."""
+        with self.changing() as change:
+            change.execute("UPDATE batches SET heard = ? WHERE owner = ?", (time.time(), owner))
+
+    def release(self, owner: str) -> None:
+        """Give back the batches of a process."""
+        with self.changing() as change:
+            change.execute("UPDATE batches SET owner = NULL WHERE owner = ?", (owner,))
+
+    def is_mine(self, batch: int, owner: str) -> bool:
+        """Tell whether a process still has a batch, which it loses if it isn't heard of."""
+        return self._rows("SELECT owner FROM batches WHERE batch = ?", batch) == [(owner,)]
+
+    def finish(self, batch: int, finished: Mapping[int, Finished]) -> None:
+        """Note pictures of a batch as made, by their places, and give the batch back."""
+        now = time.time()
+        with self.changing() as change:
+            for place, each in finished.items():
+                change.execute(
+                    "UPDATE units SET state = 'done', sha256 = ?, score = ?, seconds = ?, "
+                    "finished = ?, reason = NULL WHERE batch = ? AND place = ?",
+                    (each.sha256, each.score, each.seconds, now, batch, place),
+                )
+            change.execute("UPDATE batches SET owner = NULL WHERE batch = ?", (batch,))
+
+    def fail(self, batch: int, reason: str) -> None:
+        """Note what is left of a batch as failed."""
+        with self.changing() as change:
+            change.execute(
+                "UPDATE units SET state = 'failed', reason = ?, finished = ? "
+                "WHERE batch = ? AND state = 'todo'",
+                (reason, time.time(), batch),
+            )
+            change.execute("UPDATE batches SET owner = NULL WHERE batch = ?", (batch,))
+
+    def split(self, batch: int, jobs: Mapping[int, str]) -> None:
+        """Give what is left of a batch that can't be made a batch each, by place."""
+        with self.changing() as change:
+            for place, job in jobs.items():
+                new = change.execute("INSERT INTO batches (job) VALUES (?)", (job,)).lastrowid
+                change.execute(
+                    "UPDATE units SET batch = ?, place = 0 WHERE batch = ? AND place = ?",
+                    (new, batch, place),
+                )
+            change.execute("UPDATE batches SET owner = NULL WHERE batch = ?", (batch,))
+
+    def want_again(self, units: Sequence[Unit]) -> None:
+        """Have units made again."""
+        with self.changing() as change:
+            for each in units:
+                change.execute(
+                    "UPDATE units SET state = 'todo', sha256 = NULL, score = NULL, reason = NULL, "
+                    "seconds = NULL, finished = NULL WHERE layer = ? AND number = ?",
+                    (each.layer, each.number),
+                )
+
+    def at_work(self) -> int:
+        """Return the number of batches that processes work on."""
+        rows = self._rows("SELECT owner, heard FROM batches WHERE owner IS NOT NULL")
+        return sum(time.time() - heard <= LEASE and not is_gone(owner) for owner, heard in rows)
+
+
+def _add_batch(change: sqlite3.Connection, job: str, units: Sequence[tuple[str, int]]) -> None:
+    batch = change.execute("INSERT INTO batches (job) VALUES (?)", (job,)).lastrowid
+    change.executemany(
+        "INSERT INTO units (layer, number, batch, place) VALUES (?, ?, ?, ?)",
+        [(layer, number, batch, place) for place, (layer, number) in enumerate(units)],
+    )
+
+
+def set_aside(folder: Path) -> Path:
+    """Rename an index that is damaged, so that a new one can be made; return its new name."""
+    aside = folder / f"{NAME}.damaged"
+    try:
+        for end in ("", "-wal", "-shm"):
+            file = folder / f"{NAME}{end}"
+            if file.exists():
+                file.replace(folder / f"{aside.name}{end}")
+    except OSError as error:
+        raise CannotWrite(
+            f"the damaged index of {str(folder)!r} can't be renamed ({error.strerror}); look at "
+            "the permissions of the folder"
+        ) from None
+    return aside

@@ -1,0 +1,235 @@
+"""Making a catalog: begun, gone on with, checked and mended."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from entoptic.catalogs.adoption import adopt, adoptable
+from entoptic.catalogs.catalog import Catalog
+from entoptic.catalogs.index import Index, Lease, Unit, set_aside
+from entoptic.catalogs.plan import CatalogPlan, check_same, folder_of, plan_catalog
+from entoptic.catalogs.work import work
+from entoptic.checks import flag, path, taking, text, whole
+from entoptic.errors import BadCatalog, CannotWrite, DamagedIndex, NotAllowed
+from entoptic.layers import Layer
+from entoptic.networks import ModelLike, load, model_of
+from entoptic.runners.local import Local, places_of
+from entoptic.types import PathLike
+
+Tell = Callable[[str], object]
+"""Is given notes and progress, a line at a time."""
+
+
+@taking(output=path, every=whole(1), units=text, preview=flag, verify=flag, workers=whole(1, 1024))
+def catalog(
+    model: ModelLike,
+    *layers: str | Layer,
+    output: PathLike,
+    every: int = 1,
+    units: str | None = None,
+    preview: bool = False,
+    verify: bool = False,
+    workers: int | None = None,
+    note: Tell | None = None,
+    progress: Tell | None = None,
+    **settings: Any,
+) -> Catalog:
+    """Make the picture of every unit of layers, in a folder; go on where it was stopped.
+
+    It can be stopped at any moment, and several processes may work on one catalog. In a script,
+    call it below `if __name__ == "__main__":`, since it starts processes.
+
+    Args:
+        model: Network.
+        layers: Layers; by default the outermost blocks of the network.
+        output: Folder of the catalog.
+        every: Only each so many-th unit.
+        units: Only these units of each layer: `0-15,40`.
+        preview: Small pictures of few steps, for a whole network in minutes.
+        verify: First check every picture, and make anew what is broken or has failed.
+        workers: Number of worker processes; by default a few on a CPU, else one a device.
+        note: Function that is given each note.
+        progress: Function that is given a line of progress after each batch.
+        settings: Any other setting of `visualize`: method, size, steps, ...
+
+    Returns:
+        The catalog.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work; also a disk that is full.
+    """
+    tell = note or (lambda _: None)
+    plan = plan_catalog(
+        model_of(model),
+        [str(each) for each in layers],
+        every=every,
+        units=units,
+        preview=preview,
+        given=settings,
+    )
+    for each in plan.notes:
+        tell(each)
+    folder = Path(output)
+    _make_folder(folder)
+    with _opened(folder, tell) as index:
+        adopt(index, _begun(index, plan), plan.model)
+        if verify:
+            _want_broken(index, tell)
+        _work(index, _sent(model, plan), settings.get("device", "auto"), workers, progress)
+    return Catalog(folder)
+
+
+@taking(folder=path, workers=whole(1, 1024))
+def verify_catalog(
+    folder: PathLike,
+    *,
+    model: ModelLike | None = None,
+    workers: int | None = None,
+    note: Tell | None = None,
+    progress: Tell | None = None,
+) -> Catalog:
+    """Check every picture of a catalog by its hash, and make anew what is broken or has failed.
+
+    Args:
+        folder: of the catalog.
+        model: The network that the catalog names, by which you allow it, where that is a file or a
+            function of yours.
+        workers: see `catalog`.
+        note: Function that is given each note.
+        progress: Function that is given a line of progress after each batch.
+
+    Raises:
+        BadCatalog: there is none, its index is damaged, or it is of another network.
+        NotAllowed: the catalog names a network that only you may name.
+    """
+    with Index(Path(folder)) as index:
+        facts = index.facts()
+        broken = _want_broken(index, note or (lambda _: None))
+        if broken or not index.is_finished():
+            network = _allowed(facts["model"], model, Path(folder))
+            _work(index, network, facts["settings"]["device"], workers, progress)
+    return Catalog(Path(folder))
+
+
+def _allowed(source: str, given: ModelLike | None, folder: Path) -> ModelLike:
+    """Return the network of a catalog, which may come from anyone."""
+    if given is None:
+        try:
+            load(source, stored=True)
+        except NotAllowed as error:
+            raise NotAllowed(
+                f"a catalog alone doesn't load this: {error}; if you trust it, name the network "
+                "yourself, with --model"
+            ) from None
+        return source
+    if model_of(given).source != source:
+        raise BadCatalog(
+            f"the catalog {str(folder)!r} is of {source}, not of {model_of(given).source}; name "
+            "that network"
+        )
+    return given
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(
+            f"can't make the folder {str(folder)!r} ({error.strerror}); name another"
+        ) from None
+
+
+def _opened(folder: Path, tell: Tell) -> Index:
+    """Return the index, a new one where it is damaged."""
+    try:
+        return Index(folder, create=True)
+    except DamagedIndex as error:
+        aside = set_aside(folder)
+        tell(f"{error}; it is kept as {aside.name}, and made anew")
+        return Index(folder, create=True)
+
+
+def _begun(index: Index, plan: CatalogPlan) -> list[Lease]:
+    """Put what is planned into the index; return what a new one finds in the folder.
+
+    Raises:
+        BadSetting: the catalog was begun otherwise, or files are there that aren't its own.
+    """
+    with index.changing():
+        before = index.facts()
+        if before:
+            check_same(before, plan.facts, index.folder)
+        else:
+            index.begin(plan.facts)
+        for layer in plan.numbers:
+            folders = index.folders()
+            folder = folders.get(str(layer)) or folder_of(layer, [*folders.values()])
+            index.add(str(layer), folder, list(plan.batches(layer, index.numbers(str(layer)))))
+        return [] if before else adoptable(index)
+
+
+def _sent(given: ModelLike, plan: CatalogPlan) -> ModelLike:
+    """Return what workers are given: a name, which they load; else the network itself."""
+    return given if isinstance(given, str) else plan.model
+
+
+def _want_broken(index: Index, tell: Tell) -> list[Unit]:
+    """Have what is broken or has failed made again."""
+    units = index.units()
+    broken = [each for each in units if each.state == "done" and _is_broken(index.folder, each)]
+    failed = [each for each in units if each.state == "failed"]
+    for each in broken:
+        tell(f"{each.picture} isn't what was written; it is made anew")
+    for each in failed:
+        tell(f"{each.picture} had failed ({each.reason}); it is tried again")
+    index.want_again([*broken, *failed])
+    return [*broken, *failed]
+
+
+def _is_broken(folder: Path, unit: Unit) -> bool:
+    try:
+        with (folder / unit.picture).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() != unit.sha256
+    except OSError:
+        return True  # and if it can't be written either, that is told then
+
+
+def _work(
+    index: Index, network: ModelLike, device: Any, workers: int | None, progress: Tell | None
+) -> None:
+    catalog = Catalog(index.folder)
+
+    def tell() -> None:
+        if progress is not None:
+            progress(line(catalog))
+
+    if not index.is_finished():
+        with Local(network, places_of(device, workers)) as runner:
+            work(index, runner, tell)
+
+
+def line(catalog: Catalog) -> str:
+    """Return how far a catalog is, in one line."""
+    rows = catalog.status()
+    made = sum(each.done + each.failed for each in rows)
+    units = sum(each.units for each in rows)
+    times = [each.left for each in rows]
+    known = [each for each in times if each is not None]
+    # A layer of which no unit is made yet is taken to be like the others.
+    counted = sum(each.units - each.done - each.failed for each in rows if each.left is not None)
+    left = sum(known) * ((units - made) / counted) if counted else 0.0
+    return f"{made} of {units} units; about {duration(left)} left"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words, roughly.
+
+    >>> duration(42), duration(600), duration(9000)
+    ('42 s', '10 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

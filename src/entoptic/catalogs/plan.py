@@ -1,0 +1,240 @@
+"""The plan of a catalog: its layers and units, how they are made, and in which batches."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from entoptic.errors import BadSetting, ChannelOutOfRange
+from entoptic.jobs.functions import known
+from entoptic.jobs.job import Job
+from entoptic.jobs.sheets import SheetPlan
+from entoptic.jobs.units import read_units
+from entoptic.layers import Layer
+from entoptic.networks import Model
+from entoptic.objectives import Leaf, channel, per_image
+from entoptic.recipes.visualize import Visualize
+
+PREVIEW: Mapping[str, Any] = {"size": 96, "steps": 32}
+"""Settings of `--preview`: small and soon there; chosen by eye."""
+
+# Pictures that are optimised together, where nothing is said: few on a CPU, where more gain
+# nothing, so that little is lost with a batch, and one picture is soon made again.
+_TOGETHER = {"cpu": 8}
+_TOGETHER_ELSEWHERE = 64
+
+
+@dataclass(frozen=True)
+class CatalogPlan:
+    """The checked plan of a catalog.
+
+    Args:
+        model: the network.
+        numbers: the units of each layer.
+        how: the settings of all pictures, resolved.
+        sheets: a plan of some units of each layer, of which the others' jobs are made.
+        notes: what the user should know.
+    """
+
+    model: Model
+    numbers: Mapping[Layer, tuple[int, ...]]
+    how: Visualize
+    sheets: Mapping[Layer, SheetPlan]
+    notes: tuple[str, ...]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All that must stay as it is while a catalog is made."""
+        (device,) = {sheet.device.type for sheet in self.sheets.values()}
+        settings = self.how.kept() | {"seed": self.how.seed, "device": device}
+        # As JSON gives it back, by which it is compared.
+        facts: dict[str, Any] = json.loads(
+            json.dumps({"model": self.model.source, "settings": settings})
+        )
+        return facts
+
+    def batches(
+        self, layer: Layer, there: Collection[int]
+    ) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Yield the job and the units of each batch of a layer, without the units that are there.
+
+        Which units share a batch depends on nothing else, so that an undisturbed catalog and one
+        that was stopped hold the same pictures.
+        """
+        numbers = [each for each in self.numbers[layer] if each not in there]
+        most = self.sheets[layer].batch
+        for start in range(0, len(numbers), most):
+            some = tuple(numbers[start : start + most])
+            yield self._job(layer, some).to_json(), some
+
+    def _job(self, layer: Layer, numbers: Sequence[int]) -> Job:
+        sheet = self.sheets[layer]
+        # As `Visualize.plan` names them.
+        units = per_image([channel(str(layer), number) for number in numbers])
+        device = str(sheet.device)
+        return replace(sheet.job, objective=repr(units), device=device)
+
+
+def plan_catalog(
+    model: Model,
+    layers: Sequence[str],
+    *,
+    every: int,
+    units: str | None,
+    preview: bool,
+    given: Mapping[str, Any],
+) -> CatalogPlan:
+    """Check and lay out a catalog.
+
+    Args:
+        model: the network.
+        layers: their names; none for the network's default ones.
+        every: only each so many-th unit.
+        units: only these, such as `0-15,40`.
+        preview: whether the pictures are small and soon there.
+        given: settings of `visualize`.
+
+    Raises:
+        EntopticError: whatever is wrong, before any work.
+    """
+    notes: list[str] = list(model.notes)
+    if not layers:
+        layers = default_layers(model)
+        notes.append(f"no layer is named; the catalog is of {', '.join(layers)}")
+    resolved = list(dict.fromkeys(model.resolve(Layer.parse(each)) for each in layers))
+    numbers = {layer: _numbers(model, layer, every, units) for layer in resolved}
+    settings = {**PREVIEW, **given} if preview else dict(given)
+    asked = known(Visualize, settings)
+    sheets: dict[Layer, SheetPlan] = {}
+    for layer, some in numbers.items():
+        sheet = Visualize(model, units=[channel(str(layer), each) for each in some[:1]], **asked)
+        sheets[layer] = _sized(sheet, layer, some)
+        notes += [each for each in sheets[layer].notes if each not in notes]
+    how = next(iter(sheets.values())).settings
+    assert isinstance(how, Visualize)
+    # The batch as it was asked for: what `auto` stands for is kept in each batch's job.
+    how = replace(how, batch=asked.get("batch", "auto"))
+    return CatalogPlan(model, numbers, how, sheets, tuple(notes))
+
+
+def _sized(how: Visualize, layer: Layer, numbers: Sequence[int]) -> SheetPlan:
+    """Return the plan of the first batch of a layer."""
+    from entoptic.networks import devices
+
+    place = devices(how.device)[0]
+    most = _TOGETHER.get(place.type, _TOGETHER_ELSEWHERE)
+    if how.batch != "auto":
+        assert isinstance(how.batch, int)
+        most = how.batch
+    units = [channel(str(layer), each) for each in numbers[:most]]
+    plan = replace(how, units=units, device=str(place)).plan()
+    # A short layer has batches of the same size, which its jobs say.
+    return plan if how.batch != "auto" or plan.batch < len(units) else plan.with_batch(most)
+
+
+def default_layers(model: Model) -> tuple[str, ...]:
+    """Return the layers of a catalog where none is named: the outermost blocks of the network.
+
+    Those of the least depth at which there are at least four with channels at several positions,
+    without pooling, activation functions and the like.
+
+    Raises:
+        BadSetting: there are none.
+
+    >>> import entoptic as ent
+    >>> default_layers(ent.load("squeezenet1_1"))[-3:]
+    ('fire8', 'fire9', 'conv10')
+    """
+    found: dict[int, list[str]] = {}
+    for layer, info in model.layers().items():
+        if layer.call or info.channels is None or _PLUMBING.search(info.kind):
+            continue
+        if info.layout == "NC" or (info.spatial_size and min(info.spatial_size) < 2):
+            continue  # of no position, or of one
+        depth = len(re.split(r"[./]", layer.name))
+        found.setdefault(depth, []).append(str(layer))
+    for depth in sorted(found):
+        if len(found[depth]) >= _BLOCKS:
+            return tuple(found[depth])
+    if found:
+        most = max(found, key=lambda depth: len(found[depth]))
+        return tuple(found[most])
+    raise BadSetting(
+        f"{model.source} has no default layers for a catalog; name some (`entoptic layers` lists "
+        "them)"
+    )
+
+
+# Kinds of layers whose channels are those of the layer before them.
+_PLUMBING = re.compile(
+    r"pool|norm|relu|silu|gelu|swish|sigmoid|pad|drop|identity|flatten|concat", re.I
+)
+
+# Fewer are a network's stem and head.
+_BLOCKS = 4
+
+
+def _numbers(model: Model, layer: Layer, every: int, units: str | None) -> tuple[int, ...]:
+    """Return the units of a layer that the catalog has.
+
+    Raises:
+        BadSetting: the layer has no channels, or the list can't be read.
+        ChannelOutOfRange: the list has one that isn't there.
+    """
+    info = model.layers().get(layer)
+    if info is None or info.channels is None:
+        raise BadSetting(f"the layer {str(layer)!r} has no channels; name another one")
+    if units is None:
+        return tuple(range(0, info.channels, every))
+    if not re.fullmatch(r"\s*\d+(-\d+)?(\s*,\s*\d+(-\d+)?)*\s*", units):
+        raise BadSetting(f"units are {units!r}; write numbers and ranges, such as 0-15,40")
+    numbers = []
+    for each in read_units(f"{layer}:{units.replace(' ', '')}"):
+        assert isinstance(each, Leaf)  # as a list of channels is read
+        numbers.append(each.arguments[1])
+    if max(numbers) >= info.channels:
+        raise ChannelOutOfRange(
+            f"channel {max(numbers)} of {str(layer)!r} does not exist; the layer has "
+            f"{info.channels} channels (0..{info.channels - 1})"
+        )
+    return tuple(numbers[::every])
+
+
+def check_same(begun: Mapping[str, Any], now: Mapping[str, Any], folder: object) -> None:
+    """Refuse other settings than those that a catalog was begun with.
+
+    Raises:
+        BadSetting: with what differs.
+    """
+    if begun["model"] != now["model"]:
+        raise BadSetting(
+            f"the catalog {str(folder)!r} is of {begun['model']}, not of {now['model']}; name "
+            "another folder"
+        )
+    old, new = begun["settings"], now["settings"]
+    differ = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    if differ:
+        was = ", ".join(f"{name} {old.get(name)}" for name in differ)
+        wanted = ", ".join(str(new.get(name)) for name in differ)
+        raise BadSetting(
+            f"the catalog {str(folder)!r} was begun with {was}, not {wanted}; give the same "
+            "settings, or name another folder"
+        )
+
+
+def folder_of(layer: Layer, taken: Collection[str]) -> str:
+    """Return a plain name for the folder of a layer's pictures, other than those taken.
+
+    >>> folder_of(Layer.parse("fire2/squeeze1x1"), []), folder_of(Layer.parse("a.b"), ["A.b"])
+    ('fire2-squeeze1x1', 'a.b-2')
+    """
+    stem = re.sub(r"[^\w.]+", "-", str(layer)).strip("-.")[:60] or "layer"
+    name, number = stem, 1
+    known_names = {each.casefold() for each in taken}
+    while name.casefold() in known_names:
+        number += 1
+        name = f"{stem}-{number}"
+    return name

@@ -1,0 +1,64 @@
+"""The tables of a catalog's index, version by version."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from entoptic.errors import BadCatalog
+
+MIGRATIONS: list[str] = [
+    """
+    CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    CREATE TABLE layers (
+        layer TEXT PRIMARY KEY,
+        folder TEXT NOT NULL UNIQUE
+    );
+    CREATE TABLE batches (
+        batch INTEGER PRIMARY KEY,
+        job TEXT NOT NULL,
+        owner TEXT,
+        heard REAL
+    );
+    CREATE TABLE units (
+        unit INTEGER PRIMARY KEY,
+        layer TEXT NOT NULL REFERENCES layers,
+        number INTEGER NOT NULL,
+        batch INTEGER NOT NULL REFERENCES batches,
+        place INTEGER NOT NULL,
+        state TEXT NOT NULL DEFAULT 'todo' CHECK (state IN ('todo', 'done', 'failed')),
+        sha256 TEXT,
+        score REAL,
+        reason TEXT,
+        seconds REAL,
+        finished REAL,
+        UNIQUE (layer, number)
+    );
+    CREATE INDEX units_of_batch ON units (batch, state);
+    """,
+]
+"""What brings an index from each version to the next; `PRAGMA user_version` counts them."""
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring an index to the newest version.
+
+    Raises:
+        BadCatalog: it is of a newer entoptic.
+    """
+    # In one transaction, so that of two processes one migrates, and no version is half there.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > len(MIGRATIONS):
+            raise BadCatalog(
+                f"the catalog's index has version {version}, and this entoptic knows "
+                f"{len(MIGRATIONS)}; update it"
+            )
+        for script in MIGRATIONS[version:]:
+            for statement in script.split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

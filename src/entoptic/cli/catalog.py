@@ -1,0 +1,226 @@
+"""`entoptic catalog`: every unit of a network, in a folder; its status; its check."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from entoptic.checks import whole
+from entoptic.cli import options
+from entoptic.cli.printing import echo
+from entoptic.cli.progress import teller
+from entoptic.cli.recipes import arguments, defaults, parameters
+from entoptic.cli.tables import show
+from entoptic.errors import BadSetting
+from entoptic.recipes.visualize import Visualize
+
+if TYPE_CHECKING:
+    from entoptic.catalogs.catalog import Catalog
+
+_UNITS = "Which units"
+_WORK = "How to work"
+_OPTIONS = "Options"
+
+_WORKERS = options.option(
+    _WORK, "--workers", type=int, metavar="N", help="Number of worker processes."
+)
+_QUIET = options.option(_WORK, "--quiet", "-q", is_flag=True, help="No progress and no notes.")
+# Words for what click doesn't know.
+_STANDARDS = {"workers": "a few on a CPU, else one a device"}
+
+_TAKEN = options.together(
+    click.argument("network", metavar="MODEL"),
+    click.argument("layers", nargs=-1, metavar="[LAYER]..."),
+    options.option(
+        _UNITS, "--output", "-o", type=click.Path(), metavar="DIR", required=True,
+        help="Folder of the catalog; where it is one already, the work goes on.",
+    ),
+    options.option(
+        _UNITS, "--every", type=int, default=1, metavar="N", help="Only each N-th unit."
+    ),
+    options.option(
+        _UNITS, "--units", metavar="LIST", help="Only these units of each layer: 0-15,40."
+    ),
+    options.option(
+        _UNITS, "--preview", is_flag=True,
+        help="Small pictures of few steps, for a whole network in minutes.",
+    ),
+    options.option(
+        _UNITS, "--verify", is_flag=True,
+        help="First check every picture; make anew what is broken or has failed.",
+    ),
+    _WORKERS,
+    _QUIET,
+    *parameters(Visualize, without=("model", "units")),
+)  # fmt: skip
+
+
+class _Catalog(options.Grouped):
+    """The command, whose first word may be that of another one: its status, its check."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **more: Any,
+    ) -> click.Context:
+        """Read what was typed; see `click.Command.make_context`."""
+        for other in (status_command, verify_command):
+            if [info_name, *args[:1]] == (other.name or "").split():
+                return other.make_context(other.name, args[1:], parent, **more)
+        return super().make_context(info_name, args, parent, **more)
+
+
+@click.command(
+    "catalog",
+    cls=_Catalog,
+    standards=defaults(Visualize) | _STANDARDS,
+    epilog="""\b
+Examples:
+  entoptic catalog squeezenet1_1 --preview -o preview/      the whole network, in minutes
+  entoptic catalog squeezenet1_1 fire5 fire6 -o fires/      two layers
+  entoptic catalog squeezenet1_1 fire5 --units 0-15 -o a/   sixteen units
+  entoptic catalog status fires/                            how far it is
+  entoptic catalog verify fires/                            check it, mend it
+""",
+)
+@_TAKEN
+def catalog_command(
+    network: str,
+    layers: tuple[str, ...],
+    output: str,
+    every: int,
+    units: str | None,
+    preview: bool,
+    verify: bool,
+    workers: int | None,
+    quiet: bool,
+    **given: Any,
+) -> None:
+    """Make the picture of every unit of layers, in a folder.
+
+    Pictures are DIR/LAYER/NUMBER.png, beside the index catalog.sqlite; each can be made again by
+    `entoptic redo`. The work can be stopped at any moment, by a power cut too: the same command
+    goes on. Several of them may work on one catalog at the same time.
+    """
+    if not output:
+        raise BadSetting("--output is empty; name a folder")
+    asked = arguments(Visualize, given)
+
+    from entoptic.catalogs.making import catalog
+
+    with _progress(quiet) as said:
+        made = catalog(
+            network,
+            *layers,
+            output=output,
+            every=whole(1)("--every", every),
+            units=units,
+            preview=preview,
+            verify=verify,
+            workers=workers if workers is None else whole(1, 1024)("--workers", workers),
+            **said,
+            **asked,
+        )
+    _report(made)
+
+
+@click.command(
+    "catalog verify",
+    cls=options.Grouped,
+    standards=_STANDARDS,
+    epilog="""\b
+Examples:
+  entoptic catalog verify fires/
+  entoptic catalog verify mine/ --model python:nets:mine
+""",
+)
+@click.argument("folder", type=click.Path(), metavar="DIR")
+@options.option(
+    _WORK, "--model", "-m", metavar="M",
+    help="The catalog's network, by which you allow it, where it is a file or a function of yours.",
+)  # fmt: skip
+@_WORKERS
+@_QUIET
+def verify_command(folder: str, model: str | None, workers: int | None, quiet: bool) -> None:
+    """Check every picture of a catalog by its hash; make anew what is broken or has failed."""
+    from entoptic.catalogs.making import verify_catalog
+
+    with _progress(quiet) as said:
+        made = verify_catalog(
+            folder,
+            model=model,
+            workers=workers if workers is None else whole(1, 1024)("--workers", workers),
+            **said,
+        )
+    _report(made)
+
+
+@click.command(
+    "catalog status",
+    cls=options.Grouped,
+    epilog="""\b
+Examples:
+  entoptic catalog status fires/
+  entoptic catalog status fires/ --json
+""",
+)
+@click.argument("folder", type=click.Path(), metavar="DIR")
+@options.option(_OPTIONS, "--json", "as_json", is_flag=True, help="Print as JSON.")
+def status_command(folder: str, as_json: bool) -> None:
+    """Show how far a catalog is: per layer, units done and failed, seconds a unit, time left."""
+    from entoptic.catalogs.catalog import open_catalog
+
+    found = open_catalog(folder)
+    if as_json:
+        rows = [asdict(each) for each in found.status()]
+        failed = [asdict(each) for each in found.failures()]
+        echo(json.dumps({"model": found.model, "layers": rows, "failed": failed}))
+        return
+    _report(found)
+
+
+CATALOG_COMMANDS = (catalog_command, status_command, verify_command)
+
+
+class _progress:
+    """Tells notes, and progress on a terminal, whose line it leaves at the end."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+
+    def __enter__(self) -> dict[str, Any]:
+        return {"note": self._note, "progress": teller(self.quiet)}
+
+    def __exit__(self, *error: object) -> None:
+        if not self.quiet and sys.stderr.isatty():
+            click.echo("\r\x1b[K", nl=False, err=True)
+
+    def _note(self, text: str) -> None:
+        if not self.quiet:
+            echo(f"Note: {text}", err=True)
+
+
+def _report(catalog: Catalog) -> None:
+    """Print the table of the layers, and why units failed."""
+    from entoptic.catalogs.making import duration
+
+    rows = [
+        (
+            each.layer,
+            str(each.units),
+            str(each.done),
+            str(each.failed),
+            "-" if each.seconds is None else f"{each.seconds:.2f}",
+            "-" if each.left is None else duration(each.left),
+        )
+        for each in catalog.status()
+    ]
+    show(("layer", "units", "done", "failed", "s/unit", "left"), rows)
+    for each in catalog.failures():
+        echo(f"{each.layer}:{each.number} failed: {each.reason}")

@@ -219,7 +219,7 @@ def test_pictures_have_the_waves_of_the_photographs(squeezenet: ent.Model, file:
 
 
 def test_a_spectrum_is_for_maco_only(squeezenet: ent.Model, file: Path) -> None:
-    with pytest.raises(BadSetting, match="for the canvas maco, and this canvas is fourier"):
+    with pytest.raises(BadSetting, match="for the canvas maco, and this canvas is natural"):
         plan_visualize(squeezenet, ["fire3:3"], spectrum=str(file))
 
 

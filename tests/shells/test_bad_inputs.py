@@ -87,8 +87,22 @@ LAYERS: list[Case] = [
     dream("--layer", " ", code=TYPED, message="no layer named ' '"),
     dream("--layer", "x" * 100_000, code=TYPED, message="no layer named 'xxx.*`entoptic layers`"),
     dream("--layer", "a\nb", code=TYPED, message=r"no layer named 'a\\nb'"),
-    dream("--layer", "fire7", "--objective", "fire7:3", code=TYPED, message="leave out the layer"),
-    dream("--guide", "sea.png", "--objective", "fire7:3", code=TYPED, message="leave out the"),
+    dream(
+        "--layer",
+        "fire7",
+        "--objective",
+        "fire7:3",
+        code=TYPED,
+        message="an objective excludes a layer and a guide",
+    ),
+    dream(
+        "--guide",
+        "sea.png",
+        "--objective",
+        "fire7:3",
+        code=TYPED,
+        message="an objective excludes a layer",
+    ),
     dream("--guide", "sea.png", "--layer", "fire77", code=TYPED, message="did you mean 'fire7'"),
 ]
 

@@ -172,7 +172,7 @@ def test_gray_of_one_channel_is_itself_and_of_others_is_refused() -> None:
 
 
 def test_sets_of_transforms_are_found_by_name() -> None:
-    ours, theirs = ["robust", "gentle", "strong"], ["lucid", "maco", "accentuate"]
+    ours, theirs = ["robust", "gentle", "wide", "strong"], ["lucid", "maco", "accentuate"]
     assert list(presets) == [*ours, *theirs, "none"]
     assert (presets["robust"], presets["lucid"], presets["none"]) == (ROBUST, LUCID, NONE)
     assert NONE == ()

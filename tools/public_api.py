@@ -172,6 +172,7 @@ def of_recipes() -> str:
         from ..canvas import Canvas
         from ..images import PictureLike
         from ..jobs.evaluation import Evaluation
+        from ..jobs.exemplars import FoundExemplars
         from ..jobs.job import Result
         from ..jobs.regions import RegionLike
         from ..layers import Layer

@@ -6,6 +6,11 @@ from .analysis.classify import (
     Guess as Guess,
     identify as identify,
 )
+from .analysis.record import (
+    Record as Record,
+    read_record as read_record,
+    record as record,
+)
 from .analysis.saliency import (
     gradient_picture as gradient_picture,
 )
@@ -77,6 +82,9 @@ from .images.resize import (
 )
 from .jobs.evaluation import (
     Evaluation as Evaluation,
+)
+from .jobs.exemplars import (
+    FoundExemplars as FoundExemplars,
 )
 from .jobs.job import (
     Job as Job,
@@ -158,6 +166,9 @@ from .recipes.dream import (
 from .recipes.evaluate import (
     Evaluate as Evaluate,
 )
+from .recipes.exemplars import (
+    Exemplars as Exemplars,
+)
 from .recipes.functions import (
     accentuate as accentuate,
     caricature_of as caricature_of,
@@ -166,6 +177,7 @@ from .recipes.functions import (
     dream as dream,
     dream_photos as dream_photos,
     evaluate as evaluate,
+    exemplars as exemplars,
     grid as grid,
     groups as groups,
     interpolate as interpolate,

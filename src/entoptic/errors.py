@@ -69,6 +69,10 @@ class BadSpectrum(EntopticError, ValueError):
     """A file that isn't a spectrum of photographs that can be read."""
 
 
+class BadRecord(EntopticError, ValueError):
+    """A file that isn't a record of photographs that can be read."""
+
+
 class CannotWrite(EntopticError, OSError):
     """A file or folder that can't be written."""
 

@@ -36,10 +36,12 @@ _OURS = {
     "optimizer",
     "shaping",
     "Evaluation",
+    "FoundExemplars",
     "Guess",
     "Job",
     "LayerInfo",
     "Picture",
+    "Record",
     "Result",
     "Spectrum",
     "Step",
@@ -175,6 +177,7 @@ _WRONG: dict[str, Callable[[], Any]] = {
 # What of it is right, by the names of parameters; all others must refuse it.
 _FLAGS = (
     *("shared", "uniform", "relative", "decorrelated", "weighted", "plain", "transparency"),
+    *("least", "spread", "whole"),
     *("replace", "fixed_size", "biased", "stored", "compares_images"),
     *("needs_alpha", "prices_opacity", "progress", "keep_colors", "match_histogram", "rows"),
     "columns",

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from entoptic.analysis.photographs import crops, photo_files
+from entoptic.analysis.photographs import crops, each_photo, photo_files
 from entoptic.canvas import spectrum_of
 from entoptic.canvas.maco import check_spectrum
 from entoptic.checks import as_given, function, path, several, taking, whole
 from entoptic.errors import BadSetting, BadSpectrum, CannotWrite
-from entoptic.images import Picture, PictureLike, picture_of, read
+from entoptic.images import Picture, PictureLike, picture_of
 from entoptic.images.writing import write_file
 from entoptic.types import PathLike
 
@@ -137,11 +137,16 @@ def spectrum(
     total = torch.zeros(3, size, size // 2 + 1, dtype=torch.float64)
     small = 0
     places: list[Path | Picture] = [*files, *given]
-    for number, photo in enumerate(places, 1):
+
+    def measured(picture: Picture) -> tuple[bool, Tensor]:
+        return min(picture.height, picture.width) < size, spectrum_of(crops(picture.image, size))
+
+    for number, found in enumerate(each_photo(places, measured), 1):
         tell(f"photograph {number} of {count}")
-        picture = read(photo) if isinstance(photo, Path) else photo
-        small += min(picture.height, picture.width) < size
-        total += spectrum_of(crops(picture.image, size))
+        if isinstance(found, Exception):
+            raise found
+        small += found[0]
+        total += found[1]
     return Spectrum((total / count).float(), count, notes=_notes(small, count, size))
 
 

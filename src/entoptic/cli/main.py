@@ -15,6 +15,7 @@ from entoptic.cli.arguments import one_line
 from entoptic.cli.catalog import CATALOG_COMMANDS
 from entoptic.cli.dream import dream_command
 from entoptic.cli.evaluate import evaluate_command
+from entoptic.cli.exemplars import exemplars_command
 from entoptic.cli.networks import convert_command, gradient_command
 from entoptic.cli.printing import echo
 from entoptic.cli.recipes import command_of
@@ -126,7 +127,11 @@ def completion_command(shell: str) -> None:
 
 
 # Those that do more than make one picture.
-_OWN_COMMANDS = {"dream": dream_command, "evaluate": evaluate_command}
+_OWN_COMMANDS = {
+    "dream": dream_command,
+    "evaluate": evaluate_command,
+    "exemplars": exemplars_command,
+}
 
 for _name in sorted(recipes, key=lambda name: recipes[name].order):
     main.add_command(_OWN_COMMANDS.get(_name) or command_of(recipes[_name]))

@@ -121,23 +121,23 @@ def together(*options: Decorator) -> Decorator:
 
 _RESULT = "The result"
 
-result = together(
-    option(
-        _RESULT,
-        "--output",
-        "-o",
-        type=click.Path(),
-        metavar="OUT",
-        help="File (.png .jpg .webp .tif), or folder (end a new one with /), where each picture "
-        "gets a file of its own.",
-    ),
-    option(
-        _RESULT,
-        "--every",
-        type=int,
-        metavar="N",
-        help="Also save the picture every N steps, as OUT-stepN.",
-    ),
+_output = option(
+    _RESULT,
+    "--output",
+    "-o",
+    type=click.Path(),
+    metavar="OUT",
+    help="File (.png .jpg .webp .tif), or folder (end a new one with /), where each picture "
+    "gets a file of its own.",
+)
+_every = option(
+    _RESULT,
+    "--every",
+    type=int,
+    metavar="N",
+    help="Also save the picture every N steps, as OUT-stepN.",
+)
+_file = together(
     option(
         _RESULT,
         "--bits",
@@ -148,3 +148,9 @@ result = together(
     option(_RESULT, "--json", "as_json", is_flag=True, help="Print what was made as JSON."),
     option(_RESULT, "--quiet", "-q", is_flag=True, help="No progress bar and no notes."),
 )
+
+result = together(_output, _every, _file)
+"""Of a picture that is optimised."""
+
+drawn = together(_output, _file)
+"""Of a picture that is made in one go."""

@@ -27,10 +27,11 @@ def command_of(recipe: type[Recipe]) -> click.Command:
     """Return the command of a recipe that makes one picture."""
 
     def callback(**given: Any) -> int:
-        delivery, asked = Delivery.split(given)
+        delivery, asked = Delivery.split({"every": None} | given)
         return _make(recipe, delivery, arguments(recipe, asked))
 
-    return declared_command(recipe, options.result(callback))
+    result = options.result if recipe.optimizes else options.drawn
+    return declared_command(recipe, result(callback))
 
 
 def declared_command(recipe: type[Recipe], callback: Any, *, many: bool = False) -> click.Command:
@@ -126,9 +127,10 @@ def _make(recipe: type[Recipe], delivery: Delivery, asked: dict[str, Any]) -> in
     photo = asked.get("photo")
     if photo is None:
         units = [asked[name] for name in asked if settings(recipe)[name].role in ("unit", "units")]
-        first = units[0] if isinstance(units[0], str) else units[0][0]
+        # What shows no unit is named for its network.
+        first = units[0] if units else (asked.get("model", USUAL),)
         inputs: list[Path] = []
-        start = name_for(first)
+        start = name_for(first if isinstance(first, str) else first[0])
     else:
         if not photo:
             raise BadSetting("the name of the photo is empty; name a file")

@@ -185,12 +185,13 @@ def _tell(plan: Plan) -> None:
     """Say what a job is about to do."""
     height, width = plan.shape
     on = plan.job.device
-    steps = f"{plan.count} step{'s' * (plan.count != 1)}"
+    steps = f" in {plan.count} step{'s' * (plan.count != 1)}" if plan.count else ""
+    pixels = f", {work(plan) / 1e6:.3g} megapixels in all" if plan.count else ""
     read = ", ".join(map(str, plan.inputs)) or "no file"
+    objective = f": {plan.job.objective}" if plan.job.objective else ""
     for line in (
-        f"Job: {plan.job.recipe} with {plan.job.model}: {plan.job.objective}",
+        f"Job: {plan.job.recipe} with {plan.job.model}{objective}",
         f"Reads: {read}",
-        f"Makes: {height}x{width} (height x width) in {steps} on {on}, "
-        f"{work(plan) / 1e6:.3g} megapixels in all",
+        f"Makes: {height}x{width} (height x width){steps} on {on}{pixels}",
     ):
         echo(one_line(line), err=True)

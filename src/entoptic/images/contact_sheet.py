@@ -101,18 +101,35 @@ def sheet_size(
     return above + rows * (tile + gap) - gap, columns * (width + gap) - gap
 
 
+def headed(title: str, picture: Image) -> Tensor:
+    """Return a picture with a line of text above it, at the left.
+
+    Args:
+        title: the text; as much of it as there is room for.
+        picture: (1, 3, height, width), on white.
+    """
+    strip = _strip(title, picture.shape[-1], 1.0, centered=False)
+    return torch.cat([strip.to(picture)[None, None].expand(-1, 3, -1, -1), picture], 2)
+
+
+def headed_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Return the (height, width) of a picture of a size with a line of text above it."""
+    return size[0] + _STRIP, size[1]
+
+
 def _strips(labels: Sequence[str], images: Image, background: float) -> Tensor:
     """The labels as pictures to stand below their own, (batch, 3, strip, width)."""
     strips = torch.stack([_strip(label, images.shape[-1], background) for label in labels])
     return strips.to(images)[:, None].expand(-1, 3, -1, -1)
 
 
-def _strip(label: str, width: int, background: float) -> Tensor:
+def _strip(label: str, width: int, background: float, *, centered: bool = True) -> Tensor:
     """One label in the middle of its strip, black or white, whichever is seen better."""
     font = ImageFont.load_default(_LETTERS)
     shown = _shortened(label, lambda text: font.getlength(text) <= width)
     coverage = Pillow.new("L", (width, _STRIP))
-    ImageDraw.Draw(coverage).text((width / 2, _STRIP / 2), shown, 255, font, anchor="mm")
+    start, anchor = (width / 2, "mm") if centered else (2, "lm")
+    ImageDraw.Draw(coverage).text((start, _STRIP / 2), shown, 255, font, anchor=anchor)
     ink = 0.0 if background > 0.5 else 1.0
     amount = torch.from_numpy(np.asarray(coverage, np.float32) / 255)
     return background + (ink - background) * amount

@@ -25,11 +25,11 @@ from entoptic.analysis.judges import (
     is_class,
     verdict,
 )
-from entoptic.analysis.photographs import crops, photo_files
+from entoptic.analysis.photographs import crops, each_photo, photo_files
 from entoptic.ascent.loop import bind, guide_activations, joined
 from entoptic.ascent.memory import within_memory
 from entoptic.errors import BadSetting, WrongPictureSize
-from entoptic.images import Picture, PictureLike, picture_of, read
+from entoptic.images import Picture, PictureLike, picture_of
 from entoptic.images.picture import of_8_bits
 from entoptic.jobs.default_layers import dream_objective
 from entoptic.jobs.job import Result
@@ -197,12 +197,14 @@ class EvaluatePlan:
         return self._plan.objective.objectives
 
     def _photo_scores(self, tell: Tell) -> Tensor:
-        """(units, crops); photographs are read one by one, so that memory doesn't grow."""
+        """(units, crops); few photographs are in memory at a time."""
         found = [torch.zeros(len(self.units), 0)]
-        for number, photo in enumerate(self.photos, 1):
+        side = min(self._plan.size)
+        cut = each_photo(self.photos, lambda picture: crops(picture.image, side))
+        for number, squares in enumerate(cut, 1):
             tell(f"scoring photograph {number} of {len(self.photos)}")
-            picture = read(photo) if isinstance(photo, Path) else photo
-            squares = crops(picture.image, min(self._plan.size))
+            if isinstance(squares, Exception):
+                raise squares
             found.append(self._scores(self._objectives, squares))
         return torch.cat(found, 1)
 

@@ -37,6 +37,8 @@ def function_of(recipe: type[Recipe]) -> Callable[..., Any]:
         if progress is not None:
             checks.flag("progress", progress)
         plan = order(recipe, *args, **kwargs).plan()
+        if not recipe.optimizes:
+            return plan.run(progress=False)
         return plan.run(callback=callback, progress=progress)
 
     function.__name__ = function.__qualname__ = recipe.function
@@ -53,7 +55,7 @@ def function_of(recipe: type[Recipe]) -> Callable[..., Any]:
 def _with_progress(recipe: type[Recipe]) -> Signature:
     """Return the signature of a recipe's function with what is about its run."""
     signature = signature_of(recipe)
-    if recipe.makes_no_job:
+    if recipe.makes_no_job or not recipe.optimizes:
         return signature
     more = [
         Parameter(
@@ -140,7 +142,7 @@ def docstring(recipe: type[Recipe], *, progress: bool = True) -> str:
         told = f"{name}: {declared[name].help}"
         told += "" if default is None else f" [default: {default}]"
         lines += textwrap.wrap(told, 92, initial_indent="    ", subsequent_indent="        ")
-    if progress and not recipe.makes_no_job:
+    if progress and recipe.optimizes and not recipe.makes_no_job:
         lines += _PROGRESS
     arguments = "\n".join(["Args:", *lines])
     raised = "Raises:\n    EntopticError: whatever is wrong is said before any work."

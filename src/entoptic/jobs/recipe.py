@@ -142,6 +142,9 @@ class Recipe(ABC):
     makes_no_job: ClassVar[bool] = False
     """True for a recipe that makes something else than a picture with a job."""
 
+    optimizes: ClassVar[bool] = True
+    """False for a recipe that makes its picture in one go, without steps."""
+
     objective_is: ClassVar[str | None] = None
     """The field that a job's objective fills, where it fills one."""
 

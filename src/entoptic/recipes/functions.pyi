@@ -9,6 +9,7 @@ from ..ascent.shaping import ShapingLike
 from ..canvas import Canvas
 from ..images import PictureLike
 from ..jobs.evaluation import Evaluation
+from ..jobs.exemplars import FoundExemplars
 from ..jobs.job import Result
 from ..jobs.regions import RegionLike
 from ..layers import Layer
@@ -578,6 +579,55 @@ def evaluate(
 
     Returns:
         The figures, with the pictures as sheets, one for each seed.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work."""
+
+def exemplars(
+    model: ModelLike,
+    *units: str | Objective,
+    photos: Sequence[PictureLike],
+    count: int = 9,
+    least: bool = False,
+    spread: bool = False,
+    by: str = "max",
+    whole: bool = False,
+    record: PathLike | None = None,
+    device: DeviceLike = "auto",
+) -> FoundExemplars:
+    r"""Find the photographs that excite units most.
+
+    The network runs once over all photographs, for all units together. Each is shown to it at the
+    network's own size, the middle cut out; a channel's value is its largest activation over all
+    positions. The result is a contact sheet with a section for each unit: of each photograph the
+    receptive field of the strongest position, with the value. Files that can't be read are named,
+    and passed over. In PHOTOS, folders count with the folders inside them.
+
+    >>> import entoptic as ent, torch
+    >>> photos = [torch.full((1, 3, 60, 80), level) for level in (0.1, 0.5, 0.9)]
+    >>> found = ent.exemplars(ent.load(), "conv1:0", photos=photos, count=2)
+    >>> len(found.units[0].exemplars), found.sheet().shape
+    (2, torch.Size([1, 3, 168, 260]))
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        units: Units: channels LAYER:CHANNEL, ranges LAYER:3-9, classes class:NAME, or
+            expressions of them.
+        photos: Photographs: files and folders.
+        count: Number of photographs for each unit. [default: 9]
+        least: Those that excite it least, shown whole.
+        spread: Those spread evenly over all, from most to least.
+        by: Value of a channel in a photograph: its max over all positions, or their mean.
+            [default: max]
+        whole: Show whole photographs as the network is shown them, the receptive field
+            outlined.
+        record: Record (.npz) that is kept: the same command goes on from there, and photographs
+            that it holds aren't looked at again.
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+
+    Returns:
+        The photographs of each unit, with values, positions and hashes.
 
     Raises:
         EntopticError: whatever is wrong is said before any work."""

@@ -1,0 +1,232 @@
+"""Responses of units to photographs: the largest and the mean activation over positions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from entoptic.analysis.photographs import View, ViewSize
+from entoptic.ascent.loop import bind, guide_activations, joined
+from entoptic.ascent.memory import check_picture
+from entoptic.errors import BadSetting
+from entoptic.layers import Layer
+from entoptic.networks import Model, compiled
+from entoptic.networks.modes import in_usual_modes
+from entoptic.objectives import Leaf, Objective, PerImage, channel
+from entoptic.objectives.facts import may_compare_images, needing_alpha
+from entoptic.types import Image
+
+
+@dataclass(frozen=True, eq=False)
+class Responses:
+    """Responses of all units to one photograph.
+
+    Args:
+        largest: (units,), float32: the spatial maximum.
+        mean: likewise: the spatial mean.
+        positions: (units, 2): row and column of the maximum, the first in reading order; -1 where
+            a unit has no positions.
+    """
+
+    largest: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    positions: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class _Bound:
+    """Units bound to a network for images of one size.
+
+    Args:
+        run: the network, compiled for what they need.
+        channels: by layer, the units that are channels of it, and their numbers.
+        others: the other units, by their place.
+    """
+
+    run: Callable[[Tensor], Mapping[Layer, Tensor]]
+    channels: Mapping[Layer, tuple[NDArray[np.int64], NDArray[np.int64]]]
+    others: Mapping[int, Objective]
+
+
+@dataclass(frozen=True, eq=False)
+class Watched:
+    """A network whose units are watched.
+
+    Args:
+        model: the network.
+        device: where it runs.
+        precision: in which it computes.
+        units: objectives, in order; channels among them are looked at position by position.
+    """
+
+    model: Model
+    device: torch.device
+    precision: str
+    units: tuple[Objective, ...]
+    _by_size: dict[tuple[int, int], _Bound] = field(default_factory=dict, repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The units as expressions."""
+        return tuple(map(repr, self.units))
+
+    @in_usual_modes
+    @torch.no_grad()
+    def responses(self, images: Image) -> list[Responses | None]:
+        """Return the responses to each image of a batch; None where they aren't finite."""
+        size = images.shape[-2], images.shape[-1]
+        bound = self._bound(size)
+        images = images.to(self.device)
+        acts = self.model.arranged(bound.run(images), size)
+        count = len(images), len(self.units)
+        largest, mean = np.empty(count, np.float32), np.empty(count, np.float32)
+        positions = np.full((*count, 2), -1, np.int32)
+        for place, unit in bound.others.items():
+            guides = guide_activations(unit, self.model, images)
+            scores = unit(joined(acts, guides)).float().cpu().numpy()
+            largest[:, place] = mean[:, place] = scores
+        for layer, (places, numbers) in bound.channels.items():
+            top, middle, where = _over_positions(acts[layer], numbers)
+            largest[:, places], mean[:, places] = top, middle
+            if acts[layer].ndim == 4:
+                positions[:, places] = np.stack(np.divmod(where, acts[layer].shape[3]), -1)
+        finite = np.isfinite(largest + mean).all(axis=1).tolist()
+        return [
+            Responses(largest[image], mean[image], positions[image]) if fine else None
+            for image, fine in enumerate(finite)
+        ]
+
+    def _bound(self, size: tuple[int, int]) -> _Bound:
+        """Return the units bound for a size, which for many takes longer than a photograph."""
+        if size not in self._by_size:
+            self._by_size.clear()  # one is enough: most photographs are shown alike
+            self._by_size[size] = self._bind(size)
+        return self._by_size[size]
+
+    def _bind(self, size: tuple[int, int]) -> _Bound:
+        channels: dict[Layer, tuple[list[int], list[int]]] = {}
+        others = {}
+        for place, unit in enumerate(bind(each, self.model, size) for each in self.units):
+            if (found := _channel_of(unit)) is None:
+                others[place] = unit
+                continue
+            places, numbers = channels.setdefault(found[0], ([], []))
+            places.append(place)
+            numbers.append(found[1])
+        layers = {layer for unit in others.values() for layer in unit.layers()} | channels.keys()
+        run = compiled(self.model, layers, self.device, precision=self.precision)
+        arrays = {
+            layer: (np.array(places), np.array(numbers))
+            for layer, (places, numbers) in channels.items()
+        }
+        return _Bound(run, arrays, others)
+
+
+def _over_positions(
+    values: Tensor, channels: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    """Return maximum, mean and number of the first position of the maximum, (batch, channels)."""
+    if not np.array_equal(channels, np.arange(values.shape[1])):
+        values = values[:, torch.from_numpy(channels).to(values.device)]
+    flat = values.flatten(2).float() if values.ndim > 2 else values[:, :, None].float()
+    if flat.device.type == "cpu":
+        # NumPy takes the first of several, and is faster at it than torch.
+        array = flat.numpy()
+        where = array.argmax(2)
+        top = np.take_along_axis(array, where[..., None], 2)[..., 0]
+        return top, flat.mean(2).numpy(), where
+    largest = flat.amax(2)
+    numbers = torch.arange(flat.shape[2], device=flat.device)
+    first = torch.where(flat == largest[..., None], numbers, flat.shape[2] - 1).amin(2)
+    return largest.cpu().numpy(), flat.mean(2).cpu().numpy(), first.cpu().numpy()
+
+
+def _channel_of(unit: Objective) -> tuple[Layer, int] | None:
+    """Return layer and number of a channel; None of another unit."""
+    if not isinstance(unit, Leaf) or unit.name != "channel":
+        return None
+    layer, number = unit.arguments
+    return Layer.parse(layer), int(number)
+
+
+def watched(
+    model: Model,
+    layers: Collection[Layer | str | Objective],
+    size: ViewSize,
+    device: torch.device,
+    precision: str,
+) -> Watched:
+    """Check units, and return the network with them.
+
+    Args:
+        layers: for all of their channels; and objectives that score one image.
+        size: at which photographs are shown.
+
+    Raises:
+        BadSetting: there are none, or one twice; or one that compares images, or wants alpha.
+        UnknownLayer, ChannelOutOfRange, UnknownLabel, PictureTooSmall: with what to do.
+        NotEnoughMemory: for a photograph of this size.
+    """
+    trial = (size, size) if isinstance(size, int) else size
+    found: list[Objective] = []
+    for each in layers:
+        if isinstance(each, Objective):
+            found += each.objectives if isinstance(each, PerImage) else [each]
+            continue
+        layer = model.resolve(each)
+        channels = model.info(layer, trial).channels
+        if channels is None:
+            raise BadSetting(f"{str(layer)!r} has no channels; name another layer")
+        found += [channel(str(layer), number) for number in range(channels)]
+    if not found:
+        raise BadSetting("no units; name a layer, or a unit such as channel('fire7', 3)")
+    seen: set[Objective] = set()
+    for unit in found:
+        if unit in seen:
+            raise BadSetting(f"{unit!r} is named twice; name each unit once")
+        seen.add(unit)
+        if may_compare_images(unit):
+            raise BadSetting(f"{unit!r} compares images with each other; photographs come alone")
+        if needing_alpha(unit):
+            raise BadSetting(f"{unit!r} is about transparency, which photographs don't have")
+        bind(unit, model, trial)
+    needed = {model.resolve(layer) for unit in found for layer in unit.layers()}
+    check_picture(model, needed, trial, device)
+    return Watched(model, device, precision, tuple(found))
+
+
+def receptive_box(
+    model: Model, unit: Objective, position: Sequence[int], view: View
+) -> tuple[int, int, int, int] | None:
+    """Return the receptive field of a position in the photograph, (top, left, height, width).
+
+    It may reach beyond the photograph, where a layer pads. None where the unit has no positions, or
+    each depends on the whole image.
+
+    Args:
+        position: (row, column); -1 for none.
+        view: how the photograph was shown.
+    """
+    found = _channel_of(bind(unit, model, view.size))
+    if found is None or min(position) < 0:
+        return None
+    layer = found[0]
+    shown = model.shown([layer], view.size)
+    extents = model.info(layer, shown).extents
+    if extents is None:
+        return None
+    sides = []
+    for each, place, start, window, pixels in zip(
+        extents, position, (view.top, view.left), (view.height, view.width), shown, strict=True
+    ):
+        scale = window / pixels
+        first = start + (each.first + place * each.stride) * scale
+        last = start + (each.last + 1 + place * each.stride) * scale
+        sides.append((round(first), max(1, round(last) - round(first))))
+    (top, height), (left, width) = sides
+    return top, left, height, width

@@ -29,6 +29,8 @@ plan_diversity = _planner("diversity")
 plan_looks = _planner("looks")
 plan_sweep = _planner("sweep")
 plan_evaluate = _planner("evaluate")
+plan_filters = _planner("filters")
+plan_maps = _planner("maps")
 
 
 def plan_interpolate(model: Any, units: Sequence[Any], **settings: Any) -> Any:

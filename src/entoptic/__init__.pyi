@@ -169,6 +169,9 @@ from .recipes.evaluate import (
 from .recipes.exemplars import (
     Exemplars as Exemplars,
 )
+from .recipes.filters import (
+    Filters as Filters,
+)
 from .recipes.functions import (
     accentuate as accentuate,
     caricature_of as caricature_of,
@@ -178,11 +181,13 @@ from .recipes.functions import (
     dream_photos as dream_photos,
     evaluate as evaluate,
     exemplars as exemplars,
+    filters as filters,
     grid as grid,
     groups as groups,
     interpolate as interpolate,
     invert as invert,
     looks as looks,
+    maps as maps,
     sweep as sweep,
     visualize as visualize,
 )
@@ -200,6 +205,9 @@ from .recipes.invert import (
 )
 from .recipes.looks import (
     Looks as Looks,
+)
+from .recipes.maps import (
+    Maps as Maps,
 )
 from .recipes.sweep import (
     Sweep as Sweep,

@@ -60,6 +60,9 @@ def _fill(here: Path) -> None:
         planning.plan_invert(model, sky, **SMALL),
         planning.plan_interpolate(model, ["fire7:3", "fire7:5"], pictures=3, **SMALL),
         planning.plan_diversity(model, "fire7:3", pictures=2, **SMALL),
+        planning.plan_maps(model, sky, layer="fire3", size=32, on="cpu"),
+        planning.plan_maps(model, sky, layer="fire3", unit=3, on="cpu"),
+        planning.plan_filters(model, on="cpu"),
     ]
     jobs = [json.loads(each.job.to_json()) for each in plans]
     assert {each["recipe"] for each in jobs} == {

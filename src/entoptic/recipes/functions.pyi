@@ -632,6 +632,35 @@ def exemplars(
     Raises:
         EntopticError: whatever is wrong is said before any work."""
 
+def filters(
+    model: ModelLike,
+    *,
+    layer: Layer | str | None = None,
+    size: int = 64,
+    device: DeviceLike = "auto",
+) -> Result:
+    r"""Show the kernels of a first layer as pictures.
+
+    A kernel that is fed the picture is itself a picture: each is shown with a scale of its own, 0
+    as middle gray, the largest weight as black or as full color.
+
+    >>> import entoptic as ent
+    >>> ent.filters(ent.load(), size=30).image.shape
+    torch.Size([1, 3, 448, 268])
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        layer: Convolution that is fed the picture. [default: the first one]
+        size: Side of each kernel's picture in pixels, about. [default: 64]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+
+    Returns:
+        The picture, with the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work."""
+
 def grid(
     model: ModelLike,
     photo: PictureLike,
@@ -1003,6 +1032,45 @@ def looks(
         callback: Function that is given each step.
         progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
             ends the work with the picture as it is.
+
+    Returns:
+        The picture, with the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work."""
+
+def maps(
+    model: ModelLike,
+    photo: PictureLike,
+    *,
+    layer: Layer | str | None = None,
+    unit: int | None = None,
+    scale: str = "each",
+    size: int | None = None,
+    device: DeviceLike = "auto",
+) -> Result:
+    r"""Show all feature maps of a layer on a photo.
+
+    The result is a contact sheet with a map for each channel: black is 0, white the scale's largest
+    activation. Where a layer has negative activations, they are blue and positive ones orange. With
+    `unit` one map is shown large over the photo. The photo is shown to the network with its long
+    side at the network's own size.
+
+    >>> import entoptic as ent, torch
+    >>> photo = torch.rand(1, 3, 60, 80, generator=torch.Generator().manual_seed(0))
+    >>> ent.maps(ent.load(), photo, layer="fire2", size=32).image.shape
+    torch.Size([1, 3, 640, 356])
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        photo: Photo: a picture file.
+        layer: Layer whose feature maps are shown. [default: a middle layer]
+        unit: Channel that is shown large over the photo.
+        scale: Scale of the brightness: each, up to a map's own largest activation, which is
+            told below it; shared, one for all maps. [default: each]
+        size: Long side of each map in pixels, about. [default: 96, or 480 for one unit]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
 
     Returns:
         The picture, with the job that makes it again.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import struct
 import sys
 import warnings
 from pathlib import Path
@@ -137,6 +139,20 @@ def test_without_the_extra_nothing_is_read_wrongly(
     ).round().int().tolist() == (eight.tolist())
     with pytest.raises(BadPicture, match="lzw compression needs the 'pictures' extra"):
         read(tmp_path / "planes.tif")
+
+
+def test_pages_that_lead_back_to_each_other_are_counted_once(tmp_path: Path) -> None:
+    path = tmp_path / "pages.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for _ in range(3):
+            writer.write(np.zeros((5, 7), np.uint8), photometric="minisblack", metadata=None)
+    with tifffile.TiffFile(path) as file:
+        places = [page.offset for page in file.pages]
+    for last, leads_to, count in ((2, 0, 3), (2, 1, 3), (2, 2, 3), (1, 0, 2), (0, 0, 1)):
+        data = bytearray(path.read_bytes())
+        (tags,) = struct.unpack_from("<H", data, places[last])
+        struct.pack_into("<I", data, places[last] + 2 + 12 * tags, places[leads_to])
+        assert tiff.pages(io.BytesIO(data), len(data)) == count
 
 
 @pytest.mark.parametrize("name", ["lzw", "lzma"])

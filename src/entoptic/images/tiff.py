@@ -341,15 +341,17 @@ def pages(stream: Stream, size: int) -> int:
     Raises:
         ValueError: one after the first is damaged.
     """
-    tags, places = _Tags(stream, size), {0}
-    while tags.following not in places and len(places) < _MOST_PAGES:
-        places.add(tags.following)
+    tags = _Tags(stream, size)
+    found = {tags.place}
+    # One that leads back to an earlier page is followed no further.
+    while tags.following and tags.following not in found and len(found) < _MOST_PAGES:
+        found.add(tags.following)
         tags = _Tags(stream, size, tags.following)
-    return len(places)
+    return len(found)
 
 
 class _Tags:
-    """The tags of a picture: the first, or the one whose tags begin at a byte."""
+    """The tags of a picture: the first, or the one whose tags begin at a byte, its `place`."""
 
     def __init__(self, stream: Stream, size: int, at: int | None = None) -> None:
         self.stream = stream
@@ -362,7 +364,7 @@ class _Tags:
         width = struct.calcsize("=" + number)
         begin = 8 if self.big else 4
         (first,) = struct.unpack(self.order + number, start[begin : begin + width])
-        first = first if at is None else at
+        first = self.place = first if at is None else at
         head = "Q" if self.big else "H"
         (count,) = struct.unpack(self.order + head, self._read(first, struct.calcsize("=" + head)))
         if count > _MOST_TAGS:

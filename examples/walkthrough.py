@@ -69,7 +69,7 @@ def noise(side: int = SIDE) -> Tensor:
 
 def climb(model: ent.Model, start: Tensor, objective: ent.Objective, **how: Any) -> Tensor:
     """A picture, changed in the direction of the gradient: plainly, if nothing else is said."""
-    plain: dict[str, Any] = {"norm": "max_abs", "jitter": 0, "octaves": 1, "smoothing": 0}
+    plain: dict[str, Any] = {"look": "original", "norm": "max_abs", "jitter": 0, "octaves": 1}
     return ent.dream(model, start, objective=objective, **(plain | how)).image
 
 

@@ -6,24 +6,17 @@ import functools
 from typing import final
 
 import torch
-from torch import Tensor, nn
 
-from entoptic.canvas.base import Canvas, canvas
-from entoptic.canvas.noise import in_range, noise
+from entoptic.canvas.base import canvas
+from entoptic.canvas.waves import CONTRAST, Waves, values_of
 from entoptic.checks import count, flag, number, seed, side, taking
-from entoptic.errors import BadSetting
-from entoptic.images import PictureLike, fourier, image_of
-from entoptic.images.color import from_image, to_image
+from entoptic.images import PictureLike, fourier
 from entoptic.images.resize import resize
-from entoptic.types import Planes
-
-# Lucid divides the picture by 4 before the sigmoid, so that its start is low in contrast.
-_CONTRAST = 0.25
 
 
 @canvas(planes=lambda cls: functools.partial(cls, decorrelated=False))
 @final
-class Fourier(Canvas):
+class Fourier(Waves):
     """Fourier coefficients, scaled by 1 / frequency; a sigmoid keeps the picture in [0, 1].
 
     Steps of the same length in all coefficients then change natural images' large shapes more than
@@ -50,8 +43,6 @@ class Fourier(Canvas):
     torch.Size([1, 3, 5, 7])
     """
 
-    scale: Tensor
-
     @taking(
         height=side,
         width=side,
@@ -74,19 +65,16 @@ class Fourier(Canvas):
         decorrelated: bool = True,
         channels: int = 3,
     ) -> None:
-        super().__init__()
-        if decorrelated and channels != 3:
-            raise BadSetting(
-                f"only 3 channels are colours, not {channels}; set decorrelated to False"
-            )
-        self.size = height, width
+        super().__init__(
+            (height, width),
+            CONTRAST * fourier.falloff(height, width, decay),
+            batch=batch,
+            channels=channels,
+            sd=sd,
+            seed=seed,
+            decorrelated=decorrelated,
+        )
         self.decay = decay
-        self.decorrelated = decorrelated
-        scale = _CONTRAST * fourier.falloff(height, width, decay)
-        # For both parts of a coefficient: a product of equal shapes takes a sixth of the time.
-        both = scale.float()[..., None].expand(-1, -1, 2).contiguous()
-        self.register_buffer("scale", both, persistent=False)
-        self.coefficients = nn.Parameter(noise((batch, channels, *both.shape), sd=sd, seed=seed))
 
     @classmethod
     @taking(decay=number(least=0), decorrelated=flag)
@@ -102,36 +90,10 @@ class Fourier(Canvas):
         Raises:
             BadPicture: the picture has values that aren't finite, or outside [0, 1].
         """
-        values = from_image(in_range(image_of(image)), decorrelated=decorrelated)
-        return cls._with(values, decay, decorrelated)
-
-    @classmethod
-    def _with(cls, values: Tensor, decay: float, decorrelated: bool) -> Fourier:
-        batch, channels, height, width = values.shape
-        made = cls(
-            height,
-            width,
-            batch=batch,
-            sd=0,
-            decay=decay,
-            decorrelated=decorrelated,
-            channels=channels,
-        )
-        made = made.to(values)
-        waves = torch.view_as_real(fourier.to_spectrum(values))
-        made.coefficients = nn.Parameter(waves / made.scale)
-        return made
-
-    def values(self) -> Tensor:
-        """The picture before the sigmoid, (batch, 3, height, width), and before its colours."""
-        waves = torch.view_as_complex(self.coefficients * self.scale)
-        return fourier.from_spectrum(waves, *self.size)
-
-    def forward(self) -> Planes:
-        return to_image(self.values(), decorrelated=self.decorrelated)
+        return cls._with(values_of(image, decorrelated), decorrelated, decay=decay)
 
     @torch.no_grad()
     @taking(height=side, width=side)
     def resized(self, height: int, width: int) -> Fourier:
         values = resize(self.values(), height, width)
-        return Fourier._with(values, self.decay, self.decorrelated)
+        return Fourier._with(values, self.decorrelated, decay=self.decay)

@@ -6,19 +6,13 @@ import functools
 from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from entoptic.canvas.base import Canvas, canvas
-from entoptic.canvas.noise import in_range, noise
+from entoptic.canvas.base import canvas
+from entoptic.canvas.waves import CONTRAST, Waves, values_of
 from entoptic.checks import count, flag, number, seed, side, taking
-from entoptic.errors import BadSetting
-from entoptic.images import PictureLike, fourier, image_of
-from entoptic.images.color import from_image, to_image
+from entoptic.images import PictureLike, fourier
 from entoptic.images.resize import resize
-from entoptic.types import Planes
-
-# The same as of `Fourier`: the start is low in contrast.
-_CONTRAST = 0.25
 
 # Keeps the square root's gradient finite where an axis is 0 everywhere.
 _EPSILON = 1e-12
@@ -26,7 +20,7 @@ _EPSILON = 1e-12
 
 @canvas(planes=lambda cls: functools.partial(cls, decorrelated=False))
 @final
-class Natural(Canvas):
+class Natural(Waves):
     """Waves nearly as in photographs, of a contrast that grows up to a bound and no further.
 
     Without a bound, steps go on raising the contrast long after the shapes are there, until most
@@ -59,7 +53,6 @@ class Natural(Canvas):
     torch.Size([1, 3, 5, 7])
     """
 
-    scale: Tensor
     bound: Tensor
 
     @taking(
@@ -86,22 +79,18 @@ class Natural(Canvas):
         decorrelated: bool = True,
         channels: int = 3,
     ) -> None:
-        super().__init__()
-        if decorrelated and channels != 3:
-            raise BadSetting(
-                f"only 3 channels are colours, not {channels}; set decorrelated to False"
-            )
-        self.size = height, width
-        self.decorrelated = decorrelated
-        self.softness = softness
         axes = _scale(height, width, softness)
-        if not decorrelated:
-            axes = axes[:1].expand(channels, -1, -1)
-        # For both parts of a wave, as in `Fourier`.
-        both = axes.float()[..., None].expand(-1, -1, -1, 2).contiguous()
-        self.register_buffer("scale", both, persistent=False)
+        super().__init__(
+            (height, width),
+            axes if decorrelated else axes[:1].expand(channels, -1, -1),
+            batch=batch,
+            channels=channels,
+            sd=sd,
+            seed=seed,
+            decorrelated=decorrelated,
+        )
+        self.softness = softness
         self.register_buffer("bound", torch.full((1, channels, 1, 1), float(contrast)))
-        self.coefficients = nn.Parameter(noise((batch, *both.shape), sd=sd, seed=seed))
 
     @classmethod
     @taking(softness=number(least=0, most=1), decorrelated=flag)
@@ -119,43 +108,29 @@ class Natural(Canvas):
         Raises:
             BadPicture: the picture has values that aren't finite, or outside [0, 1].
         """
-        values = from_image(in_range(image_of(image)), decorrelated=decorrelated)
-        return cls._with(values, softness, decorrelated, None)
+        values = values_of(image, decorrelated)
+        return cls._bounded(values, decorrelated, softness, None)
 
     @classmethod
-    def _with(
-        cls, values: Tensor, softness: float, decorrelated: bool, bound: Tensor | None
+    def _bounded(
+        cls, values: Tensor, decorrelated: bool, softness: float, bound: Tensor | None
     ) -> Natural:
-        batch, channels, height, width = values.shape
-        made = cls(
-            height,
-            width,
-            batch=batch,
-            sd=0,
-            softness=softness,
-            decorrelated=decorrelated,
-            channels=channels,
-        ).to(values)
-        waves = torch.view_as_real(fourier.to_spectrum(values))
-        made.coefficients = nn.Parameter(waves / made.scale)
+        """Return a canvas of given values, and of a bound that they keep to."""
+        made = cls._with(values, decorrelated, softness=softness)
         own = made.bound if bound is None else bound
         made.bound = torch.maximum(own, _size(values))
         return made
 
     def values(self) -> Tensor:
         """The picture before the sigmoid, (batch, 3, height, width), and before its colours."""
-        waves = torch.view_as_complex(self.coefficients * self.scale)
-        values = fourier.from_spectrum(waves, *self.size)
+        values = super().values()
         return values * (self.bound / _size(values)).clamp(max=1)
-
-    def forward(self) -> Planes:
-        return to_image(self.values(), decorrelated=self.decorrelated)
 
     @torch.no_grad()
     @taking(height=side, width=side)
     def resized(self, height: int, width: int) -> Natural:
         values = resize(self.values(), height, width)
-        return Natural._with(values, self.softness, self.decorrelated, self.bound)
+        return Natural._bounded(values, self.decorrelated, self.softness, self.bound)
 
 
 def _size(values: Tensor) -> Tensor:
@@ -173,4 +148,4 @@ def _scale(height: int, width: int, softness: float) -> Tensor:
     sizes = law ** (1 - softness) * sizes**softness
     # Noise is as large as in `Fourier`, whatever unit the sizes are in.
     power = sizes.square().mean((1, 2), keepdim=True)
-    return _CONTRAST * sizes * (law.square().mean() / power).sqrt()
+    return CONTRAST * sizes * (law.square().mean() / power).sqrt()

@@ -21,6 +21,8 @@ from entoptic.recipes import recipes
 PROGRAM = Path(__file__).with_name("mutated_jobs.py")
 SOURCE = Path(ent.__file__).parents[1]
 SMALL: dict[str, Any] = {"size": 48, "steps": 2, "on": "cpu"}
+MASKED: dict[str, Any] = {"size": 64, "steps": 1, "on": "cpu", "protect": "saliency"}
+MASKED |= {"shaping": "laplacian + chroma(0.5)", "keep_colors": True, "mix": 0.2}
 
 
 def noise(path: Path, seed: int) -> Path:
@@ -47,6 +49,7 @@ def _fill(here: Path) -> None:
         planning.plan_dream(model, sky, guide=guide, size=64, steps=1, on="cpu"),
         planning.plan_dream(model, sky, size=64, steps=1, on="cpu").among(3, 1),
         planning.plan_dream(model, noise=(50, 60), objective="fire7:3", tile="off", on="cpu"),
+        planning.plan_dream(model, sky, mask="sky.png", region="sky.png=fire3:5", **MASKED),
         planning.plan_looks(model, sky, look=["eyes", "ink"], size=64, steps=1, on="cpu"),
         planning.plan_sweep(model, sky, strength=[0.5, 2], size=64, steps=1, on="cpu"),
         planning.plan_visualize(model, ["fire7:3-5", "class:goldfish"], **SMALL),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import os
 from dataclasses import replace
 from importlib.metadata import EntryPoint
@@ -25,7 +26,7 @@ from entoptic.errors import (
 from entoptic.images import read_job
 from entoptic.jobs.job import Job, Result, Source
 from entoptic.runners.run import plan_redo
-from planning import plan_dream
+from planning import plan_dream, plan_visualize
 
 QUICK: dict[str, Any] = {"octaves": 1, "steps": 1, "jitter": 2}
 
@@ -86,6 +87,27 @@ def test_a_dream_that_was_stopped_is_stopped_again(model: ent.Model, photo: Path
     again = plan_redo(path)
     assert (again.count, job_of(path).stopped_after) == (2, 2)
     assert again.run().save(photo.with_name("b.png")).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("recipe", ["dream", "visualize"])
+def test_what_an_older_release_stopped_is_stopped_again(
+    model: ent.Model, photo: Path, recipe: str
+) -> None:
+    if recipe == "dream":
+        plan = plan_dream(model, photo, look="original", octaves=1, steps=5)
+        newer = {"shaping", "headroom", "region", "protect", "detail", "rules", "mix", "mask"}
+    else:
+        plan = plan_visualize(model, ["fire2:3"], size=32, steps=5)
+        newer = {"seamless"}
+    step = list(itertools.islice(plan.steps(), 2))[-1]
+    made = plan.result(step, [step.scores] * 2)
+    known = {name: each for name, each in made.job.settings.items() if name not in newer}
+    assert known.keys() < made.job.settings.keys()
+    old = replace(made.job, settings=known)
+    file = replace(made, job=old).save(photo.with_name("old.png"))
+    again = plan_redo(file)
+    assert (again.count, again.job) == (2, made.job)
+    assert torch.equal(again.run().image, made.image)
 
 
 def test_changes_are_made_and_all_else_is_kept(picture: Path) -> None:

@@ -272,10 +272,7 @@ class Record:
         Raises:
             CannotWrite, AlreadyThere: with what to do.
         """
-        head = {"entoptic": FORMAT} | {
-            name: getattr(self, name)
-            for name in ("model", "weights", "units", "size", "precision", "most", "sampled")
-        }
+        head = {"entoptic": FORMAT} | self.settings
         head |= {"photos": [astuple(each) for each in self.photos]}
         head |= {"broken": dict(self.broken)}
         told = np.frombuffer(json.dumps(head).encode("ascii"), np.uint8)

@@ -14,15 +14,12 @@ from entoptic.errors import BadSetting
 from entoptic.images import Picture, PictureLike, picture_of
 from entoptic.images.resize import center_crop, fit_long_side, resize
 from entoptic.jobs.job import Source
+from entoptic.jobs.visualization import LONGEST
 from entoptic.networks.memory import check_memory
 from entoptic.objectives import Objective
 
 Size: TypeAlias = int | tuple[int, int]
 """A long side in pixels, or (height, width)."""
-
-LONGEST = 768
-"""The long side, in pixels, of a photo that is optimised as a whole where no size is given: steps
-at more take minutes on a CPU."""
 
 # Of a picture that is resized, or that is laid out of several.
 _COPIES = 4

@@ -21,6 +21,7 @@ from entoptic.registry import Registry
 
 if TYPE_CHECKING:
     from entoptic.images import Picture
+    from entoptic.jobs.finding import Finder
     from entoptic.jobs.job import Result
     from entoptic.jobs.plan import Plan
     from entoptic.networks import DeviceLike, Model, ModelLike
@@ -241,6 +242,11 @@ class Recipe(ABC):
     def upgraded(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
         """Return the settings of a job by the names of the fields, which it may not have yet."""
         return {cls.renamed.get(name, name): value for name, value in stored.items()}
+
+    @classmethod
+    def with_files(cls, stored: Mapping[str, Any], find: Finder) -> dict[str, Any]:
+        """Return stored settings that name files, with the files as they are found again."""
+        return {}
 
     @classmethod
     def left_out(

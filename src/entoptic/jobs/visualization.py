@@ -16,6 +16,7 @@ from entoptic.layers import Layer, layer_name
 if TYPE_CHECKING:
     from entoptic.ascent.optimizers import Rule
     from entoptic.canvas import Canvas
+    from entoptic.jobs.finding import Finder
     from entoptic.networks import Model
     from entoptic.transforms import Transform
     from entoptic.types import PathLike
@@ -143,6 +144,12 @@ class Visualization(Recipe, ABC):
         return replace(how, spectrum=str(Path(how.spectrum)))
 
     @classmethod
+    def with_files(cls, stored: Mapping[str, Any], find: Finder) -> dict[str, Any]:
+        """See `Recipe.with_files`; the spectrum."""
+        spectrum = stored.get("spectrum")
+        return {} if spectrum is None else {"spectrum": str(find.spectrum(str(spectrum)))}
+
+    @classmethod
     def left_out(
         cls, stored: Mapping[str, Any], changes: Mapping[str, Any], same_network: bool
     ) -> set[str]:
@@ -239,9 +246,14 @@ def how_many(default: int) -> Any:
     return setting(default, whole(2, 64), "Number of pictures, 2 to 64.", metavar="N")
 
 
+LONGEST = 768
+"""The long side, in pixels, of a photo that is optimised as a whole where no size is given: steps
+at more take minutes on a CPU."""
+
+
 def photos_size() -> Any:
     """Declare the size of a picture that keeps the photo's."""
-    return with_default(Visualization, "size", None, told="the photo's, at most 768")
+    return with_default(Visualization, "size", None, told=f"the photo's, at most {LONGEST}")
 
 
 def reference_layer(help: str, told: str = "a middle layer") -> Any:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from entoptic.ascent.shaping import ShapingLike
     from entoptic.images import Picture, PictureLike
     from entoptic.jobs.dreams import DreamPlan
+    from entoptic.jobs.finding import Finder
     from entoptic.jobs.regions import RegionLike
     from entoptic.layers import Layer
     from entoptic.networks import Model
@@ -56,23 +57,6 @@ def _regions(name: str, value: Any) -> tuple[tuple[Any, Any], ...]:
 
 
 FINISH = "How to finish"
-
-NOTHING: Mapping[str, Any] = {
-    "together": None,
-    "mask": None,
-    "region": [],
-    "protect": None,
-    "transforms": None,
-    "optimizer": None,
-    "shaping": "none",
-    "headroom": 0.0,
-    "detail": None,
-    "rules": None,
-    "match_histogram": False,
-    "keep_colors": False,
-    "mix": 0.0,
-}
-"""Settings with the value that does nothing, with which no job keeps them."""
 
 MOST_TOGETHER = 1024
 """How many photos a call of the network may be shown: no limit in practice, but one for a job that
@@ -350,25 +334,33 @@ class Dream(Recipe):
             raise BadSetting(f"together is {self.together}; it wants (how many, which)")
 
     @classmethod
+    def with_files(cls, stored: Mapping[str, Any], find: Finder) -> dict[str, Any]:
+        """See `Recipe.with_files`; the masks."""
+        found: dict[str, Any] = {}
+        if isinstance(stored.get("mask"), str):
+            found["mask"] = find.guide(stored["mask"])
+        if stored.get("region"):
+            found["region"] = [
+                (find.guide(mask) if isinstance(mask, str) else mask, wanted)
+                for mask, wanted in stored["region"]
+            ]
+        return found
+
+    @classmethod
     def left_out(
         cls, stored: Mapping[str, Any], changes: Mapping[str, Any], same_network: bool
     ) -> set[str]:
         """See `Recipe.left_out`; memory is of the machine, and tiles are of the memory."""
         gone = {"memory"}
         if "look" in changes:
-            gone |= {
-                name for name, each in cls.__dataclass_fields__.items() if each.default is None
-            }
+            from entoptic.jobs.looks import ORIGINAL
+
+            gone |= {*ORIGINAL}  # names all that looks are made of, but for the objective
         if changes or not same_network:
             gone |= {"together"}  # which is there for the same bytes only
         if "memory" in changes and "tile" not in changes:
             gone |= {"tile"}  # for tiles that fit there
         return gone
-
-    def kept(self) -> dict[str, Any]:
-        """See `Recipe.kept`; of the newer settings those alone that do something."""
-        found = super().kept()
-        return {n: each for n, each in found.items() if n not in NOTHING or each != NOTHING[n]}
 
     def defaults(self, model: Model) -> Mapping[str, Any]:
         """See `Recipe.defaults`; by the look."""

@@ -195,7 +195,7 @@ def plan_job(
     beside = () if picture is None else (picture.parent,)
     find = Finder(where, job, (*beside, Path(), *(Path(each) for each in look_in)))
     plan = _Again(find, recipes[job.recipe], photo, given).plan()
-    new = _kept(plan.job, job)
+    new = _kept(plan.job, job, recipes[job.recipe])
     return replace(
         plan,
         job=replace(new, stopped_after=None) if whole else new,
@@ -243,14 +243,8 @@ class _Again:
             )
         if "photo" in self.declared:
             fixed["photo"] = self._photo(stored)
-        if isinstance(stored.get("mask"), str) and "mask" not in self.changes:
-            stored["mask"] = self.find.guide(stored["mask"])
-        if stored.get("region") and "region" not in self.changes:
-            stored["region"] = [
-                (self.find.guide(name), wanted) for name, wanted in stored["region"]
-            ]
-        if isinstance(stored.get("spectrum"), str) and "spectrum" not in self.changes:
-            stored["spectrum"] = str(self.find.spectrum(stored["spectrum"]))
+        unchanged = {name: each for name, each in stored.items() if name not in self.changes}
+        stored |= self.recipe.with_files(unchanged, self.find)
         number = stored.pop("picture", None)
         plan = self.recipe(**stored | fixed | self.changes).plan(read_guide)
         return plan if number is None else _alone(plan, number)
@@ -347,22 +341,36 @@ def _default(recipe: type[Recipe], name: str, setting: Setting) -> Any:
     return setting.usual if default is None else default
 
 
-def _kept(new: Job, old: Job) -> Job:
+def _kept(new: Job, old: Job, recipe: type[Recipe]) -> Job:
     """Return the new job; without changes, the old one with today's versions.
 
-    Names of files may differ, since they are looked for in several places.
+    Names of files may differ, since they are looked for in several places; and settings that are
+    newer than an old job have the default at which they do nothing.
     """
     by_bytes = {each.sha256: each for each in (old.photo, *old.guides) if each is not None}
     photo = new.photo and by_bytes.get(new.photo.sha256, new.photo)
     guides = tuple(by_bytes.get(each.sha256, each) for each in new.guides)
     names = {each.name: same.name for each, same in zip(new.guides, guides, strict=True)}
-    settings = dict(new.settings)
-    for name in ("mask", "spectrum"):  # the settings that are files
-        if settings.get(name) is not None:
-            settings[name] = names.get(settings[name], settings[name])
-    if settings.get("region"):
-        settings["region"] = [[names.get(name, name), of] for name, of in settings["region"]]
-    new = replace(new, photo=photo, guides=guides, settings=settings)
-    alike = replace(new, stopped_after=old.stopped_after, made_with=old.made_with)
-    same = json.loads(alike.to_json()) == json.loads(old.to_json())  # in whatever order
-    return replace(old, made_with=new.made_with) if same else new
+    renamed = {name: _renamed(each, names) for name, each in new.settings.items()}
+    new = replace(new, photo=photo, guides=guides, settings=renamed)
+    known = recipe.upgraded(old.settings)
+    newer = {
+        name: _default(recipe, name, each)
+        for name, each in settings(recipe).items()
+        if recipe.keeps(name) and name not in known
+    }
+    before = replace(
+        old, settings=known | newer, stopped_after=new.stopped_after, made_with=new.made_with
+    )
+    same = json.loads(before.to_json()) == json.loads(new.to_json())  # in whatever order
+    if not same:
+        return new
+    ordered = {name: new.settings[name] for name in before.settings}
+    return replace(before, settings=ordered, stopped_after=old.stopped_after)
+
+
+def _renamed(value: Any, names: Mapping[str | None, str | None]) -> Any:
+    """Return a setting with other names of files, in lists too."""
+    if isinstance(value, list):
+        return [_renamed(each, names) for each in value]
+    return names.get(value, value) if isinstance(value, str) else value

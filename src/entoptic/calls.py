@@ -9,7 +9,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, TypeVar
 
 from entoptic.errors import BadSetting, EntopticError, one_line
-from entoptic.registry import plain_signature
+from entoptic.registry import Registry, plain_signature
 
 T = TypeVar("T")
 
@@ -77,6 +77,21 @@ def read_calls(text: str, noun: str) -> list[Call]:
             f"can't read the {noun} {one_line(repr(text))}: {one_line(why)}; write names with "
             'arguments, such as "jitter(8) + rotate(-5, 5)"'
         ) from None
+
+
+def made_by_name(text: str, noun: str, registry: Registry[Callable[..., T]]) -> tuple[T, ...]:
+    """Make what calls stand for by the registered makers of their names; `none` makes nothing.
+
+    Args:
+        text: as `read_calls` takes it.
+        noun: what is read, for errors.
+        registry: of the makers.
+
+    Raises:
+        BadSetting: there is no such name, it can't be read, or an argument is out of its bounds.
+    """
+    calls = read_calls(text, noun)
+    return tuple(call.of(registry[call.name]) for call in calls if call != Call("none"))
 
 
 def _calls(tree: ast.expr) -> Iterator[Call]:

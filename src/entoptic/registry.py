@@ -162,6 +162,16 @@ class Registry(Generic[T]):
         return len(self._things)
 
 
+def word_of(registered: type) -> str:
+    """Return the name that a class is registered by: its own in lower case, words apart.
+
+    >>> class ColorShift: ...
+    >>> word_of(ColorShift)
+    'color_shift'
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", registered.__name__).lower()
+
+
 def suggestion(name: str, known: Sequence[str]) -> str:
     """Return the end of an error for a name that isn't known: the nearest one, or those that are.
 

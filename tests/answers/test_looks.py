@@ -70,6 +70,25 @@ def test_a_network_of_one_channel_has_looks_without_colors() -> None:
         ent.dream(network, torch.rand(1, 3, 24, 32), layer="0", shaping="decorrelate", **SMALL)
 
 
+def test_a_look_of_a_dream_from_noise_changes_nothing_else(
+    model: ent.Model, tmp_path: Path
+) -> None:
+    file = ent.dream(model, noise=(50, 60), size=48, protect="saliency", **SMALL).save(
+        tmp_path / "a.png"
+    )
+    changed = ent.redo(file, look="waves", octaves=1, steps=1)
+    assert changed.image.shape == (1, 3, 40, 48)
+    assert changed.job.objective == "energy('fire3')"
+    assert changed.job.settings["protect"] == "saliency"
+
+
+def test_a_shaping_of_colors_is_refused_before_any_work() -> None:
+    gray = ent.Preprocess(mean=(0,), std=(1,), channels=1)
+    network = ent.Model.wrap(nn.Sequential(nn.Conv2d(1, 4, 3, padding=1)), preprocess=gray)
+    with pytest.raises(BadSetting, match="chroma shapes the gradient of 3 color channels"):
+        plan_dream(network, torch.rand(1, 3, 24, 32), layer="0", shaping="chroma(0.5)")
+
+
 def test_a_network_without_such_a_look_says_which_it_has(model: ent.Model, photo: Tensor) -> None:
     with pytest.raises(BadSetting, match="no look 'eye'; did you mean 'eyes'"):
         ent.dream(model, photo, look="eye")
@@ -97,6 +116,30 @@ def test_a_sweep_is_made_again(model: ent.Model, photo: Tensor, tmp_path: Path) 
     assert torch.equal(ent.redo(file).image, swept.image)
     each = swept.save_each(tmp_path / "each")
     assert torch.equal(ent.redo(each[1], look_in=[tmp_path]).image, swept.images[1:2])
+
+
+def test_a_sweep_of_things_of_python_is_one_of_their_texts(
+    model: ent.Model, photo: Tensor, tmp_path: Path
+) -> None:
+    sky = ent.write(tmp_path / "sky.png", photo)
+    how: dict[str, Any] = {"size": 64, **SMALL}
+    objectives = [ent.energy("fire2"), ent.channel("fire2", 3)]
+    things: dict[str, Any] = {
+        "objective": objectives,
+        "optimizer": [ent.adam(0.02)],
+        "rules": ent.guided(),
+    }
+    swept = ent.sweep(model, sky, **things, **how)
+    assert swept.labels == (
+        "--objective \"energy('fire2')\"",
+        "--objective \"channel('fire2', 3)\"",
+    )
+    assert swept.job.settings["optimizer"] == ["adam(learning_rate=0.02)"]
+    alone = ent.dream(
+        model, sky, objective=objectives[1], optimizer=ent.adam(0.02), rules=[ent.guided()], **how
+    )
+    assert torch.equal(swept.images[1:2], alone.image)
+    assert torch.equal(ent.redo(swept.save(tmp_path / "a.png")).image, swept.image)
 
 
 @pytest.mark.parametrize(

@@ -236,10 +236,7 @@ class Climb(_Descent):
     def move(self, parameter: Tensor, gradient: Tensor) -> None:
         how = self.steps
         change = normalized(how.shaped(gradient), how.norm)
-        if how.headroom:
-            how.move(parameter, change, change.new_tensor(-how.length))
-        else:
-            parameter.sub_(change, alpha=how.length)
+        how.move(parameter, change, change.new_full((), -how.length))
 
 
 class Weighted:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar, overload
+from typing import Any, ClassVar, TypeAlias, TypeVar, overload
 
 import torch
 from torch import Tensor
 
-from entoptic.calls import call_text, read_calls
+from entoptic.calls import call_text, made_by_name
 from entoptic.checks import Meaning, as_given, number, refused, several, taking, whole
 from entoptic.errors import BadSetting
 from entoptic.images.color import covariance_power
 from entoptic.images.resize import gaussian_blur
 from entoptic.images.stored import Stored, combine, combined, filter_bands, norms, resized
-from entoptic.registry import Registry
+from entoptic.registry import Registry, word_of
 
 ShapingLike: TypeAlias = "str | Shaping | Sequence[str | Shaping]"
 """A shaping in any form that `shaping_of` reads."""
@@ -31,6 +30,9 @@ class Shaping(ABC):
 
     Subclasses are frozen dataclasses, so that a job can keep them.
     """
+
+    of_colors: ClassVar[bool] = False
+    """True of those that take three color channels and no other number."""
 
     @abstractmethod
     def shape(self, gradient: Stored, device: torch.device) -> None:
@@ -56,6 +58,7 @@ class LocalShaping(Shaping):
 
     def shape(self, gradient: Stored, device: torch.device) -> None:
         """See `Shaping.shape`."""
+        check_channels([self], gradient.tensor.shape[1])
         filter_bands(gradient, self, self.reach, device)
 
 
@@ -87,8 +90,7 @@ def shaping(made: Any = None, /, **meanings: Meaning) -> Any:
         return lambda later: shaping(taking(**meanings)(later))
     if not (isinstance(made, type) and issubclass(made, Shaping)):
         raise refused("what is registered", made, "must be a class that derives from Shaping")
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", made.__name__).lower()
-    shapings.add(name, made, redefined=True)
+    shapings.add(word_of(made), made, redefined=True)
     return made
 
 
@@ -107,8 +109,7 @@ def shaping_of(given: ShapingLike, name: str = "shaping") -> tuple[Shaping, ...]
     (Decorrelate(power=1.0), Chroma(weight=0.5, smoothing=0.0))
     """
     if isinstance(given, str):
-        calls = [call for call in read_calls(given, name) if call.name != "none" or call.args]
-        return tuple(call.of(shapings[call.name]) for call in calls)
+        return made_by_name(given, name, shapings)
     if isinstance(given, Shaping):
         return (given,)
     parts = several(as_given, 'shapings, such as "laplacian + decorrelate"')(name, given)
@@ -117,6 +118,20 @@ def shaping_of(given: ShapingLike, name: str = "shaping") -> tuple[Shaping, ...]
 
 def _energy(gradient: Tensor) -> Tensor:
     return gradient.square().mean(1, keepdim=True)
+
+
+def check_channels(shapings: Iterable[Shaping], channels: int) -> None:
+    """Refuse shapings of colors for a picture of other channels.
+
+    Raises:
+        BadSetting: with the first of them.
+    """
+    for each in shapings:
+        if each.of_colors and channels != 3:
+            raise BadSetting(
+                f"{word_of(type(each))} shapes the gradient of 3 color channels, and this picture "
+                f"has {channels}; leave it out"
+            )
 
 
 def shaping_text(of: Iterable[Shaping]) -> str:
@@ -153,20 +168,21 @@ class Laplacian(Shaping):
         while len(lows) < self.levels and min(lows[-1].tensor.shape[-2:]) > 1:
             height, width = (math.ceil(side / 2) for side in lows[-1].tensor.shape[-2:])
             lows.append(resized(lows[-1], height, width))
-        found: Stored | None = None
-        for low, smaller in zip(reversed(lows), [None, *reversed(lows)], strict=False):
+        smaller = lows.pop()
+        found = _divided(smaller)
+        while lows:
+            low = lows.pop()
             size = low.tensor.shape[-2], low.tensor.shape[-1]
-            band = low if smaller is None else combined(torch.sub, low, resized(smaller, *size))
-            found = _normalized(band, None if found is None else resized(found, *size))
-        assert found is not None
+            band = _divided(combined(torch.sub, low, resized(smaller, *size)))
+            found = combined(torch.add, band, resized(found, *size))
+            smaller = low
         combine(gradient, lambda part: part, found)
 
 
-def _normalized(band: Stored, coarser: Stored | None) -> Stored:
-    """Return a level divided by its root mean square, with what the coarser levels gave."""
+def _divided(band: Stored) -> Stored:
+    """Return a level divided by its root mean square."""
     factors = (1 / norms(band, "rms")).reshape(-1, 1, 1, 1)
-    scaled = combined(lambda part: part * factors, band)
-    return scaled if coarser is None else combined(torch.add, scaled, coarser)
+    return combined(lambda part: part * factors, band)
 
 
 # Of the gradient's root mean square: where it is far smaller than that, it stays small.
@@ -225,10 +241,11 @@ class Decorrelate(LocalShaping):
     Visualization", Distill, 2017.
     """
 
+    of_colors = True
+
     power: float = 0.5
 
     def __call__(self, gradient: Tensor) -> Tensor:
-        _in_color(gradient, "decorrelate")
         matrix = covariance_power(self.power).to(gradient)
         found: Tensor = matrix @ gradient.flatten(2)
         return found.view(gradient.shape)
@@ -264,6 +281,8 @@ class Chroma(LocalShaping):
         smoothing: standard deviation of the Gaussian in pixels.
     """
 
+    of_colors = True
+
     weight: float = 1.0
     smoothing: float = 0.0
 
@@ -273,7 +292,6 @@ class Chroma(LocalShaping):
         return math.ceil(3 * self.smoothing)
 
     def __call__(self, gradient: Tensor) -> Tensor:
-        _in_color(gradient, "chroma")
         gray = gradient.mean(1, keepdim=True)
         if self.weight == 0:
             return gray.expand_as(gradient).clone()
@@ -289,16 +307,10 @@ class Luminance(LocalShaping):
     tensor([1., 1., 1.])
     """
 
+    of_colors = True
+
     def __call__(self, gradient: Tensor) -> Tensor:
         return Chroma(0.0)(gradient)
-
-
-def _in_color(gradient: Tensor, name: str) -> None:
-    if gradient.shape[1] != 3:
-        raise BadSetting(
-            f"{name} shapes the gradient of 3 color channels, and this picture has "
-            f"{gradient.shape[1]}; leave it out"
-        )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from entoptic import images
 from entoptic.analysis.protection import protection
 from entoptic.ascent.loop import Step, bind
 from entoptic.ascent.optimizers import Steps, optimizer_of
-from entoptic.ascent.shaping import shaping_of, shaping_text
+from entoptic.ascent.shaping import check_channels, shaping_of, shaping_text
 from entoptic.ascent.tiling import check_dream, tile_side
 from entoptic.canvas import Pixels
 from entoptic.errors import BadSetting, ChannelOutOfRange, WrongPictureSize, one_line
@@ -161,7 +161,7 @@ def plan_dream(how: Dream, read_guide: Callable[[str], Picture] | None = None) -
     usual = how.defaults(model).get("objective")
     wanted = chosen(model, how.objective, how.layer, how.guide, usual)
     by_size = how.octaves is None
-    how = replace(how.filled(model), **_kept_texts(how))
+    how = replace(how.filled(model), **kept_texts(how))
     places = devices(how.device)
     where = places[0]
     for each in wanted.layers():
@@ -244,6 +244,7 @@ def _laid_out(
     assert how.headroom is not None
     assert how.steps is not None
     shaping = shaping_of(how.shaping)
+    check_channels(shaping, 1 if model.preprocess.channels == 1 else 3)
     steps = Steps(how.step_size * how.strength, how.norm, how.smoothing, shaping, how.headroom)
     if how.transforms is None:
         transforms: tuple[Transform, ...] = (Jitter(how.jitter),)
@@ -274,7 +275,7 @@ def _kept_settings(how: Dream, large: Large | None, masks: Masks) -> dict[str, A
     return how.kept() | machine | masks.kept()
 
 
-def _kept_texts(how: Dream) -> dict[str, Any]:
+def kept_texts(how: Dream) -> dict[str, Any]:
     """Return the transforms, the optimizer, the shaping and the rules as a job keeps them.
 
     Raises:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from entoptic.ascent.shaping import shaping_of, shaping_text
 from entoptic.errors import BadSetting
 from entoptic.jobs.defaults import network_defaults
 from entoptic.registry import suggestion
@@ -161,12 +162,8 @@ def look_settings(model: Model, name: str | None) -> dict[str, Any]:
     found = dict(network_defaults(model.source, "dream")) | dict(look.settings)
     if model.preprocess.channels == 1 or model.preprocess.shown != 3:
         # Colors are shaped where there are some.
-        parts = str(found.get("shaping", "none")).split(" + ")
-        found["shaping"] = " + ".join(each for each in parts if not _of_colors(each)) or "none"
+        shaping = shaping_of(found.get("shaping", "none"))
+        found["shaping"] = shaping_text(each for each in shaping if not each.of_colors)
     if look.length != 1:
         found["step_size"] = found["step_size"] * look.length
     return found
-
-
-def _of_colors(shaping: str) -> bool:
-    return shaping.partition("(")[0] in ("decorrelate", "chroma", "luminance")

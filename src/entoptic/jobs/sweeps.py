@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,11 +18,13 @@ from entoptic.ascent.loop import Step
 from entoptic.errors import BadSetting, EntopticError
 from entoptic.images import picture_of
 from entoptic.images.contact_sheet import sheet, sheet_size
-from entoptic.jobs.dreams import DreamPlan
+from entoptic.jobs.dreams import DreamPlan, kept_texts
 from entoptic.jobs.inputs import check_pixels, source_of
 from entoptic.jobs.job import Job
 from entoptic.jobs.plan import Plan, made_with
 from entoptic.jobs.units import MOST_UNITS
+from entoptic.layers import Layer
+from entoptic.objectives import Objective
 from entoptic.types import Image
 
 if TYPE_CHECKING:
@@ -127,11 +130,13 @@ def plan_sweep(
     """
     model = how.network()
     photo = picture_of(how.photo)
+    varied = {
+        name: [_written(dream(model, **{name: each}), name) for each in values]
+        for name, values in varied.items()
+    }
     several = {name: values for name, values in varied.items() if len(values) > 1}
     fixed = {name: values[0] for name, values in varied.items() if len(values) == 1}
-    count = 1
-    for values in several.values():
-        count *= len(values)
+    count = math.prod(map(len, several.values()))
     if count > MOST_UNITS:
         raise BadSetting(f"{count} pictures; a sheet has at most {MOST_UNITS}")
     shared: dict[str, Any] = {
@@ -165,7 +170,7 @@ def plan_sweep(
         recipe=how.name,
         model=model.source,
         objective=first.job.objective,
-        settings=how.kept(),
+        settings=how.kept() | varied,
         photo=source_of(photo),
         guides=(),
         seed=how.seed,
@@ -178,6 +183,14 @@ def plan_sweep(
     )
     check_pixels(*plan.shape)
     return plan
+
+
+def _written(how: Dream, name: str) -> Any:
+    """Return a setting of a dream as its job keeps it, and as it is typed."""
+    value = kept_texts(how).get(name, getattr(how, name))
+    if isinstance(value, Objective):
+        return repr(value)
+    return str(value) if isinstance(value, Layer) else value
 
 
 def _typed(value: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
 
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from entoptic.checks import Meaning, refused, taking
 from entoptic.errors import BadSetting
-from entoptic.registry import Registry
+from entoptic.registry import Registry, word_of
 from entoptic.types import Planes
 
 _Made = TypeVar("_Made", bound=Callable[..., Any])
@@ -74,8 +73,7 @@ def _registered(made: _Made) -> _Made:
     if not made.__name__.isidentifier():
         raise ValueError(f"a transform is registered by its name; define {made!r} with def")
     if isinstance(made, type):
-        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", made.__name__).lower()
-        transforms.add(name, made, redefined=True)
+        transforms.add(word_of(made), made, redefined=True)
     else:
         transforms.add(made.__name__, lambda: made, told=made, redefined=True)
     return made

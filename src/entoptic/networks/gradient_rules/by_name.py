@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from entoptic.calls import read_calls
+from entoptic.calls import made_by_name
 from entoptic.checks import instance, refused, several
 from entoptic.errors import BadSetting
 from entoptic.networks.gradient_rules.lengths import normalized_layers
@@ -39,8 +39,7 @@ def rules_of(given: RulesLike, name: str = "rules") -> tuple[GradientRule, ...]:
     (RedirectedReLU(steps=8),)
     """
     if isinstance(given, str):
-        calls = [call for call in read_calls(given, name) if call.name != "none" or call.args]
-        return tuple(call.of(gradient_rules[call.name]) for call in calls)
+        return made_by_name(given, name, gradient_rules)
     if isinstance(given, GradientRule):
         return (given,)
     wanted = 'a rule, such as guided(), or text such as "guided"'

@@ -17,7 +17,7 @@ import pytest
 
 import entoptic as ent
 from entoptic.catalogs import schema
-from entoptic.catalogs.index import LEASE, NAME, Finished, Index
+from entoptic.catalogs.index import LEASE, NAME, Finished, Index, Order
 from entoptic.catalogs.owners import is_gone, owner
 from entoptic.catalogs.plan import plan_catalog
 from entoptic.errors import (
@@ -81,8 +81,8 @@ def content(folder: Path) -> tuple[dict[str, bytes], list[tuple[Any, ...]]]:
     pictures = {str(each.relative_to(folder)): each.read_bytes() for each in folder.glob("*/*")}
     with sqlite3.connect(folder / NAME) as index:
         rows = index.execute(
-            "SELECT layer, number, place, state, sha256, score, job, folder FROM units "
-            "JOIN batches USING (batch) JOIN layers USING (layer) ORDER BY layer, number"
+            "SELECT layer, number, kind, place, state, sha256, score, job, file FROM pictures "
+            "JOIN batches USING (batch) JOIN layers USING (layer) ORDER BY layer, number, kind"
         ).fetchall()
     index.close()
     return pictures, rows
@@ -92,6 +92,11 @@ def content(folder: Path) -> tuple[dict[str, bytes], list[tuple[Any, ...]]]:
 def undisturbed(nets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole catalog, which no test changes."""
     return make(tmp_path_factory.mktemp("whole")).folder
+
+
+def order(job: str, *numbers: int) -> Order:
+    """Return a batch of the layer 0."""
+    return Order(job, "positive", {number: f"0/{number}.png" for number in numbers})
 
 
 def started(folder: Path) -> subprocess.Popen[bytes]:
@@ -341,7 +346,7 @@ def test_two_processes_share_a_catalog_and_make_nothing_twice(
 def test_a_batch_is_leased_once_until_its_owner_is_gone_or_silent(tmp_path: Path) -> None:
     first, second = owner(), owner()
     with Index(tmp_path, create=True) as one, Index(tmp_path) as two:
-        one.add("0", "0", [("job", [0, 1]), ("other", [2])])
+        one.add("0", "0", [order("job", 0, 1), order("other", 2)])
         lease = one.claim(first)
         assert lease is not None
         assert (lease.batch, lease.job, lease.units) == (1, "job", 2)
@@ -378,15 +383,15 @@ def test_an_older_index_is_brought_to_the_newest_version_and_a_newer_one_is_refu
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Index(tmp_path, create=True) as index:
-        index.add("0", "0", [("job", [0])])
-    more = [*schema.MIGRATIONS, "ALTER TABLE units ADD COLUMN liked INTEGER; SELECT 1"]
+        index.add("0", "0", [order("job", 0)])
+    more = [*schema.MIGRATIONS, "ALTER TABLE pictures ADD COLUMN liked INTEGER; SELECT 1"]
     with monkeypatch.context() as patch:
         patch.setattr(schema, "MIGRATIONS", more)
         with Index(tmp_path) as index:
             assert [each.number for each in index.units()] == [0]
             with index.changing() as change:
-                assert change.execute("SELECT liked FROM units").fetchall() == [(None,)]
-    with pytest.raises(BadCatalog, match="index has version 2, and this entoptic knows 1; update"):
+                assert change.execute("SELECT liked FROM pictures").fetchall() == [(None,)]
+    with pytest.raises(BadCatalog, match="index has version 3, and this entoptic knows 2; update"):
         Index(tmp_path)
 
 

@@ -64,7 +64,7 @@ _BATCH = {"cuda": 32, "mps": 16, "xpu": 32}
 
 _SAVE_EVERY_S = 30.0
 
-Tell: TypeAlias = Callable[[str], None]
+Tell: TypeAlias = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -458,13 +458,43 @@ def record(
     >>> ent.record(ent.load(), ["fire2"], photos, size=64).measures["max"].top.values.shape
     (128, 9)
     """
-    network = model_of(model)
+    return record_named(
+        model_of(model),
+        layers,
+        named_photos(photos),
+        size=size,
+        most=most,
+        sampled=sampled,
+        batch=batch,
+        workers=workers,
+        device=device,
+        precision=precision,
+        path=path,
+        tell=tell,
+    )
+
+
+def record_named(
+    network: Model,
+    layers: Collection[Layer | str | Objective],
+    named: Mapping[str, Path | Picture],
+    *,
+    size: ViewSize | None = None,
+    most: int = TOP,
+    sampled: int = SAMPLE,
+    batch: int | None = None,
+    workers: int | None = None,
+    device: DeviceLike = "auto",
+    precision: str = "fp32",
+    path: PathLike | None = None,
+    tell: Tell = lambda _: None,
+) -> Record:
+    """Do what `record` does, with photographs that have names already, in their order."""
     where = devices(device)[0]
     size = network.preprocess.size if size is None else size
     units_seen = watched(network, layers, size, where, precision)
     empty = empty_record(network, units_seen.names, size, precision, most, sampled)
     done = _done(empty, path)
-    named = named_photos(photos)
     known = {each.name for each in done.photos} | {*done.broken}
     if gone := sorted(known - named.keys()):
         raise BadSetting(

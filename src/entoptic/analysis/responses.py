@@ -77,6 +77,13 @@ class Watched:
 
     @in_usual_modes
     @torch.no_grad()
+    def activations(self, images: Image) -> Mapping[Layer, Tensor]:
+        """Return the activations of all layers that units are of, as objectives take them."""
+        size = images.shape[-2], images.shape[-1]
+        return self.model.arranged(self._bound(size).run(images.to(self.device)), size)
+
+    @in_usual_modes
+    @torch.no_grad()
     def responses(self, images: Image) -> list[Responses | None]:
         """Return the responses to each image of a batch; None where they aren't finite."""
         size = images.shape[-2], images.shape[-1]

@@ -7,11 +7,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from entoptic.catalogs.index import Index, Unit
+from entoptic.analysis.record import Record, read_record
+from entoptic.catalogs.exemplars import Exemplar, exemplars_of
+from entoptic.catalogs.index import Index, PictureRow, Unit
 from entoptic.checks import path, taking
-from entoptic.errors import BadSetting, MissingExtra
+from entoptic.errors import BadSetting, MissingExtra, did_you_mean
 from entoptic.layers import Layer
 from entoptic.types import PathLike
+
+RECORD = "responses.npz"
+"""The file, in the folder of a catalog, of what its units do in photographs."""
 
 
 class Units(tuple[Unit, ...]):
@@ -31,15 +36,32 @@ class Units(tuple[Unit, ...]):
 
 
 @dataclass(frozen=True)
+class LayerOfCatalog:
+    """A layer of a catalog.
+
+    Args:
+        layer: its name.
+        folder: of its units' pictures, in the folder of the catalog.
+        dream: the file of its DeepDream, likewise; None where it isn't made.
+        caricature: likewise.
+    """
+
+    layer: str
+    folder: str
+    dream: str | None
+    caricature: str | None
+
+
+@dataclass(frozen=True)
 class Progress:
     """The state of one layer of a catalog.
 
     Args:
         layer: its name.
         units: their number.
-        done: those whose picture is made.
-        failed: those that can't be made.
-        seconds: that a unit takes, on average; None before there is one.
+        done: those whose pictures are all made.
+        failed: those of which one can't be made.
+        seconds: that a picture takes, on average; None before there is one.
         left: seconds until the layer is done, with as many batches at a time as now; None where
             nothing says how long a unit takes.
     """
@@ -94,20 +116,61 @@ class Catalog:
                 return self.folder / each.picture
         raise BadSetting(f"the catalog {str(self.folder)!r} has no picture of {layer}:{number}")
 
+    def layers(self) -> tuple[LayerOfCatalog, ...]:
+        """Return the layers, in the order of the catalog."""
+        with Index(self.folder) as index:
+            made = {
+                (each.layer, each.kind): each.file
+                for each in index.pictures()
+                if each.number is None and each.state == "done"
+            }
+            return tuple(
+                LayerOfCatalog(
+                    layer, folder, made.get((layer, "dream")), made.get((layer, "caricature"))
+                )
+                for layer, folder in index.folders().items()
+            )
+
+    def exemplars(self, layer: str | Layer) -> Mapping[int, tuple[Exemplar, ...]]:
+        """Return the photographs that excite each unit of a layer most, then least.
+
+        Returns:
+            By the number of the unit; empty where no photographs were looked at.
+
+        Raises:
+            BadSetting: the catalog has no such layer.
+        """
+        with Index(self.folder) as index:
+            if str(layer) not in (layers := index.folders()):
+                raise BadSetting(
+                    f"the catalog {str(self.folder)!r} has no layer {str(layer)!r}"
+                    + (did_you_mean(str(layer), layers) or f"; it has {', '.join(layers)}")
+                )
+            return exemplars_of(index, str(layer))
+
+    def responses(self) -> Record | None:
+        """Return what all units do in all photographs; None where none were looked at.
+
+        Raises:
+            BadRecord: it is damaged.
+        """
+        file = self.folder / RECORD
+        return read_record(file) if file.exists() and "photographs" in self._facts else None
+
     def status(self) -> tuple[Progress, ...]:
         """Return how far each layer is."""
         with Index(self.folder) as index:
             return tuple(_progress(*row, max(1, index.at_work())) for row in index.counts())
 
-    def failures(self) -> tuple[Unit, ...]:
-        """Return the units that can't be made, each with its reason."""
-        return tuple(each for each in self.units() if each.state == "failed")
+    def failures(self) -> tuple[PictureRow, ...]:
+        """Return the pictures that can't be made, each with its reason."""
+        with Index(self.folder) as index:
+            return tuple(each for each in index.pictures() if each.state == "failed")
 
 
 def _progress(
-    layer: str, units: int, done: int, failed: int, seconds: float | None, at_a_time: int
+    layer: str, units: int, done: int, failed: int, seconds: float | None, todo: int, at_a_time: int
 ) -> Progress:
-    todo = units - done - failed
     left = None if seconds is None else todo * seconds / at_a_time
     return Progress(layer, units, done, failed, seconds, left if todo else 0.0)
 

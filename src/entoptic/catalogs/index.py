@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ LEASE = 60.0
 _PATIENCE = 60.0
 
 State = Literal["todo", "done", "failed"]
+Kind = Literal["positive", "negative", "dream", "caricature"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Unit:
         score: the unit's mean activation on the finished picture, without transforms.
         seconds: its share of the time that its batch took; None where it was found on disk.
         reason: why it failed.
+        negative: the file of the picture that lowers the unit most; None where there is none.
     """
 
     layer: str
@@ -50,6 +52,36 @@ class Unit:
     score: float | None
     seconds: float | None
     reason: str | None
+    negative: str | None
+
+
+@dataclass(frozen=True)
+class PictureRow:
+    """A picture of a catalog, made or not.
+
+    Args:
+        layer: its layer.
+        number: of its unit; None where it is of the whole layer.
+        kind: `positive` is what maximises the unit, `negative` what minimises it.
+        file: in the folder of the catalog.
+        state: see `Unit`.
+        sha256: of the file.
+        reason: why it failed.
+    """
+
+    layer: str
+    number: int | None
+    kind: Kind
+    file: str
+    state: State
+    sha256: str | None
+    reason: str | None
+
+    @property
+    def name(self) -> str:
+        """What it shows: `fire5:3`, `fire5:3 negative`, `fire5 dream`."""
+        unit = self.layer if self.number is None else f"{self.layer}:{self.number}"
+        return unit if self.kind == "positive" else f"{unit} {self.kind}"
 
 
 @dataclass(frozen=True)
@@ -84,9 +116,40 @@ class Lease:
     units: int
 
 
+@dataclass(frozen=True)
+class Order:
+    """Pictures of a layer that are to be made together.
+
+    Args:
+        job: the text of the job that makes all of them.
+        kind: of all.
+        files: each one's file by its unit's number, which is None for the whole layer.
+    """
+
+    job: str
+    kind: Kind
+    files: Mapping[int | None, str]
+
+
 _UNITS = """
-SELECT layer, number, state, folder || '/' || number || '.png', sha256, score, seconds, reason
-FROM units JOIN layers USING (layer)
+SELECT one.layer, one.number, one.state, one.file, one.sha256, one.score, one.seconds, one.reason,
+    other.file
+FROM pictures AS one LEFT JOIN pictures AS other
+    ON other.layer = one.layer AND other.number = one.number AND other.kind = 'negative'
+    AND other.state = 'done'
+WHERE one.kind = 'positive' ORDER BY one.picture
+"""
+
+_COUNTS = """
+SELECT layer, count(number), sum(number NOT NULL AND done), sum(number NOT NULL AND failed),
+    sum(seconds) / sum(timed), sum(todo)
+FROM (
+    SELECT min(picture) AS first, layer, number, min(state = 'done') AS done,
+        max(state = 'failed') AS failed, sum(state = 'todo') AS todo, sum(seconds) AS seconds,
+        count(seconds) AS timed
+    FROM pictures GROUP BY layer, number
+)
+GROUP BY layer ORDER BY min(first)
 """
 
 
@@ -175,60 +238,70 @@ class Index:
                 raise
             self._open.execute("COMMIT")
 
-    def _rows(self, query: str, *values: Any) -> list[Any]:
+    def rows(self, query: str, *values: Any) -> list[Any]:
+        """Return the rows of a query."""
         with self._told():
             return self._open.execute(query, values).fetchall()
 
     def facts(self) -> dict[str, Any]:
         """Return what the catalog is of: the network's source, the settings; empty at first."""
-        return {name: json.loads(value) for name, value in self._rows("SELECT * FROM facts")}
+        return {name: json.loads(value) for name, value in self.rows("SELECT * FROM facts")}
 
-    def begin(self, facts: Mapping[str, Any]) -> None:
-        """Keep what the catalog is of."""
+    def keep(self, facts: Mapping[str, Any]) -> None:
+        """Keep facts about the catalog, in the place of those of the same names."""
         with self.changing() as change:
-            for name, value in facts.items():
-                change.execute("INSERT INTO facts VALUES (?, ?)", (name, json.dumps(value)))
+            change.executemany(
+                "INSERT OR REPLACE INTO facts VALUES (?, ?)",
+                [(name, json.dumps(value)) for name, value in facts.items()],
+            )
 
     def folders(self) -> dict[str, str]:
         """Return the folder of each layer."""
-        return dict(self._rows("SELECT layer, folder FROM layers"))
+        return dict(self.rows("SELECT layer, folder FROM layers"))
 
-    def numbers(self, layer: str) -> set[int]:
-        """Return the units of a layer that are in the catalog."""
-        rows = self._rows("SELECT number FROM units WHERE layer = ?", layer)
+    def numbers(self, layer: str, kind: Kind) -> set[int | None]:
+        """Return the units of a layer that the catalog has pictures of, of one kind."""
+        rows = self.rows("SELECT number FROM pictures WHERE layer = ? AND kind = ?", layer, kind)
         return {number for (number,) in rows}
 
     def units(self) -> list[Unit]:
         """Return all units, in the order of the catalog."""
-        return [Unit(*row) for row in self._rows(_UNITS + "ORDER BY unit")]
+        return [Unit(*row) for row in self.rows(_UNITS)]
 
-    def counts(self) -> list[tuple[str, int, int, int, float | None]]:
-        """Return (layer, units, done, failed, seconds per unit) of each layer."""
-        return self._rows(
-            "SELECT layer, count(*), sum(state = 'done'), sum(state = 'failed'), avg(seconds) "
-            "FROM units GROUP BY layer ORDER BY min(unit)"
-        )
+    def pictures(self) -> list[PictureRow]:
+        """Return all pictures that jobs make, in the order of the catalog."""
+        return [
+            PictureRow(*row)
+            for row in self.rows(
+                "SELECT layer, number, kind, file, state, sha256, reason FROM pictures "
+                "ORDER BY picture"
+            )
+        ]
 
-    def add(self, layer: str, folder: str, batches: Sequence[tuple[str, Sequence[int]]]) -> None:
-        """Add units that are to be made.
+    def counts(self) -> list[tuple[str, int, int, int, float | None, int]]:
+        """Return (layer, units, done, failed, seconds per picture, pictures to make) of each."""
+        return self.rows(_COUNTS)
+
+    def add(self, layer: str, folder: str, orders: Iterable[Order]) -> None:
+        """Add pictures that are to be made.
 
         Args:
             layer: their layer.
             folder: of its pictures.
-            batches: the text of each batch's job, and its units' numbers.
+            orders: what is made together.
         """
         with self.changing() as change:
             change.execute("INSERT OR IGNORE INTO layers VALUES (?, ?)", (layer, folder))
-            for job, numbers in batches:
-                _add_batch(change, job, [(layer, number) for number in numbers])
+            for each in orders:
+                _add_order(change, layer, each)
 
     def is_finished(self) -> bool:
         """Tell whether every unit is made or has failed."""
-        return not self._rows("SELECT 1 FROM units WHERE state = 'todo' LIMIT 1")
+        return not self.rows("SELECT 1 FROM pictures WHERE state = 'todo' LIMIT 1")
 
     def unfinished(self) -> list[Lease]:
         """Return the batches that aren't made, whoever works on them."""
-        rows = self._rows("SELECT DISTINCT batch FROM units WHERE state = 'todo' ORDER BY batch")
+        rows = self.rows("SELECT DISTINCT batch FROM pictures WHERE state = 'todo' ORDER BY batch")
         return [self._lease(self._open, batch) for (batch,) in rows]
 
     def claim(self, owner: str) -> Lease | None:
@@ -237,7 +310,7 @@ class Index:
         with self.changing() as change:
             for batch, holder, heard in change.execute(
                 "SELECT batch, owner, heard FROM batches WHERE batch IN "
-                "(SELECT batch FROM units WHERE state = 'todo') ORDER BY batch"
+                "(SELECT batch FROM pictures WHERE state = 'todo') ORDER BY batch"
             ):
                 if holder is None or now - heard > LEASE or is_gone(holder):
                     change.execute(
@@ -250,9 +323,7 @@ class Index:
     def _lease(self, connection: sqlite3.Connection, batch: int) -> Lease:
         (job,) = connection.execute("SELECT job FROM batches WHERE batch = ?", (batch,)).fetchone()
         rows = connection.execute(
-            "SELECT place, state, folder || '/' || number || '.png' FROM units "
-            "JOIN layers USING (layer) WHERE batch = ? ORDER BY place",
-            (batch,),
+            "SELECT place, state, file FROM pictures WHERE batch = ? ORDER BY place", (batch,)
         ).fetchall()
         return Lease(
             batch, job, {at: file for at, state, file in rows if state == "todo"}, len(rows)
@@ -270,7 +341,7 @@ class Index:
 
     def is_mine(self, batch: int, owner: str) -> bool:
         """Tell whether a process still has a batch, which it loses if it isn't heard of."""
-        return self._rows("SELECT owner FROM batches WHERE batch = ?", batch) == [(owner,)]
+        return self.rows("SELECT owner FROM batches WHERE batch = ?", batch) == [(owner,)]
 
     def finish(self, batch: int, finished: Mapping[int, Finished]) -> None:
         """Note pictures of a batch as made, by their places, and give the batch back."""
@@ -278,7 +349,7 @@ class Index:
         with self.changing() as change:
             for place, each in finished.items():
                 change.execute(
-                    "UPDATE units SET state = 'done', sha256 = ?, score = ?, seconds = ?, "
+                    "UPDATE pictures SET state = 'done', sha256 = ?, score = ?, seconds = ?, "
                     "finished = ?, reason = NULL WHERE batch = ? AND place = ?",
                     (each.sha256, each.score, each.seconds, now, batch, place),
                 )
@@ -288,7 +359,7 @@ class Index:
         """Note what is left of a batch as failed."""
         with self.changing() as change:
             change.execute(
-                "UPDATE units SET state = 'failed', reason = ?, finished = ? "
+                "UPDATE pictures SET state = 'failed', reason = ?, finished = ? "
                 "WHERE batch = ? AND state = 'todo'",
                 (reason, time.time(), batch),
             )
@@ -300,32 +371,50 @@ class Index:
             for place, job in jobs.items():
                 new = change.execute("INSERT INTO batches (job) VALUES (?)", (job,)).lastrowid
                 change.execute(
-                    "UPDATE units SET batch = ?, place = 0 WHERE batch = ? AND place = ?",
+                    "UPDATE pictures SET batch = ?, place = 0 WHERE batch = ? AND place = ?",
                     (new, batch, place),
                 )
             change.execute("UPDATE batches SET owner = NULL WHERE batch = ?", (batch,))
 
-    def want_again(self, units: Sequence[Unit]) -> None:
-        """Have units made again."""
+    def want_again(self, pictures: Iterable[PictureRow]) -> None:
+        """Have pictures made again."""
         with self.changing() as change:
-            for each in units:
-                change.execute(
-                    "UPDATE units SET state = 'todo', sha256 = NULL, score = NULL, reason = NULL, "
-                    "seconds = NULL, finished = NULL WHERE layer = ? AND number = ?",
-                    (each.layer, each.number),
-                )
+            change.executemany(
+                "UPDATE pictures SET state = 'todo', sha256 = NULL, score = NULL, reason = NULL, "
+                "seconds = NULL, finished = NULL WHERE file = ?",
+                [(each.file,) for each in pictures],
+            )
+
+    def claim_task(self, task: str, owner: str) -> bool:
+        """Take what one process does alone; tell whether this one may."""
+        now = time.time()
+        with self.changing() as change:
+            row = change.execute("SELECT owner, heard FROM leases WHERE task = ?", (task,))
+            for holder, heard in row.fetchall():
+                if holder != owner and now - heard <= LEASE and not is_gone(holder):
+                    return False
+            change.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?)", (task, owner, now))
+        return True
+
+    def release_task(self, task: str, owner: str) -> None:
+        """Give it back."""
+        with self.changing() as change:
+            change.execute("DELETE FROM leases WHERE task = ? AND owner = ?", (task, owner))
 
     def at_work(self) -> int:
         """Return the number of batches that processes work on."""
-        rows = self._rows("SELECT owner, heard FROM batches WHERE owner IS NOT NULL")
+        rows = self.rows("SELECT owner, heard FROM batches WHERE owner IS NOT NULL")
         return sum(time.time() - heard <= LEASE and not is_gone(owner) for owner, heard in rows)
 
 
-def _add_batch(change: sqlite3.Connection, job: str, units: Sequence[tuple[str, int]]) -> None:
-    batch = change.execute("INSERT INTO batches (job) VALUES (?)", (job,)).lastrowid
+def _add_order(change: sqlite3.Connection, layer: str, order: Order) -> None:
+    batch = change.execute("INSERT INTO batches (job) VALUES (?)", (order.job,)).lastrowid
     change.executemany(
-        "INSERT INTO units (layer, number, batch, place) VALUES (?, ?, ?, ?)",
-        [(layer, number, batch, place) for place, (layer, number) in enumerate(units)],
+        "INSERT INTO pictures (layer, number, kind, file, batch, place) VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (layer, number, order.kind, file, batch, place)
+            for place, (number, file) in enumerate(order.files.items())
+        ],
     )
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from entoptic.catalogs.adoption import adopt, adoptable
 from entoptic.catalogs.catalog import Catalog
-from entoptic.catalogs.index import Index, Lease, Unit, set_aside
+from entoptic.catalogs.exemplars import EXEMPLARS
+from entoptic.catalogs.index import Index, Lease, set_aside
+from entoptic.catalogs.photographs import Photographs, look, want_broken_files
 from entoptic.catalogs.plan import CatalogPlan, check_same, folder_of, plan_catalog
-from entoptic.catalogs.work import work
+from entoptic.catalogs.work import file_hash, work
 from entoptic.checks import flag, path, taking, text, whole
 from entoptic.errors import BadCatalog, CannotWrite, DamagedIndex, NotAllowed
 from entoptic.layers import Layer
@@ -23,7 +24,16 @@ Tell = Callable[[str], object]
 """Is given notes and progress, a line at a time."""
 
 
-@taking(output=path, every=whole(1), units=text, preview=flag, verify=flag, workers=whole(1, 1024))
+@taking(
+    output=path,
+    every=whole(1),
+    units=text,
+    preview=flag,
+    photos=path,
+    exemplars=whole(1, 100),
+    verify=flag,
+    workers=whole(1, 1024),
+)
 def catalog(
     model: ModelLike,
     *layers: str | Layer,
@@ -31,6 +41,8 @@ def catalog(
     every: int = 1,
     units: str | None = None,
     preview: bool = False,
+    photos: PathLike | None = None,
+    exemplars: int = EXEMPLARS,
     verify: bool = False,
     workers: int | None = None,
     note: Tell | None = None,
@@ -49,6 +61,9 @@ def catalog(
         every: Only each so many-th unit.
         units: Only these units of each layer: `0-15,40`.
         preview: Small pictures of few steps, for a whole network in minutes.
+        photos: Folder of photographs, of which those are found that excite each unit most; also
+            of a catalog that is there.
+        exemplars: Number of these for each unit, and half as many that excite it least.
         verify: First check every picture, and make anew what is broken or has failed.
         workers: Number of worker processes; by default a few on a CPU, else one a device.
         note: Function that is given each note.
@@ -70,23 +85,29 @@ def catalog(
         preview=preview,
         given=settings,
     )
+    folder = Path(output)
+    seen = None if photos is None else Photographs.of(photos, exemplars, folder)
     for each in plan.notes:
         tell(each)
-    folder = Path(output)
     _make_folder(folder)
     with _opened(folder, tell) as index:
         adopt(index, _begun(index, plan), plan.model)
         if verify:
             _want_broken(index, tell)
-        _work(index, _sent(model, plan), settings.get("device", "auto"), workers, progress)
+            want_broken_files(index, tell)
+        device = settings.get("device", "auto")
+        _work(index, _sent(model, plan), device, workers, progress)
+        if seen is not None:
+            look(index, plan.model, seen, device, tell, progress or (lambda _: None))
     return Catalog(folder)
 
 
-@taking(folder=path, workers=whole(1, 1024))
+@taking(folder=path, photos=path, workers=whole(1, 1024))
 def verify_catalog(
     folder: PathLike,
     *,
     model: ModelLike | None = None,
+    photos: PathLike | None = None,
     workers: int | None = None,
     note: Tell | None = None,
     progress: Tell | None = None,
@@ -97,6 +118,7 @@ def verify_catalog(
         folder: of the catalog.
         model: The network that the catalog names, by which you allow it, where that is a file or a
             function of yours.
+        photos: The folder of the photographs, where exemplars are broken.
         workers: see `catalog`.
         note: Function that is given each note.
         progress: Function that is given a line of progress after each batch.
@@ -107,10 +129,20 @@ def verify_catalog(
     """
     with Index(Path(folder)) as index:
         facts = index.facts()
-        broken = _want_broken(index, note or (lambda _: None))
-        if broken or not index.is_finished():
+        tell, device = note or (lambda _: None), facts["settings"]["device"]
+        _want_broken(index, tell)
+        lacking = want_broken_files(index, tell)
+        if lacking and photos is None:
+            tell("name the folder of the photographs, with --photos, to make that anew")
+        seen = None
+        if lacking and photos is not None:
+            count = facts["photographs"]["count"]
+            seen = Photographs.of(photos, count, Path(folder))
+        if seen is not None or not index.is_finished():
             network = _allowed(facts["model"], model, Path(folder))
-            _work(index, network, facts["settings"]["device"], workers, progress)
+            _work(index, network, device, workers, progress)
+        if seen is not None:
+            look(index, model_of(network), seen, device, tell, progress or (lambda _: None))
     return Catalog(Path(folder))
 
 
@@ -163,11 +195,12 @@ def _begun(index: Index, plan: CatalogPlan) -> list[Lease]:
         if before:
             check_same(before, plan.facts, index.folder)
         else:
-            index.begin(plan.facts)
+            index.keep(plan.facts)
         for layer in plan.numbers:
             folders = index.folders()
             folder = folders.get(str(layer)) or folder_of(layer, [*folders.values()])
-            index.add(str(layer), folder, list(plan.batches(layer, index.numbers(str(layer)))))
+            there = index.numbers(str(layer), "positive")
+            index.add(str(layer), folder, plan.orders(layer, folder, there))
         return [] if before else adoptable(index)
 
 
@@ -176,25 +209,18 @@ def _sent(given: ModelLike, plan: CatalogPlan) -> ModelLike:
     return given if isinstance(given, str) else plan.model
 
 
-def _want_broken(index: Index, tell: Tell) -> list[Unit]:
+def _want_broken(index: Index, tell: Tell) -> None:
     """Have what is broken or has failed made again."""
-    units = index.units()
-    broken = [each for each in units if each.state == "done" and _is_broken(index.folder, each)]
-    failed = [each for each in units if each.state == "failed"]
+    pictures = index.pictures()
+    made = [each for each in pictures if each.state == "done"]
+    # A file that can't be read is made anew; and if it can't be written either, that is told then.
+    broken = [each for each in made if file_hash(index.folder / each.file) != each.sha256]
+    failed = [each for each in pictures if each.state == "failed"]
     for each in broken:
-        tell(f"{each.picture} isn't what was written; it is made anew")
+        tell(f"{each.file} isn't what was written; it is made anew")
     for each in failed:
-        tell(f"{each.picture} had failed ({each.reason}); it is tried again")
+        tell(f"{each.file} had failed ({each.reason}); it is tried again")
     index.want_again([*broken, *failed])
-    return [*broken, *failed]
-
-
-def _is_broken(folder: Path, unit: Unit) -> bool:
-    try:
-        with (folder / unit.picture).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest() != unit.sha256
-    except OSError:
-        return True  # and if it can't be written either, that is told then
 
 
 def _work(

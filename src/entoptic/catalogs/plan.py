@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from entoptic.catalogs.index import Order
 from entoptic.errors import BadSetting, ChannelOutOfRange
 from entoptic.jobs.functions import known
 from entoptic.jobs.job import Job
@@ -56,10 +57,8 @@ class CatalogPlan:
         )
         return facts
 
-    def batches(
-        self, layer: Layer, there: Collection[int]
-    ) -> Iterator[tuple[str, tuple[int, ...]]]:
-        """Yield the job and the units of each batch of a layer, without the units that are there.
+    def orders(self, layer: Layer, folder: str, there: Collection[int | None]) -> Iterator[Order]:
+        """Yield the pictures of a layer that aren't there, batch by batch.
 
         Which units share a batch depends on nothing else, so that an undisturbed catalog and one
         that was stopped hold the same pictures.
@@ -67,8 +66,9 @@ class CatalogPlan:
         numbers = [each for each in self.numbers[layer] if each not in there]
         most = self.sheets[layer].batch
         for start in range(0, len(numbers), most):
-            some = tuple(numbers[start : start + most])
-            yield self._job(layer, some).to_json(), some
+            some = numbers[start : start + most]
+            files: dict[int | None, str] = {number: f"{folder}/{number}.png" for number in some}
+            yield Order(self._job(layer, some).to_json(), "positive", files)
 
     def _job(self, layer: Layer, numbers: Sequence[int]) -> Job:
         sheet = self.sheets[layer]

@@ -35,6 +35,53 @@ MIGRATIONS: list[str] = [
     );
     CREATE INDEX units_of_batch ON units (batch, state);
     """,
+    """
+    CREATE TABLE pictures (
+        picture INTEGER PRIMARY KEY,
+        layer TEXT NOT NULL REFERENCES layers,
+        number INTEGER,
+        kind TEXT NOT NULL CHECK (kind IN ('positive', 'negative', 'dream', 'caricature')),
+        file TEXT NOT NULL UNIQUE,
+        batch INTEGER NOT NULL REFERENCES batches,
+        place INTEGER NOT NULL,
+        state TEXT NOT NULL DEFAULT 'todo' CHECK (state IN ('todo', 'done', 'failed')),
+        sha256 TEXT,
+        score REAL,
+        reason TEXT,
+        seconds REAL,
+        finished REAL
+    );
+    INSERT INTO pictures
+        SELECT unit, layer, number, 'positive', folder || '/' || number || '.png', batch, place,
+        state, sha256, score, reason, seconds, finished
+        FROM units JOIN layers USING (layer) ORDER BY unit;
+    DROP TABLE units;
+    CREATE INDEX pictures_of_layer ON pictures (layer, number, kind);
+    CREATE INDEX pictures_of_batch ON pictures (batch, state);
+    CREATE INDEX pictures_to_make ON pictures (batch) WHERE state = 'todo';
+    CREATE TABLE files (
+        file TEXT PRIMARY KEY,
+        sha256 TEXT
+    );
+    CREATE TABLE exemplars (
+        layer TEXT NOT NULL REFERENCES layers,
+        number INTEGER NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('most', 'least')),
+        rank INTEGER NOT NULL,
+        photo TEXT NOT NULL,
+        value REAL NOT NULL,
+        position_row INTEGER,
+        position_column INTEGER,
+        crop TEXT NOT NULL REFERENCES files,
+        map TEXT REFERENCES files,
+        PRIMARY KEY (layer, number, kind, rank)
+    );
+    CREATE TABLE leases (
+        task TEXT PRIMARY KEY,
+        owner TEXT,
+        heard REAL
+    );
+    """,
 ]
 """What brings an index from each version to the next; `PRAGMA user_version` counts them."""
 

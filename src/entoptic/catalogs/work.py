@@ -19,9 +19,9 @@ from entoptic.objectives import PerImage, parse, per_image
 from entoptic.runners.runner import Answer, Batch, Done, Runner
 
 # Seconds after which the index hears of its owner again: often enough for `LEASE`.
-_TICK = 5.0
+TICK = 5.0
 # Seconds until what other processes work on is looked at again.
-_PAUSE = 1.0
+PAUSE = 1.0
 
 
 def work(index: Index, runner: Runner, tell: Callable[[], None]) -> None:
@@ -41,7 +41,7 @@ def work(index: Index, runner: Runner, tell: Callable[[], None]) -> None:
             for _ in _batches(index, runner, mine):
                 tell()
             if not index.is_finished():  # by others, who may yet end without finishing
-                time.sleep(_PAUSE)
+                time.sleep(PAUSE)
     finally:
         # Where the index can't be written, its leases end by themselves.
         with contextlib.suppress(CannotWrite):
@@ -60,8 +60,8 @@ def _batches(index: Index, runner: Runner, mine: str) -> Iterator[None]:
         return Batch(lease.batch, Job.from_json(lease.job))
 
     last = time.monotonic()
-    for answer in runner.run(take, _TICK):
-        if time.monotonic() - last >= _TICK:
+    for answer in runner.run(take, TICK):
+        if time.monotonic() - last >= TICK:
             index.heard(mine)
             last = time.monotonic()
         if answer is not None:
@@ -81,7 +81,7 @@ def _keep(index: Index, lease: Lease, answer: Answer, mine: str) -> None:
             digest = hashlib.sha256(made.data).hexdigest()
             found[place] = Finished(digest, made.score, answer.seconds / lease.units)
         for folder in {(index.folder / file).parent for file in lease.wanted.values()}:
-            _keep_names(folder)
+            keep_names(folder)
         index.finish(lease.batch, found)
     elif lease.units == 1:
         index.fail(lease.batch, answer.reason)
@@ -90,7 +90,7 @@ def _keep(index: Index, lease: Lease, answer: Answer, mine: str) -> None:
         index.split(lease.batch, {place: _alone(lease, place) for place in lease.wanted})
 
 
-def _keep_names(folder: Path) -> None:
+def keep_names(folder: Path) -> None:
     """Have the names in a folder survive a power cut, where the system knows how."""
     if os.name == "nt":
         return
@@ -109,6 +109,15 @@ def _alone(lease: Lease, place: int) -> str:
     return replace(job, objective=repr(per_image([units.objectives[place]]))).to_json()
 
 
+def file_hash(file: Path) -> str | None:
+    """Return the sha256 of a file; None where it isn't there or can't be read."""
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
 def write_picture(file: Path, data: bytes) -> None:
     """Write a picture whole or not at all, into a folder that may be new.
 
@@ -116,7 +125,7 @@ def write_picture(file: Path, data: bytes) -> None:
         CannotWrite: with what to do.
     """
     try:
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotWrite(
             f"can't make the folder {str(file.parent)!r} ({error.strerror}); make room, or look at "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entoptic.catalogs.exemplars import EXEMPLARS
 from entoptic.checks import whole
 from entoptic.cli import options
 from entoptic.cli.printing import echo
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from entoptic.catalogs.catalog import Catalog
 
 _UNITS = "Which units"
+_PHOTOS = "Photographs"
 _WORK = "How to work"
 _OPTIONS = "Options"
 
@@ -48,6 +50,14 @@ _TAKEN = options.together(
     options.option(
         _UNITS, "--preview", is_flag=True,
         help="Small pictures of few steps, for a whole network in minutes.",
+    ),
+    options.option(
+        _PHOTOS, "--photos", type=click.Path(), metavar="DIR",
+        help="Folder of photographs, of which those are found that excite each unit most.",
+    ),
+    options.option(
+        _PHOTOS, "--exemplars", type=int, default=EXEMPLARS, metavar="N",
+        help="Number of these for each unit, and half as many that excite it least.",
     ),
     options.option(
         _UNITS, "--verify", is_flag=True,
@@ -97,6 +107,8 @@ def catalog_command(
     every: int,
     units: str | None,
     preview: bool,
+    photos: str | None,
+    exemplars: int,
     verify: bool,
     workers: int | None,
     quiet: bool,
@@ -122,6 +134,8 @@ def catalog_command(
             every=whole(1)("--every", every),
             units=units,
             preview=preview,
+            photos=photos,
+            exemplars=whole(1, 100)("--exemplars", exemplars),
             verify=verify,
             workers=workers if workers is None else whole(1, 1024)("--workers", workers),
             **said,
@@ -145,9 +159,18 @@ Examples:
     _WORK, "--model", "-m", metavar="M",
     help="The catalog's network, by which you allow it, where it is a file or a function of yours.",
 )  # fmt: skip
+@options.option(
+    _WORK,
+    "--photos",
+    type=click.Path(),
+    metavar="DIR",
+    help="The folder of the catalog's photographs, where what is made of them is broken.",
+)
 @_WORKERS
 @_QUIET
-def verify_command(folder: str, model: str | None, workers: int | None, quiet: bool) -> None:
+def verify_command(
+    folder: str, model: str | None, photos: str | None, workers: int | None, quiet: bool
+) -> None:
     """Check every picture of a catalog by its hash; make anew what is broken or has failed."""
     from entoptic.catalogs.making import verify_catalog
 
@@ -155,6 +178,7 @@ def verify_command(folder: str, model: str | None, workers: int | None, quiet: b
         made = verify_catalog(
             folder,
             model=model,
+            photos=photos,
             workers=workers if workers is None else whole(1, 1024)("--workers", workers),
             **said,
         )
@@ -223,4 +247,4 @@ def _report(catalog: Catalog) -> None:
     ]
     show(("layer", "units", "done", "failed", "s/unit", "left"), rows)
     for each in catalog.failures():
-        echo(f"{each.layer}:{each.number} failed: {each.reason}")
+        echo(f"{each.name} failed: {each.reason}")

@@ -178,6 +178,11 @@ def encode_png(image: Tensor, *, alpha: Tensor | None = None, job: str) -> bytes
     return png.encode(to_samples(image, alpha, np.uint8), checked_job(job))
 
 
+def encode_jpeg(image: Tensor, quality: int) -> bytes:
+    """Return the bytes of the JPEG that `write` would write."""
+    return _encoded("JPEG", to_samples(image, None, np.uint8), None, quality)
+
+
 def _kind(path: PathLike) -> str:
     suffix = Path(path).suffix.lower()
     if suffix in _KINDS:

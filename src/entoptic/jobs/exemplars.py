@@ -142,15 +142,13 @@ class FoundExemplars:
         if picture.sha256 is not None and picture.sha256 != exemplar.sha256:
             raise BadPicture(f"{exemplar.photo!r} has changed since it was looked at; run again")
         view = View.of(picture.height, picture.width, self.size)
-        shown = view.window(picture.image)
         # What excites a unit least is in no one position.
-        if exemplar.box is None or self.order == "least":
-            return shown
-        top, left, height, width = exemplar.box
-        box = top - view.top, left - view.left, height, width
-        if whole:
-            return _outlined(shown, box)
-        return shown if height >= view.height and width >= view.width else _cut(shown, box)
+        box = None if self.order == "least" else exemplar.box
+        if box is None or not whole:
+            return crop(picture.image, view, box)
+        top, left, height, width = box
+        inside = top - view.top, left - view.left, height, width
+        return _outlined(view.window(picture.image), inside)
 
     def sheet(self) -> Image:
         """Lay the exemplars out, a section for each unit, (1, 3, height, width)."""
@@ -362,6 +360,26 @@ def _notes(found: Record, rows: Sequence[UnitExemplars]) -> Iterator[str]:
         )
     if len(found.photos) > found.sampled:
         yield f"a spread is over {found.sampled} of the {len(found.photos)} photographs"
+
+
+def crop(photo: Image, view: View, box: Box | None) -> Tensor:
+    """Return a box of a photograph, and no more of it than a network is shown.
+
+    Args:
+        photo: the photograph.
+        view: how the network is shown it.
+        box: in pixels of the photograph; None, or one that covers all, for all that is shown.
+    """
+    shown = view.window(photo)
+    if box is None or is_whole(view, box):
+        return shown
+    top, left, height, width = box
+    return _cut(shown, (top - view.top, left - view.left, height, width))
+
+
+def is_whole(view: View, box: Box) -> bool:
+    """Tell whether a box is at least as large as what a network is shown of a photograph."""
+    return box[2] >= view.height and box[3] >= view.width
 
 
 def _cut(shown: Image, box: Box) -> Tensor:

@@ -346,6 +346,10 @@ class Dream(Recipe):
             ]
         return found
 
+    def kept(self) -> dict[str, Any]:
+        """See `Recipe.kept`; a photo that is dreamt alone says nothing of others."""
+        return {n: v for n, v in super().kept().items() if n != "together" or v is not None}
+
     @classmethod
     def left_out(
         cls, stored: Mapping[str, Any], changes: Mapping[str, Any], same_network: bool

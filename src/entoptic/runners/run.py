@@ -357,7 +357,7 @@ def _kept(new: Job, old: Job, recipe: type[Recipe]) -> Job:
     newer = {
         name: _default(recipe, name, each)
         for name, each in settings(recipe).items()
-        if recipe.keeps(name) and name not in known
+        if name in new.settings and name not in known
     }
     before = replace(
         old, settings=known | newer, stopped_after=new.stopped_after, made_with=new.made_with

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 import entoptic as ent
-from entoptic.catalogs import crops
+from entoptic.catalogs import crops, files
 from entoptic.catalogs.index import NAME
-from entoptic.catalogs.work import write_picture
 from entoptic.errors import BadSetting, CannotWrite, PictureNotFound
+from entoptic.images.writing import write_file
 
 SOURCE = Path(ent.__file__).parents[1]
 
@@ -250,14 +250,14 @@ def test_drawing_that_is_ended_goes_on_with_what_is_left(
     look(whole, photos)
     written: list[Path] = []
 
-    def full(file: Path, data: bytes) -> None:
+    def full(file: Path, *given: Any, **more: Any) -> None:
         if len(written) == 7:
             raise CannotWrite("the disk is full; make room")
-        write_picture(file, data)
+        write_file(file, *given, **more)
         written.append(file)
 
     with monkeypatch.context() as patch:
-        patch.setattr(crops, "write_picture", full)
+        patch.setattr(files, "write_file", full)
         patch.setattr(crops, "_WRITERS", 1)
         with pytest.raises(CannotWrite, match="the disk is full"):
             look(catalog, photos)

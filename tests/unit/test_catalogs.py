@@ -78,7 +78,7 @@ def make(folder: Path, *layers: str, **changes: Any) -> ent.Catalog:
 
 def content(folder: Path) -> tuple[dict[str, bytes], list[tuple[Any, ...]]]:
     """Return the bytes of all pictures, and all rows but for times and leases."""
-    pictures = {str(each.relative_to(folder)): each.read_bytes() for each in folder.glob("*/*")}
+    pictures = {str(each.relative_to(folder)): each.read_bytes() for each in folder.rglob("*/*")}
     with sqlite3.connect(folder / NAME) as index:
         rows = index.execute(
             "SELECT layer, number, kind, place, state, sha256, score, job, file FROM pictures "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,8 +15,8 @@ from entoptic.analysis.record import Photograph
 from entoptic.analysis.responses import Watched, watched
 from entoptic.catalogs.choosing import Unit, field_of
 from entoptic.catalogs.exemplars import Exemplar, all_exemplars, note_written, unwritten
+from entoptic.catalogs.files import Files
 from entoptic.catalogs.index import Index
-from entoptic.catalogs.work import keep_names, write_picture
 from entoptic.errors import BadPicture
 from entoptic.images import Picture
 from entoptic.images.resize import fit_long_side, resize
@@ -40,6 +39,7 @@ _WRITERS = 4
 
 def draw(
     index: Index,
+    store: Files,
     model: Model,
     photos: Mapping[str, Photograph],
     files: Mapping[str, Path],
@@ -50,6 +50,7 @@ def draw(
 
     Args:
         index: of the catalog, with its exemplars.
+        store: of its files.
         model: the network.
         photos: as they were when the record was made, by name.
         files: of the photographs, by name.
@@ -78,9 +79,7 @@ def draw(
 
         def write(item: tuple[str, Callable[[], Tensor]]) -> tuple[str, str]:
             file, drawn = item
-            data = encode_jpeg(drawn(), _QUALITY)
-            write_picture(index.folder / file, data)
-            return file, hashlib.sha256(data).hexdigest()
+            return file, store.write(file, encode_jpeg(drawn(), _QUALITY))
 
         for number, (name, picture) in enumerate(zip(of_photo, read, strict=True)):
             if isinstance(picture, Exception):
@@ -92,8 +91,7 @@ def draw(
             shown = _Shown(network, photos[name], picture)
             drawn = {file: make for file, make in shown.drawn(of_photo[name]) if file in todo}
             hashes = dict(pool.map(write, drawn.items()))
-            for folder in {(index.folder / file).parent for file in hashes}:
-                keep_names(folder)
+            store.keep_names(hashes)
             with index.changing() as change:
                 note_written(change, hashes)
             todo -= hashes.keys()

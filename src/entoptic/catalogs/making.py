@@ -9,10 +9,11 @@ from typing import Any
 from entoptic.catalogs.adoption import adopt, adoptable
 from entoptic.catalogs.catalog import Catalog
 from entoptic.catalogs.exemplars import EXEMPLARS
+from entoptic.catalogs.files import file_hash
 from entoptic.catalogs.index import Index, Lease, set_aside
 from entoptic.catalogs.photographs import Photographs, look, want_broken_files
 from entoptic.catalogs.plan import CatalogPlan, check_same, folder_of, plan_catalog
-from entoptic.catalogs.work import file_hash, work
+from entoptic.catalogs.work import work
 from entoptic.checks import flag, path, taking, text, whole
 from entoptic.errors import BadCatalog, CannotWrite, DamagedIndex, NotAllowed
 from entoptic.layers import Layer

@@ -23,9 +23,10 @@ from entoptic.catalogs.catalog import RECORD
 from entoptic.catalogs.choosing import choose
 from entoptic.catalogs.crops import draw
 from entoptic.catalogs.exemplars import note_written, put_exemplars, unwritten, written
+from entoptic.catalogs.files import DRAFTS, Files, file_hash, make_folder
 from entoptic.catalogs.index import Index
 from entoptic.catalogs.owners import owner
-from entoptic.catalogs.work import PAUSE, TICK, file_hash, keep_names
+from entoptic.catalogs.work import PAUSE, TICK
 from entoptic.checks import shown
 from entoptic.errors import BadRecord, BadSetting, CannotWrite
 from entoptic.networks import DeviceLike, Model
@@ -33,7 +34,7 @@ from entoptic.objectives import channel
 from entoptic.types import PathLike
 
 # The record while it is made.
-_PART = "responses.part.npz"
+_PART = f"{DRAFTS}/{RECORD}"
 
 # What one process does alone.
 _TASK = "photographs"
@@ -110,8 +111,8 @@ def look(
     while not index.claim_task(_TASK, mine):
         time.sleep(PAUSE)
     try:
-        looking = _Looking(index, model, photos, device, note, _Heard(index, mine, progress))
-        looking.run()
+        heard = _Heard(index, mine, progress)
+        _Looking(index, Files(index.folder, mine), model, photos, device, note, heard).run()
     finally:
         # Where the index can't be written, the lease ends by itself.
         with contextlib.suppress(CannotWrite):
@@ -158,13 +159,15 @@ class _Looking:
     def __init__(
         self,
         index: Index,
+        files: Files,
         model: Model,
         photos: Photographs,
         device: DeviceLike,
         note: Tell,
         progress: Tell,
     ) -> None:
-        self.index, self.model, self.photos, self.device = index, model, photos, device
+        self.index, self.files = index, files
+        self.model, self.photos, self.device = model, photos, device
         self.note, self.progress = note, progress
         self.units = [(each.layer, each.number) for each in index.units()]
         self.size = model.preprocess.size
@@ -183,11 +186,22 @@ class _Looking:
             for each in gone:
                 (self.index.folder / each).unlink(missing_ok=True)
         by_name = {each.name: each for each in found.photos}
-        draw(self.index, self.model, by_name, self.photos.files, self.device, self.progress)
+        draw(
+            self.index,
+            self.files,
+            self.model,
+            by_name,
+            self.photos.files,
+            self.device,
+            self.progress,
+        )
 
     def _record(self, state: str) -> Record:
         """Return the record of all units over all photographs, made as far as it isn't."""
         file, part = self.index.folder / RECORD, self.index.folder / _PART
+        make_folder(part.parent)
+        for each in part.parent.glob(".entoptic-*.tmp"):
+            each.unlink()  # of this record, as nobody else works on it
         most = max(TOP, self.photos.count)
         objectives = [channel(*unit) for unit in self.units]
         wanted = empty_record(
@@ -219,7 +233,7 @@ class _Looking:
         for name, reason in found.broken.items():
             self.note(f"the photograph {name!r} is left out: {reason}")
         part.replace(file)
-        keep_names(self.index.folder)
+        self.files.keep_names([RECORD])
         return found
 
     def _goes_on(self, part: Path, wanted: Record) -> bool:

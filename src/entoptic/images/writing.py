@@ -230,7 +230,11 @@ def _refused(path: PathLike, error: OSError | ValueError) -> str:
 
 
 def write_file(
-    path: PathLike, data: bytes | Callable[[BinaryIO], None], *, replace: bool = True
+    path: PathLike,
+    data: bytes | Callable[[BinaryIO], None],
+    *,
+    replace: bool = True,
+    draft: Path | None = None,
 ) -> None:
     """Write beside the target, then give it its name: no reader ever sees half a file.
 
@@ -239,6 +243,7 @@ def write_file(
         data: its bytes, or what writes them.
         replace: whether an existing file is replaced. The new one has its mode, and a link to it
             stays a link.
+        draft: the file that is written first, on the same disk; by default beside the target.
 
     Raises:
         CannotWrite: with what to do; the file is as it was.
@@ -246,7 +251,7 @@ def write_file(
             time, one does.
     """
     target = _target(path)
-    draft = target.with_name(f".entoptic-{secrets.token_hex(8)}.tmp")
+    draft = draft or target.with_name(f".entoptic-{secrets.token_hex(8)}.tmp")
     try:
         with draft.open("x+b") as stream:  # libtiff wants to read what it has written
             if callable(data):

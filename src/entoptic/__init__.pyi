@@ -215,6 +215,12 @@ from .recipes.sweep import (
 from .recipes.visualize import (
     Visualize as Visualize,
 )
+from .runners.local import (
+    Local as Local,
+)
+from .runners.ray import (
+    Ray as Ray,
+)
 from .runners.run import (
     redo as redo,
     run as run,

@@ -15,8 +15,8 @@ from entoptic.errors import BadPicture, BadSetting, NoJob, PictureNotFound
 from entoptic.jobs.job import Job
 from entoptic.jobs.sheets import SheetPlan
 from entoptic.networks import Model
+from entoptic.runners.pictures import finished_scores
 from entoptic.runners.run import plan_job
-from entoptic.runners.worker import finished_scores
 
 
 def adoptable(index: Index) -> list[Lease]:

@@ -18,7 +18,9 @@ from entoptic.checks import flag, path, taking, text, whole
 from entoptic.errors import BadCatalog, CannotWrite, DamagedIndex, NotAllowed
 from entoptic.layers import Layer
 from entoptic.networks import ModelLike, load, model_of
-from entoptic.runners.local import Local, places_of
+from entoptic.runners.named import runner_of
+from entoptic.runners.pictures import Pictures
+from entoptic.runners.runner import Runner
 from entoptic.types import PathLike
 
 Tell = Callable[[str], object]
@@ -45,6 +47,7 @@ def catalog(
     photos: PathLike | None = None,
     exemplars: int = EXEMPLARS,
     verify: bool = False,
+    on: str | Runner = "local",
     workers: int | None = None,
     note: Tell | None = None,
     progress: Tell | None = None,
@@ -66,7 +69,9 @@ def catalog(
             of a catalog that is there.
         exemplars: Number of these for each unit, and half as many that excite it least.
         verify: First check every picture, and make anew what is broken or has failed.
-        workers: Number of worker processes; by default a few on a CPU, else one a device.
+        on: Where to work: `local`, `ray`, `ray:auto`, `ray://HOST:PORT`; or a runner.
+        workers: Number of worker processes; by default a few on a CPU, else one a device; on Ray
+            as many as there is room for.
         note: Function that is given each note.
         progress: Function that is given a line of progress after each batch.
         settings: Any other setting of `visualize`: method, size, steps, ...
@@ -78,6 +83,7 @@ def catalog(
         EntopticError: whatever is wrong is said before any work; also a disk that is full.
     """
     tell = note or (lambda _: None)
+    runner = runner_of(on, workers)
     plan = plan_catalog(
         model_of(model),
         [str(each) for each in layers],
@@ -97,7 +103,7 @@ def catalog(
             _want_broken(index, tell)
             want_broken_files(index, tell)
         device = settings.get("device", "auto")
-        _work(index, _sent(model, plan), device, workers, progress)
+        _work(index, _sent(model, plan), device, runner, progress)
         if seen is not None:
             look(index, plan.model, seen, device, tell, progress or (lambda _: None))
     return Catalog(folder)
@@ -109,6 +115,7 @@ def verify_catalog(
     *,
     model: ModelLike | None = None,
     photos: PathLike | None = None,
+    on: str | Runner = "local",
     workers: int | None = None,
     note: Tell | None = None,
     progress: Tell | None = None,
@@ -120,6 +127,7 @@ def verify_catalog(
         model: The network that the catalog names, by which you allow it, where that is a file or a
             function of yours.
         photos: The folder of the photographs, where exemplars are broken.
+        on: see `catalog`.
         workers: see `catalog`.
         note: Function that is given each note.
         progress: Function that is given a line of progress after each batch.
@@ -128,6 +136,7 @@ def verify_catalog(
         BadCatalog: there is none, its index is damaged, or it is of another network.
         NotAllowed: the catalog names a network that only you may name.
     """
+    runner = runner_of(on, workers)
     with Index(Path(folder)) as index:
         facts = index.facts()
         tell, device = note or (lambda _: None), facts["settings"]["device"]
@@ -141,7 +150,7 @@ def verify_catalog(
             seen = Photographs.of(photos, count, Path(folder))
         if seen is not None or not index.is_finished():
             network = _allowed(facts["model"], model, Path(folder))
-            _work(index, network, device, workers, progress)
+            _work(index, network, device, runner, progress)
         if seen is not None:
             look(index, model_of(network), seen, device, tell, progress or (lambda _: None))
     return Catalog(Path(folder))
@@ -225,7 +234,7 @@ def _want_broken(index: Index, tell: Tell) -> None:
 
 
 def _work(
-    index: Index, network: ModelLike, device: Any, workers: int | None, progress: Tell | None
+    index: Index, network: ModelLike, device: Any, runner: Runner, progress: Tell | None
 ) -> None:
     catalog = Catalog(index.folder)
 
@@ -234,8 +243,8 @@ def _work(
             progress(line(catalog))
 
     if not index.is_finished():
-        with Local(network, places_of(device, workers)) as runner:
-            work(index, runner, tell)
+        with runner.start(Pictures(network), device) as team:
+            work(index, team, tell)
 
 
 def line(catalog: Catalog) -> str:

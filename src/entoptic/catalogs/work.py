@@ -13,7 +13,8 @@ from entoptic.catalogs.owners import owner
 from entoptic.errors import CannotWrite
 from entoptic.jobs.job import Job
 from entoptic.objectives import PerImage, parse, per_image
-from entoptic.runners.runner import Answer, Batch, Done, Runner
+from entoptic.runners.runner import Answer, Batch, Done
+from entoptic.runners.team import Team
 
 # Seconds after which the index hears of its owner again: often enough for `LEASE`.
 TICK = 5.0
@@ -21,12 +22,12 @@ TICK = 5.0
 PAUSE = 1.0
 
 
-def work(index: Index, runner: Runner, tell: Callable[[], None]) -> None:
+def work(index: Index, team: Team, tell: Callable[[], None]) -> None:
     """Make all that isn't made; end when nothing is left, whoever has made it.
 
     Args:
         index: of the catalog.
-        runner: makes the batches.
+        team: makes the batches.
         tell: called after each batch.
 
     Raises:
@@ -35,7 +36,7 @@ def work(index: Index, runner: Runner, tell: Callable[[], None]) -> None:
     mine = owner()
     try:
         while not index.is_finished():
-            for _ in _batches(index, runner, mine):
+            for _ in _batches(index, team, mine):
                 tell()
             if not index.is_finished():  # by others, who may yet end without finishing
                 time.sleep(PAUSE)
@@ -45,7 +46,7 @@ def work(index: Index, runner: Runner, tell: Callable[[], None]) -> None:
             index.release(mine)
 
 
-def _batches(index: Index, runner: Runner, mine: str) -> Iterator[None]:
+def _batches(index: Index, team: Team, mine: str) -> Iterator[None]:
     """Make batches until none can be leased; yield after each."""
     leases: dict[int, Lease] = {}
 
@@ -58,7 +59,7 @@ def _batches(index: Index, runner: Runner, mine: str) -> Iterator[None]:
 
     files, last = Files(index.folder, mine), time.monotonic()
     files.sweep()
-    for answer in runner.run(take, TICK):
+    for answer in team.run(take, TICK):
         if time.monotonic() - last >= TICK:
             index.heard(mine)
             last = time.monotonic()
@@ -74,7 +75,7 @@ def _keep(index: Index, files: Files, lease: Lease, answer: Answer) -> None:
     if isinstance(answer, Done):
         found = {}
         for place, file in lease.wanted.items():
-            made = answer.pictures[place]
+            made = answer.made[place]
             digest = files.write(file, made.data)
             found[place] = Finished(digest, made.score, answer.seconds / lease.units)
         files.keep_names(lease.wanted.values())

@@ -27,12 +27,17 @@ _PHOTOS = "Photographs"
 _WORK = "How to work"
 _OPTIONS = "Options"
 
-_WORKERS = options.option(
-    _WORK, "--workers", type=int, metavar="N", help="Number of worker processes."
-)
+_WORKERS = options.together(
+    options.option(
+        _WORK, "--on", default="local", metavar="WHERE",
+        help="Where to work: local; ray on this machine; ray:auto, the cluster of this node; "
+        "ray://HOST:PORT. With ray?gpus=0.5 two workers share a GPU.",
+    ),
+    options.option(_WORK, "--workers", type=int, metavar="N", help="Number of workers."),
+)  # fmt: skip
 _QUIET = options.option(_WORK, "--quiet", "-q", is_flag=True, help="No progress and no notes.")
 # Words for what click doesn't know.
-_STANDARDS = {"workers": "a few on a CPU, else one a device"}
+_STANDARDS = {"workers": "a few on a CPU, else one a device; on Ray all there is room for"}
 
 _TAKEN = options.together(
     click.argument("network", metavar="MODEL"),
@@ -110,6 +115,7 @@ def catalog_command(
     photos: str | None,
     exemplars: int,
     verify: bool,
+    on: str,
     workers: int | None,
     quiet: bool,
     **given: Any,
@@ -137,6 +143,7 @@ def catalog_command(
             photos=photos,
             exemplars=whole(1, 100)("--exemplars", exemplars),
             verify=verify,
+            on=on,
             workers=workers if workers is None else whole(1, 1024)("--workers", workers),
             **said,
             **asked,
@@ -169,7 +176,12 @@ Examples:
 @_WORKERS
 @_QUIET
 def verify_command(
-    folder: str, model: str | None, photos: str | None, workers: int | None, quiet: bool
+    folder: str,
+    model: str | None,
+    photos: str | None,
+    on: str,
+    workers: int | None,
+    quiet: bool,
 ) -> None:
     """Check every picture of a catalog by its hash; make anew what is broken or has failed."""
     from entoptic.catalogs.making import verify_catalog
@@ -179,6 +191,7 @@ def verify_command(
             folder,
             model=model,
             photos=photos,
+            on=on,
             workers=workers if workers is None else whole(1, 1024)("--workers", workers),
             **said,
         )

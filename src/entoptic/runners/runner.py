@@ -1,45 +1,33 @@
-"""Runners: carry out many jobs of one network, wherever they run.
+"""Runners: carry out many jobs, wherever they run.
 
-A runner takes batches one at a time as its workers become free, and gives the pictures back as
-they are finished, so that no more is held in memory than what is being made. It knows no index and
-no folder.
+A runner takes batches one at a time as its workers become free, and gives what they made back as it
+is finished, so that no more is held in memory than what is being made. It knows no index and no
+folder, and nothing of what is made.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from entoptic.jobs.job import Job
+if TYPE_CHECKING:
+    from entoptic.networks import DeviceLike
+    from entoptic.runners.team import Team
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures that are optimised together.
+    """What one worker makes in one go.
 
     Args:
         key: by which its answer is known.
-        job: that makes all of them.
+        job: what its work is given: a job that makes several pictures together, for one.
     """
 
     key: int
-    job: Job
-
-
-@dataclass(frozen=True)
-class Made:
-    """One finished picture.
-
-    Args:
-        data: the bytes of a PNG, with the job that makes this picture alone.
-        score: the unit's objective on the picture as it is in the file, without transforms.
-    """
-
-    data: bytes
-    score: float
+    job: Any
 
 
 @dataclass(frozen=True)
@@ -48,12 +36,12 @@ class Done:
 
     Args:
         key: of the batch.
-        pictures: in the order of the batch's units.
+        made: what came of it.
         seconds: taken by the batch.
     """
 
     key: int
-    pictures: tuple[Made, ...]
+    made: Any
     seconds: float
 
 
@@ -73,37 +61,30 @@ class Failed:
 Answer: TypeAlias = Done | Failed
 
 
-class Runner(ABC):
-    """Workers that hold one network, loaded and prepared once each; used in a `with`."""
-
-    @property
-    @abstractmethod
-    def workers(self) -> int:
-        """Number of batches that are made at a time."""
+class Work(ABC):
+    """What workers do; it is sent to each once, with all that it holds."""
 
     @abstractmethod
-    def run(self, take: Callable[[], Batch | None], tick: float) -> Iterator[Answer | None]:
-        """Yield the answers of batches as they come, until there are no more.
+    def prepared(self) -> Callable[[Any, str], Any]:
+        """Load what all batches need; return what makes one, given its job and a device.
 
-        A batch whose worker ends without an answer is given to another one; the third time it has
-        failed.
-
-        Args:
-            take: returns the next batch; None where there is none, and then isn't called again.
-            tick: None is yielded where no answer has come for so many seconds.
+        Raises:
+            EntopticError: it can't be loaded where this runs.
         """
 
+
+class Runner(ABC):
+    """Where many jobs run, and by how many workers."""
+
     @abstractmethod
-    def close(self) -> None:
-        """End the workers; what they are making is lost."""
+    def start(self, work: Work, device: DeviceLike = "auto") -> Team:
+        """Return a team of workers, used in a `with`; they begin when there are batches.
 
-    def __enter__(self) -> Runner:
-        return self
+        Args:
+            work: what each of them does.
+            device: as recipes take it.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        Raises:
+            BadSetting: the work can't be sent to workers, or there can be none.
+            MissingExtra: packages of the runner aren't installed.
+        """

@@ -1,0 +1,204 @@
+"""The Ray runner, on clusters of several nodes on this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import entoptic as ent
+from entoptic.errors import BadSetting, WorkerFailed
+from entoptic.runners import ray as runner
+from entoptic.runners.local import Local
+from entoptic.runners.pictures import Pictures
+from entoptic.runners.runner import Batch, Done, Failed, Runner
+from unit.test_catalogs import content, inodes, rewritten, until
+
+ray = pytest.importorskip("ray", reason="Ray isn't installed (the extra entoptic[ray])")
+cluster_utils = pytest.importorskip("ray.cluster_utils")
+
+SOURCE = Path(ent.__file__).parents[1]
+
+NETWORK = """
+import torch
+
+def tiny():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 40, 3), torch.nn.ReLU())
+"""
+MODEL = "python:ray_nets:tiny"
+HOW: dict[str, Any] = {
+    "size": 96, "steps": 48, "batch": 2, "device": "cpu", "transforms": "none",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def nets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Put the network where the workers of all nodes import it."""
+    folder = tmp_path_factory.mktemp("nets")
+    (folder / "ray_nets.py").write_text(NETWORK)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(SOURCE)]))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def cluster(nets: Path) -> Iterator[Any]:
+    """A cluster whose head does no work, and one node of one CPU; nodes come and go."""
+    made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    made.add_node(num_cpus=1)
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(nets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole catalog, made by the local runner."""
+    return catalog(tmp_path_factory.mktemp("whole"), Local(1))
+
+
+def catalog(folder: Path, on: str | Runner) -> Path:
+    """Make the catalog of the tiny network."""
+    return ent.catalog(MODEL, "0", output=folder, on=on, **HOW).folder
+
+
+def network() -> torch.nn.Module:
+    """A small network, the same each time."""
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3))
+
+
+@pytest.fixture
+def batch() -> Batch:
+    """Two channels, soon made."""
+    how = ent.Visualize(network(), ["0:1", "0:2"], size=16, steps=1, batch=2, device="cpu")
+    return Batch(7, how.plan().job)
+
+
+class Deadly(ent.Job):
+    """A job that ends the process that is given it."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[int]]:
+        return os._exit, (3,)
+
+
+def answers(network: Any, batches: list[Batch], on: Runner) -> list[Any]:
+    """Return all answers in the order of their keys."""
+    waiting = iter(batches)
+    with on.start(Pictures(network), "cpu") as team:
+        found = [each for each in team.run(lambda: next(waiting, None), 1.0) if each]
+    return sorted(found, key=lambda each: each.key)
+
+
+def test_pictures_are_those_of_the_local_runner(cluster: Any, batch: Batch) -> None:
+    model = ent.Model.wrap(network())  # by the object store
+    (here,) = answers(model, [batch], Local(1))
+    (there,) = answers(model, [batch], ent.Ray(cluster.address))
+    assert isinstance(there, Done)
+    assert there.made == here.made
+    assert not ray.is_initialized()
+
+
+def test_a_batch_that_ends_its_worker_three_times_has_failed_and_the_others_are_made(
+    cluster: Any, batch: Batch
+) -> None:
+    deadly = Batch(8, Deadly(**vars(batch.job)))
+    model = ent.Model.wrap(network())
+    found = answers(model, [deadly, batch, Batch(9, batch.job)], ent.Ray(cluster.address))
+    assert [type(each) for each in found] == [Done, Failed, Done]
+    assert found[1].reason.startswith("it ended its worker process 3 times (")
+    assert found[0].made == found[2].made
+
+
+def test_a_network_that_a_node_does_not_have_is_told_with_the_node(
+    cluster: Any, batch: Batch
+) -> None:
+    told = rf"can't load the network: on the node {os.uname().nodename}: .*no_such_module.*; each"
+    with pytest.raises(WorkerFailed, match=told):
+        answers("python:no_such_module:net", [batch], ent.Ray(cluster.address))
+
+
+def test_another_version_on_a_node_is_told(
+    cluster: Any, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "made_with", lambda: {"entoptic": "9.0", "torch": "1.0"})
+    told = r"there are entoptic .* and torch .*, here entoptic 9\.0 and torch 1\.0; pictures may"
+    with pytest.raises(WorkerFailed, match=told):
+        answers(network(), [batch], ent.Ray(cluster.address))
+
+
+def test_a_network_that_cannot_be_sent_is_refused(cluster: Any) -> None:
+    net = network()
+    net.own = threading.Lock()  # type: ignore[assignment]
+    with pytest.raises(BadSetting, match=r"can't be sent to workers .*python:MODULE:FUNCTION"):
+        ent.Ray(cluster.address).start(Pictures(net), "cpu")
+    assert not ray.is_initialized()
+
+
+def test_workers_that_no_node_has_room_for_are_refused(cluster: Any) -> None:
+    told = "no node has room for a worker of 64 CPU and 0 GPU; the cluster has 1 CPU and 0 GPU"
+    with pytest.raises(BadSetting, match=told):
+        ent.Ray(cluster.address, cpus=64).start(Pictures(network()), "cpu")
+
+
+def test_a_cluster_that_is_not_there_is_told() -> None:
+    with pytest.raises(
+        WorkerFailed, match=r"no cluster of Ray at 'ray://127.0.0.1:9' .* start one"
+    ):
+        ent.Ray("ray://127.0.0.1:9").start(Pictures(network()), "cpu")
+
+
+def test_the_catalog_of_one_node_is_that_of_the_local_runner(
+    cluster: Any, undisturbed: Path, tmp_path: Path
+) -> None:
+    catalog(tmp_path, f"ray:{cluster.address}")
+    assert content(tmp_path) == content(undisturbed)
+
+
+def started(folder: Path, cluster: Any) -> subprocess.Popen[bytes]:
+    """Start the catalog in a process of its own."""
+    flags = [f"--{name}={value}" for name, value in HOW.items()]
+    on = f"--on=ray:{cluster.address}"
+    return subprocess.Popen(
+        [sys.executable, "-m", "entoptic", "catalog", MODEL, "0", "-o", folder, on, *flags],
+        stdout=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.slow
+def test_a_catalog_whose_nodes_come_and_go_is_complete_and_the_same(
+    cluster: Any, undisturbed: Path, tmp_path: Path
+) -> None:
+    lost = cluster.add_node(num_cpus=1)
+    driver = started(tmp_path, cluster)
+    until(tmp_path, 8)
+    cluster.remove_node(lost, allow_graceful=False)  # as a machine that is switched off
+    before = len(inodes(tmp_path))
+    cluster.add_node(num_cpus=1)
+    assert 6 <= before < 30
+    assert driver.wait() == 0
+    assert content(tmp_path) == content(undisturbed)
+
+
+@pytest.mark.slow
+def test_a_driver_that_is_killed_and_started_again_goes_on_and_makes_nothing_twice(
+    cluster: Any, undisturbed: Path, tmp_path: Path
+) -> None:
+    driver = started(tmp_path, cluster)
+    until(tmp_path, 8)
+    driver.kill()
+    driver.wait()
+    before = inodes(tmp_path)
+    assert 6 <= len(before) < 40
+    catalog(tmp_path, f"ray:{cluster.address}")
+    assert content(tmp_path) == content(undisturbed)
+    assert rewritten(tmp_path, before) == set()

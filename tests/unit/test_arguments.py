@@ -22,6 +22,7 @@ from torch import nn
 
 import entoptic as ent
 from entoptic.analysis.classify import identify
+from entoptic.catalogs.index import Index
 from entoptic.checks import number, shown, taking, whole
 from entoptic.errors import BadSetting, EntopticError
 from entoptic.images import image_of, picture_of
@@ -45,8 +46,7 @@ _OURS = {
     "Result",
     "Spectrum",
     "Step",
-    # What is wrong with their folders and settings is tried in test_catalogs.
-    *("Catalog", "catalog", "open_catalog", "verify_catalog"),
+    "Catalog",
     *(recipes[name].__name__ for name in recipes),  # whose functions are tried
 }
 # What has no parameters of its own: bases, and what is no function at all.
@@ -87,6 +87,14 @@ def _finished() -> bytes:
 def _picture() -> Path:
     Path("made.png").write_bytes(_finished())
     return Path("made.png")
+
+
+def _catalog() -> ent.Catalog:
+    """A catalog of nothing."""
+    Path("catalog").mkdir(exist_ok=True)
+    with Index(Path("catalog"), create=True) as index:
+        index.keep({"model": "squeezenet1_1", "settings": {"device": "cpu"}})
+    return ent.open_catalog("catalog")
 
 
 # A value for each parameter that must be given, and for each that takes what is wrong elsewhere.
@@ -150,12 +158,17 @@ _RIGHT: dict[str, Callable[[], Any]] = {
     "seed": lambda: 0,
     "pattern": lambda: "*",
     "job": lambda: Job.from_json(ent.images.read_job(_picture())),
+    "output": lambda: "catalog",
+    "folder": lambda: _catalog().folder,
+    "number": lambda: 0,
 }
 
 # No work at all, should something wrong be taken.
 _LITTLE = {"steps": 0, "size": 32, "groups": 1}
 # Settings of another recipe, which are tried with that.
-_OPEN: dict[str, dict[str, Any]] = {"changes": {"steps": 0}}
+_OPEN: dict[str, dict[str, Any]] = {
+    "changes": {"steps": 0}, "settings": {"steps": 0, "size": 32}
+}  # fmt: skip
 
 _WRONG: dict[str, Callable[[], Any]] = {
     "None": lambda: None,
@@ -177,7 +190,7 @@ _WRONG: dict[str, Callable[[], Any]] = {
 # What of it is right, by the names of parameters; all others must refuse it.
 _FLAGS = (
     *("shared", "uniform", "relative", "decorrelated", "weighted", "plain", "transparency"),
-    *("least", "spread", "whole"),
+    *("least", "spread", "whole", "preview", "verify"),
     *("replace", "fixed_size", "biased", "stored", "compares_images"),
     *("needs_alpha", "prices_opacity", "progress", "keep_colors", "match_histogram"),
 )
@@ -227,6 +240,9 @@ def _public() -> dict[str, Any]:
     for name in ("activations", "layers", "upto", "between", "resolve", "label", "matching"):
         found[f"Model.{name}"] = partial(_on_a_model, name)
         found[f"Model.{name}"].__signature__ = _signature(getattr(ent.Model, name))
+    for name in ("picture", "exemplars"):
+        found[f"Catalog.{name}"] = partial(_of_a_catalog, name)
+        found[f"Catalog.{name}"].__signature__ = _signature(getattr(ent.Catalog, name))
     found["Picture.of"] = ent.Picture.of
     found["identify"] = identify
     return found
@@ -234,6 +250,10 @@ def _public() -> dict[str, Any]:
 
 def _on_a_model(method: str, /, *args: Any, **kwargs: Any) -> Any:
     return getattr(_model(), method)(*args, **kwargs)
+
+
+def _of_a_catalog(method: str, /, *args: Any, **kwargs: Any) -> Any:
+    return getattr(_catalog(), method)(*args, **kwargs)
 
 
 def _cases() -> Iterator[Any]:

@@ -10,9 +10,9 @@ from typing import Any
 from entoptic.analysis.record import Record, read_record
 from entoptic.catalogs.exemplars import Exemplar, exemplars_of
 from entoptic.catalogs.index import Index, PictureRow, Unit
-from entoptic.checks import path, taking
+from entoptic.checks import path, taking, whole
 from entoptic.errors import BadSetting, MissingExtra, did_you_mean
-from entoptic.layers import Layer
+from entoptic.layers import Layer, layer_name
 from entoptic.types import PathLike
 
 RECORD = "responses.npz"
@@ -105,6 +105,7 @@ class Catalog:
         with Index(self.folder) as index:
             return Units(index.units())
 
+    @taking(layer=layer_name, number=whole(0))
     def picture(self, layer: str | Layer, number: int) -> Path:
         """Return the file of a unit's picture.
 
@@ -131,6 +132,7 @@ class Catalog:
                 for layer, folder in index.folders().items()
             )
 
+    @taking(layer=layer_name)
     def exemplars(self, layer: str | Layer) -> Mapping[int, tuple[Exemplar, ...]]:
         """Return the photographs that excite each unit of a layer most, then least.
 

@@ -14,9 +14,9 @@ from entoptic.catalogs.index import Index, Lease, set_aside
 from entoptic.catalogs.photographs import Photographs, look, want_broken_files
 from entoptic.catalogs.plan import CatalogPlan, check_same, folder_of, plan_catalog
 from entoptic.catalogs.work import work
-from entoptic.checks import flag, path, taking, text, whole
+from entoptic.checks import flag, function, path, taking, text, whole
 from entoptic.errors import BadCatalog, CannotWrite, DamagedIndex, NotAllowed
-from entoptic.layers import Layer
+from entoptic.layers import Layer, layer_name
 from entoptic.networks import ModelLike, load, model_of
 from entoptic.runners.named import runner_of
 from entoptic.runners.pictures import Pictures
@@ -28,6 +28,7 @@ Tell = Callable[[str], object]
 
 
 @taking(
+    layers=layer_name,
     output=path,
     every=whole(1),
     units=text,
@@ -36,6 +37,8 @@ Tell = Callable[[str], object]
     exemplars=whole(1, 100),
     verify=flag,
     workers=whole(1, 1024),
+    note=function,
+    progress=function,
 )
 def catalog(
     model: ModelLike,
@@ -109,7 +112,7 @@ def catalog(
     return Catalog(folder)
 
 
-@taking(folder=path, photos=path, workers=whole(1, 1024))
+@taking(folder=path, photos=path, workers=whole(1, 1024), note=function, progress=function)
 def verify_catalog(
     folder: PathLike,
     *,
@@ -139,6 +142,8 @@ def verify_catalog(
     runner = runner_of(on, workers)
     with Index(Path(folder)) as index:
         facts = index.facts()
+        if model is not None:
+            _allowed(facts["model"], model, Path(folder))  # also where it isn't needed
         tell, device = note or (lambda _: None), facts["settings"]["device"]
         _want_broken(index, tell)
         lacking = want_broken_files(index, tell)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from entoptic.catalogs.exemplars import EXEMPLARS
 from entoptic.checks import whole
 from entoptic.cli import options
 from entoptic.cli.printing import echo
-from entoptic.cli.progress import teller
+from entoptic.cli.progress import Teller
 from entoptic.cli.recipes import arguments, defaults, parameters
 from entoptic.cli.tables import show
 from entoptic.errors import BadSetting
@@ -132,7 +131,7 @@ def catalog_command(
 
     from entoptic.catalogs.making import catalog
 
-    with _progress(quiet) as said:
+    with Teller(quiet) as tell:
         made = catalog(
             network,
             *layers,
@@ -145,7 +144,8 @@ def catalog_command(
             verify=verify,
             on=on,
             workers=workers if workers is None else whole(1, 1024)("--workers", workers),
-            **said,
+            note=tell.note,
+            progress=tell,
             **asked,
         )
     _report(made)
@@ -186,14 +186,15 @@ def verify_command(
     """Check every picture of a catalog by its hash; make anew what is broken or has failed."""
     from entoptic.catalogs.making import verify_catalog
 
-    with _progress(quiet) as said:
+    with Teller(quiet) as tell:
         made = verify_catalog(
             folder,
             model=model,
             photos=photos,
             on=on,
             workers=workers if workers is None else whole(1, 1024)("--workers", workers),
-            **said,
+            note=tell.note,
+            progress=tell,
         )
     _report(made)
 
@@ -223,24 +224,6 @@ def status_command(folder: str, as_json: bool) -> None:
 
 
 CATALOG_COMMANDS = (catalog_command, status_command, verify_command)
-
-
-class _progress:
-    """Tells notes, and progress on a terminal, whose line it leaves at the end."""
-
-    def __init__(self, quiet: bool) -> None:
-        self.quiet = quiet
-
-    def __enter__(self) -> dict[str, Any]:
-        return {"note": self._note, "progress": teller(self.quiet)}
-
-    def __exit__(self, *error: object) -> None:
-        if not self.quiet and sys.stderr.isatty():
-            click.echo("\r\x1b[K", nl=False, err=True)
-
-    def _note(self, text: str) -> None:
-        if not self.quiet:
-            echo(f"Note: {text}", err=True)
 
 
 def _report(catalog: Catalog) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
-
-import click
 
 from entoptic.cli import options
 from entoptic.cli.outputs import Delivery, destinations, made, saved
 from entoptic.cli.printing import echo
-from entoptic.cli.progress import teller
+from entoptic.cli.progress import Teller
 from entoptic.cli.recipes import arguments, check_units, declared_command
 from entoptic.cli.tables import show
 from entoptic.errors import BadSetting
@@ -39,10 +36,12 @@ def _evaluate(save: str | None, as_json: bool, quiet: bool, **given: Any) -> Non
     plan = Evaluate(**{"model": USUAL} | asked).plan()
     names = [f"seed-{each.job.seed}" for each in plan.plans] if folder else []
     outputs = destinations(names, delivery, "evaluate", []) if folder else []
-    with made(delivery.folder):
-        found = plan.run(teller(quiet))
+    with made(delivery.folder), Teller(quiet) as tell:
+        found = plan.run(tell)
         for sheet, output in zip(found.sheets, outputs, strict=folder is not None):
             saved(sheet.save, output, delivery.force, quiet)
+    for note in found.notes:
+        tell.note(note)
     _report(found, delivery)
 
 
@@ -50,11 +49,6 @@ evaluate_command = declared_command(Evaluate, _evaluate)
 
 
 def _report(found: Evaluation, delivery: Delivery) -> None:
-    if not delivery.quiet:
-        if sys.stderr.isatty():
-            click.echo("\r\x1b[K", nl=False, err=True)
-        for note in found.notes:
-            echo(f"Note: {note}", err=True)
     if delivery.as_json:
         echo(found.to_json())
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import click
 from entoptic.cli import options
 from entoptic.cli.outputs import Delivery, check_output, destinations, made, saved
 from entoptic.cli.printing import echo
-from entoptic.cli.progress import teller
+from entoptic.cli.progress import Teller
 from entoptic.cli.recipes import arguments, check_units, declared_command
 from entoptic.errors import BadSetting
 from entoptic.jobs.defaults import USUAL
@@ -55,15 +54,12 @@ def _exemplars(output: str | None, force: bool, as_json: bool, quiet: bool, **gi
 
         check_pixels(*plan.shape)
         check_output(path, delivery, inputs if os.path.lexists(path) else (), plan.shape)
-    with made(delivery.folder):
-        found = plan.run(teller(quiet))
+    with made(delivery.folder), Teller(quiet) as tell:
+        found = plan.run(tell)
         if path is not None:
             path = saved(found.save, path, force, quiet)
-    if not quiet:
-        if sys.stderr.isatty():
-            click.echo("\r\x1b[K", nl=False, err=True)
-        for note in found.notes:
-            echo(f"Note: {note}", err=True)
+    for note in found.notes:
+        tell.note(note)
     if as_json:
         echo(found.to_json())
     elif path is not None and not delivery.streamed:

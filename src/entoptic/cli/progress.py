@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from rich.table import Column
 from rich.text import Text
 
 from entoptic.cli.arguments import one_line
+from entoptic.cli.printing import echo
 
 if TYPE_CHECKING:
     from entoptic.ascent.loop import Step
@@ -162,8 +163,33 @@ def progress(plan: Plan, name: str, quiet: bool, share: Share = ALL) -> Iterator
         shown.finish()
 
 
-def teller(quiet: bool) -> Callable[[str], None]:
-    """Tells on a terminal what is being done, each time on the same line."""
-    if quiet or not sys.stderr.isatty():
-        return lambda _: None
-    return lambda text: click.echo(f"\r\x1b[K{one_line(text)} ", nl=False, err=True)
+class Teller:
+    """Tells notes on stderr, and on a terminal what is being done, each time on the same line.
+
+    Args:
+        quiet: whether it tells nothing.
+    """
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet, self._draws = quiet, not quiet and sys.stderr.isatty()
+
+    def __call__(self, text: str) -> None:
+        if self._draws:
+            click.echo(f"\r\x1b[K{one_line(text)} ", nl=False, err=True)
+
+    def note(self, text: str) -> None:
+        """Tell a note, on a line of its own."""
+        self.end()
+        if not self.quiet:
+            echo(f"Note: {text}", err=True)
+
+    def end(self) -> None:
+        """Leave the line empty."""
+        if self._draws:
+            click.echo("\r\x1b[K", nl=False, err=True)
+
+    def __enter__(self) -> Teller:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.end()

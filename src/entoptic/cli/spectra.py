@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -12,7 +11,7 @@ import click
 from entoptic.cli import options
 from entoptic.cli.outputs import check_free, saved
 from entoptic.cli.printing import echo
-from entoptic.cli.progress import teller
+from entoptic.cli.progress import Teller
 
 _OPTIONS = "Options"
 
@@ -55,13 +54,11 @@ def spectrum_command(
     files = photo_files(photos)
     check_spectrum_file(path)
     check_free(path, force, files)
-    found = spectrum(files, size=size, tell=teller(quiet))
+    with Teller(quiet) as tell:
+        found = spectrum(files, size=size, tell=tell)
     path = saved(found.save, path, force, quiet)
-    if not quiet:
-        if sys.stderr.isatty():
-            click.echo("\r\x1b[K", nl=False, err=True)
-        for note in found.notes:
-            echo(f"Note: {note}", err=True)
+    for note in found.notes:
+        tell.note(note)
     if as_json:
         told = {"output": str(path), "photos": found.photos, "shape": list(found.magnitude.shape)}
         echo(json.dumps(told))

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help dream test slow check format api hooks coverage docs package matrix bench bench-gpu clean
+.PHONY: help dream test slow check format api hooks browser coverage docs package matrix bench bench-gpu clean
 .DEFAULT_GOAL := dream
 
 .venv/core: pyproject.toml
@@ -46,6 +46,10 @@ api: .venv/develop ## write the stubs of the public API from the registries
 
 hooks: .venv/develop ## have git run the quick checks before each commit
 	$(BIN)/pre-commit install
+
+browser: .venv/develop ## look through a catalog's site in Chromium, which is to be on the path
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	$(BIN)/python -m pytest -q tests/shells/test_catalog_site.py
 
 # Traced lines are slow, so this isn't part of `make test`.
 coverage: .venv/develop ## measure which lines the unit tests and answers run; out/coverage/index.html

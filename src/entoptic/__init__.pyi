@@ -64,6 +64,9 @@ from .catalogs.making import (
     catalog as catalog,
     verify_catalog as verify_catalog,
 )
+from .catalogs.site.making import (
+    catalog_site as catalog_site,
+)
 from .errors import (
     EntopticError as EntopticError,
 )

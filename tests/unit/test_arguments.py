@@ -160,6 +160,7 @@ _RIGHT: dict[str, Callable[[], Any]] = {
     "job": lambda: Job.from_json(ent.images.read_job(_picture())),
     "output": lambda: "catalog",
     "folder": lambda: _catalog().folder,
+    "catalogs": lambda: [_catalog()],
     "number": lambda: 0,
 }
 
@@ -190,7 +191,7 @@ _WRONG: dict[str, Callable[[], Any]] = {
 # What of it is right, by the names of parameters; all others must refuse it.
 _FLAGS = (
     *("shared", "uniform", "relative", "decorrelated", "weighted", "plain", "transparency"),
-    *("least", "spread", "whole", "preview", "verify"),
+    *("least", "spread", "whole", "preview", "verify", "force"),
     *("replace", "fixed_size", "biased", "stored", "compares_images"),
     *("needs_alpha", "prices_opacity", "progress", "keep_colors", "match_histogram"),
 )

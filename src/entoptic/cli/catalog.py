@@ -11,6 +11,7 @@ import click
 from entoptic.catalogs.exemplars import EXEMPLARS
 from entoptic.checks import whole
 from entoptic.cli import options
+from entoptic.cli.catalog_site import site_command
 from entoptic.cli.printing import echo
 from entoptic.cli.progress import Teller
 from entoptic.cli.recipes import arguments, defaults, parameters
@@ -74,7 +75,7 @@ _TAKEN = options.together(
 
 
 class _Catalog(options.Grouped):
-    """The command, whose first word may be that of another one: its status, its check."""
+    """The command, whose first word may be that of another: its status, its check, its site."""
 
     def make_context(
         self,
@@ -84,7 +85,7 @@ class _Catalog(options.Grouped):
         **more: Any,
     ) -> click.Context:
         """Read what was typed; see `click.Command.make_context`."""
-        for other in (status_command, verify_command):
+        for other in (status_command, verify_command, site_command):
             if [info_name, *args[:1]] == (other.name or "").split():
                 return other.make_context(other.name, args[1:], parent, **more)
         return super().make_context(info_name, args, parent, **more)
@@ -101,6 +102,7 @@ Examples:
   entoptic catalog squeezenet1_1 fire5 --units 0-15 -o a/   sixteen units
   entoptic catalog status fires/                            how far it is
   entoptic catalog verify fires/                            check it, mend it
+  entoptic catalog site fires/                              pages to look through it
 """,
 )
 @_TAKEN
@@ -223,7 +225,7 @@ def status_command(folder: str, as_json: bool) -> None:
     _report(found)
 
 
-CATALOG_COMMANDS = (catalog_command, status_command, verify_command)
+CATALOG_COMMANDS = (catalog_command, status_command, verify_command, site_command)
 
 
 def _report(catalog: Catalog) -> None:

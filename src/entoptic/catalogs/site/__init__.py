@@ -1,0 +1,1 @@
+"""The site of catalogs: static pages that need no server."""

@@ -1,0 +1,259 @@
+"""Sites of catalogs: what their data says, and what is left alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import entoptic as ent
+from cataloged import LABELS, LAST, MODEL, SECOND, importable, make
+from entoptic.catalogs.site import alike
+from entoptic.catalogs.site.again import commands
+from entoptic.catalogs.site.making import MARK
+from entoptic.catalogs.site.shards import script
+from entoptic.errors import AlreadyThere, BadCatalog, BadSetting, CannotWrite
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A whole catalog, which no test changes."""
+    with importable(tmp_path_factory.mktemp("nets")):
+        yield make(tmp_path_factory.mktemp("catalogs") / "mine").folder
+
+
+@pytest.fixture(scope="module")
+def site(catalog: Path) -> Path:
+    """Its site, which no test changes."""
+    return ent.catalog_site(catalog, models=[MODEL]).parent
+
+
+def shard(site: Path, name: str) -> Any:
+    """Read a shard as a browser does."""
+    text = (site / "data" / f"{name}.js").read_text("ascii")
+    found = re.fullmatch(r'entoptic\.shard\(("[^"]+"),JSON\.parse\((".*")\)\);\n', text)
+    assert found is not None
+    assert json.loads(found[1]) == name
+    return json.loads(json.loads(found[2]))
+
+
+def test_the_index_names_layers_units_and_how_pictures_are_made_again(
+    catalog: Path, site: Path
+) -> None:
+    (entry,) = shard(site, "index")["catalogs"]
+    assert site == catalog.with_name("mine-site")
+    assert (entry["id"], entry["model"], entry["size"]) == ("hand", MODEL, [16, 16])
+    first, last = entry["layers"]
+    assert (first["name"], first["folder"], first["runs"]) == ("first", "first", [[0, 4, 1]])
+    assert (last["name"], last["runs"], last["labels"]) == (LAST, [[0, 2, 1]], True)
+    assert first["about"] == {"kind": "Conv2d", "channels": 4, "stride": [1, 1], "field": [1, 1]}
+    assert first["cover"] == [0, 1, 2, 3]
+    assert "2".join(first["again"]["command"]) == (
+        f"entoptic visualize -m {MODEL} first:2 --size 16 --steps 1 --transforms none "
+        "-o first-2.png"
+    )
+    assert shard(site, "c0-l1-labels") == [*LABELS]
+
+
+def test_scores_and_pictures_are_the_catalogs(catalog: Path, site: Path) -> None:
+    units = ent.open_catalog(catalog).units()
+    assert len(units) == 6
+    for each in units:
+        at = 0 if each.layer == "first" else 1
+        scores = shard(site, f"c0-l{at}-g0")["scores"]
+        assert each.score is not None
+        assert scores[each.number] == float(f"{each.score:.4g}")
+        taken = site / "pictures" / "hand" / each.picture
+        assert taken.read_bytes() == (catalog / each.picture).read_bytes()
+        assert ent.read((site / "small" / "hand" / each.picture).with_suffix(".webp")).width == 16
+
+
+def test_weights_are_those_of_the_network_strongest_first(site: Path) -> None:
+    details = shard(site, "c0-l1-u0")
+    (before,) = details[0]["weights"]["before"]
+    assert (before["layer"], before["kernel"]) == ("first", [1, 1])
+    assert SECOND[0] == [1, -2, 0, 3]
+    assert before["excites"] == [[3, 3.0, None], [0, 1.0, None]]
+    assert before["inhibits"] == [[1, -2.0, None]]
+    assert "after" not in details[0]["weights"]
+    (after,) = shard(site, "c0-l0-u0")[3]["weights"]["after"]
+    assert after["excites"] == [[0, 3.0, None]]
+    assert after["inhibits"] == [[1, -5.0, None]]
+
+
+def test_photographs_and_what_they_say_of_units_alike_are_the_catalogs(
+    catalog: Path, site: Path
+) -> None:
+    details = shard(site, "c0-l0-u0")
+    assert shard(site, "index")["catalogs"][0]["photos"] == 16
+    # Red and blue are one together, so that the sum of all is green but for a constant.
+    assert details[3]["alike"][0] == [0, 1, 1.0]
+    assert details[1]["alike"][0] == [0, 3, 1.0]
+    assert [0, 2] not in [each[:2] for each in details[0]["alike"]]
+    kind, photo, value, crop, shown = details[0]["exemplars"][0]
+    assert (kind, photo, value) == ("most", "15.png", 1.0)
+    for file in (crop, shown):
+        assert (site / "pictures" / "hand" / file).read_bytes() == (catalog / file).read_bytes()
+    assert [each[1] for each in details[2]["exemplars"] if each[0] == "most"][:2] == [
+        "00.png", "01.png",
+    ]  # fmt: skip
+    least, most, counts = details[0]["spread"]
+    assert (least, most, sum(counts)) == (0.0, 1.0, 16)
+
+
+def test_correlations_are_those_of_numpy_whatever_the_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = np.random.default_rng(0).normal(size=(20, 7)).astype(np.float32)
+    values[:, 5] = 3 - 2 * values[:, 1]
+    values[:, 6] = 7  # of which no correlation is known
+    values[:, 2] = values[:, 0] * 1e6 + 5e6
+    monkeypatch.setattr(alike, "_ROWS", 3)
+    found = alike.most_alike(values, 2)
+    wanted = np.corrcoef(values[:, :6].T) - np.eye(6)
+    for unit in range(6):
+        order = [int(each) for each in np.argsort(-wanted[unit]) if wanted[unit][each] > 0][:2]
+        assert [other for other, _ in found[unit]] == order
+        np.testing.assert_allclose([r for _, r in found[unit]], wanted[unit][order], atol=6e-4)
+    assert found[0][0] == (2, 1.0)
+    assert 5 not in [other for other, _ in found[1]]
+    assert found[6] == []
+
+
+def test_no_name_becomes_markup(site: Path) -> None:
+    for file in site.rglob("*"):
+        if file.suffix in {".js", ".html"}:
+            text = file.read_text("utf-8")
+            assert LAST not in text
+            assert LABELS[1] not in text
+    assert "<" not in script("a", LABELS[1])
+
+
+def test_pages_ask_for_nothing_outside(site: Path) -> None:
+    texts = {each.name: each.read_text("utf-8") for each in site.glob("*.*") if each.is_file()}
+    assert {"index.html", "core.js", "site.css"} <= {*texts}
+    for name, text in texts.items():
+        # Names of namespaces, of which nothing is asked.
+        text = text.replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?:|fetch\(|XMLHttpRequest|import\(|innerHTML", text), name
+    assert "default-src 'none'" in texts["index.html"]
+
+
+def test_commands_quote_what_shells_and_python_would_read() -> None:
+    told = commands("python:it's:x", LAST, {"transforms": 'a "b"', "size": [24, 32]})
+    assert "7".join(told["command"]) == (
+        "entoptic visualize -m 'python:it'\"'\"'s:x' '<img src=x onerror=hurt()>:7' "
+        "--transforms 'a \"b\"' --size 24x32 -o img-src-x-onerror-hurt-7.png"
+    )
+    assert "7".join(told["python"]) == (
+        'import entoptic as ent\n\nent.visualize("python:it\'s:x", "<img src=x onerror=hurt()>:7", '
+        'transforms="a \\"b\\"", size=(24, 32)).save("img-src-x-onerror-hurt-7.png")'
+    )
+
+
+def test_without_the_network_all_else_is_there(catalog: Path, tmp_path: Path) -> None:
+    notes: list[str] = []
+    ent.catalog_site(catalog, output=tmp_path / "site", note=notes.append)
+    (note,) = notes
+    assert note.startswith("hand: weights between layers and classes are left out: ")
+    assert "weights" not in shard(tmp_path / "site", "c0-l1-u0")[0]
+    assert shard(tmp_path / "site", "index")["catalogs"][0]["layers"][1]["labels"] is False
+
+
+def test_two_catalogs_of_one_network_are_named_for_their_folders(
+    catalog: Path, tmp_path: Path
+) -> None:
+    for name in ("before", "after"):
+        shutil.copytree(catalog, tmp_path / name)
+    home = ent.catalog_site(
+        tmp_path / "before", tmp_path / "after", output=tmp_path / "both", models=[MODEL]
+    )
+    entries = shard(home.parent, "index")["catalogs"]
+    assert [each["id"] for each in entries] == ["before", "after"]
+    assert (home.parent / "pictures" / "after" / "first" / "3.png").exists()
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_is_written(catalog: Path, tmp_path: Path) -> None:
+    mine = shutil.copytree(catalog, tmp_path / "mine")
+    (mine / "first" / "1.png").write_bytes(b"no picture")
+    (mine / "first" / "2.png").unlink()
+    notes: list[str] = []
+    site = ent.catalog_site(mine, models=[MODEL], note=notes.append).parent
+    assert notes == [
+        "hand: pictures that can't be read: 2, such as first/1.png; mend them by `entoptic "
+        "catalog verify mine`"
+    ]
+    assert {each.name for each in (site / "small" / "hand" / "first").iterdir()} == {
+        "0.webp", "3.webp",
+    }  # fmt: skip
+
+
+def test_a_catalog_that_names_files_outside_of_it_is_refused(catalog: Path, tmp_path: Path) -> None:
+    mine = shutil.copytree(catalog, tmp_path / "mine")
+    with sqlite3.connect(mine / "catalog.sqlite") as index:
+        index.execute("UPDATE pictures SET file = '../../0.png' WHERE file = 'first/0.png'")
+    index.close()
+    with pytest.raises(BadCatalog, match=r"names the file '\.\./\.\./0\.png', which isn't in it"):
+        ent.catalog_site(mine, models=[MODEL])
+    assert {each.name for each in tmp_path.iterdir()} == {"mine"}
+
+
+def test_nothing_is_written_over_but_a_site_of_ours(catalog: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.txt").write_text("mine")
+    with pytest.raises(AlreadyThere, match="is there, and isn't a site of entoptic"):
+        ent.catalog_site(catalog, output=other, force=True)
+    with pytest.raises(BadSetting, match="which holds a catalog; name another folder"):
+        ent.catalog_site(catalog, output=catalog, force=True)
+    with pytest.raises(AlreadyThere, match="is a file; name a folder for the site"):
+        ent.catalog_site(catalog, output=other / "thesis.txt")
+    with pytest.raises(CannotWrite, match=r"there is no folder .* to write to; make it first"):
+        ent.catalog_site(catalog, output=tmp_path / "a" / "b")
+    site = ent.catalog_site(catalog, output=tmp_path / "site").parent
+    with pytest.raises(AlreadyThere, match="to replace it, say --force"):
+        ent.catalog_site(catalog, output=site)
+    (site / "CNAME").write_text("example.org")
+    with pytest.raises(AlreadyThere, match="also holds 'CNAME', which isn't of the site"):
+        ent.catalog_site(catalog, output=site, force=True)
+    (site / "CNAME").unlink()
+    (site / "data" / "index.js").write_text("old")
+    ent.catalog_site(catalog, output=site, force=True)
+    assert shard(site, "index")
+    assert {each.name for each in tmp_path.iterdir()} == {"other", "site"}
+    assert (other / "thesis.txt").read_text() == "mine"
+
+
+def test_a_site_that_cannot_be_finished_leaves_the_old_one(
+    catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = ent.catalog_site(catalog, output=tmp_path / "site").parent
+    before = {each: each.stat().st_ino for each in site.rglob("*")}
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("entoptic.catalogs.site.content.write_shard", full)
+    with pytest.raises(CannotWrite, match=r"can't be written \(No space left on device\)"):
+        ent.catalog_site(catalog, output=site, force=True)
+    assert {each: each.stat().st_ino for each in site.rglob("*")} == before
+    assert [each.name for each in tmp_path.iterdir()] == ["site"]
+
+
+def test_what_is_no_catalog_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match="no catalogs; name the folders of some"):
+        ent.catalog_site()
+    with pytest.raises(BadCatalog, match="is no catalog"):
+        ent.catalog_site(tmp_path)
+    with pytest.raises(BadSetting, match="catalogs is 3; it must be"):
+        ent.catalog_site(3)  # type: ignore[arg-type]
+    with pytest.raises(BadSetting, match="models is 3; it must be a list of networks"):
+        ent.catalog_site(tmp_path, models=3)  # type: ignore[arg-type]
+    assert not (tmp_path / MARK).exists()

@@ -101,6 +101,10 @@ class BadWeights(EntopticError, ValueError):
     """A weights file that is damaged, changed, or asks for more than plain numbers."""
 
 
+class BadUnitFile(EntopticError, ValueError):
+    """A file of directions, or of a sparse autoencoder, that can't be read."""
+
+
 class BadModelFile(EntopticError, ValueError):
     """A model file that is damaged, dangerous, or uses something that can't be imported."""
 

@@ -48,7 +48,7 @@ def check_torch_save(path: Path) -> None:
             mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data,
         ):
             if data[: len(_LEGACY_START)] != _LEGACY_START:
-                _check_archive(path)
+                _check_archive(path, stream, len(data))
                 return
             for _ in range(_LEGACY_PICKLES):
                 _check_pickle(path, data)
@@ -58,10 +58,25 @@ def check_torch_save(path: Path) -> None:
         raise damaged(path) from None
 
 
-def _check_archive(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
+def check_saved(path: Path, data: bytes) -> None:
+    """Look at an archive of `torch.save` in memory, as `check_torch_save` looks at a file.
+
+    Args:
+        path: of the file that it is a part of.
+        data: the archive.
+    """
+    try:
+        _check_archive(path, io.BytesIO(data), len(data))
+    except BadWeights:
+        raise
+    except (*ZIP_DAMAGE, MemoryError):
+        raise damaged(path) from None
+
+
+def _check_archive(path: Path, stream: io.BufferedIOBase, size: int) -> None:
+    with zipfile.ZipFile(stream) as archive:
         parts = {part.filename.partition("/")[2]: part for part in archive.infolist()}
-        if sum(part.file_size for part in archive.infolist()) > path.stat().st_size:
+        if sum(part.file_size for part in archive.infolist()) > size:
             # torch stores; what is compressed could unfold to any size.
             raise BadWeights(f"{path} unfolds to more than it holds; save it by torch.save")
         if "constants.pkl" in parts:

@@ -12,9 +12,9 @@ from entoptic.recipes import recipes
 def _planner(name: str) -> Callable[..., Any]:
     recipe = recipes[name]
 
-    def plan(*args: Any, on: Any = "auto", read_guide: Any = None, **settings: Any) -> Any:
+    def plan(*args: Any, on: Any = "auto", files: Any = None, **settings: Any) -> Any:
         given = {key: value for key, value in settings.items() if value is not None}
-        return recipe(*args, device=on, **known(recipe, given)).plan(read_guide)
+        return recipe(*args, device=on, **known(recipe, given)).plan(files)
 
     return plan
 

@@ -122,13 +122,14 @@ def signatures() -> str:
         """The registered objectives with the arguments that they take."""
 
         from collections.abc import Iterable, Sequence
-        from typing import Any
+        from typing import Any, overload
 
         from numpy.typing import NDArray
         from torch import Tensor
 
         from ..images import PictureLike
         from ..layers import Layer
+        from ..types import PathLike
         from .terms import Leaf
     '''
     made = [stub(name) for name in vocabulary if name in objectives()["named"]]

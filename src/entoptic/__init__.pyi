@@ -124,6 +124,7 @@ from .objectives import (
     channel_interpolate as channel_interpolate,
     channel_weights as channel_weights,
     channels as channels,
+    code as code,
     cosine as cosine,
     direction as direction,
     diversity as diversity,

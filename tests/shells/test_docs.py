@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import doctest
+import json
 import re
 import shlex
 import shutil
@@ -17,7 +18,9 @@ from types import ModuleType
 from typing import Any
 
 import click
+import numpy as np
 import pytest
+import torch
 from docs.site import api, commands, layout, links, notebooks
 from PIL import Image
 
@@ -91,6 +94,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ent.write(folder / name, photo)
     (mine,) = blocks(ROOT / "docs" / "how-to" / "your-objective.md", 'python title="mine.py"')
     (folder / "mine.py").write_text(mine)
+    np.save(folder / "atoms.npy", np.eye(4, 256, dtype=np.float32))
+    encoder = {"W_enc": torch.eye(256, 4), "b_enc": torch.zeros(4)}
+    with (folder / "sae.pt").open("wb") as file:
+        told = {"schema": 2, "cfg": {"activation": {"cls": "Relu", "params": {}}}}
+        file.write(json.dumps(told).encode() + b"\n")
+        torch.save(encoder, file)
     ent.dream(ent.load(), folder / "sky.jpg", octaves=1, steps=1).save(folder / "sky-dream.png")
     return folder
 

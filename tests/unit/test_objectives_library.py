@@ -8,6 +8,8 @@ import pytest
 import torch
 
 import entoptic as ent
+from entoptic.formats.arrays import Arrays
+from entoptic.formats.sparse_encoder import SparseEncoder
 from entoptic.layers import INPUT, LOGITS, Layer, LayerInfo
 from entoptic.objectives import Activations, Objective, Reference, vocabulary
 
@@ -112,6 +114,12 @@ def test_the_log_odds_of_several_classes_are_those_of_any() -> None:
             raise AssertionError
 
         def guide(self, name: str) -> ent.Picture:
+            raise AssertionError
+
+        def arrays(self, name: str) -> Arrays:
+            raise AssertionError
+
+        def autoencoder(self, name: str) -> SparseEncoder:
             raise AssertionError
 
         def matching(self, pattern: str, layer: Layer | None = None) -> tuple[int, ...]:

@@ -22,12 +22,15 @@ from entoptic.checks import (
     whole,
 )
 from entoptic.errors import BadSetting, DeadGradient, NonFiniteGradient, NoPath, one_line
-from entoptic.images import Picture, read
+from entoptic.formats.arrays import Arrays
+from entoptic.formats.sparse_encoder import SparseEncoder
+from entoptic.images import Picture
 from entoptic.images.resize import fit_long_side, resize
 from entoptic.layers import CANVAS, INPUT, Layer, LayerInfo
 from entoptic.networks import GradientRule, Model, ModelLike, compiled, model_of
 from entoptic.networks.modes import in_usual_modes
 from entoptic.objectives import Activations, Objective, PerImage, Reference, objective_of
+from entoptic.objectives.files import ON_DISK, Files
 from entoptic.transforms import Transform, transforms_of
 from entoptic.types import Alpha, Planes, Scores
 
@@ -280,18 +283,18 @@ def bind(
     objective: Objective,
     model: Model,
     size: tuple[int, int],
-    read_guide: Callable[[str], Picture] = read,
+    files: Files = ON_DISK,
 ) -> Objective:
     """An objective with its names resolved and checked for a picture of (height, width).
 
-    Binding what is bound already changes nothing. Guides are read by `read_guide`.
+    Binding what is bound already changes nothing. The files that it names are read by `files`.
 
     Raises:
         UnknownLayer, ChannelOutOfRange, UnknownLabel, PictureTooSmall: with what to do.
     """
     named = {model.resolve(layer) for layer in objective.layers()}
     size = model.shown(named, size)
-    bound = objective.bound(_Sized(model, size, read_guide))
+    bound = objective.bound(_Sized(model, size, files))
     layers = bound.layers()
     if not layers:
         raise BadSetting(f"{objective!r} asks for no layer, so that it can't be optimised")
@@ -347,7 +350,7 @@ class _Sized:
 
     model: Model
     size: tuple[int, int]
-    read_guide: Callable[[str], Picture]
+    files: Files
 
     def resolve(self, layer: Layer) -> Layer:
         return self.model.resolve(layer)
@@ -362,7 +365,13 @@ class _Sized:
         return self.model.matching(pattern, layer)
 
     def guide(self, name: str) -> Picture:
-        return self.read_guide(name)
+        return self.files.guide(name)
+
+    def arrays(self, name: str) -> Arrays:
+        return self.files.arrays(name)
+
+    def autoencoder(self, name: str) -> SparseEncoder:
+        return self.files.autoencoder(name)
 
 
 class _Watch:

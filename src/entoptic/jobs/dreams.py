@@ -29,11 +29,11 @@ from entoptic.images.stored import Stored
 from entoptic.jobs.default_layers import chosen
 from entoptic.jobs.inputs import (
     check_pixels,
-    guides_of,
     notes_on_guides,
     photo_of,
     scaled,
     source_of,
+    sources_of,
 )
 from entoptic.jobs.job import Job
 from entoptic.jobs.large import Large
@@ -44,6 +44,8 @@ from entoptic.jobs.visualization import kept_transforms
 from entoptic.networks import Model, compiled_precision, devices
 from entoptic.networks.gradient_rules.by_name import rules_of, rules_text
 from entoptic.objectives import Objective
+from entoptic.objectives.facts import files_of
+from entoptic.objectives.files import ON_DISK, Files
 from entoptic.transforms import Jitter, Transform, transforms_of
 from entoptic.types import Alpha, Image
 
@@ -121,8 +123,8 @@ class DreamPlan(Plan):
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        pictures_read = (self.photo, *self.masks.pictures, *guides_of(self.objective))
-        read = (each.path for each in pictures_read if each.path is not None)
+        files_read = (self.photo, *self.masks.pictures, *files_of(self.objective))
+        read = (each.path for each in files_read if each.path is not None)
         return (*super().inputs, *read)
 
     def all_steps(self) -> Iterator[Step]:
@@ -154,9 +156,9 @@ class DreamPlan(Plan):
         return map(_in_three_channels, octaves.all_steps(photos))
 
 
-def plan_dream(how: Dream, read_guide: Callable[[str], Picture] | None = None) -> DreamPlan:
+def plan_dream(how: Dream, files: Files | None = None) -> DreamPlan:
     """Check a dream and lay it out; see `Recipe.plan`."""
-    read_guide = read_guide or images.read
+    files = files or ON_DISK
     model = how.network()
     usual = how.defaults(model).get("objective")
     wanted = chosen(model, how.objective, how.layer, how.guide, usual)
@@ -177,7 +179,7 @@ def plan_dream(how: Dream, read_guide: Callable[[str], Picture] | None = None) -
         how = replace(how, octaves=_octaves_of(how, max(height, width)))
     size = height, width
     masks = masks_of(how.mask, how.region, height, width)
-    regions = masks.bound(bind(wanted, model, size, read_guide), model, size, read_guide)
+    regions = masks.bound(bind(wanted, model, size, files), model, size, files)
     bound = functools.reduce(operator.add, (region.objective for region in regions))
     sizes, left_out = _octaves(model, bound, how, height, width)
     large, said = _large(model, bound, how, places, sizes, _spare(how.photo, start))
@@ -199,14 +201,14 @@ def plan_dream(how: Dream, read_guide: Callable[[str], Picture] | None = None) -
         check_pixels(count * height, width)
     check_dream(model, bound, size, where, large.side if large else None, count)
     octaves = _laid_out(model, how, regions, sizes, places, large)
-    guides = (*guides_of(bound), *masks.pictures)
+    guides = (*files_of(bound), *masks.pictures)
     job = Job(
         recipe=how.name,
         model=model.source,
         objective=repr(wanted),
         settings=_kept_settings(how, large, masks),
         photo=None if how.noise else source_of(start),
-        guides=tuple(source_of(each) for each in guides),
+        guides=sources_of(guides),
         seed=how.seed,
         device=",".join(str(each) for each in (places if large else places[:1])),
         made_with=made_with(),

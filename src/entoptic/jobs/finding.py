@@ -7,17 +7,21 @@ bytes are found to be right.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from entoptic import images
 from entoptic.analysis.spectrum import Spectrum, read_spectrum
 from entoptic.errors import BadSetting, PictureNotFound
+from entoptic.formats.arrays import Arrays, read_arrays, read_bytes
+from entoptic.formats.autoencoders import read_autoencoder
+from entoptic.formats.sparse_encoder import SparseEncoder
 from entoptic.images import Picture, PictureLike, picture_of
 from entoptic.images.large import MAX_MAPPED_PIXELS
 from entoptic.jobs.job import Job, Source
@@ -25,7 +29,8 @@ from entoptic.jobs.job import Job, Source
 # As many as the largest TIFF file that is read has, uncompressed at 16 bits with alpha.
 _MOST_BYTES = 8 * MAX_MAPPED_PIXELS
 
-_File = TypeVar("_File", Picture, Spectrum)
+_File = TypeVar("_File", Picture, Spectrum, Arrays, SparseEncoder)
+_UnitFile = TypeVar("_UnitFile", Arrays, SparseEncoder)
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Finder:
     picture: Path
     job: Job
     folders: tuple[Path, ...]
+    _kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def photo(self, given: PictureLike | None) -> Picture:
         """The picture to begin with, or another one that is given."""
@@ -53,6 +59,14 @@ class Finder:
         known = {Path(each.name): each for each in self.job.guides if each.name is not None}
         return self._same("guide", known.get(Path(name), Source(None, None)), images.read)
 
+    def arrays(self, name: str) -> Arrays:
+        """Return the arrays in a file that an objective names."""
+        return self._unit_file(name, read_arrays)
+
+    def autoencoder(self, name: str) -> SparseEncoder:
+        """Return the encoder of the sparse autoencoder that an objective names."""
+        return self._unit_file(name, functools.partial(read_autoencoder, config=self._beside))
+
     def spectrum(self, name: str) -> Path:
         """Return the file of the spectrum that the settings name."""
         known = {each.name: each for each in self.job.guides}
@@ -60,8 +74,33 @@ class Finder:
         assert found.path is not None  # it was read from there
         return found.path
 
-    def _same(self, what: str, source: Source, read: Callable[[Path], _File]) -> _File:
-        """A file whose bytes are what they were."""
+    def _unit_file(self, name: str, read: Callable[[Path], _UnitFile]) -> _UnitFile:
+        """Return a file of many units, which is read once for all of them."""
+        if name not in self._kept:
+            known = {each.name: each for each in self.job.guides}
+            source = known.get(str(Path(name)), Source(name, None))
+            self._kept[name] = self._same("file", source, read, "--look-in FOLDER")
+        found: _UnitFile = self._kept[name]
+        return found
+
+    def _beside(self, place: Path) -> bytes:
+        """Return the bytes of a file beside another one, if they are what they were."""
+        data = read_bytes(place)
+        if hashlib.sha256(data).hexdigest() not in {each.sha256 for each in self.job.guides}:
+            raise PictureNotFound(
+                f"{str(place)!r} has changed since {str(self.picture)!r} was made from it; say "
+                "where it is with --look-in FOLDER"
+            )
+        return data
+
+    def _same(
+        self,
+        what: str,
+        source: Source,
+        read: Callable[[Path], _File],
+        option: str | None = None,
+    ) -> _File:
+        """A file whose bytes are what they were; `option` says where else it may be."""
         if source.name is None:
             raise BadSetting(
                 f"{str(self.picture)!r} was made from a {what} given in Python; "
@@ -80,7 +119,8 @@ class Finder:
             if changed
             else f"{source.name!r} that {str(self.picture)!r} was made from isn't here"
         )
-        raise PictureNotFound(f"the {what} {wrong}; say where it is with --{what} FILE")
+        option = option or f"--{what} FILE"
+        raise PictureNotFound(f"the {what} {wrong}; say where it is with {option}")
 
     def _places(self, name: str) -> Iterator[Path]:
         """Yield the paths a file may have: its name and its bare name, inside of each folder."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -11,6 +12,8 @@ from torch import Tensor
 from entoptic import images
 from entoptic.analysis.spectrum import Spectrum
 from entoptic.errors import BadSetting
+from entoptic.formats.arrays import Arrays
+from entoptic.formats.sparse_encoder import SparseEncoder
 from entoptic.images import Picture, PictureLike, picture_of
 from entoptic.images.resize import center_crop, fit_long_side, resize
 from entoptic.jobs.job import Source
@@ -101,9 +104,24 @@ def check_pixels(height: int, width: int) -> None:
     check_memory(12.0 * _COPIES * height * width, (height, width), torch.device("cpu"), "")
 
 
-def source_of(file: Picture | Spectrum) -> Source:
+FileRead: TypeAlias = Picture | Spectrum | Arrays | SparseEncoder
+"""A file that was read for a job."""
+
+
+def source_of(file: FileRead) -> Source:
     """Return the name and the hash of a picture, or of another file, for a job."""
     return Source(str(file.path) if file.path is not None else None, file.sha256)
+
+
+def sources_of(files: Iterable[FileRead]) -> tuple[Source, ...]:
+    """Return names and hashes of files, with those that were read beside them."""
+    found: list[Source] = []
+    for each in files:
+        found.append(source_of(each))
+        if isinstance(each, SparseEncoder) and each.config is not None:
+            path, digest = each.config
+            found.append(Source(str(path), digest))
+    return tuple(found)
 
 
 def notes_on_guides(bound: Objective) -> tuple[str, ...]:
@@ -116,9 +134,3 @@ def notes_on_guides(bound: Objective) -> tuple[str, ...]:
         if max(guide.height, guide.width) > reference.longest
     }
     return tuple(sorted(shrunk))
-
-
-def guides_of(bound: Objective) -> list[Picture]:
-    """The pictures that a bound objective compares with."""
-    found = {each.guide for each in bound.references()}
-    return sorted((each for each in found if isinstance(each, Picture)), key=lambda g: str(g.path))

@@ -20,11 +20,11 @@ from entoptic.jobs.defaults import network_defaults
 from entoptic.registry import Registry
 
 if TYPE_CHECKING:
-    from entoptic.images import Picture
     from entoptic.jobs.finding import Finder
     from entoptic.jobs.job import Result
     from entoptic.jobs.plan import Plan
     from entoptic.networks import DeviceLike, Model, ModelLike
+    from entoptic.objectives.files import Files
 
 Role = Literal["model", "photo", "guide", "unit", "units", "objective", "seed", "device", "own"]
 """The role of a field in a job: its network, its photo, ..., or a setting of the recipe's own."""
@@ -189,11 +189,11 @@ class Recipe(ABC):
                 object.__setattr__(self, name, declared.meaning(name, value))
 
     @abstractmethod
-    def plan(self, read_guide: Callable[[str], Picture] | None = None) -> Plan:
+    def plan(self, files: Files | None = None) -> Plan:
         """Check everything and lay the work out, without doing it.
 
         Args:
-            read_guide: reads the pictures that the objective names; by default from their files.
+            files: reads those that the objective names; by default where their names say they are.
 
         Raises:
             EntopticError: whatever is wrong, before any work.

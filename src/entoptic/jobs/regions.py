@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -17,6 +16,7 @@ from entoptic.jobs.inputs import resized
 from entoptic.jobs.octaves import Region
 from entoptic.networks import Model
 from entoptic.objectives import Objective, objective_of
+from entoptic.objectives.files import Files
 
 RegionLike: TypeAlias = "tuple[PictureLike, Objective | str]"
 """A mask, and the objective that is maximised where it is white."""
@@ -60,7 +60,7 @@ class Masks:
         objective: Objective,
         model: Model,
         size: tuple[int, int],
-        read_guide: Callable[[str], Picture],
+        files: Files,
     ) -> tuple[Region, ...]:
         """Return the regions with objectives that are bound to the network.
 
@@ -73,7 +73,7 @@ class Masks:
             return (Region(objective, allowed),)
         weights = [mask.image[:, :1] for mask, _ in self.regions]
         rest = 1 - torch.cat(weights, 1).sum(1, keepdim=True).clamp(max=1)
-        wanted = [bind(each, model, size, read_guide) for _, each in self.regions]
+        wanted = [bind(each, model, size, files) for _, each in self.regions]
         parts = zip([objective, *wanted], [rest, *weights], strict=True)
         return tuple(
             Region(of, weight if allowed is None else weight * allowed)

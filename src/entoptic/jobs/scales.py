@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 
 from entoptic.ascent.loop import bind
 from entoptic.ascent.memory import check_picture
 from entoptic.canvas import MaCo
-from entoptic.images import Picture, read
 from entoptic.layers import Layer
 from entoptic.networks import DeviceLike, Model, compiled, devices
 from entoptic.networks.modes import in_usual_modes
 from entoptic.objectives import Objective
+from entoptic.objectives.files import ON_DISK, Files
 from entoptic.types import Image
 
 
@@ -26,7 +26,7 @@ def scale_of(
     image: Image,
     *,
     on: DeviceLike,
-    read_guide: Callable[[str], Picture] | None = None,
+    files: Files | None = None,
 ) -> float:
     """Return the root mean square of an objective's layers for a picture, 1 where all are zero.
 
@@ -34,7 +34,7 @@ def scale_of(
         EntopticError: the objective doesn't fit the network, or a picture of this size.
     """
     where = devices(on)[0]
-    bound = bind(objective, model, (image.shape[-2], image.shape[-1]), read_guide or read)
+    bound = bind(objective, model, (image.shape[-2], image.shape[-1]), files or ON_DISK)
     acts = compiled(model, bound.layers(), where)(image.to(where)).values()
     found = sum(float(each.square().mean().sqrt()) for each in acts) / len(acts)
     return found if found > 0 else 1.0
@@ -57,10 +57,10 @@ def in_multiples_of_noise(
     model: Model,
     size: tuple[int, int],
     on: DeviceLike,
-    read_guide: Callable[[str], Picture] | None,
+    files: Files | None,
 ) -> Objective:
     """Return a unit in multiples of its layers' activations for noise: all units weigh alike."""
-    return unit / scale_of(unit, model, natural_noise(size), on=on, read_guide=read_guide)
+    return unit / scale_of(unit, model, natural_noise(size), on=on, files=files)
 
 
 def check_units(

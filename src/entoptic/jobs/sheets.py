@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from entoptic import images
 from entoptic.analysis.spectrum import Spectrum, read_spectrum
 from entoptic.ascent.loop import Step, ascend, bind
 from entoptic.ascent.memory import enough_memory, picture_bytes, roomy_batch, within_memory
@@ -23,7 +22,13 @@ from entoptic.errors import BadSetting
 from entoptic.images import Picture
 from entoptic.images.color import in_colors, parts
 from entoptic.images.contact_sheet import sheet, sheet_size
-from entoptic.jobs.inputs import check_pixels, guides_of, notes_on_guides, source_of
+from entoptic.jobs.inputs import (
+    FileRead,
+    check_pixels,
+    notes_on_guides,
+    source_of,
+    sources_of,
+)
 from entoptic.jobs.job import Job
 from entoptic.jobs.painted import painted
 from entoptic.jobs.plan import Plan, made_with
@@ -39,7 +44,8 @@ from entoptic.networks import (
 from entoptic.networks.gradient_rules import redirected_relu
 from entoptic.networks.memory import check_memory
 from entoptic.objectives import Objective, PerImage
-from entoptic.objectives.facts import needing_alpha
+from entoptic.objectives.facts import files_of, needing_alpha
+from entoptic.objectives.files import ON_DISK, Files
 from entoptic.transforms import OverBackground
 from entoptic.types import Alpha, Image, Planes
 
@@ -527,7 +533,7 @@ def plan_sheet(
     called: str | None = None,
     transparency: bool = False,
     opening: Objective | None = None,
-    read_guide: Callable[[str], Picture] | None = None,
+    files: Files | None = None,
 ) -> SheetPlan:
     """Check pictures of a recipe and lay them out.
 
@@ -543,18 +549,18 @@ def plan_sheet(
         called: the objective's name in the job, where it is made of numbers found in a photo.
         transparency: whether only what has mattered in the optimisation is opaque.
         opening: what is maximised instead in the first steps; see `SheetPlan`.
-        read_guide: reads the guides that the objective names; by default from their files.
+        files: reads those that the objective names; by default where their names say they are.
 
     Raises:
         EntopticError: whatever is wrong, before any work.
     """
     size = size or how.height_width
-    read_guide = read_guide or images.read
+    files = files or ON_DISK
     named = devices(how.device)
     places = at_a_time(named, _AT_A_TIME) if how.device == "auto" else named
     side_by_side = _check_shown(model, how, photo)
     _check_canvas(how, objective, begins)
-    bound = bind(objective, model, size, read_guide)
+    bound = bind(objective, model, size, files)
     used = compiled_precision(model, bound.layers(), places[0], how.precision)
     how = replace(how, precision=used)
     batch = how.batch
@@ -562,21 +568,20 @@ def plan_sheet(
         # What is drawn for a batch depends on its size, which is the same on any number of cores.
         most = math.ceil(count / len(named))
         batch = roomy_batch(model, bound.layers(), size, how.moves(model), places, most)
-    guides = guides_of(bound)
     natural = None if how.spectrum is None else read_spectrum(how.spectrum)
-    sources: list[Picture | Spectrum] = [*guides] if natural is None else [*guides, natural]
+    sources: list[FileRead] = [*files_of(bound)] if natural is None else [*files_of(bound), natural]
     job = Job(
         recipe=how.name,
         model=model.source,
         objective=repr(objective) if called is None else called,
         settings=how.kept(),
         photo=None if photo is None else source_of(photo),
-        guides=tuple(map(source_of, sources)),
+        guides=sources_of(sources),
         seed=how.seed,
         made_with=made_with(),
     )
-    files = [*sources] if photo is None else [photo, *sources]
-    read = tuple(each.path for each in files if each.path is not None)
+    given = [*sources] if photo is None else [photo, *sources]
+    read = tuple(each.path for each in given if each.path is not None)
     said = side_by_side if photo is None else photo.notes
     fit = model.fit_notes(bound.layers(), size)
     notes = (*model.notes, *said, *notes_on_guides(bound), *fit)
@@ -595,7 +600,7 @@ def plan_sheet(
         photo=start,
         read=read,
         transparency=transparency,
-        opening=None if opening is None else bind(opening, model, size, read_guide),
+        opening=None if opening is None else bind(opening, model, size, files),
         spectrum=natural,
     ).with_batch(batch)
     check_pixels(*plan.shape)

@@ -25,6 +25,7 @@ from entoptic.jobs.plan import Plan, made_with
 from entoptic.jobs.units import MOST_UNITS
 from entoptic.layers import Layer
 from entoptic.objectives import Objective
+from entoptic.objectives.files import Files
 from entoptic.types import Image
 
 if TYPE_CHECKING:
@@ -116,7 +117,10 @@ class SweepPlan(Plan):
 
 
 def plan_sweep(
-    how: SweepOfDreams, varied: Mapping[str, Sequence[Any]], dream: type[Dream]
+    how: SweepOfDreams,
+    varied: Mapping[str, Sequence[Any]],
+    dream: type[Dream],
+    files: Files | None = None,
 ) -> SweepPlan:
     """Check a sweep and lay it out.
 
@@ -124,6 +128,7 @@ def plan_sweep(
         how: the recipe.
         varied: the values of each setting that is given.
         dream: the recipe of each picture.
+        files: reads those that the objectives name; see `Recipe.plan`.
 
     Raises:
         EntopticError: what is wrong with one of the dreams, with its settings.
@@ -152,7 +157,7 @@ def plan_sweep(
         label = " ".join(f"--{name.replace('_', '-')} {_typed(each)}" for name, each in own.items())
         given = {name: each for name, each in (fixed | own).items() if each is not None}
         try:
-            dreams.append(dream(photo=photo, **shared, **given).plan())
+            dreams.append(dream(photo=photo, **shared, **given).plan(files))
         except EntopticError as error:
             raise type(error)(f"{label}: {error}" if label else str(error)) from None
         labels.append(label)
@@ -172,7 +177,7 @@ def plan_sweep(
         objective=first.job.objective,
         settings=how.kept() | varied,
         photo=source_of(photo),
-        guides=(),
+        guides=tuple(dict.fromkeys(each for dream in dreams for each in dream.job.guides)),
         seed=how.seed,
         device=first.job.device,
         made_with=made_with(),

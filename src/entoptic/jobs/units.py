@@ -22,6 +22,8 @@ def read_units(unit: str | Objective) -> list[Objective]:
     """
     if isinstance(unit, PerImage):
         return list(unit.objectives)
+    if isinstance(unit, Leaf):
+        return [*unit.each(MOST_UNITS)]
     if isinstance(unit, Objective):
         return [unit]
     if not isinstance(unit, str):

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from entoptic.checks import shown
 from entoptic.errors import BadExpression, BadSetting, one_line
+from entoptic.formats.arrays import Arrays
+from entoptic.formats.sparse_encoder import SparseEncoder
 from entoptic.images import Picture
 from entoptic.layers import Layer, LayerInfo
 from entoptic.types import Scores
@@ -65,6 +67,12 @@ class NetworkFacts(Protocol):
     def guide(self, name: str) -> Picture:
         """Return the picture in a file."""
 
+    def arrays(self, name: str) -> Arrays:
+        """Return the arrays in a file."""
+
+    def autoencoder(self, name: str) -> SparseEncoder:
+        """Return the encoder of the sparse autoencoder in a file."""
+
 
 class Objective(ABC):
     """A score for each image, to be maximised.
@@ -93,7 +101,7 @@ class Objective(ABC):
 
         Raises:
             UnknownLayer, UnknownLabel, ChannelOutOfRange: with what to do.
-            PictureNotFound, BadPicture: a guide can't be read.
+            PictureNotFound, BadPicture, BadUnitFile: a file can't be read.
         """
 
     @abstractmethod

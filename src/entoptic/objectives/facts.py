@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from entoptic.formats.arrays import Arrays
+from entoptic.formats.sparse_encoder import SparseEncoder
+from entoptic.images import Picture
 from entoptic.objectives.algebra import Objective, PerImage
 from entoptic.objectives.terms import Leaf, Term
 
@@ -32,6 +35,17 @@ def needing_alpha(objective: Objective) -> list[str]:
     ['opacity']
     """
     return sorted({each.name for each in terms(objective) if each.needs_alpha})
+
+
+def files_of(objective: Objective) -> list[Picture | Arrays | SparseEncoder]:
+    """Return the files that a bound objective was read from, each once, ordered by their names."""
+    found = {
+        (str(file.path), file.sha256): file
+        for each in objective.within()
+        if isinstance(each, Leaf)
+        for file in each.files()
+    }
+    return [file for _, file in sorted(found.items(), key=lambda each: each[0][0])]
 
 
 def prices_opacity(objective: Objective) -> bool:

@@ -15,9 +15,11 @@ from torch import Tensor
 
 from entoptic.checks import shown
 from entoptic.errors import BadExpression, ChannelOutOfRange, EntopticError
+from entoptic.formats.sparse_encoder import SparseEncoder
 from entoptic.images import Picture, picture_of
 from entoptic.layers import Layer
 from entoptic.objectives.algebra import NetworkFacts
+from entoptic.objectives.from_files import FileRow, counted_or_range, row_of
 
 Map: TypeAlias = Annotated[Layer, "map"]
 """Annotates a layer that must have rows and columns."""
@@ -68,8 +70,20 @@ Overlay: TypeAlias = Annotated[str | Picture, "overlay"]
 
 GUIDES = (Guide, Matched, Overlay)
 
-Vector: TypeAlias = Annotated[tuple[float, ...], "vector"]
-"""Annotates a number for each channel of the term's layer; lists, arrays and tensors will do."""
+Vector: TypeAlias = Annotated[tuple[float, ...] | FileRow, "vector"]
+"""Annotates a number for each channel of the term's layer; lists, arrays and tensors will do, and
+the name of a file, with the number of a row behind it as an argument of its own."""
+
+Autoencoder: TypeAlias = Annotated[str | SparseEncoder, "autoencoder"]
+"""Annotates the file of a sparse autoencoder; bound to its encoder. A term that has one also has
+the parameters `number: Code` and `top_k: TopK`."""
+
+Code: TypeAlias = Annotated[int | str, "code"]
+"""Annotates a code of an encoder, counted from 0; a text such as "0-15" stands for several."""
+
+TopK: TypeAlias = Annotated[int | None, "top_k"]
+"""Annotates how many codes an encoder keeps at each position; 0 for ReLU, None where its file says
+it."""
 
 Matrix: TypeAlias = Annotated[tuple[tuple[float, ...], ...], "matrix"]
 """Annotates rows of numbers, as many of each as the term's layer has channels."""
@@ -161,6 +175,8 @@ def bind_argument(kind: Any, value: Any, layer: Layer | None, network: NetworkFa
         _check_inside(Channel, value, resolved, network)
     elif kind == Blur and resolved is not None:
         _check_blur(value, resolved, network)
+    elif isinstance(value, FileRow):
+        value = value.bound(resolved, network)
     elif kind in (Vector, Matrix, Block) and resolved is not None:
         _check_length(value, resolved, network)
         if kind == Matrix:
@@ -305,13 +321,18 @@ def _power(value: Any) -> float:
     return number if 0 <= number <= _LARGEST else _refuse()
 
 
-def _vector(value: Any) -> tuple[float, ...]:
+def _vector(value: Any) -> tuple[float, ...] | FileRow:
+    row = row_of(value)
+    return _numbers(value) if row is None else row
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
     numbers = tuple(_number(each) for each in _listed(value))
     return numbers or _refuse()
 
 
 def _matrix(value: Any) -> tuple[tuple[float, ...], ...]:
-    rows = tuple(_vector(each) for each in _parts(value))
+    rows = tuple(_numbers(each) for each in _parts(value))
     return rows if rows and len({len(row) for row in rows}) == 1 else _refuse()
 
 
@@ -358,6 +379,10 @@ def _guide(value: Any) -> str | Picture:
     return picture_of(value, "guide")
 
 
+def _autoencoder(value: Any) -> str | SparseEncoder:
+    return value if isinstance(value, SparseEncoder) else _text(str(Path(value)))
+
+
 def _refuse() -> Any:
     raise TypeError
 
@@ -377,7 +402,14 @@ _KINDS: dict[Any, tuple[str, Callable[[Any], Any], str]] = {
     Guide: ("the file name of a picture", _guide, "PictureLike"),
     Matched: ("the file name of a picture", _guide, "PictureLike"),
     Overlay: ("the file name of a picture", _guide, "PictureLike"),
-    Vector: ("numbers, one for each channel,", _vector, "Sequence[float] | NDArray[Any] | Tensor"),
+    Vector: (
+        "numbers, one for each channel, or the name of a file and a row,",
+        _vector,
+        "Sequence[float] | NDArray[Any] | Tensor | PathLike | tuple[PathLike, int | str | None]",
+    ),
+    Autoencoder: ("the name of a sparse autoencoder's file", _autoencoder, "PathLike"),
+    Code: ("the number of a code (0, 1, ...)", counted_or_range, "int | str"),
+    TopK: ("a number of codes (0 for ReLU) or None", _position, "int | None"),
     Matrix: (
         "rows of numbers, as many as channels,",
         _matrix,

@@ -1,13 +1,14 @@
 """The registered objectives with the arguments that they take."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, overload
 
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..images import PictureLike
 from ..layers import Layer
+from ..types import PathLike
 from .terms import Leaf
 
 def channel_interpolate(
@@ -24,6 +25,9 @@ def alignment(layer: Layer | str, decay_ratio: float = 2.0) -> Leaf:
 def diversity(layer: Layer | str) -> Leaf:
     """Unlikeness of an image's textures to those of the other images of its batch."""
 
+def code(layer: Layer | str, file: PathLike, number: int | str, top_k: int | None = None) -> Leaf:
+    """Mean code of a sparse autoencoder over space: one feature of its dictionary."""
+
 def match(layer: Layer | str, guide: PictureLike) -> Leaf:
     """Match of each position of the image with the best position of a guide."""
 
@@ -39,19 +43,51 @@ def style(layer: Layer | str, guide: PictureLike) -> Leaf:
 def input_diff(guide: PictureLike, layer: Layer | str = "input") -> Leaf:
     """Difference of the image from a guide; subtract it to stay near, add it to get away."""
 
+@overload
 def direction(
     layer: Layer | str,
-    vector: Sequence[float] | NDArray[Any] | Tensor,
+    vector: Sequence[float] | NDArray[Any] | Tensor | PathLike | tuple[PathLike, int | str | None],
     cosine_power: float = 0.0,
 ) -> Leaf:
     """Dot product of a layer with a direction among its channels, as a mean over positions."""
 
-def cosine(layer: Layer | str, vector: Sequence[float] | NDArray[Any] | Tensor) -> Leaf:
+@overload
+def direction(
+    layer: Layer | str,
+    vector: PathLike,
+    number: int | str | None,
+    /,
+    cosine_power: float = 0.0,
+) -> Leaf:
+    """Dot product of a layer with a direction among its channels, as a mean over positions."""
+
+@overload
+def cosine(
+    layer: Layer | str,
+    vector: Sequence[float] | NDArray[Any] | Tensor | PathLike | tuple[PathLike, int | str | None],
+) -> Leaf:
     """Cosine between a layer and a direction among its channels, as a mean over positions."""
 
+@overload
+def cosine(layer: Layer | str, vector: PathLike, number: int | str | None, /) -> Leaf:
+    """Cosine between a layer and a direction among its channels, as a mean over positions."""
+
+@overload
 def neuron_direction(
     layer: Layer | str,
-    vector: Sequence[float] | NDArray[Any] | Tensor,
+    vector: Sequence[float] | NDArray[Any] | Tensor | PathLike | tuple[PathLike, int | str | None],
+    row: int | None = None,
+    column: int | None = None,
+    cosine_power: float = 0.0,
+) -> Leaf:
+    """Dot product of a layer with a direction among its channels, at one position."""
+
+@overload
+def neuron_direction(
+    layer: Layer | str,
+    vector: PathLike,
+    number: int | str | None,
+    /,
     row: int | None = None,
     column: int | None = None,
     cosine_power: float = 0.0,
@@ -65,17 +101,43 @@ def tensor_direction(
 ) -> Leaf:
     """Dot product of a layer with a direction of its own at each position."""
 
+@overload
 def angled_direction(
     layer: Layer | str,
-    vector: Sequence[float] | NDArray[Any] | Tensor,
+    vector: Sequence[float] | NDArray[Any] | Tensor | PathLike | tuple[PathLike, int | str | None],
     whitening: Sequence[Sequence[float]] | NDArray[Any] | Tensor,
     cosine_power: float = 4.0,
 ) -> Leaf:
     """Dot product of a layer with a whitened direction, as a mean over positions."""
 
+@overload
+def angled_direction(
+    layer: Layer | str,
+    vector: PathLike,
+    number: int | str | None,
+    /,
+    whitening: Sequence[Sequence[float]] | NDArray[Any] | Tensor,
+    cosine_power: float = 4.0,
+) -> Leaf:
+    """Dot product of a layer with a whitened direction, as a mean over positions."""
+
+@overload
 def angled_neuron_direction(
     layer: Layer | str,
-    vector: Sequence[float] | NDArray[Any] | Tensor,
+    vector: Sequence[float] | NDArray[Any] | Tensor | PathLike | tuple[PathLike, int | str | None],
+    whitening: Sequence[Sequence[float]] | NDArray[Any] | Tensor,
+    row: int | None = None,
+    column: int | None = None,
+    cosine_power: float = 4.0,
+) -> Leaf:
+    """Dot product of a layer with a whitened direction, at one position."""
+
+@overload
+def angled_neuron_direction(
+    layer: Layer | str,
+    vector: PathLike,
+    number: int | str | None,
+    /,
     whitening: Sequence[Sequence[float]] | NDArray[Any] | Tensor,
     row: int | None = None,
     column: int | None = None,
@@ -89,7 +151,15 @@ def channel(layer: Layer | str, index: int) -> Leaf:
 def channels(layer: Layer | str, indices: Iterable[int] | str) -> Leaf:
     """Mean activation of a group of channels over space."""
 
-def channel_weights(layer: Layer | str, weights: Sequence[float] | NDArray[Any] | Tensor) -> Leaf:
+@overload
+def channel_weights(
+    layer: Layer | str,
+    weights: Sequence[float] | NDArray[Any] | Tensor | PathLike | tuple[PathLike, int | str | None],
+) -> Leaf:
+    """Weighted mean of a layer's activations, with a weight for each channel."""
+
+@overload
+def channel_weights(layer: Layer | str, weights: PathLike, number: int | str | None, /) -> Leaf:
     """Weighted mean of a layer's activations, with a weight for each channel."""
 
 def neuron(
@@ -100,9 +170,21 @@ def neuron(
 ) -> Leaf:
     """Activation of one channel at one position."""
 
+@overload
 def neuron_weights(
     layer: Layer | str,
-    weights: Sequence[float] | NDArray[Any] | Tensor,
+    weights: Sequence[float] | NDArray[Any] | Tensor | PathLike | tuple[PathLike, int | str | None],
+    row: int | None = None,
+    column: int | None = None,
+) -> Leaf:
+    """Weighted mean of a layer's channels at one position."""
+
+@overload
+def neuron_weights(
+    layer: Layer | str,
+    weights: PathLike,
+    number: int | str | None,
+    /,
     row: int | None = None,
     column: int | None = None,
 ) -> Leaf:

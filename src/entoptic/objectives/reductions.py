@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from entoptic.errors import BadSetting
 from entoptic.layers import Layer
+from entoptic.objectives.from_files import FileRow
 from entoptic.objectives.kinds import Block, Matrix, Vector
 from entoptic.types import Scores
 
@@ -51,14 +52,14 @@ def at_position(values: Tensor, row: int | None, column: int | None) -> Tensor:
 
 def for_channels(vector: Vector, values: Tensor) -> Tensor:
     """A vector as a tensor that broadcasts over the batch and the positions of activations."""
-    numbers = _tensor(vector, values.device, values.dtype)
+    numbers = _tensor(_plain(vector), values.device, values.dtype)
     return numbers.reshape(1, -1, *[1] * (values.ndim - 2))
 
 
 def whitened(vector: Vector, whitening: Matrix, values: Tensor) -> Tensor:
     """A direction times a matrix, as `for_channels`."""
     numbers = _tensor(whitening, values.device, values.dtype) @ _tensor(
-        vector, values.device, values.dtype
+        _plain(vector), values.device, values.dtype
     )
     return numbers.reshape(1, -1, *[1] * (values.ndim - 2))
 
@@ -103,12 +104,19 @@ def check_pairs(word: str, layer: Layer, what: str, count: int) -> None:
         )
 
 
+def _plain(vector: Vector) -> tuple[float, ...]:
+    """Return the numbers of a vector, also of one that was read from a file."""
+    return vector.numbers if isinstance(vector, FileRow) else vector
+
+
 def _middle(values: Tensor, height: int, width: int) -> Tensor:
     top, left = (values.shape[-2] - height) // 2, (values.shape[-1] - width) // 2
     return values[..., top : top + height, left : left + width]
 
 
 @functools.lru_cache(maxsize=64)
-def _tensor(numbers: Vector | Matrix | Block, device: torch.device, dtype: torch.dtype) -> Tensor:
+def _tensor(
+    numbers: tuple[float, ...] | Matrix | Block, device: torch.device, dtype: torch.dtype
+) -> Tensor:
     """The numbers where the network is, brought there once and not in every step."""
     return torch.tensor(numbers, device=device, dtype=dtype)

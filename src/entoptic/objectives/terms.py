@@ -5,21 +5,27 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, final, get_args, get_type_hints, overload
 
 from entoptic.checks import flag, function, one_of, taking
 from entoptic.errors import BadExpression
+from entoptic.formats.arrays import Arrays
+from entoptic.formats.sparse_encoder import SparseEncoder
 from entoptic.images import Picture
 from entoptic.layers import Layer
 from entoptic.objectives.algebra import Activations, NetworkFacts, Objective, Reference
+from entoptic.objectives.from_files import FileRow, bound_encoder, in_range, joined
 from entoptic.objectives.kinds import (
     GUIDES,
     LAYERS,
     LONGEST_MATCHED,
+    Autoencoder,
+    Code,
     Matched,
     Overlay,
+    Vector,
     bind_argument,
     read_argument,
     type_taken,
@@ -85,10 +91,13 @@ class Leaf(Objective):
 
     def bound(self, network: NetworkFacts) -> Objective:
         layer = next((value for _, kind, value in self._items() if kind in LAYERS), None)
-        checked = []
+        checked, given = [], {name: value for name, _, value in self._items()}
         for _, kind, value in self._items():
             # A channel is one of the layer before it; a label may come before its only layer.
             layer = value if kind in LAYERS else layer
+            if kind == Autoencoder:
+                resolved = None if layer is None else network.resolve(layer)
+                value = bound_encoder(value, given, resolved, network)
             checked.append(bind_argument(kind, value, layer, network))
         bound = Leaf(self.name, tuple(checked), self.term)
         check_by_trial(bound, network)
@@ -102,10 +111,42 @@ class Leaf(Objective):
         defaults = [each.default for each in self.term.signature.parameters.values()]
         while shown and shown[-1] is None and defaults[len(shown) - 1] is None:
             shown.pop()
-        return f"{self.name}({', '.join(map(_source, shown))})"
+        last = len(shown) - 1
+        texts = [
+            each.source(place == last) if isinstance(each, FileRow) else _source(each)
+            for place, each in enumerate(shown)
+        ]
+        return f"{self.name}({', '.join(texts)})"
 
     def __reduce__(self) -> tuple[Callable[..., Leaf], tuple[Any, ...]]:
         return vocabulary[self.name], self.arguments
+
+    def files(self) -> tuple[Picture | Arrays | SparseEncoder, ...]:
+        """Return the files that its arguments were read from, once it is bound."""
+        found: list[Picture | Arrays | SparseEncoder] = []
+        for each in self.arguments:
+            if isinstance(each, Picture | SparseEncoder):
+                found.append(each)
+            elif isinstance(each, FileRow) and each.file is not None:
+                found.append(each.file)
+        return tuple(found)
+
+    def each(self, most: int) -> list[Leaf]:
+        """Return the units that it stands for, where the number in a file is a text of several.
+
+        Raises:
+            BadExpression: there are more than so many.
+        """
+        for place, value in enumerate(self.arguments):
+            before, after = self.arguments[:place], self.arguments[place + 1 :]
+            several: list[Any] = []
+            if isinstance(value, FileRow) and isinstance(value.number, str):
+                several = [replace(value, number=one) for one in in_range(value.number, most)]
+            elif list(self.term.kinds.values())[place] == Code and isinstance(value, str):
+                several = list(in_range(value, most))
+            if several:
+                return [replace(self, arguments=(*before, one, *after)) for one in several]
+        return [self]
 
     def _items(self) -> list[tuple[str, Any, Any]]:
         kinds = self.term.kinds.items()
@@ -214,6 +255,7 @@ def _registered(function: Callable[..., Scores], facts: Facts) -> Callable[..., 
     signature = inspect.Signature(
         [each.replace(annotation=kinds[each.name]) for each in parameters]
     )
+    vectors = [kind == Vector for kind in kinds.values()]
     term = Term(
         **vars(facts), name=function.__name__, function=function, kinds=kinds, signature=signature
     )
@@ -221,7 +263,7 @@ def _registered(function: Callable[..., Scores], facts: Facts) -> Callable[..., 
     @functools.wraps(function)
     def make(*args: Any, **kwargs: Any) -> Leaf:
         try:
-            given = signature.bind(*args, **kwargs)
+            given = signature.bind(*joined(vectors, args), **kwargs)
         except TypeError as error:
             raise BadExpression(f"{term.name}{plain_signature(signature)}: {error}") from None
         given.apply_defaults()
@@ -241,13 +283,22 @@ def _registered(function: Callable[..., Scores], facts: Facts) -> Callable[..., 
 
 def stub(name: str) -> str:
     """Return what a stub says of a registered objective: its arguments' types and its sentence."""
-    make = vocabulary[name]
-    parts = []
-    for each in inspect.signature(make).parameters.values():
+    parts, of_file = [], []
+    for each in inspect.signature(vocabulary[name]).parameters.values():
         default = (
             "" if each.default is each.empty else f" = {_source(each.default)}".replace("'", '"')
         )
         parts.append(f"{each.name}: {type_taken(each.annotation)}{default}")
+        if each.annotation == Vector:
+            of_file += [f"{each.name}: PathLike", "number: int | str | None", "/"]
+        else:
+            of_file.append(parts[-1])
+    if "/" not in of_file:
+        return _stub(name, parts)
+    return f"@overload\n{_stub(name, parts)}@overload\n{_stub(name, of_file)}"
+
+
+def _stub(name: str, parts: Sequence[str]) -> str:
     line = f"def {name}({', '.join(parts)}) -> Leaf:"
     if len(line) > 100:
         listed = "".join(f"    {each},\n" for each in parts)
@@ -259,4 +310,6 @@ def stub(name: str) -> str:
 def _source(value: Any) -> str:
     if isinstance(value, Picture):
         return repr(str(value.path) if value.path else "a picture without a file")
+    if isinstance(value, SparseEncoder):
+        return repr(str(value.path))
     return repr(str(value)) if isinstance(value, Layer) else repr(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,10 +18,11 @@ from entoptic.jobs.visualization import (
 )
 
 if TYPE_CHECKING:
-    from entoptic.images import Picture, PictureLike
+    from entoptic.images import PictureLike
     from entoptic.jobs.sheets import SheetPlan
     from entoptic.layers import Layer
     from entoptic.objectives import Objective
+    from entoptic.objectives.files import Files
 
 
 @recipe("accentuate", order=80)
@@ -74,7 +75,7 @@ class Accentuate(Visualization):
     )
     steps: int = with_default(Visualization, "steps", 100)
 
-    def plan(self, read_guide: Callable[[str], Picture] | None = None) -> SheetPlan:
+    def plan(self, files: Files | None = None) -> SheetPlan:
         """See `Recipe.plan`."""
         from entoptic.ascent.memory import check_picture
         from entoptic.jobs.default_layers import middle_layer
@@ -98,7 +99,7 @@ class Accentuate(Visualization):
         check_picture(model, layers, (shown.height, shown.width), devices(self.device)[0])
 
         def alike(unit: Objective) -> Objective:
-            scale = scale_of(unit, model, shown.image, on=self.device, read_guide=read_guide)
+            scale = scale_of(unit, model, shown.image, on=self.device, files=files)
             return unit / scale
 
         assert how.weight is not None  # it has a usual value
@@ -119,5 +120,5 @@ class Accentuate(Visualization):
             photo=shown,
             begins=True,
             transparency=self.transparency,
-            read_guide=read_guide,
+            files=files,
         )

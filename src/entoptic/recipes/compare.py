@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,11 +13,11 @@ from entoptic.jobs.recipe import recipe, required, setting, with_default
 from entoptic.jobs.visualization import MANY_UNITS, Visualization, names_given, units_given
 
 if TYPE_CHECKING:
-    from entoptic.images import Picture
     from entoptic.jobs.columns import ColumnsPlan
     from entoptic.jobs.sheets import SheetPlan
     from entoptic.networks import Model, ModelLike
     from entoptic.objectives import Objective
+    from entoptic.objectives.files import Files
 
 # What held where no method was named, before jobs said so: by the network.
 _FIRST_METHODS = {"efficientnet_lite0": "strong"}
@@ -98,7 +98,7 @@ class Compare(Visualization):
         others = {"method", "canvas", "transforms"} & changes.keys()
         return {"column_methods"} if others or not same_network else set()
 
-    def plan(self, read_guide: Callable[[str], Picture] | None = None) -> ColumnsPlan:
+    def plan(self, files: Files | None = None) -> ColumnsPlan:
         """See `Recipe.plan`."""
         from entoptic.jobs.columns import ColumnsPlan, notes_of
         from entoptic.jobs.inputs import check_pixels
@@ -127,7 +127,7 @@ class Compare(Visualization):
         columns = []
         for number, title in enumerate(titles):
             try:
-                columns.append(self._column(number, networks, wanted, read_guide))
+                columns.append(self._column(number, networks, wanted, files))
             except EntopticError as error:
                 raise type(error)(f"in the column {title!r}: {error}") from None
         # One for all columns: of what `auto` has found for each network, what all have room for.
@@ -164,7 +164,7 @@ class Compare(Visualization):
         number: int,
         networks: Sequence[Model],
         wanted: Sequence[Objective],
-        read_guide: Callable[[str], Picture] | None,
+        files: Files | None,
     ) -> SheetPlan:
         from entoptic.jobs.sheets import Layout, plan_sheet
         from entoptic.objectives import per_image
@@ -183,7 +183,7 @@ class Compare(Visualization):
             per_image(wanted),
             len(wanted),
             layout=Layout(columns=1, gap=0),
-            read_guide=read_guide,
+            files=files,
         )
 
 

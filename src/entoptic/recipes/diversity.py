@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,11 +17,11 @@ from entoptic.jobs.visualization import (
 )
 
 if TYPE_CHECKING:
-    from entoptic.images import Picture
     from entoptic.jobs.sheets import SheetPlan
     from entoptic.layers import Layer
     from entoptic.networks import Model
     from entoptic.objectives import Objective
+    from entoptic.objectives.files import Files
 
 
 @recipe("diversity", order=70, function="diversity_of")
@@ -62,7 +62,7 @@ class Diversity(Visualization):
         "Layer at which textures differ.", told="the unit's own, if it has positions"
     )
 
-    def plan(self, read_guide: Callable[[str], Picture] | None = None) -> SheetPlan:
+    def plan(self, files: Files | None = None) -> SheetPlan:
         """See `Recipe.plan`."""
         from entoptic.jobs.scales import check_units, in_multiples_of_noise
         from entoptic.jobs.sheets import Layout, plan_sheet
@@ -74,7 +74,7 @@ class Diversity(Visualization):
         wanted = one_unit(self.unit)
         check_units([wanted], model, how.height_width, self.device)
         varied = how.reference_layer or _own_layer(wanted, model, how.height_width)
-        alike = in_multiples_of_noise(wanted, model, how.height_width, self.device, read_guide)
+        alike = in_multiples_of_noise(wanted, model, how.height_width, self.device, files)
         return plan_sheet(
             replace(how, unit=repr(wanted), reference_layer=str(varied)),
             model,
@@ -82,7 +82,7 @@ class Diversity(Visualization):
             self.pictures,
             layout=Layout(columns=-(-self.pictures // 2) if self.pictures < 9 else None),
             opening=alike,
-            read_guide=read_guide,
+            files=files,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from entoptic.layers import layer_name
 if TYPE_CHECKING:
     from entoptic.ascent.optimizers import Norm, Rule
     from entoptic.ascent.shaping import ShapingLike
-    from entoptic.images import Picture, PictureLike
+    from entoptic.images import PictureLike
     from entoptic.jobs.dreams import DreamPlan
     from entoptic.jobs.finding import Finder
     from entoptic.jobs.regions import RegionLike
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from entoptic.networks import Model
     from entoptic.networks.gradient_rules.by_name import RulesLike
     from entoptic.objectives import Objective
+    from entoptic.objectives.files import Files
     from entoptic.transforms import Transform
 
 
@@ -372,8 +373,8 @@ class Dream(Recipe):
 
         return look_settings(model, self.look)
 
-    def plan(self, read_guide: Callable[[str], Picture] | None = None) -> DreamPlan:
+    def plan(self, files: Files | None = None) -> DreamPlan:
         """See `Recipe.plan`."""
         from entoptic.jobs.dreams import plan_dream
 
-        return plan_dream(self, read_guide)
+        return plan_dream(self, files)

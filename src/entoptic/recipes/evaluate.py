@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,12 @@ from entoptic.jobs.visualization import MANY_UNITS, Visualization, units_given
 from entoptic.recipes.visualize import Visualize
 
 if TYPE_CHECKING:
-    from entoptic.images import Picture, PictureLike
+    from entoptic.images import PictureLike
     from entoptic.jobs.evaluation import EvaluatePlan, Evaluation
     from entoptic.jobs.sheets import SheetPlan
     from entoptic.networks import ModelLike
     from entoptic.objectives import Objective
+    from entoptic.objectives.files import Files
 
 WITH = "What to compare with"
 
@@ -82,7 +83,7 @@ class Evaluate(Visualization):
         return Visualize(**{name: getattr(self, name) for name in shared}).plan()
 
     def plan(  # type: ignore[override]
-        self, read_guide: Callable[[str], Picture] | None = None
+        self, files: Files | None = None
     ) -> EvaluatePlan:
         """See `Recipe.plan`."""
         from entoptic.jobs.evaluation import plan_evaluate

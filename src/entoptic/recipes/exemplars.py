@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,10 @@ from entoptic.jobs.recipe import recipe, required, setting
 from entoptic.jobs.visualization import MANY_UNITS, units_given
 
 if TYPE_CHECKING:
-    from entoptic.images import Picture, PictureLike
+    from entoptic.images import PictureLike
     from entoptic.jobs.exemplars import ExemplarsPlan, FoundExemplars
     from entoptic.objectives import Objective
+    from entoptic.objectives.files import Files
     from entoptic.types import PathLike
 
 WHICH = "Which photographs"
@@ -94,7 +95,7 @@ class Exemplars(Looking):
             raise BadSetting("least and spread exclude each other; leave one of them out")
 
     def plan(  # type: ignore[override]
-        self, read_guide: Callable[[str], Picture] | None = None
+        self, files: Files | None = None
     ) -> ExemplarsPlan:
         """See `Recipe.plan`."""
         from entoptic.jobs.exemplars import plan_exemplars

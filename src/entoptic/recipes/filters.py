@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,9 @@ from entoptic.jobs.recipe import recipe, setting
 from entoptic.layers import layer_name
 
 if TYPE_CHECKING:
-    from entoptic.images import Picture
     from entoptic.jobs.still import StillPlan
     from entoptic.layers import Layer
+    from entoptic.objectives.files import Files
 
 
 @recipe("filters", order=82)
@@ -48,7 +47,7 @@ class Filters(Looking):
         64, whole(8, 4096), "Side of each kernel's picture in pixels, about.", metavar="PIXELS"
     )
 
-    def plan(self, read_guide: Callable[[str], Picture] | None = None) -> StillPlan:
+    def plan(self, files: Files | None = None) -> StillPlan:
         """See `Recipe.plan`."""
         from entoptic.analysis.maps import first_layer
         from entoptic.jobs.feature_maps import plan_filters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,10 @@ from entoptic.jobs.visualization import Visualization, one_layer
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from entoptic.images import Picture, PictureLike
+    from entoptic.images import PictureLike
     from entoptic.jobs.sheets import SheetPlan
     from entoptic.layers import Layer
+    from entoptic.objectives.files import Files
 
 
 @recipe("grid", order=40)
@@ -65,7 +65,7 @@ class Grid(Visualization):
     steps: int = with_default(Visualization, "steps", 80)
     batch: int | str = with_default(Visualization, "batch", 32)
 
-    def plan(self, read_guide: Callable[[str], Picture] | None = None) -> SheetPlan:
+    def plan(self, files: Files | None = None) -> SheetPlan:
         """See `Recipe.plan`."""
         import torch
         from torch.nn import functional

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,9 +10,10 @@ from entoptic.jobs.recipe import PHOTO, recipe, required, setting, with_default
 from entoptic.jobs.visualization import Visualization, one_layer
 
 if TYPE_CHECKING:
-    from entoptic.images import Picture, PictureLike
+    from entoptic.images import PictureLike
     from entoptic.jobs.sheets import SheetPlan
     from entoptic.layers import Layer
+    from entoptic.objectives.files import Files
 
 # The photo is looked at larger than the network's own pictures are: finer maps of the groups.
 _LARGER = 1.5
@@ -51,7 +51,7 @@ class Groups(Visualization):
     # After more steps the pictures only gain contrast.
     steps: int = with_default(Visualization, "steps", 96)
 
-    def plan(self, read_guide: Callable[[str], Picture] | None = None) -> SheetPlan:
+    def plan(self, files: Files | None = None) -> SheetPlan:
         """See `Recipe.plan`."""
         import torch
 

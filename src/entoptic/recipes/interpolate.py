@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,10 +18,10 @@ from entoptic.jobs.visualization import (
 
 if TYPE_CHECKING:
     from entoptic.canvas import Canvas
-    from entoptic.images import Picture
     from entoptic.jobs.sheets import SheetPlan
     from entoptic.layers import Layer
     from entoptic.objectives import Objective
+    from entoptic.objectives.files import Files
 
 
 @recipe("interpolate", order=60)
@@ -72,7 +72,7 @@ class Interpolate(Visualization):
             found["first"], found["second"] = units
         return found
 
-    def plan(self, read_guide: Callable[[str], Picture] | None = None) -> SheetPlan:
+    def plan(self, files: Files | None = None) -> SheetPlan:
         """See `Recipe.plan`."""
         from entoptic.jobs.default_layers import middle_layer
         from entoptic.jobs.scales import check_units, in_multiples_of_noise, natural_noise, scale_of
@@ -86,11 +86,11 @@ class Interpolate(Visualization):
         aligned = how.reference_layer or middle_layer(model)
         check_units([*ends, mean(aligned)], model, how.height_width, self.device)
         first, second = (
-            in_multiples_of_noise(each, model, how.height_width, self.device, read_guide)
+            in_multiples_of_noise(each, model, how.height_width, self.device, files)
             for each in ends
         )
         noise = natural_noise(how.height_width)
-        energy = scale_of(mean(aligned), model, noise, on=self.device, read_guide=read_guide)
+        energy = scale_of(mean(aligned), model, noise, on=self.device, files=files)
         shares = [number / (self.pictures - 1) for number in range(self.pictures)]
         row = per_image([_between(first, second, share) for share in shares])
         return plan_sheet(
@@ -100,7 +100,7 @@ class Interpolate(Visualization):
             self.pictures,
             layout=Layout([f"{share:.0%}" for share in shares], columns=self.pictures),
             opening=row,
-            read_guide=read_guide,
+            files=files,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from entoptic.jobs.sheets import SheetPlan
     from entoptic.layers import Layer
     from entoptic.objectives import Objective
+    from entoptic.objectives.files import Files
 
 
 @recipe("invert", order=84)
@@ -52,7 +53,7 @@ class Invert(Visualization):
         metavar="X",
     )
 
-    def plan(self, read_guide: Callable[[str], Picture] | None = None) -> SheetPlan:
+    def plan(self, files: Files | None = None) -> SheetPlan:
         """See `Recipe.plan`."""
         from entoptic.jobs.photo_layers import plan_layers
         from entoptic.objectives import inversion, total_variation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,8 +10,8 @@ from entoptic.jobs.recipe import recipe, with_default
 from entoptic.recipes.sweep import Sweep
 
 if TYPE_CHECKING:
-    from entoptic.images import Picture
     from entoptic.jobs.sweeps import SweepPlan
+    from entoptic.objectives.files import Files
 
 
 @recipe("looks", order=11)
@@ -36,7 +36,7 @@ class Looks(Sweep):
     _: KW_ONLY
     look: str | Sequence[str] | None = with_default(Sweep, "look", None, told="all of the network")
 
-    def plan(self, read_guide: Callable[[str], Picture] | None = None) -> SweepPlan:
+    def plan(self, files: Files | None = None) -> SweepPlan:
         """See `Recipe.plan`."""
         from entoptic.jobs.looks import looks_of
 
@@ -45,6 +45,6 @@ class Looks(Sweep):
         names = tuple(known) if self.look is None else tuple(self.look)
         changes: dict[str, Any] = {"model": model, "look": names}
         how: Sweep = replace(self, **changes)
-        plan: SweepPlan = Sweep.plan(how, read_guide)
+        plan: SweepPlan = Sweep.plan(how, files)
         told = (f"{name}: {known[name].words}" for name in names)
         return replace(plan, notes=(*plan.notes, *told))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,10 @@ from entoptic.jobs.recipe import PHOTO, recipe, required, setting
 from entoptic.jobs.visualization import one_layer
 
 if TYPE_CHECKING:
-    from entoptic.images import Picture, PictureLike
+    from entoptic.images import PictureLike
     from entoptic.jobs.still import StillPlan
     from entoptic.layers import Layer
+    from entoptic.objectives.files import Files
 
 
 @recipe("maps", order=80)
@@ -60,7 +60,7 @@ class Maps(Looking):
         told="96, or 480 for one unit",
     )
 
-    def plan(self, read_guide: Callable[[str], Picture] | None = None) -> StillPlan:
+    def plan(self, files: Files | None = None) -> StillPlan:
         """See `Recipe.plan`."""
         from entoptic.jobs.default_layers import middle_layer
         from entoptic.jobs.feature_maps import plan_maps

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, make_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,8 +20,9 @@ from entoptic.jobs.recipe import (
 from entoptic.recipes.dream import Dream
 
 if TYPE_CHECKING:
-    from entoptic.images import Picture, PictureLike
+    from entoptic.images import PictureLike
     from entoptic.jobs.sweeps import SweepPlan
+    from entoptic.objectives.files import Files
 
 # Of a dream's settings: what is a file, or of no dream of a small picture.
 _OF_DREAMS_ALONE = {"photo", "guide", "mask", "region", "noise", "tile", "memory", "batch"}
@@ -69,13 +69,13 @@ class SweepOfDreams(Recipe, ABC):
         metavar="PIXELS",
     )
 
-    def plan(self, read_guide: Callable[[str], Picture] | None = None) -> SweepPlan:
+    def plan(self, files: Files | None = None) -> SweepPlan:
         """See `Recipe.plan`."""
         from entoptic.jobs.sweeps import plan_sweep
 
         values = {name: getattr(self, name) for name in VARIED}
         return plan_sweep(
-            self, {name: each for name, each in values.items() if each is not None}, Dream
+            self, {name: each for name, each in values.items() if each is not None}, Dream, files
         )
 
 

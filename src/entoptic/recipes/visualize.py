@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,10 @@ from entoptic.jobs.recipe import recipe, required, setting, with_default
 from entoptic.jobs.visualization import MANY_UNITS, Visualization, units_given
 
 if TYPE_CHECKING:
-    from entoptic.images import Picture
     from entoptic.jobs.sheets import SheetPlan
     from entoptic.networks import Model
     from entoptic.objectives import Objective
+    from entoptic.objectives.files import Files
     from entoptic.transforms import Transform
 
 
@@ -67,7 +67,7 @@ class Visualize(Visualization):
             return moves
         return seamless(moves, columns=self.seamless == "columns")
 
-    def plan(self, read_guide: Callable[[str], Picture] | None = None) -> SheetPlan:
+    def plan(self, files: Files | None = None) -> SheetPlan:
         """See `Recipe.plan`."""
         from entoptic.canvas import canvases
         from entoptic.jobs.sheets import Layout, plan_sheet
@@ -95,5 +95,5 @@ class Visualize(Visualization):
             per_image(wanted),
             len(wanted),
             layout=Layout([label_of(each) for each in wanted]),
-            read_guide=read_guide,
+            files=files,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from entoptic.jobs.recipe import Recipe, Setting, settings
 from entoptic.jobs.stored import check_stored
 from entoptic.networks import Model
 from entoptic.objectives import parse
+from entoptic.objectives.files import Files
 from entoptic.recipes import recipes
 from entoptic.types import PathLike
 
@@ -231,7 +232,7 @@ class _Again:
         names = stored.pop("models", None)
         networks = networks_of(self.find, self.changes, names)
         same_network = [each.source for each in networks] == (names or [self.job.model])
-        read_guide = self._objective(stored)
+        files = self._objective(stored)
         self.changes = known(self.recipe, self.changes)
         for name in self.recipe.left_out(stored, self.changes, same_network):
             stored.pop(name, None)
@@ -246,7 +247,7 @@ class _Again:
         unchanged = {name: each for name, each in stored.items() if name not in self.changes}
         stored |= self.recipe.with_files(unchanged, self.find)
         number = stored.pop("picture", None)
-        plan = self.recipe(**stored | fixed | self.changes).plan(read_guide)
+        plan = self.recipe(**stored | fixed | self.changes).plan(files)
         return plan if number is None else _alone(plan, number)
 
     def _stored(self) -> dict[str, Any]:
@@ -281,8 +282,8 @@ class _Again:
             raise NoJob(f"the job in the picture is damaged: {error}") from None
         return found
 
-    def _objective(self, stored: dict[str, Any]) -> Callable[[str], Picture] | None:
-        """Put the objective where the recipe has it; return what reads its guides."""
+    def _objective(self, stored: dict[str, Any]) -> Files | None:
+        """Put the objective where the recipe has it; return what finds its files."""
         field = self.recipe.unit_field
         changes = self.changes
         if "objective" in changes and field != "objective":
@@ -297,7 +298,7 @@ class _Again:
                 value = self.job.objective
                 stored[filled] = [value] if self.declared[filled].role == "units" else value
             # What the user writes names the user's own files.
-            return None if changes.keys() & mine else self.find.guide
+            return None if changes.keys() & mine else self.find
         if changes.keys() & mine == {"guide"}:
             # Another guide, at the layer of the one before.
             layers = {each.layer for each in parse(self.job.objective).references()}

@@ -219,6 +219,9 @@ from .recipes.sweep import (
 from .recipes.visualize import (
     Visualize as Visualize,
 )
+from .runners.jobs import (
+    run as run,
+)
 from .runners.local import (
     Local as Local,
 )
@@ -227,7 +230,6 @@ from .runners.ray import (
 )
 from .runners.run import (
     redo as redo,
-    run as run,
 )
 from .transforms import (
     ACCENTUATE as ACCENTUATE,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class EntopticError(Exception):
@@ -87,6 +88,20 @@ class DamagedIndex(BadCatalog):
 
 class WorkerFailed(EntopticError, RuntimeError):
     """A worker process that ended before it could work."""
+
+
+class JobsFailed(EntopticError, RuntimeError):
+    """Jobs of a list that failed; those that didn't have their results here all the same.
+
+    Args:
+        message: which jobs failed, and why.
+        results: of all jobs in their order, None where one failed.
+        reasons: why, by the number of the job in the list.
+    """
+
+    def __init__(self, message: str, results: list[Any], reasons: Mapping[int, str]) -> None:
+        super().__init__(message)
+        self.results, self.reasons = results, reasons
 
 
 class AlreadyThere(CannotWrite, FileExistsError):

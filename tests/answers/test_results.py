@@ -108,7 +108,7 @@ def test_pictures_go_into_a_folder_that_can_be_made(five: ent.Result, tmp_path: 
 @pytest.mark.usefixtures("unchecked")
 def test_what_is_no_job_is_told_what_a_job_is() -> None:
     with pytest.raises(BadSetting, match="job is 3; it must be a recipe, a Job, its text as JSON"):
-        ent.run(3)  # type: ignore[arg-type]
+        ent.run(3)  # type: ignore[call-overload]
 
 
 def test_a_photo_is_cut_to_a_size_of_another_shape(model: ent.Model) -> None:

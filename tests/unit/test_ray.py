@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import entoptic as ent
-from entoptic.errors import BadSetting, WorkerFailed
+from entoptic.errors import BadSetting, JobsFailed, WorkerFailed
 from entoptic.runners import ray as runner
 from entoptic.runners.local import Local
 from entoptic.runners.pictures import Pictures
@@ -162,6 +162,20 @@ def test_the_catalog_of_one_node_is_that_of_the_local_runner(
 ) -> None:
     catalog(tmp_path, f"ray:{cluster.address}")
     assert content(tmp_path) == content(undisturbed)
+
+
+def test_a_list_of_jobs_is_what_it_is_here(cluster: Any) -> None:
+    model = ent.Model.wrap(network())
+    how: dict[str, Any] = {"size": 16, "steps": 1, "device": "cpu"}
+    jobs = [ent.Visualize(model, [f"0:{number}"], **how) for number in (3, 9, 1)]
+    with pytest.raises(JobsFailed, match=r"1 of 3 jobs failed.*jobs\[1\]: channel 9 of") as caught:
+        ent.run(jobs, on=f"ray:{cluster.address}")
+    here = [ent.run(jobs[0]), None, ent.run(jobs[2])]
+    for one, other in zip(caught.value.results, here, strict=True):
+        assert (one is None) == (other is None)
+        if other is not None:
+            assert one.job == other.job
+            assert bool((one.image == other.image).all())
 
 
 def started(folder: Path, cluster: Any) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""Carry out a job: from a picture, from JSON or from Python, as it was or with changes."""
+"""Carry out one job: from a picture, from JSON or from Python, as it was or with changes."""
 
 from __future__ import annotations
 
@@ -75,8 +75,7 @@ def redo(
     ).run()
 
 
-@taking(look_in=several(path, "folders"))
-def run(
+def run_one(
     job: Recipe | Job | PathLike,
     *,
     photo: PictureLike | None = None,
@@ -84,28 +83,7 @@ def run(
     look_in: Sequence[PathLike] = (),
     **changes: Any,
 ) -> Result:
-    """Carry out a job.
-
-    Args:
-        job: a recipe, such as `Dream(...)`; a `Job`; the text of one, as JSON; or the name of a
-            picture that carries one, or of a file of JSON.
-        photo: where the photo is now, if it isn't found; or another photo.
-        model: the network that the job names, by which you allow it; or another one;
-            a list of them where it compares several.
-        look_in: more folders to look for the files in that the job names.
-        changes: any other argument of the recipe.
-
-    Returns:
-        The picture with its job; without changes the same bytes on the same machine.
-
-    Raises:
-        EntopticError: whatever is wrong is said before any work.
-
-    >>> import entoptic as ent
-    >>> first = ent.dream(ent.load(), noise=(60, 80), octaves=1, steps=1)
-    >>> bool((run(first.job).image == first.image).all())
-    True
-    """
+    """Carry out one job in this process; see `jobs.run`."""
     if isinstance(job, Recipe):
         given = {"photo": photo, "model": model} | changes
         wanted = {name: value for name, value in given.items() if value is not None}

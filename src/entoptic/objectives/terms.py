@@ -295,7 +295,7 @@ def stub(name: str) -> str:
             of_file.append(parts[-1])
     if "/" not in of_file:
         return _stub(name, parts)
-    return f"@overload\n{_stub(name, parts)}@overload\n{_stub(name, of_file)}"
+    return f"@overload\n{_stub(name, parts)}\n@overload\n{_stub(name, of_file)}"
 
 
 def _stub(name: str, parts: Sequence[str]) -> str:

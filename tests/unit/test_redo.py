@@ -130,6 +130,17 @@ def test_a_photo_that_has_moved_is_found_beside_the_picture_or_where_it_is_said_
     assert found.run().save(tmp_path / "b.png").read_bytes() == moved.read_bytes()
 
 
+def test_an_objective_that_names_a_photo_that_has_moved_names_it_as_before(
+    model: ent.Model, photo: Path, tmp_path: Path
+) -> None:
+    made = ent.caricature_of(model, photo, layer="fire3", size=32, steps=1)
+    picture = made.save(tmp_path / "caricature.png")
+    (tmp_path / "elsewhere").mkdir()
+    moved = picture.rename(tmp_path / "elsewhere" / picture.name)
+    photo.rename(tmp_path / "elsewhere" / photo.name)
+    assert ent.redo(moved).save(tmp_path / "again.png").read_bytes() == moved.read_bytes()
+
+
 def test_a_missing_photo_is_asked_for(picture: Path, photo: Path) -> None:
     photo.unlink()
     with pytest.raises(PictureNotFound, match=r"the photo '.*photo.png' .* isn't here; .* --photo"):

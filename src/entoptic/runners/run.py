@@ -331,7 +331,10 @@ def _kept(new: Job, old: Job, recipe: type[Recipe]) -> Job:
     guides = tuple(by_bytes.get(each.sha256, each) for each in new.guides)
     names = {each.name: same.name for each, same in zip(new.guides, guides, strict=True)}
     renamed = {name: _renamed(each, names) for name, each in new.settings.items()}
-    new = replace(new, photo=photo, guides=guides, settings=renamed)
+    objective = new.objective
+    for found, name in names.items():
+        objective = objective.replace(repr(found), repr(name))
+    new = replace(new, photo=photo, guides=guides, settings=renamed, objective=objective)
     known = recipe.upgraded(old.settings)
     newer = {
         name: _default(recipe, name, each)

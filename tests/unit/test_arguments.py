@@ -191,7 +191,7 @@ _WRONG: dict[str, Callable[[], Any]] = {
 # What of it is right, by the names of parameters; all others must refuse it.
 _FLAGS = (
     *("shared", "uniform", "relative", "decorrelated", "weighted", "plain", "transparency"),
-    *("least", "spread", "whole", "preview", "verify", "force"),
+    *("least", "spread", "whole", "preview", "verify", "force", "negative", "units_only"),
     *("replace", "fixed_size", "biased", "stored", "compares_images"),
     *("needs_alpha", "prices_opacity", "progress", "keep_colors", "match_histogram"),
 )

@@ -40,7 +40,7 @@ def planted():
 """
 MODEL = "python:planted_nets:planted"
 HOW: dict[str, Any] = {
-    "size": 16, "steps": 1, "device": "cpu", "workers": 1, "transforms": "none",
+    "size": 16, "steps": 1, "device": "cpu", "workers": 1, "transforms": "none", "units_only": True,
 }  # fmt: skip
 
 # How red and how blue the photographs are; each has a stripe of that color at the rows 8 to 11.

@@ -53,6 +53,7 @@ def half():
 
 HOW: dict[str, Any] = {
     "size": 24, "steps": 2, "batch": 2, "device": "cpu", "workers": 1, "transforms": "none",
+    "units_only": True,
 }  # fmt: skip
 MODEL = "python:catalog_nets:tiny"
 LAYERS = ("0", "2")
@@ -101,7 +102,10 @@ def order(job: str, *numbers: int) -> Order:
 
 def started(folder: Path) -> subprocess.Popen[bytes]:
     """Start the same catalog in a process of its own."""
-    flags = [f"--{name}={value}" for name, value in HOW.items()]
+    flags = [
+        f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
+        for name, value in HOW.items()
+    ]
     return subprocess.Popen(
         [sys.executable, "-m", "entoptic", "catalog", MODEL, *LAYERS, "-o", folder, *flags],
         stdout=subprocess.DEVNULL,
@@ -412,7 +416,16 @@ def test_a_picture_is_found_by_its_unit(undisturbed: Path) -> None:
 
 def test_a_preview_of_no_named_layer_is_small_and_says_which_layers_it_takes() -> None:
     model = ent.load("squeezenet1_1")
-    plan = plan_catalog(model, [], every=100, units=None, preview=True, given={"steps": 5})
+    plan = plan_catalog(
+        model,
+        [],
+        every=100,
+        units=None,
+        preview=True,
+        negative=False,
+        photo=lambda _: None,
+        given={"steps": 5},
+    )
     assert plan.facts["settings"]["size"] == 96
     assert plan.facts["settings"]["steps"] == 5
     fires = [f"fire{number}" for number in range(2, 10)]

@@ -12,11 +12,10 @@ import torch
 from entoptic import images
 from entoptic.catalogs.index import Finished, Index, Lease
 from entoptic.errors import BadPicture, BadSetting, NoJob, PictureNotFound
+from entoptic.images import Picture
 from entoptic.jobs.job import Job
-from entoptic.jobs.sheets import SheetPlan
 from entoptic.networks import Model
-from entoptic.runners.pictures import finished_scores
-from entoptic.runners.run import plan_job
+from entoptic.runners.pictures import finished_scores, planned
 
 
 def adoptable(index: Index) -> list[Lease]:
@@ -54,11 +53,17 @@ def _is_there(file: Path, lease: Lease, place: int) -> bool:
     return True
 
 
-def adopt(index: Index, leases: Sequence[Lease], model: Model) -> None:
-    """Note pictures that are there as made."""
+def adopt(index: Index, leases: Sequence[Lease], model: Model, photo: Picture | None) -> None:
+    """Note pictures that are there as made.
+
+    Args:
+        index: of the catalog.
+        leases: of batches whose pictures are there.
+        model: the network.
+        photo: of jobs that are about one.
+    """
     for lease in leases:
-        plan = plan_job(Job.from_json(lease.job), model=model)
-        assert isinstance(plan, SheetPlan)
+        plan = planned(model, Job.from_json(lease.job), photo)
         files = [index.folder / lease.wanted[at] for at in sorted(lease.wanted)]
         scores = finished_scores(plan, torch.cat([images.read(each).image for each in files]))
         digests = [hashlib.sha256(each.read_bytes()).hexdigest() for each in files]

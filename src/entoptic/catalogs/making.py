@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from entoptic.catalogs.adoption import adopt, adoptable
 from entoptic.catalogs.catalog import Catalog
+from entoptic.catalogs.choosing import WHOLE
 from entoptic.catalogs.exemplars import EXEMPLARS
-from entoptic.catalogs.files import file_hash
+from entoptic.catalogs.files import Files, file_hash
 from entoptic.catalogs.index import Index, Lease, set_aside
+from entoptic.catalogs.layer_pictures import FOLDER, PHOTO, Photo
+from entoptic.catalogs.owners import owner
 from entoptic.catalogs.photographs import Photographs, look, want_broken_files
 from entoptic.catalogs.plan import CatalogPlan, check_same, folder_of, plan_catalog
 from entoptic.catalogs.work import work
 from entoptic.checks import flag, function, path, taking, text, whole
-from entoptic.errors import BadCatalog, CannotWrite, DamagedIndex, NotAllowed
+from entoptic.errors import BadCatalog, BadSetting, CannotWrite, DamagedIndex, NotAllowed
+from entoptic.images import Picture, PictureLike
 from entoptic.layers import Layer, layer_name
 from entoptic.networks import ModelLike, load, model_of
 from entoptic.runners.named import runner_of
@@ -33,6 +38,8 @@ Tell = Callable[[str], object]
     every=whole(1),
     units=text,
     preview=flag,
+    negative=flag,
+    units_only=flag,
     photos=path,
     exemplars=whole(1, 100),
     verify=flag,
@@ -47,6 +54,9 @@ def catalog(
     every: int = 1,
     units: str | None = None,
     preview: bool = False,
+    negative: bool = False,
+    photo: PictureLike | None = None,
+    units_only: bool = False,
     photos: PathLike | None = None,
     exemplars: int = EXEMPLARS,
     verify: bool = False,
@@ -68,6 +78,10 @@ def catalog(
         every: Only each so many-th unit.
         units: Only these units of each layer: `0-15,40`.
         preview: Small pictures of few steps, for a whole network in minutes.
+        negative: Also the picture that lowers each unit most, of layers that have activations
+            below 0.
+        photo: Photo of which each layer's DeepDream and caricature are made; by default clouds.
+        units_only: No pictures of layers.
         photos: Folder of photographs, of which those are found that excite each unit most; also
             of a catalog that is there.
         exemplars: Number of these for each unit, and half as many that excite it least.
@@ -87,26 +101,32 @@ def catalog(
     """
     tell = note or (lambda _: None)
     runner = runner_of(on, workers)
+    folder = Path(output)
+    if units_only and photo is not None:
+        raise BadSetting("a photo is for pictures of layers, which units_only leaves out")
     plan = plan_catalog(
         model_of(model),
         [str(each) for each in layers],
         every=every,
         units=units,
         preview=preview,
+        negative=negative,
+        photo=lambda how: None if units_only else Photo.wanted(photo, folder, how.size),
         given=settings,
     )
-    folder = Path(output)
     seen = None if photos is None else Photographs.of(photos, exemplars, folder)
     for each in plan.notes:
         tell(each)
     _make_folder(folder)
     with _opened(folder, tell) as index:
-        adopt(index, _begun(index, plan), plan.model)
+        there = _begun(index, plan)
+        shown = _kept_photo(index, tell)
+        adopt(index, there, plan.model, shown)
         if verify:
             _want_broken(index, tell)
             want_broken_files(index, tell)
         device = settings.get("device", "auto")
-        _work(index, _sent(model, plan), device, runner, progress)
+        _work(index, Pictures(_sent(model, plan), shown), device, runner, progress)
         if seen is not None:
             look(index, plan.model, seen, device, tell, progress or (lambda _: None))
     return Catalog(folder)
@@ -155,7 +175,7 @@ def verify_catalog(
             seen = Photographs.of(photos, count, Path(folder))
         if seen is not None or not index.is_finished():
             network = _allowed(facts["model"], model, Path(folder))
-            _work(index, network, device, runner, progress)
+            _work(index, Pictures(network, _kept_photo(index, tell)), device, runner, progress)
         if seen is not None:
             look(index, model_of(network), seen, device, tell, progress or (lambda _: None))
     return Catalog(Path(folder))
@@ -211,12 +231,51 @@ def _begun(index: Index, plan: CatalogPlan) -> list[Lease]:
             check_same(before, plan.facts, index.folder)
         else:
             index.keep(plan.facts)
+        if plan.photo is not None:
+            _keep_photo(index, plan.photo)
         for layer in plan.numbers:
             folders = index.folders()
-            folder = folders.get(str(layer)) or folder_of(layer, [*folders.values()])
-            there = index.numbers(str(layer), "positive")
+            taken = (*folders.values(), FOLDER, WHOLE)
+            folder = folders.get(str(layer)) or folder_of(layer, taken)
+            there = partial(index.numbers, str(layer))
             index.add(str(layer), folder, plan.orders(layer, folder, there))
         return [] if before else adoptable(index)
+
+
+def _keep_photo(index: Index, photo: Photo) -> None:
+    """Keep the photo of the layers' pictures.
+
+    Raises:
+        BadSetting: the catalog has another one.
+    """
+    digest = photo.picture.sha256
+    if index.facts().get("photo", digest) != digest:
+        raise BadSetting(
+            f"the layers' pictures of the catalog {str(index.folder)!r} are of another photo than "
+            "this one; give the same one, as photo, or name another folder"
+        )
+    if file_hash(index.folder / PHOTO) != digest:
+        files = Files(index.folder, owner())
+        files.write(PHOTO, photo.data)
+        files.keep_names([PHOTO])
+    index.keep({"photo": digest})
+
+
+def _kept_photo(index: Index, tell: Tell) -> Picture | None:
+    """Return the photo of the layers' pictures, where it is what it was."""
+    facts = index.facts()
+    if "photo" not in facts:
+        return None
+    # Where the file is gone, it may have been the one that is made where none is given.
+    photo = Photo.wanted(None, index.folder, facts["settings"]["size"])
+    if photo.picture.sha256 != facts["photo"]:
+        tell(
+            f"{PHOTO} isn't what was written; no picture of a layer can be made anew until it is "
+            "back, or is given again as photo"
+        )
+        return None
+    _keep_photo(index, photo)
+    return photo.picture
 
 
 def _sent(given: ModelLike, plan: CatalogPlan) -> ModelLike:
@@ -239,7 +298,7 @@ def _want_broken(index: Index, tell: Tell) -> None:
 
 
 def _work(
-    index: Index, network: ModelLike, device: Any, runner: Runner, progress: Tell | None
+    index: Index, pictures: Pictures, device: Any, runner: Runner, progress: Tell | None
 ) -> None:
     catalog = Catalog(index.folder)
 
@@ -248,7 +307,7 @@ def _work(
             progress(line(catalog))
 
     if not index.is_finished():
-        with runner.start(Pictures(network), device) as team:
+        with runner.start(pictures, device) as team:
             work(index, team, tell)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from entoptic.catalogs.index import Order
+import torch
+
+from entoptic.catalogs.index import Kind, Order
+from entoptic.catalogs.layer_pictures import FOLDER, Photo, layer_jobs
 from entoptic.errors import BadSetting, ChannelOutOfRange
 from entoptic.jobs.functions import known
 from entoptic.jobs.job import Job
@@ -16,7 +19,7 @@ from entoptic.jobs.sheets import SheetPlan
 from entoptic.jobs.units import read_units
 from entoptic.layers import Layer
 from entoptic.networks import Model
-from entoptic.objectives import Leaf, channel, per_image
+from entoptic.objectives import Leaf, Objective, channel, per_image
 from entoptic.recipes.visualize import Visualize
 
 PREVIEW: Mapping[str, Any] = {"size": 96, "steps": 32}
@@ -26,6 +29,8 @@ PREVIEW: Mapping[str, Any] = {"size": 96, "steps": 32}
 # nothing, so that little is lost with a batch, and one picture is soon made again.
 _TOGETHER = {"cpu": 8}
 _TOGETHER_ELSEWHERE = 64
+
+_POSITIVE: tuple[Kind, ...] = ("positive",)
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,9 @@ class CatalogPlan:
         numbers: the units of each layer.
         how: the settings of all pictures, resolved.
         sheets: a plan of some units of each layer, of which the others' jobs are made.
+        negative: layers whose units have a negative picture, too.
+        photo: of the layers' own pictures; None for none.
+        of_layers: the texts of the jobs of each layer's own pictures.
         notes: what the user should know.
     """
 
@@ -44,6 +52,9 @@ class CatalogPlan:
     numbers: Mapping[Layer, tuple[int, ...]]
     how: Visualize
     sheets: Mapping[Layer, SheetPlan]
+    negative: Collection[Layer]
+    photo: Photo | None
+    of_layers: Mapping[Layer, Mapping[Kind, str]]
     notes: tuple[str, ...]
 
     @property
@@ -57,25 +68,42 @@ class CatalogPlan:
         )
         return facts
 
-    def orders(self, layer: Layer, folder: str, there: Collection[int | None]) -> Iterator[Order]:
+    def orders(
+        self, layer: Layer, folder: str, there: Callable[[Kind], Collection[int | None]]
+    ) -> Iterator[Order]:
         """Yield the pictures of a layer that aren't there, batch by batch.
 
         Which units share a batch depends on nothing else, so that an undisturbed catalog and one
         that was stopped hold the same pictures.
-        """
-        numbers = [each for each in self.numbers[layer] if each not in there]
-        most = self.sheets[layer].batch
-        for start in range(0, len(numbers), most):
-            some = numbers[start : start + most]
-            files: dict[int | None, str] = {number: f"{folder}/{number}.png" for number in some}
-            yield Order(self._job(layer, some).to_json(), "positive", files)
 
-    def _job(self, layer: Layer, numbers: Sequence[int]) -> Job:
+        Args:
+            layer: whose pictures they are.
+            folder: of its units' pictures.
+            there: the units that have a picture of a kind; None among them for the layer.
+        """
+        most = self.sheets[layer].batch
+        kinds: tuple[Kind, ...] = ("positive", "negative") if layer in self.negative else _POSITIVE
+        for kind in kinds:
+            numbers = [each for each in self.numbers[layer] if each not in there(kind)]
+            ending = "" if kind == "positive" else f"-{kind}"
+            for start in range(0, len(numbers), most):
+                some = numbers[start : start + most]
+                files: dict[int | None, str] = {
+                    number: f"{folder}/{number}{ending}.png" for number in some
+                }
+                yield Order(self._job(layer, kind, some).to_json(), kind, files)
+        for kind, job in self.of_layers.get(layer, {}).items():
+            if None not in there(kind):
+                yield Order(job, kind, {None: f"{FOLDER}/{folder}-{kind}.png"})
+
+    def _job(self, layer: Layer, kind: Kind, numbers: Sequence[int]) -> Job:
         sheet = self.sheets[layer]
         # As `Visualize.plan` names them.
-        units = per_image([channel(str(layer), number) for number in numbers])
+        units: list[Objective] = [channel(str(layer), number) for number in numbers]
+        if kind == "negative":
+            units = [-each for each in units]
         device = str(sheet.device)
-        return replace(sheet.job, objective=repr(units), device=device)
+        return replace(sheet.job, objective=repr(per_image(units)), device=device)
 
 
 def plan_catalog(
@@ -85,6 +113,8 @@ def plan_catalog(
     every: int,
     units: str | None,
     preview: bool,
+    negative: bool,
+    photo: Callable[[Visualize], Photo | None],
     given: Mapping[str, Any],
 ) -> CatalogPlan:
     """Check and lay out a catalog.
@@ -95,6 +125,8 @@ def plan_catalog(
         every: only each so many-th unit.
         units: only these, such as `0-15,40`.
         preview: whether the pictures are small and soon there.
+        negative: whether units have negative pictures, too.
+        photo: returns that of the layers' own pictures, or None for none, given the settings.
         given: settings of `visualize`.
 
     Raises:
@@ -117,7 +149,35 @@ def plan_catalog(
     assert isinstance(how, Visualize)
     # The batch as it was asked for: what `auto` stands for is kept in each batch's job.
     how = replace(how, batch=asked.get("batch", "auto"))
-    return CatalogPlan(model, numbers, how, sheets, tuple(notes))
+    lowered = _below_0(model, resolved, notes) if negative else []
+    shown = photo(how)
+    of_layers: Mapping[Layer, Mapping[Kind, str]] = {}
+    if shown is not None:
+        device = str(next(iter(sheets.values())).device)
+        of_layers = layer_jobs(model, resolved, how, device, shown, notes.append)
+    return CatalogPlan(model, numbers, how, sheets, lowered, shown, of_layers, tuple(notes))
+
+
+def _below_0(model: Model, layers: Sequence[Layer], notes: list[str]) -> list[Layer]:
+    """Return the layers that have activations below 0, for noise; note the others.
+
+    Raises:
+        BadSetting: none has.
+    """
+    noise = torch.rand(1, 3, *model.preprocess.size, generator=torch.Generator().manual_seed(0))
+    acts = model.activations(noise, layers)
+    found = [layer for layer in layers if bool((acts[layer] < 0).any())]
+    if not found:
+        raise BadSetting(
+            f"nothing lowers units of {', '.join(map(str, layers))}, whose activations are never "
+            "below 0; for negative pictures name layers before their ReLU"
+        )
+    if others := [str(each) for each in layers if each not in found]:
+        notes.append(
+            f"activations of {', '.join(others)} are never below 0, so that nothing lowers their "
+            "units; they have no negative pictures"
+        )
+    return found
 
 
 def _sized(how: Visualize, layer: Layer, numbers: Sequence[int]) -> SheetPlan:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from entoptic.catalogs.catalog import Catalog
 
 _UNITS = "Which units"
+_LAYERS = "Pictures of layers"
 _PHOTOS = "Photographs"
 _WORK = "How to work"
 _OPTIONS = "Options"
@@ -37,7 +38,10 @@ _WORKERS = options.together(
 )  # fmt: skip
 _QUIET = options.option(_WORK, "--quiet", "-q", is_flag=True, help="No progress and no notes.")
 # Words for what click doesn't know.
-_STANDARDS = {"workers": "a few on a CPU, else one a device; on Ray all there is room for"}
+_STANDARDS = {
+    "workers": "a few on a CPU, else one a device; on Ray all there is room for",
+    "photo": "clouds",
+}
 
 _TAKEN = options.together(
     click.argument("network", metavar="MODEL"),
@@ -55,6 +59,17 @@ _TAKEN = options.together(
     options.option(
         _UNITS, "--preview", is_flag=True,
         help="Small pictures of few steps, for a whole network in minutes.",
+    ),
+    options.option(
+        _UNITS, "--negative", is_flag=True,
+        help="Also the picture that lowers each unit most, of layers with activations below 0.",
+    ),
+    options.option(
+        _LAYERS, "--photo", type=click.Path(), metavar="FILE",
+        help="Photo of which each layer's DeepDream and caricature are made.",
+    ),
+    options.option(
+        _LAYERS, "--units-only", is_flag=True, help="No DeepDream and no caricature of layers.",
     ),
     options.option(
         _PHOTOS, "--photos", type=click.Path(), metavar="DIR",
@@ -113,6 +128,9 @@ def catalog_command(
     every: int,
     units: str | None,
     preview: bool,
+    negative: bool,
+    photo: str | None,
+    units_only: bool,
     photos: str | None,
     exemplars: int,
     verify: bool,
@@ -123,9 +141,10 @@ def catalog_command(
 ) -> None:
     """Make the picture of every unit of layers, in a folder.
 
-    Pictures are DIR/LAYER/NUMBER.png, beside the index catalog.sqlite; each can be made again by
-    `entoptic redo`. The work can be stopped at any moment, by a power cut too: the same command
-    goes on. Several of them may work on one catalog at the same time.
+    Pictures are DIR/LAYER/NUMBER.png, beside the index catalog.sqlite, and in DIR/layers/ what
+    each layer makes of one photo; each can be made again by `entoptic redo`. The work can be
+    stopped at any moment, by a power cut too: the same command goes on. Several of them may
+    work on one catalog at the same time.
     """
     if not output:
         raise BadSetting("--output is empty; name a folder")
@@ -141,6 +160,9 @@ def catalog_command(
             every=whole(1)("--every", every),
             units=units,
             preview=preview,
+            negative=negative,
+            photo=photo,
+            units_only=units_only,
             photos=photos,
             exemplars=whole(1, 100)("--exemplars", exemplars),
             verify=verify,

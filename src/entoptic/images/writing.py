@@ -173,9 +173,10 @@ def write(
     return Path(path)
 
 
-def encode_png(image: Tensor, *, alpha: Tensor | None = None, job: str) -> bytes:
+def encode_png(image: Tensor, *, alpha: Tensor | None = None, job: str | None = None) -> bytes:
     """Return the bytes of the PNG that `write` would write, with 8 bits per channel."""
-    return png.encode(to_samples(image, alpha, np.uint8), checked_job(job))
+    samples = to_samples(image, alpha, np.uint8)
+    return png.encode(samples, None if job is None else checked_job(job))
 
 
 def encode_jpeg(image: Tensor, quality: int) -> bytes:

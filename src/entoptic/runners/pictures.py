@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 import torch
 
 from entoptic.ascent.loop import guide_activations, joined
+from entoptic.images import Picture
 from entoptic.images.picture import of_8_bits
 from entoptic.images.writing import encode_png
 from entoptic.jobs.job import Job
+from entoptic.jobs.plan import Plan
 from entoptic.jobs.sheets import SheetPlan
 from entoptic.networks import Model, ModelLike, compiled, model_of
 from entoptic.runners.run import plan_job
@@ -37,23 +39,24 @@ class Pictures(Work):
 
     Args:
         network: a name, which each worker loads; or the network, which is sent to it.
+        photo: of the jobs that are about one; sent, so that no worker needs its file.
     """
 
     network: ModelLike
+    photo: Picture | None = None
 
     def prepared(self) -> Callable[[Job, str], tuple[Made, ...]]:
         """See `Work`."""
         model = model_of(self.network)
-        return lambda job, device: made(model, job, device)
+        return lambda job, device: made(model, job, device, self.photo)
 
 
-def made(model: Model, job: Job, device: str) -> tuple[Made, ...]:
-    """Return the pictures of a job that makes a sheet of units, in the order of the units.
+def made(model: Model, job: Job, device: str, photo: Picture | None = None) -> tuple[Made, ...]:
+    """Return the pictures of a job, those of a sheet of units in the order of the units.
 
     They are the same on any device of one kind: their jobs name the device that was asked for.
     """
-    plan = plan_job(replace(job, device=device), model=model)
-    assert isinstance(plan, SheetPlan)
+    plan = planned(model, replace(job, device=device), photo)
     result = plan.run(progress=False)
     pictures = [result[number] for number in range(len(result))]
     jobs = [replace(each.job, device=job.device).to_json() for each in pictures]
@@ -65,8 +68,13 @@ def made(model: Model, job: Job, device: str) -> tuple[Made, ...]:
     return tuple(Made(*each) for each in zip(data, scores, strict=True))
 
 
+def planned(model: Model, job: Job, photo: Picture | None) -> Plan:
+    """Return the plan of a job, which may be about the photo."""
+    return plan_job(job, model=model, photo=None if job.photo is None else photo)
+
+
 @torch.no_grad()
-def finished_scores(plan: SheetPlan, pictures: Image) -> list[float]:
+def finished_scores(plan: Plan, pictures: Image) -> list[float]:
     """Return the score of each finished picture by its own unit, without transforms.
 
     Args:
@@ -75,10 +83,11 @@ def finished_scores(plan: SheetPlan, pictures: Image) -> list[float]:
     """
     scores: list[float] = []
     layers = plan.objective.layers()
-    for objective, count in plan.batches:
+    batches = plan.batches if isinstance(plan, SheetPlan) else [(plan.objective, 1)]
+    for objective, count in batches:
         some = of_8_bits(pictures[len(scores) : len(scores) + count]).to(plan.device)
         ready = compiled(plan.model, layers, plan.device)
-        acts = plan.model.arranged(ready(some), plan.size)
+        acts = plan.model.arranged(ready(some), (some.shape[-2], some.shape[-1]))
         guides = guide_activations(objective, plan.model, some)
         scores += objective(joined(acts, guides)).tolist()
     return scores

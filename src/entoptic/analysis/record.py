@@ -146,7 +146,7 @@ class Record:
 
     Args:
         model: the network's specification.
-        weights: sha256 of its weights.
+        weights: sha256 of its weights, and of the files that units were read from.
         units: expressions of the units, in order.
         size: at which photographs were shown: the long side, or (height, width).
         precision: in which the network computed.
@@ -301,23 +301,35 @@ def _arrays(measures: Mapping[str, Measure], sample: Sample) -> dict[str, NDArra
 
 
 def empty_record(
-    model: Model, units: Sequence[str], size: ViewSize, precision: str, most: int, sampled: int
+    model: Model,
+    units: Sequence[str],
+    size: ViewSize,
+    precision: str,
+    most: int,
+    sampled: int,
+    hashes: Sequence[str] = (),
 ) -> Record:
-    """Return the record of no photographs."""
+    """Return the record of no photographs.
+
+    Args:
+        hashes: of the files that units were read from.
+    """
     measures = {name: Measure.empty(len(units), most) for name in MEASURES}
     return Record(
-        model.source, _hash_of(model), tuple(units), size, precision, most, sampled, (), {},
+        model.source, _hash_of(model, hashes), tuple(units), size, precision, most, sampled, (), {},
         measures, Sample.empty(len(units)),
     )  # fmt: skip
 
 
-def _hash_of(model: Model) -> str:
+def _hash_of(model: Model, hashes: Sequence[str]) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(model.module.state_dict().items()):
         digest.update(name.encode())
         if isinstance(value, torch.Tensor):
             flat = value.detach().cpu().contiguous().reshape(-1)
             digest.update(flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b"")
+    for each in hashes:
+        digest.update(each.encode())
     return digest.hexdigest()
 
 
@@ -493,7 +505,8 @@ def record_named(
     where = devices(device)[0]
     size = network.preprocess.size if size is None else size
     units_seen = watched(network, layers, size, where, precision)
-    empty = empty_record(network, units_seen.names, size, precision, most, sampled)
+    names, hashes = units_seen.names, units_seen.hashes
+    empty = empty_record(network, names, size, precision, most, sampled, hashes)
     done = _done(empty, path)
     known = {each.name for each in done.photos} | {*done.broken}
     if gone := sorted(known - named.keys()):

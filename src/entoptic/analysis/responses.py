@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from entoptic.analysis.photographs import View, ViewSize
+from entoptic.analysis.unit_maps import UnitMaps, map_layer, unit_maps
 from entoptic.ascent.loop import bind, guide_activations, joined
 from entoptic.ascent.memory import check_picture
 from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from entoptic.networks import Model, compiled
 from entoptic.networks.modes import in_usual_modes
-from entoptic.objectives import Leaf, Objective, PerImage, channel
-from entoptic.objectives.facts import may_compare_images, needing_alpha
+from entoptic.objectives import Objective, PerImage, channel
+from entoptic.objectives.facts import hashes_of, may_compare_images, needing_alpha
 from entoptic.types import Image
 
 
@@ -44,12 +45,12 @@ class _Bound:
 
     Args:
         run: the network, compiled for what they need.
-        channels: by layer, the units that are channels of it, and their numbers.
+        maps: the units that have a map over the positions of a layer.
         others: the other units, by their place.
     """
 
     run: Callable[[Tensor], Mapping[Layer, Tensor]]
-    channels: Mapping[Layer, tuple[NDArray[np.int64], NDArray[np.int64]]]
+    maps: Sequence[UnitMaps]
     others: Mapping[int, Objective]
 
 
@@ -61,13 +62,16 @@ class Watched:
         model: the network.
         device: where it runs.
         precision: in which it computes.
-        units: objectives, in order; channels among them are looked at position by position.
+        units: objectives, in order; channels, codes and directions among them are looked at
+            position by position.
+        hashes: sha256 of the files that units were read from.
     """
 
     model: Model
     device: torch.device
     precision: str
     units: tuple[Objective, ...]
+    hashes: tuple[str, ...] = ()
     _by_size: dict[tuple[int, int], _Bound] = field(default_factory=dict, repr=False)
 
     @property
@@ -97,11 +101,12 @@ class Watched:
             guides = guide_activations(unit, self.model, images)
             scores = unit(joined(acts, guides)).float().cpu().numpy()
             largest[:, place] = mean[:, place] = scores
-        for layer, (places, numbers) in bound.channels.items():
-            top, middle, where = _over_positions(acts[layer], numbers)
-            largest[:, places], mean[:, places] = top, middle
-            if acts[layer].ndim == 4:
-                positions[:, places] = np.stack(np.divmod(where, acts[layer].shape[3]), -1)
+        for each in bound.maps:
+            values = acts[each.layer]
+            top, middle, where = _over_positions(each.project(values))
+            largest[:, each.places], mean[:, each.places] = top, middle
+            if values.ndim == 4:
+                positions[:, each.places] = np.stack(np.divmod(where, values.shape[3]), -1)
         finite = np.isfinite(largest + mean).all(axis=1).tolist()
         return [
             Responses(largest[image], mean[image], positions[image]) if fine else None
@@ -116,30 +121,17 @@ class Watched:
         return self._by_size[size]
 
     def _bind(self, size: tuple[int, int]) -> _Bound:
-        channels: dict[Layer, tuple[list[int], list[int]]] = {}
-        others = {}
-        for place, unit in enumerate(bind(each, self.model, size) for each in self.units):
-            if (found := _channel_of(unit)) is None:
-                others[place] = unit
-                continue
-            places, numbers = channels.setdefault(found[0], ([], []))
-            places.append(place)
-            numbers.append(found[1])
-        layers = {layer for unit in others.values() for layer in unit.layers()} | channels.keys()
+        maps, others = unit_maps(bind(each, self.model, size) for each in self.units)
+        layers = {layer for unit in others.values() for layer in unit.layers()}
+        layers |= {each.layer for each in maps}
         run = compiled(self.model, layers, self.device, precision=self.precision)
-        arrays = {
-            layer: (np.array(places), np.array(numbers))
-            for layer, (places, numbers) in channels.items()
-        }
-        return _Bound(run, arrays, others)
+        return _Bound(run, maps, others)
 
 
 def _over_positions(
-    values: Tensor, channels: NDArray[np.int64]
+    values: Tensor,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-    """Return maximum, mean and number of the first position of the maximum, (batch, channels)."""
-    if not np.array_equal(channels, np.arange(values.shape[1])):
-        values = values[:, torch.from_numpy(channels).to(values.device)]
+    """Return maximum, mean and number of the first position of the maximum, (batch, units)."""
     flat = values.flatten(2).float() if values.ndim > 2 else values[:, :, None].float()
     if flat.device.type == "cpu":
         # NumPy takes the first of several, and is faster at it than torch.
@@ -151,14 +143,6 @@ def _over_positions(
     numbers = torch.arange(flat.shape[2], device=flat.device)
     first = torch.where(flat == largest[..., None], numbers, flat.shape[2] - 1).amin(2)
     return largest.cpu().numpy(), flat.mean(2).cpu().numpy(), first.cpu().numpy()
-
-
-def _channel_of(unit: Objective) -> tuple[Layer, int] | None:
-    """Return layer and number of a channel; None of another unit."""
-    if not isinstance(unit, Leaf) or unit.name != "channel":
-        return None
-    layer, number = unit.arguments
-    return Layer.parse(layer), int(number)
 
 
 def watched(
@@ -193,6 +177,7 @@ def watched(
     if not found:
         raise BadSetting("no units; name a layer, or a unit such as channel('fire7', 3)")
     seen: set[Objective] = set()
+    hashes: set[str] = set()
     for unit in found:
         if unit in seen:
             raise BadSetting(f"{unit!r} is named twice; name each unit once")
@@ -201,10 +186,10 @@ def watched(
             raise BadSetting(f"{unit!r} compares images with each other; photographs come alone")
         if needing_alpha(unit):
             raise BadSetting(f"{unit!r} is about transparency, which photographs don't have")
-        bind(unit, model, trial)
+        hashes |= hashes_of(bind(unit, model, trial))
     needed = {model.resolve(layer) for unit in found for layer in unit.layers()}
     check_picture(model, needed, trial, device)
-    return Watched(model, device, precision, tuple(found))
+    return Watched(model, device, precision, tuple(found), tuple(sorted(hashes)))
 
 
 def receptive_box(
@@ -219,10 +204,9 @@ def receptive_box(
         position: (row, column); -1 for none.
         view: how the photograph was shown.
     """
-    found = _channel_of(bind(unit, model, view.size))
-    if found is None or min(position) < 0:
+    layer = map_layer(bind(unit, model, view.size))
+    if layer is None or min(position) < 0:
         return None
-    layer = found[0]
     shown = model.shown([layer], view.size)
     extents = model.info(layer, shown).extents
     if extents is None:

@@ -48,6 +48,15 @@ def files_of(objective: Objective) -> list[Picture | Arrays | SparseEncoder]:
     return [file for _, file in sorted(found.items(), key=lambda each: each[0][0])]
 
 
+def hashes_of(objective: Objective) -> set[str]:
+    """Return the sha256 of all files that a bound objective was read from."""
+    found = set()
+    for file in files_of(objective):
+        beside = file.config if isinstance(file, SparseEncoder) else None
+        found |= {file.sha256, None if beside is None else beside[1]}
+    return {each for each in found if each is not None}
+
+
 def prices_opacity(objective: Objective) -> bool:
     """Return whether one of the terms says itself what opacity costs."""
     return any(each.prices_opacity for each in terms(objective))

@@ -2,6 +2,10 @@
 
 Every other public name is written here, by hand, and nowhere else."""
 
+from .analysis.captum import (
+    CaptumModule as CaptumModule,
+    captum_module as captum_module,
+)
 from .analysis.classify import (
     Guess as Guess,
     identify as identify,

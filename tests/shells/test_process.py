@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from entoptic.catalogs.index import Index, Order
 from entoptic.images import read_job
 from shells.command import QUICK, SAVED, SOURCE, entoptic, finished, process
 
@@ -121,6 +122,28 @@ print(sorted({"torch", "numpy", "PIL"} & sys.modules.keys()), file=sys.stderr)
         text=True,
         check=True,
     )
+    assert done.stderr == "[]\n"
+
+
+def test_the_status_of_a_catalog_imports_no_torch(tmp_path: Path) -> None:
+    with Index(tmp_path, create=True) as index:
+        index.keep({"model": "squeezenet1_1", "settings": {}})
+        index.add("fire5", "fire5", [Order("{}", "positive", {3: "fire5/3.png"})])
+    program = """
+import sys
+from entoptic.cli.main import outcome
+assert outcome(["catalog", "status", "."]) == 0
+print(sorted({"torch", "numpy", "PIL"} & sys.modules.keys()), file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[1].split()[:4] == ["fire5", "1", "0", "0"]
     assert done.stderr == "[]\n"
 
 

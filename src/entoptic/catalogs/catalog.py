@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from entoptic.analysis.record import Record, read_record
 from entoptic.catalogs.exemplars import Exemplar, exemplars_of
 from entoptic.catalogs.index import Index, PictureRow, Unit
 from entoptic.checks import path, taking, whole
 from entoptic.errors import BadSetting, MissingExtra, did_you_mean
 from entoptic.layers import Layer, layer_name
-from entoptic.types import PathLike
+
+if TYPE_CHECKING:  # they import torch, which takes longer than all that status does
+    from entoptic.analysis.record import Record
+    from entoptic.types import PathLike
 
 RECORD = "responses.npz"
 """The file, in the folder of a catalog, of what its units do in photographs."""
@@ -156,6 +158,8 @@ class Catalog:
         Raises:
             BadRecord: it is damaged.
         """
+        from entoptic.analysis.record import read_record
+
         file = self.folder / RECORD
         return read_record(file) if file.exists() and "photographs" in self._facts else None
 
@@ -193,3 +197,14 @@ def open_catalog(folder: PathLike) -> Catalog:
     found = Catalog(Path(folder))
     with Index(found.folder):
         return found
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words, roughly.
+
+    >>> duration(42), duration(600), duration(9000)
+    ('42 s', '10 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from entoptic.catalogs.adoption import adopt, adoptable
-from entoptic.catalogs.catalog import Catalog
+from entoptic.catalogs.catalog import Catalog, duration
 from entoptic.catalogs.choosing import WHOLE
 from entoptic.catalogs.exemplars import EXEMPLARS
 from entoptic.catalogs.files import Files, file_hash
@@ -322,14 +322,3 @@ def line(catalog: Catalog) -> str:
     counted = sum(each.units - each.done - each.failed for each in rows if each.left is not None)
     left = sum(known) * ((units - made) / counted) if counted else 0.0
     return f"{made} of {units} units; about {duration(left)} left"
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words, roughly.
-
-    >>> duration(42), duration(600), duration(9000)
-    ('42 s', '10 min', '2.5 h')
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

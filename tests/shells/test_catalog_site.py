@@ -140,7 +140,7 @@ def test_a_unit_is_opened_its_circuit_followed_and_names_stay_text(pages: Pages)
     assert page.locator(".inhibits .value").all_inner_texts() == ["-5"]
     page.click(".inhibits a")
     pages.title(LABELS[1])
-    assert page.locator("h1 *, .facts *:not(li)").count() == 0
+    assert page.locator("h1 *, .facts :not(li, span)").count() == 0
     assert f"{LAST}:1" in page.inner_text(".facts")
     assert page.evaluate("decodeURIComponent(location.hash)") == f"#before/{LAST}/1"
     assert page.locator(".shot img").get_attribute("alt") == (
@@ -247,6 +247,23 @@ def test_a_phone_shows_all_without_scrolling_sideways(
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != color
     phone.context.close()
     assert (phone.said, phone.outside) == ([], [])
+
+
+def test_nothing_moves_while_a_page_comes(pages: Pages) -> None:
+    for address in ("#before", "#before/first", "#before/first/1"):
+        page = pages.open(address)
+        page.reload()
+        page.wait_for_function("[...document.images].every(one => one.complete)")
+        moved = page.evaluate(_MOVED)
+        assert moved == 0, address
+
+
+_MOVED = """() => new Promise((done) => {
+    const found = [];
+    new PerformanceObserver((list) => found.push(...list.getEntries()))
+        .observe({ type: "layout-shift", buffered: true });
+    setTimeout(() => done(found.reduce((sum, one) => sum + one.value, 0)), 100);
+})"""
 
 
 def test_an_address_of_nothing_says_so(pages: Pages) -> None:

@@ -55,6 +55,7 @@ def test_the_index_names_layers_units_and_how_pictures_are_made_again(
     assert (last["name"], last["runs"], last["labels"]) == (LAST, [[0, 2, 1]], True)
     assert first["about"] == {"kind": "Conv2d", "channels": 4, "stride": [1, 1], "field": [1, 1]}
     assert first["cover"] == [0, 1, 2, 3]
+    assert (first["alone"], last["alone"]) == (False, False)
     assert "2".join(first["again"]["command"]) == (
         f"entoptic visualize -m {MODEL} first:2 --size 16 --steps 1 --transforms none "
         "-o first-2.png"
@@ -172,12 +173,19 @@ def test_two_catalogs_of_one_network_are_named_for_their_folders(
 ) -> None:
     for name in ("before", "after"):
         shutil.copytree(catalog, tmp_path / name)
+    with sqlite3.connect(tmp_path / "after" / "catalog.sqlite") as index:
+        for table in ("exemplars", "pictures", "layers"):
+            index.execute(f"DELETE FROM {table} WHERE layer = 'first'")
+    index.close()
     home = ent.catalog_site(
         tmp_path / "before", tmp_path / "after", output=tmp_path / "both", models=[MODEL]
     )
     entries = shard(home.parent, "index")["catalogs"]
     assert [each["id"] for each in entries] == ["before", "after"]
-    assert (home.parent / "pictures" / "after" / "first" / "3.png").exists()
+    assert [one["alone"] for one in entries[0]["layers"]] == [False, False]
+    (last,) = entries[1]["layers"]  # which has nobody to be read by
+    assert (last["name"], last["alone"]) == (LAST, True)
+    assert (home.parent / "pictures" / "after" / last["folder"] / "1.png").exists()
 
 
 def test_what_cannot_be_read_is_told_and_the_rest_is_written(catalog: Path, tmp_path: Path) -> None:

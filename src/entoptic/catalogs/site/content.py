@@ -69,6 +69,7 @@ class Content:
             entry = _layer_entry(name, some)
             entry |= {"again": commands(self.catalog.model, name, given)}
             entry |= {"about": self.told.about.get(name, {}), "labels": name in self.told.labels}
+            entry |= {"alone": self._is_alone(some)}
             entry |= {"dream": whole[name].dream, "caricature": whole[name].caricature}
             entries.append(entry)
             pictures.take(filter(None, (whole[name].dream, whole[name].caricature)))
@@ -93,6 +94,11 @@ class Content:
             name: sorted(layers[name], key=lambda each: each.number)
             for name in sorted(layers, key=order.index)
         }
+
+    def _is_alone(self, units: Sequence[Unit]) -> bool:
+        """Tell whether it is known that no weights lead to a layer or from it."""
+        weights = self.told.weights
+        return weights is not None and not any((one.layer, one.number) in weights for one in units)
 
     def _take_pictures(self, pictures: Pictures, units: Sequence[Unit]) -> str:
         """Put the pictures of units into the site; return a note of those that can't be read."""
@@ -159,7 +165,7 @@ class Content:
             "negative": unit.negative,
             "alike": seen.alike.get(key),
             "spread": seen.spread(key),
-            "weights": self.told.weights.get(key),
+            "weights": (self.told.weights or {}).get(key),
         }
         return {name: each for name, each in found.items() if each}
 

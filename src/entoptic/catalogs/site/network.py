@@ -30,13 +30,13 @@ class Told:
         about: by layer, in the order in which the network runs: kind, stride, receptive field.
         labels: by layer: names of its units, where these are the scores of classes.
         weights: of each unit that has any, by layer and number: under `before` and `after`, by
-            layer, the units that excite most and inhibit most.
+            layer, the units that excite most and inhibit most; None where they aren't known.
         notes: what is left out, and why.
     """
 
     about: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    weights: Mapping[tuple[str, int], Mapping[str, Any]] = field(default_factory=dict)
+    weights: Mapping[tuple[str, int], Mapping[str, Any]] | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -52,10 +52,13 @@ entoptic.pages = (() => {
     return h("article", {},
       h("header.title", {}, h("h1", {}, "Catalogs"), h("p.lead", {}, "Every unit of these networks, as the picture that excites it most.")),
       h("ul.cards", {}, here.catalogs.map((catalog) => {
-        const shown = catalog.layers.flatMap((layer) => layer.cover.slice(0, 6).map((number) => [layer, number]));
-        const every = Math.max(1, Math.floor(shown.length / 24));
+        // 24 tiles, spread over the layers and over the units of each.
+        const shown = Array.from({ length: 24 }, (_, at) => {
+          const layer = catalog.layers[Math.floor((at * catalog.layers.length) / 24)];
+          return [layer, layer.cover[Math.floor((at * 7) % layer.cover.length)]];
+        }).filter(([, number]) => number !== undefined);
         return h("li", {}, h("a.card", { href: `#${encodeURIComponent(catalog.id)}` },
-          h("div.mosaic", {}, shown.filter((_, at) => at % every === 0).slice(0, 24).map(([layer, number]) => thumb(layer, number))),
+          h("div.mosaic", {}, shown.map(([layer, number]) => thumb(layer, number))),
           h("h2", {}, catalog.id), h("p.quiet", {}, `${many(catalog.layers.length, "layer")}, ${many(catalog.count, "unit")}`)));
       })));
   }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from entoptic.catalogs.files import Files
@@ -20,6 +21,8 @@ from entoptic.runners.team import Team
 TICK = 5.0
 # Seconds until what other processes work on is looked at again.
 PAUSE = 1.0
+# Pictures of a batch that are written at a time: most of it is waiting for the disk.
+_WRITERS = 8
 
 
 def work(index: Index, team: Team, tell: Callable[[], None]) -> None:
@@ -73,11 +76,15 @@ def _keep(index: Index, files: Files, lease: Lease, answer: Answer) -> None:
     if not index.is_mine(lease.batch, files.owner):
         return  # this process was not heard of for too long, and another one makes them
     if isinstance(answer, Done):
-        found = {}
-        for place, file in lease.wanted.items():
-            made = answer.made[place]
-            digest = files.write(file, made.data)
-            found[place] = Finished(digest, made.score, answer.seconds / lease.units)
+        made = {place: answer.made[place] for place in lease.wanted}
+        with ThreadPoolExecutor(_WRITERS) as writers:  # which wait for the disk
+            data = [each.data for each in made.values()]
+            digests = list(writers.map(files.write, lease.wanted.values(), data))
+        each_took = answer.seconds / lease.units
+        found = {
+            place: Finished(digest, each.score, each_took)
+            for (place, each), digest in zip(made.items(), digests, strict=True)
+        }
         files.keep_names(lease.wanted.values())
         index.finish(lease.batch, found)
     elif lease.units == 1:

@@ -23,6 +23,8 @@ from entoptic.runners.worker import Make, answer, begin
 
 # Seconds after which the cluster is asked again how many workers it has room for.
 _LOOK_AGAIN = 1.0
+# So many answers are here at a time; the others stay in the stores of their nodes.
+_HEARD_AT_ONCE = 8
 # Seconds in which a cluster must answer.
 _REACHED = 10.0
 
@@ -137,7 +139,8 @@ class _Actors(Crew):
         awaited = {each.awaited: each for each in workers}
         ready, _ = self._ray.wait([*awaited], num_returns=1, timeout=seconds)
         if ready:
-            ready, _ = self._ray.wait([*awaited], num_returns=len(awaited), timeout=0)
+            most = min(len(awaited), _HEARD_AT_ONCE)
+            ready, _ = self._ray.wait([*awaited], num_returns=most, timeout=0)
         return [(awaited[each], self._said(awaited[each])) for each in ready]
 
     def _said(self, worker: _Actor) -> Said:

@@ -209,6 +209,7 @@ def test_a_unit_stands_beside_that_of_another_catalog(pages: Pages) -> None:
     page.locator(".tile").nth(2).click()
     page.wait_for_selector(".two .unit:nth-child(2)")
     assert page.locator(".shot img").count() == 2
+    assert "responses correlate 1.00 with after's" in page.inner_text(".two .unit")
     page.keyboard.press("ArrowRight")
     page.wait_for_function("location.hash === '#before/first/3?with=after%2Ffirst'")
 

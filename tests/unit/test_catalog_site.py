@@ -15,9 +15,11 @@ import pytest
 
 import entoptic as ent
 from cataloged import LABELS, LAST, MODEL, SECOND, importable, make
+from entoptic.catalogs.index import Unit
 from entoptic.catalogs.site import alike
 from entoptic.catalogs.site.again import commands
 from entoptic.catalogs.site.making import MARK
+from entoptic.catalogs.site.responses import Responses
 from entoptic.catalogs.site.shards import script
 from entoptic.errors import AlreadyThere, BadCatalog, BadSetting, CannotWrite
 
@@ -128,6 +130,24 @@ def test_correlations_are_those_of_numpy_whatever_the_blocks(
     assert found[6] == []
 
 
+def test_responses_are_compared_over_the_photographs_that_both_networks_were_shown() -> None:
+    rng = np.random.default_rng(0)
+    one, two = (rng.normal(size=(30, 3)).astype(np.float32) for _ in range(2))
+    names = np.array([f"{at:02}" for at in range(40)])
+    # Photographs 10 to 29 are of both; the second has units 1, 2 and 7.
+    two[:20, 0] = 5 - 3 * one[10:, 1]
+    columns = [{("a", n): at for at, n in enumerate(some)} for some in ((0, 1, 2), (1, 2, 7))]
+    mine = Responses(30, {}, one, names[:30], columns[0])
+    other = Responses(30, {}, two, names[10:], columns[1])
+    units = [Unit("a", n, "done", f"a/{n}.png", None, None, None, None, None) for n in range(3)]
+    found = mine.with_another(other, units)
+    assert found is not None
+    assert found[:2] == [None, -1.0]
+    assert found[2] == pytest.approx(np.corrcoef(one[10:, 2], two[:20, 1])[0, 1], abs=6e-4)
+    assert mine.with_another(Responses(9, {}, two[:9], names[:9], columns[1]), units) is None
+    assert mine.with_another(Responses(), units) is None
+
+
 def test_no_name_becomes_markup(site: Path) -> None:
     for file in site.rglob("*"):
         if file.suffix in {".js", ".html"}:
@@ -183,6 +203,9 @@ def test_two_catalogs_of_one_network_are_named_for_their_folders(
     entries = shard(home.parent, "index")["catalogs"]
     assert [each["id"] for each in entries] == ["before", "after"]
     assert [one["alone"] for one in entries[0]["layers"]] == [False, False]
+    assert [one["beside"] for one in entries[0]["layers"]] == [[], ["c1-l0"]]
+    assert shard(home.parent, "c0-l1-c1-l0") == [1.0, 1.0]
+    assert entries[1]["layers"][0]["beside"] == ["c0-l1"]
     (last,) = entries[1]["layers"]  # which has nobody to be read by
     assert (last["name"], last["alone"]) == (LAST, True)
     assert (home.parent / "pictures" / "after" / last["folder"] / "1.png").exists()

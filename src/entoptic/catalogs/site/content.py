@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from entoptic import images
-from entoptic.analysis.record import Record
 from entoptic.catalogs.catalog import Catalog
 from entoptic.catalogs.index import Unit
 from entoptic.catalogs.site.again import changed, commands
-from entoptic.catalogs.site.alike import most_alike
 from entoptic.catalogs.site.network import Told
 from entoptic.catalogs.site.pictures import Pictures
+from entoptic.catalogs.site.responses import Responses
 from entoptic.catalogs.site.shards import DETAILS, GRID, number, write_shard
 from entoptic.networks import Model
-from entoptic.objectives import channel
-
-ALIKE = 8
-"""Units most alike that a unit shows."""
 
 COVER = 24
 """Units of a layer that the first page shows."""
-
-PHOTOS = 16
-"""Photographs that correlations want; those of fewer tell nothing."""
-
-_BINS = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,23 +46,22 @@ class Content:
 
     def write(self) -> dict[str, Any]:
         """Write pictures and shards; return the entry for the index."""
-        layers = self._layers()
+        layers, seen = self.layers, self.responses
         pictures = Pictures(
             self.catalog.folder, self.site / "pictures" / self.name, self.site / "small" / self.name
         )
         broken = self._take_pictures(pictures, [each for some in layers.values() for each in some])
         given = changed(self.catalog.settings, self.model)
-        seen = _Responses.of(self.catalog.responses(), layers)
         whole = {each.layer: each for each in self.catalog.layers()}
         entries = []
         for at, (name, some) in enumerate(layers.items()):
             entry = _layer_entry(name, some)
             entry |= {"again": commands(self.catalog.model, name, given)}
             entry |= {"about": self.told.about.get(name, {}), "labels": name in self.told.labels}
-            entry |= {"alone": self._is_alone(some)}
-            entry |= {"dream": whole[name].dream, "caricature": whole[name].caricature}
+            entry |= {"alone": self._is_alone(some), "beside": []}
+            for kind in ("dream", "caricature"):
+                entry[kind] = self._whole(getattr(whole[name], kind), pictures)
             entries.append(entry)
-            pictures.take(filter(None, (whole[name].dream, whole[name].caricature)))
             self._write_layer(f"c{self.place}-l{at}", some, seen, self._exemplars(name, pictures))
         return {
             "id": self.name,
@@ -84,7 +73,13 @@ class Content:
             "layers": entries,
         }
 
-    def _layers(self) -> dict[str, list[Unit]]:
+    @functools.cached_property
+    def responses(self) -> Responses:
+        """What all units do over photographs."""
+        return Responses.of(self.catalog.responses(), self.layers)
+
+    @functools.cached_property
+    def layers(self) -> dict[str, list[Unit]]:
         """Return the units of each layer, in the order in which the network runs, where known."""
         layers: dict[str, list[Unit]] = {}
         for unit in self.catalog.units():
@@ -94,6 +89,24 @@ class Content:
             name: sorted(layers[name], key=lambda each: each.number)
             for name in sorted(layers, key=order.index)
         }
+
+    def write_beside(self, other: Content, entries: Sequence[dict[str, Any]]) -> None:
+        """Write how the responses of units correlate with those of another catalog's.
+
+        Args:
+            other: another network's, whose layers of the same names are looked at.
+            entries: of both catalogs' layers in the index, by their places; where there is
+                something to read, that is added.
+        """
+        places = {name: at for at, name in enumerate(other.layers)}
+        for at, (name, units) in enumerate(self.layers.items()):
+            if name not in places:
+                continue
+            found = self.responses.with_another(other.responses, units)
+            if found is not None:
+                mine, theirs = f"c{self.place}-l{at}", f"c{other.place}-l{places[name]}"
+                write_shard(self.site / "data", f"{mine}-{theirs}", found)
+                entries[self.place]["layers"][at]["beside"].append(theirs)
 
     def _is_alone(self, units: Sequence[Unit]) -> bool:
         """Tell whether it is known that no weights lead to a layer or from it."""
@@ -122,6 +135,13 @@ class Content:
                     return picture.width, picture.height
         return None
 
+    def _whole(self, file: str | None, pictures: Pictures) -> list[Any] | None:
+        """Put a picture of a layer into the site; return its file, width and height."""
+        if file is None or pictures.take([file]):
+            return None
+        picture = images.read(self.catalog.folder / file)
+        return [file, picture.width, picture.height]
+
     def _exemplars(self, layer: str, pictures: Pictures) -> dict[int, list[list[Any]]]:
         """Put the pictures of a layer's exemplars into the site; return what is told of each."""
         found = self.catalog.exemplars(layer)
@@ -142,7 +162,7 @@ class Content:
         self,
         start: str,
         units: Sequence[Unit],
-        seen: _Responses,
+        seen: Responses,
         exemplars: Mapping[int, Sequence[Sequence[Any]]],
     ) -> None:
         data = self.site / "data"
@@ -159,7 +179,7 @@ class Content:
             ]
             write_shard(data, f"{start}-u{at}", details)
 
-    def _details(self, unit: Unit, seen: _Responses) -> dict[str, Any]:
+    def _details(self, unit: Unit, seen: Responses) -> dict[str, Any]:
         key = unit.layer, unit.number
         found = {
             "negative": unit.negative,
@@ -168,54 +188,6 @@ class Content:
             "weights": (self.told.weights or {}).get(key),
         }
         return {name: each for name, each in found.items() if each}
-
-
-@dataclass(frozen=True, eq=False)
-class _Responses:
-    """What units do over photographs.
-
-    Args:
-        photos: their number.
-        alike: units most alike, by layer and number: [place of the layer, number, correlation].
-        values: (photographs, units).
-        columns: by layer and number.
-        note: what is left out, and why.
-    """
-
-    photos: int = 0
-    alike: Mapping[tuple[str, int], list[Any]] = field(default_factory=dict)
-    values: NDArray[np.float32] | None = None
-    columns: Mapping[tuple[str, int], int] = field(default_factory=dict)
-    note: str = ""
-
-    @classmethod
-    def of(cls, record: Record | None, layers: Mapping[str, Sequence[Unit]]) -> _Responses:
-        """Return what a record says of the units of layers."""
-        if record is None:
-            return cls()
-        known = {name: at for at, name in enumerate(record.units)}
-        units = [(unit.layer, unit.number) for some in layers.values() for unit in some]
-        columns = {key: known[name] for key in units if (name := repr(channel(*key))) in known}
-        values, photos = record.values(), len(record.photos)
-        if len(values) < PHOTOS:
-            note = f"units most alike are left out: they want {PHOTOS} photographs, not {photos}"
-            return cls(photos, {}, values, columns, note)
-        places = {name: at for at, name in enumerate(layers)}
-        keys = [*columns]
-        near = most_alike(values[:, [columns[key] for key in keys]], ALIKE)
-        alike = {
-            key: [[places[keys[one][0]], keys[one][1], r] for one, r in some]
-            for key, some in zip(keys, near, strict=True)
-        }
-        return cls(photos, alike, values, columns)
-
-    def spread(self, key: tuple[str, int]) -> list[Any] | None:
-        """Return a histogram of a unit's responses: least, most, counts; None where unknown."""
-        if self.values is None or key not in self.columns:
-            return None
-        values = self.values[:, self.columns[key]]
-        counts, _ = np.histogram(values, _BINS)
-        return [number(float(values.min())), number(float(values.max())), counts.tolist()]
 
 
 def _layer_entry(name: str, units: Sequence[Unit]) -> dict[str, Any]:

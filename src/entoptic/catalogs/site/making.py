@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -86,13 +87,17 @@ def catalog_site(
     target = _target(opened[0].folder, output)
     _check_target(target, force, [each.folder for each in opened])
     with _draft(target) as draft:
-        entries = []
+        entries: list[dict[str, Any]] = []
+        contents: list[Content] = []
         for place, (one, name) in enumerate(zip(opened, _names(opened), strict=True)):
             told_progress(f"{name}: catalog {place + 1} of {len(opened)}")
             model, told = _network(one, named)
-            entries.append(Content(one, place, name, draft, model, told).write())
+            contents.append(Content(one, place, name, draft, model, told))
+            entries.append(contents[-1].write())
             for each in entries[-1]["notes"]:
                 tell(f"{name}: {each}")
+        for mine, other in itertools.permutations(contents, 2):
+            mine.write_beside(other, entries)
         write_shard(draft / "data", "index", {"catalogs": entries})
         _write_pages(draft)
     return target / "index.html"

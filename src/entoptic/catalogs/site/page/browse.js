@@ -80,22 +80,26 @@ entoptic.pages = (() => {
     high: ["score, highest first", (a, b) => b - a],
     low: ["score, lowest first", (a, b) => a - b],
     apart: ["difference of the scores", (a, b) => b - a],
+    unlike: ["responses, least alike first", (a, b) => a - b],
   };
   const sizes = { S: 72, M: 112, L: 176 };
   const remembered = { order: "number", size: innerWidth < 600 ? "S" : "M" };
 
   async function layerPage(layer, beside, last) {
-    const [own, names, others] = await Promise.all([grid(layer), labels(layer), beside && grid(beside)]);
+    const [own, names, others, together] = await Promise.all([
+      grid(layer), labels(layer), beside && grid(beside), entoptic.together(layer, beside)]);
     const { about, catalog } = layer;
     const otherScore = (number) => {
       const place = placeOf(beside, number);
       return place < 0 ? null : others.scores[place];
     };
+    const possible = (key) => (key !== "apart" || beside) && (key !== "unlike" || together);
     function order() {
       const places = [...Array(layer.count).keys()];
-      if (remembered.order === "apart" && !beside) remembered.order = "number";
+      if (!possible(remembered.order)) remembered.order = "number";
       if (remembered.order === "number") return places;
       const value = (place) => {
+        if (remembered.order === "unlike") return together[place];
         const mine = own.scores[place];
         if (remembered.order !== "apart") return mine;
         const theirs = otherScore(numberAt(layer, place));
@@ -117,7 +121,8 @@ entoptic.pages = (() => {
       return h("a.tile", { href: link(layer, number, beside), "--aspect": 1 / aspectOf(catalog) },
         h("span.pictures", {}, half(layer, number, own.bare[number]),
           beside && (there ? half(beside, number, others.bare[number]) : h("span.none", {}, "no such unit"))),
-        h("span.caption", {}, h("b", {}, number), names && h("span.name", {}, names[place])));
+        h("span.caption", {}, h("b", {}, number), names && h("span.name", {}, names[place]),
+          together && h("span.r", { title: "correlation of both units' responses to the photographs" }, together[place] === null ? "" : `r ${together[place].toFixed(2)}`)));
     }
     const holder = h("div.holder");
     function drawGrid() {
@@ -132,7 +137,7 @@ entoptic.pages = (() => {
 
     const orderChoice = h("select", { id: "order", onchange: (event) => {
       remembered.order = event.target.value; sequence = order(); drawGrid();
-    } }, Object.entries(orders).filter(([key]) => key !== "apart" || beside).map(([key, [text]]) =>
+    } }, Object.entries(orders).filter(([key]) => possible(key)).map(([key, [text]]) =>
       h("option", { value: key, selected: key === remembered.order }, text)));
     const sizeChoice = h("div.sizes", { role: "group", "aria-label": "Size of the pictures" }, Object.keys(sizes).map((size) =>
       h("button", { "aria-pressed": String(size === remembered.size), onclick: (event) => {
@@ -140,12 +145,12 @@ entoptic.pages = (() => {
         for (const one of event.target.parentNode.children) one.setAttribute("aria-pressed", String(one === event.target));
         drawGrid();
       } }, size)));
-    const pictures = [["dream", layer.dream], ["caricature", layer.caricature]].filter(([, name]) => name);
+    const pictures = [["dream", layer.dream], ["caricature", layer.caricature]].filter(([, one]) => one);
     const page = h("article", {},
       h("header.title", {}, h("h1", {}, layer.name, beside && h("small", {}, ` of ${catalog.id}, beside ${beside.name} of ${beside.catalog.id}`)),
         h("ul.facts", {}, aboutLayer(layer).map((one) => h("li", {}, one)))),
-      pictures.length > 0 && h("div.banner", {}, pictures.map(([kind, name]) => h("figure", {},
-        h("a", { href: file(layer, name) }, image(file(layer, name), `A ${kind} of the layer ${layer.name}`, [320, 240])),
+      pictures.length > 0 && h("div.banner", {}, pictures.map(([kind, [name, ...size]]) => h("figure", {},
+        h("a", { href: file(layer, name) }, image(file(layer, name), `A ${kind} of the layer ${layer.name}`, size)),
         h("figcaption", {}, kind === "dream" ? "A DeepDream of the whole layer" : "A caricature: the photograph as the layer holds it, exaggerated")))),
       h("div.tools", {}, h("label", {}, "Order ", orderChoice), sizeChoice,
         besideChoice(layer, beside, (other) => { location.hash = link(layer, undefined, other); })),

@@ -72,6 +72,10 @@ window.entoptic = (() => {
 
   const labels = (layer) => (layer.labels ? wanted(`${layer.key}-labels`) : Promise.resolve(null));
 
+  // How the responses of units correlate with those of another catalog's, where that is known.
+  const together = (layer, other) => Promise.resolve(
+    other && layer.beside.includes(other.key) ? wanted(`${layer.key}-${other.key}`) : null);
+
   const path = (...parts) => parts.join("/").split("/").map(encodeURIComponent).join("/");
   const picture = (layer, number) => path("pictures", layer.catalog.id, layer.folder, `${number}.png`);
   const small = (layer, number) => path("small", layer.catalog.id, layer.folder, `${number}.webp`);
@@ -151,7 +155,7 @@ window.entoptic = (() => {
   if (theme) document.documentElement.dataset.theme = theme;
 
   return {
-    here, shard, numberAt, placeOf, grid, details, labels, picture, small, file, link, route, h, image, short, many,
+    here, shard, numberAt, placeOf, grid, details, labels, together, picture, small, file, link, route, h, image, short, many,
     unitName, kept,
   };
 })();

@@ -99,7 +99,8 @@ entoptic.unitPage = (() => {
 
   async function column(layer, number, beside) {
     const place = placeOf(layer, number);
-    const [found, all, names] = await Promise.all([details(layer, place), grid(layer), labels(layer)]);
+    const [found, all, names, together] = await Promise.all([
+      details(layer, place), grid(layer), labels(layer), entoptic.together(layer, beside)]);
     const label = names && names[place], name = unitName(layer, number), { catalog } = layer;
     const lacking = all.bare[number];
     const width = catalog.size ? catalog.size[0] : 160;
@@ -124,7 +125,8 @@ entoptic.unitPage = (() => {
       h("header.title", {}, h("h1", {}, label || h("span", {}, h("a", { href: link(layer) }, layer.name), ` : ${number}`)),
         h("ul.facts", {}, [label && name, beside && catalog.id,
           h("span", { title: "the unit's mean activation on this picture" }, `score ${short(all.scores[place])}`),
-          `unit ${(place + 1).toLocaleString("en")} of ${layer.count.toLocaleString("en")}`].filter(Boolean).map((one) => h("li", {}, one)))),
+          `unit ${(place + 1).toLocaleString("en")} of ${layer.count.toLocaleString("en")}`,
+          together && together[place] !== null && `responses correlate ${together[place].toFixed(2)} with ${beside.catalog.id}'s`].filter(Boolean).map((one) => h("li", {}, one)))),
       h("div.left", {}, holder, sign, h("p.files", {}, h("a", { href: picture(layer, number), download: saved(layer, number) }, "Save the picture"),
         ` ${width}×${catalog.size ? catalog.size[1] : 160}, with the job that made it`), h("nav.strip5", { "aria-label": "Units beside it" }, strip)),
       h("div.right", { "data-of": beside && catalog.id },

@@ -19,6 +19,7 @@ from entoptic.runners import ray as runner
 from entoptic.runners.local import Local
 from entoptic.runners.pictures import Pictures
 from entoptic.runners.runner import Batch, Done, Failed, Runner
+from entoptic.runners.team import Team
 from unit.test_catalogs import content, inodes, rewritten, until
 
 ray = pytest.importorskip("ray", reason="Ray isn't installed (the extra entoptic[ray])")
@@ -162,6 +163,27 @@ def test_the_catalog_of_one_node_is_that_of_the_local_runner(
 ) -> None:
     catalog(tmp_path, f"ray:{cluster.address}")
     assert content(tmp_path) == content(undisturbed)
+
+
+def test_more_workers_than_there_is_room_for_are_not_waited_for(cluster: Any, batch: Batch) -> None:
+    batches = [Batch(number, batch.job) for number in range(3)]
+    found = answers(network(), batches, ent.Ray(cluster.address, workers=3))
+    assert [type(each) for each in found] == [Done] * 3
+
+
+def test_two_workers_share_a_gpu_where_each_has_half(cluster: Any, batch: Batch) -> None:
+    node = cluster.add_node(num_cpus=8, num_gpus=1)
+    try:
+        how = ent.Ray(cluster.address, gpus=0.5)
+        # The node only says that it has a GPU; what is asked of Ray is what counts here.
+        crew = runner._Actors(how, Pictures(network()), "cpu", {"CPU": 1, "GPU": 0.5})
+        waiting = iter([Batch(number, batch.job) for number in range(4)])
+        with Team(crew) as team:
+            assert crew.places() == 2
+            found = [each for each in team.run(lambda: next(waiting, None), 1.0) if each]
+        assert [type(each) for each in found] == [Done] * 4
+    finally:
+        cluster.remove_node(node)
 
 
 def test_a_list_of_jobs_is_what_it_is_here(cluster: Any) -> None:

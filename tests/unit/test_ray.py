@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,11 +15,12 @@ import pytest
 import torch
 
 import entoptic as ent
+from entoptic.analysis.record import record_named
 from entoptic.errors import BadSetting, JobsFailed, WorkerFailed
 from entoptic.runners import ray as runner
 from entoptic.runners.local import Local
 from entoptic.runners.pictures import Pictures
-from entoptic.runners.runner import Batch, Done, Failed, Runner
+from entoptic.runners.runner import Batch, Done, Failed, Runner, Work
 from entoptic.runners.team import Team
 from unit.test_catalogs import content, inodes, rewritten, until
 
@@ -184,6 +186,44 @@ def test_two_workers_share_a_gpu_where_each_has_half(cluster: Any, batch: Batch)
         assert [type(each) for each in found] == [Done] * 4
     finally:
         cluster.remove_node(node)
+
+
+def test_shards_of_a_record_made_on_ray_are_the_same_bytes_as_one(
+    cluster: Any, tmp_path: Path
+) -> None:
+    torch.manual_seed(2)
+    for number in range(9):
+        ent.write(tmp_path / f"{number}.png", torch.rand(1, 3, 20, 24))
+    how: dict[str, Any] = {"size": (16, 16), "most": 3, "device": "cpu"}
+    net = network()
+
+    class Shard(Work):
+        """Photographs of which each is recorded by itself."""
+
+        def prepared(self) -> Callable[[str, str], bytes]:
+            model = ent.Model.wrap(net)
+
+            def recorded(photo: str, device: str) -> bytes:
+                found = record_named(model, ["0"], {Path(photo).name: Path(photo)}, **how)
+                with tempfile.TemporaryDirectory() as folder:
+                    return found.save(f"{folder}/a.npz").read_bytes()
+
+            return recorded
+
+    waiting = iter([Batch(n, str(tmp_path / f"{n}.png")) for n in (4, 0, 8, 2, 6, 1, 7, 5, 3)])
+    whole: ent.Record | None = None
+    with ent.Ray(cluster.address).start(Shard(), "cpu") as team:
+        for answer in team.run(lambda: next(waiting, None), 1.0):
+            if answer is not None:
+                assert isinstance(answer, Done), answer
+                (tmp_path / "part.npz").write_bytes(answer.made)
+                part = ent.read_record(tmp_path / "part.npz")
+                whole = part if whole is None else whole.merged(part)
+    assert whole is not None
+    named = {f"{n}.png": tmp_path / f"{n}.png" for n in range(9)}
+    at_once = record_named(ent.Model.wrap(net), ["0"], named, **how)
+    files = [each.save(tmp_path / "whole.npz").read_bytes() for each in (whole, at_once)]
+    assert files[0] == files[1]
 
 
 def test_a_list_of_jobs_is_what_it_is_here(cluster: Any) -> None:

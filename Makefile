@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help dream test slow check format api hooks browser coverage docs package matrix bench bench-gpu clean
+.PHONY: help dream test slow check format api hooks browser coverage docs docs-catalog package matrix bench bench-gpu clean
 .DEFAULT_GOAL := dream
 
 .venv/core: pyproject.toml
@@ -71,6 +71,12 @@ matrix: ## run the tests under each Python at hand, with the oldest and the newe
 
 docs: .venv/docs ## build the documentation, a site that works offline; strict about links
 	$(BIN)/python -m docs.site
+
+# Goes on where it was stopped; CATALOG="fire5 fire6" takes other layers.
+CATALOG := fire5 fire9 conv10
+docs-catalog: docs ## put a catalog of the default network into the site: some minutes, 45 MB
+	$(BIN)/entoptic catalog squeezenet1_1 $(CATALOG) --preview --output out/catalog
+	$(BIN)/entoptic catalog site out/catalog --output out/site/catalog --force
 
 # Hours, of which most are the peers'; BENCH=--quick shows in minutes that everything works.
 bench: .venv/develop ## measure speed and quality, beside other tools; BENCH=--quick takes minutes

@@ -68,11 +68,12 @@ COLORS = [(at / 15, at * 7 % 16 / 15, 1 - at / 15) for at in range(16)]
 """Red, green and blue of the photographs: blue lacks what red has."""
 
 
-def make(folder: Path) -> ent.Catalog:
+def make(folder: Path, **more: Any) -> ent.Catalog:
     """Make the catalog: four units of the first layer, two of the last, 16 photographs."""
     photos = folder.with_name(f"{folder.name}-photos")
     photos.mkdir()
     for at, color in enumerate(COLORS):
         image = torch.tensor(color)[None, :, None, None].expand(-1, -1, 12, 16)
         ent.write(photos / f"{at:02}.png", image)
-    return ent.catalog(MODEL, "first", LAST, output=folder, photos=photos, **HOW)
+    how = HOW | {"output": folder, "photos": photos, "negative": True} | more
+    return ent.catalog(MODEL, "first", LAST, **how)

@@ -24,7 +24,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with a catalog, the same again, and the site of both."""
     folder = tmp_path_factory.mktemp("catalogs")
     with importable(folder):
-        make(folder / "before")
+        make(folder / "before", units_only=True)
         shutil.copytree(folder / "before", folder / "after")
         ended = entoptic(
             "catalog", "site", "before", "after", "-o", "both", "-m", MODEL, folder=folder
@@ -146,6 +146,9 @@ def test_a_unit_is_opened_its_circuit_followed_and_names_stay_text(pages: Pages)
     assert page.locator(".shot img").get_attribute("alt") == (
         f"What excites {LABELS[1]}, {LAST}:1 of before most"
     )
+    page.click("text=most inhibits")
+    assert page.locator(".shot img").get_attribute("src").endswith("/1-negative.png")
+    assert page.locator(".files a").get_attribute("href").endswith("/1-negative.png")
     assert page.evaluate(
         "[...document.images].every(each => each.alt || each.closest('[aria-hidden]'))"
     )

@@ -107,6 +107,12 @@ def test_photographs_and_what_they_say_of_units_alike_are_the_catalogs(
     assert [each[1] for each in details[2]["exemplars"] if each[0] == "most"][:2] == [
         "00.png", "01.png",
     ]  # fmt: skip
+    for at in range(2):
+        (layer,) = [shard(site, "index")["catalogs"][0]["layers"][at]]
+        for file, width, height in (layer["dream"], layer["caricature"]):
+            assert ent.read(site / "pictures" / "hand" / file).image.shape == (1, 3, height, width)
+    lowers = shard(site, "c0-l1-u0")[1]["negative"]
+    assert (site / "pictures" / "hand" / lowers).read_bytes() == (catalog / lowers).read_bytes()
     least, most, counts = details[0]["spread"]
     assert (least, most, sum(counts)) == (0.0, 1.0, 16)
 

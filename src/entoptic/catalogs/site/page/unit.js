@@ -108,10 +108,14 @@ entoptic.unitPage = (() => {
     const positive = () => shot(picture(layer, number), `What excites ${label ? `${label}, ` : ""}${name} of ${catalog.id} most`);
     const holder = h("div.shot", {}, lacking === undefined ? positive()
       : h("p.none", {}, lacking ? `This picture can't be made: ${lacking}` : "This picture isn't made yet."));
+    const save = h("a", { href: picture(layer, number), download: saved(layer, number) }, "Save the picture");
     const sign = found.negative && h("div.signs", { role: "group", "aria-label": "Which picture" },
       ["excites", "inhibits"].map((word, at) => h("button", { "aria-pressed": String(at === 0), onclick: (event) => {
         for (const one of event.target.parentNode.children) one.setAttribute("aria-pressed", String(one === event.target));
-        holder.replaceChildren(at ? shot(file(layer, found.negative), `What inhibits ${name} of ${catalog.id} most`) : positive());
+        const source = at ? file(layer, found.negative) : picture(layer, number);
+        holder.replaceChildren(at ? shot(source, `What inhibits ${name} of ${catalog.id} most`) : positive());
+        save.setAttribute("href", source);
+        save.setAttribute("download", at ? saved(layer, `${number}-negative`) : saved(layer, number));
       } }, `most ${word}`)));
     const strip = [-2, -1, 0, 1, 2].map((step) => numberAt(layer, place + step)).map((one, at) => (one === undefined || place + at - 2 < 0
       ? h("span.gap") : h("a", { href: link(layer, one), "aria-current": at === 2 ? "page" : undefined, title: unitName(layer, one) },
@@ -127,7 +131,7 @@ entoptic.unitPage = (() => {
           h("span", { title: "the unit's mean activation on this picture" }, `score ${short(all.scores[place])}`),
           `unit ${(place + 1).toLocaleString("en")} of ${layer.count.toLocaleString("en")}`,
           together && together[place] !== null && `responses correlate ${together[place].toFixed(2)} with ${beside.catalog.id}'s`].filter(Boolean).map((one) => h("li", {}, one)))),
-      h("div.left", {}, holder, sign, h("p.files", {}, h("a", { href: picture(layer, number), download: saved(layer, number) }, "Save the picture"),
+      h("div.left", {}, holder, sign, h("p.files", {}, save,
         ` ${width}×${catalog.size ? catalog.size[1] : 160}, with the job that made it`), h("nav.strip5", { "aria-label": "Units beside it" }, strip)),
       h("div.right", { "data-of": beside && catalog.id },
         found.spread && spread(found.spread),

@@ -328,17 +328,6 @@ def test_a_catalog_that_is_killed_again_and_again_equals_an_undisturbed_one(
     assert rewritten(tmp_path, before) == set()
 
 
-@pytest.mark.slow
-def test_a_catalog_that_is_killed_at_thirty_moments_equals_an_undisturbed_one(
-    tmp_path: Path, undisturbed: Path
-) -> None:
-    for number in range(6):
-        folder = tmp_path / str(number)
-        killed_at_random(folder, 5, seed=number, seconds=8)
-        make(folder)
-        assert content(folder) == content(undisturbed)
-
-
 def test_two_processes_share_a_catalog_and_make_nothing_twice(
     tmp_path: Path, undisturbed: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -174,9 +175,8 @@ class Index:
                 "`entoptic catalog MODEL -o DIR`"
             )
         with self._told():
-            mode = "rwc" if create else "rw"
             self._open = sqlite3.connect(
-                f"{self.file.resolve().as_uri()}?mode={mode}",
+                f"{self.file.resolve().as_uri()}?{self._mode(create)}",
                 uri=True,
                 timeout=_PATIENCE,
                 isolation_level=None,
@@ -186,6 +186,22 @@ class Index:
             except BaseException:
                 self._open.close()
                 raise
+
+    def _mode(self, create: bool) -> str:
+        """Return how the file is opened: to be read only, where nothing can be written.
+
+        SQLite needs a file beside it even to read, unless it is told that nobody writes.
+        """
+        if create or os.access(self.folder, os.W_OK):
+            return "mode=rwc" if create else "mode=rw"
+        waiting = self.folder / f"{NAME}-wal"
+        if waiting.exists() and waiting.stat().st_size:
+            raise CannotWrite(
+                f"the catalog {str(self.folder)!r} can't be read where it can't be written, since "
+                "a process that was ended left its last changes to be taken in; open it once "
+                "where it can be written"
+            )
+        return "mode=ro&immutable=1"
 
     def _prepare(self) -> None:
         # Readers beside one writer; a transaction that is committed survives a power cut.
@@ -233,10 +249,11 @@ class Index:
             self._open.execute("BEGIN IMMEDIATE")
             try:
                 yield self._open
+                self._open.execute("COMMIT")
             except BaseException:
-                self._open.execute("ROLLBACK")
+                if self._open.in_transaction:  # which SQLite has ended where the disk is full
+                    self._open.execute("ROLLBACK")
                 raise
-            self._open.execute("COMMIT")
 
     def rows(self, query: str, *values: Any) -> list[Any]:
         """Return the rows of a query."""

@@ -92,6 +92,8 @@ def migrate(connection: sqlite3.Connection) -> None:
     Raises:
         BadCatalog: it is of a newer entoptic.
     """
+    if connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),):
+        return
     # In one transaction, so that of two processes one migrates, and no version is half there.
     connection.execute("BEGIN IMMEDIATE")
     try:

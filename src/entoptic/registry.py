@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import inspect
 import pkgutil
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -124,10 +125,8 @@ class Registry(Generic[T]):
 
     def _brought(self) -> Mapping[str, list[EntryPoint]]:
         """The entry points of installed packages, by name; none of them is imported."""
-        from importlib.metadata import entry_points  # which takes a while, and is rarely needed
-
         found: dict[str, list[EntryPoint]] = {}
-        for entry in entry_points(group=self.group) if self.group else ():
+        for entry in _entry_points(self.group) if self.group else ():
             found.setdefault(entry.name, []).append(entry)
         return found
 
@@ -269,6 +268,23 @@ def _row(name: str, told: object) -> Row:
     meanings = {each: arguments[each] for each in signature.parameters if each in arguments}
     called = getattr(told, "__name__", name) + plain_signature(signature)
     return Row(name, called, _summary(text), meanings, _source(text))
+
+
+def _entry_points(group: str) -> Iterable[EntryPoint]:
+    """The entry points of a group; looked up again only where packages may have changed."""
+    from importlib.metadata import entry_points  # which takes a while, and is rarely needed
+
+    folders = [Path(each) for each in sys.path]
+    changed = tuple((str(each), each.stat().st_mtime_ns) for each in folders if each.is_dir())
+    return _looked_up(entry_points, group, changed)
+
+
+# Of the groups of all registries; a job of a picture asks several of them for each word.
+@functools.lru_cache(maxsize=32)
+def _looked_up(
+    find: Callable[..., Iterable[EntryPoint]], group: str, changed: tuple[tuple[str, int], ...]
+) -> tuple[EntryPoint, ...]:
+    return tuple(find(group=group))
 
 
 def _summary(text: str) -> str:

@@ -119,6 +119,7 @@ def catalog(
         tell(each)
     _make_folder(folder)
     with _opened(folder, tell) as index:
+        Files(folder, owner()).sweep()
         there = _begun(index, plan)
         shown = _kept_photo(index, tell)
         adopt(index, there, plan.model, shown)
@@ -161,6 +162,7 @@ def verify_catalog(
     """
     runner = runner_of(on, workers)
     with Index(Path(folder)) as index:
+        Files(Path(folder), owner()).sweep()
         facts = index.facts()
         if model is not None:
             _allowed(facts["model"], model, Path(folder))  # also where it isn't needed

@@ -61,7 +61,6 @@ def _batches(index: Index, team: Team, mine: str) -> Iterator[None]:
         return Batch(lease.batch, Job.from_json(lease.job))
 
     files, last = Files(index.folder, mine), time.monotonic()
-    files.sweep()
     for answer in team.run(take, TICK):
         if time.monotonic() - last >= TICK:
             index.heard(mine)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +15,7 @@ from entoptic.catalogs.index import NAME
 from entoptic.catalogs.layer_pictures import Photo
 from entoptic.catalogs.plan import plan_catalog
 from entoptic.errors import BadSetting
-
-SOURCE = Path(ent.__file__).parents[1]
+from inline import Inline
 
 # How red and how green a pixel is; and of its ReLU nothing is below 0.
 NETWORK = """
@@ -36,7 +34,7 @@ def colors():
 """
 MODEL = "python:color_nets:colors"
 HOW: dict[str, Any] = {
-    "size": 20, "steps": 9, "batch": 2, "device": "cpu", "workers": 1, "transforms": "none",
+    "size": 20, "steps": 9, "batch": 2, "device": "cpu", "on": Inline(), "transforms": "none",
     "canvas": "pixels", "learning_rate": 0.2,
 }  # fmt: skip
 
@@ -48,8 +46,6 @@ def nets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     (folder / "color_nets.py").write_text(NETWORK)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(SOURCE)]))
-        patch.setenv("OMP_NUM_THREADS", "1")
         yield
 
 
@@ -131,7 +127,7 @@ def test_broken_pictures_and_the_photo_are_made_anew(catalog: Path, made: Path) 
     (catalog / "layers" / "photo.png").unlink()
     (catalog / "0" / "0-negative.png").unlink()
     notes: list[str] = []
-    ent.verify_catalog(catalog, model=MODEL, workers=1, note=notes.append)
+    ent.verify_catalog(catalog, model=MODEL, on=Inline(), note=notes.append)
     assert [each.split()[0] for each in notes] == ["0/0-negative.png", "layers/0-dream.png"]
     assert content(catalog) == content(made) | {
         key: each for key, each in content(catalog).items() if key.startswith(".drafts")
@@ -164,7 +160,7 @@ def test_another_photo_is_refused_and_one_that_is_gone_is_told(
     for each in ("0-caricature.png", "photo.png"):
         (own / "layers" / each).unlink()
     notes: list[str] = []
-    ent.verify_catalog(own, model=MODEL, workers=1, note=notes.append)
+    ent.verify_catalog(own, model=MODEL, on=Inline(), note=notes.append)
     assert notes[-1].startswith("layers/photo.png isn't what was written; no picture of a layer")
     assert [each.name for each in made.failures()] == ["0 caricature"]
     make(own, photo=tmp_path / "mine.png", units="0", negative=False, verify=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -17,8 +16,7 @@ from entoptic.catalogs import crops, files
 from entoptic.catalogs.index import NAME
 from entoptic.errors import BadSetting, CannotWrite, PictureNotFound
 from entoptic.images.writing import write_file
-
-SOURCE = Path(ent.__file__).parents[1]
+from inline import Inline
 
 # Red, blue and their difference at each pixel of 2x2, so that maps are half as large.
 NETWORK = """
@@ -40,7 +38,8 @@ def planted():
 """
 MODEL = "python:planted_nets:planted"
 HOW: dict[str, Any] = {
-    "size": 16, "steps": 1, "device": "cpu", "workers": 1, "transforms": "none", "units_only": True,
+    "size": 16, "steps": 1, "device": "cpu", "on": Inline(), "transforms": "none",
+    "units_only": True,
 }  # fmt: skip
 
 # How red and how blue the photographs are; each has a stripe of that color at the rows 8 to 11.
@@ -62,8 +61,6 @@ def nets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     (folder / "planted_nets.py").write_text(NETWORK)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(SOURCE)]))
-        patch.setenv("OMP_NUM_THREADS", "1")
         yield
 
 

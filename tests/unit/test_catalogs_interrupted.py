@@ -23,6 +23,7 @@ from entoptic.catalogs.files import DRAFTS
 from entoptic.catalogs.index import NAME, Index
 from entoptic.catalogs.owners import owner
 from entoptic.errors import CannotWrite
+from inline import Inline
 
 SOURCE = Path(ent.__file__).parents[1]
 PROC = Path("/proc/self/task").exists()
@@ -266,7 +267,7 @@ def test_a_full_disk_is_told_in_one_line_and_with_more_room_the_catalog_is_made(
 def test_a_folder_that_cannot_be_written_is_told_and_its_catalog_can_be_read(
     tmp_path: Path,
 ) -> None:
-    how: dict[str, Any] = {"size": 16, "steps": 0, "device": "cpu", "workers": 1}
+    how: dict[str, Any] = {"size": 16, "steps": 0, "device": "cpu", "on": Inline()}
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3))
     with disk(tmp_path / "disk", 20_000) as folder:
         whole = ent.catalog(network, "0", output=folder / "whole", units_only=True, **how)
@@ -281,7 +282,7 @@ def test_a_folder_that_cannot_be_written_is_told_and_its_catalog_can_be_read(
 
 
 def test_drafts_of_processes_that_are_gone_are_removed_and_no_others(tmp_path: Path) -> None:
-    how: dict[str, Any] = {"size": 16, "steps": 0, "device": "cpu", "workers": 1}
+    how: dict[str, Any] = {"size": 16, "steps": 0, "device": "cpu", "on": Inline()}
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 1, 3))
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()

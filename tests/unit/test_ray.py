@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,45 @@ def test_more_workers_than_there_is_room_for_are_not_waited_for(cluster: Any, ba
     batches = [Batch(number, batch.job) for number in range(3)]
     found = answers(network(), batches, ent.Ray(cluster.address, workers=3))
     assert [type(each) for each in found] == [Done] * 3
+
+
+@pytest.mark.slow
+def test_workers_of_a_node_that_is_lost_while_they_begin_are_no_false_starts(
+    cluster: Any, tmp_path: Path
+) -> None:
+    lost = cluster.add_node(num_cpus=4)
+    number = lost.node_id
+
+    class Slow(Work):
+        """Is never ready on the node that is lost."""
+
+        def prepared(self) -> Callable[[str, str], str]:
+            if ray.get_runtime_context().get_node_id() == number:
+                (tmp_path / str(os.getpid())).touch()
+                time.sleep(600)
+
+            def slow(job: str, device: str) -> str:
+                while not (tmp_path / "lost").exists():
+                    time.sleep(0.05)
+                time.sleep(4)  # until Ray has seen it too
+                return job
+
+            return slow
+
+    def lose() -> None:
+        end = time.monotonic() + 120
+        while len(list(tmp_path.iterdir())) < 4 and time.monotonic() < end:
+            time.sleep(0.05)
+        cluster.remove_node(lost, allow_graceful=False)
+        (tmp_path / "lost").touch()
+
+    thread = threading.Thread(target=lose)
+    thread.start()
+    waiting = iter([Batch(key, "made") for key in range(5)])
+    with ent.Ray(cluster.address).start(Slow(), "cpu") as team:
+        found = [each for each in team.run(lambda: next(waiting, None), 1.0) if each]
+    thread.join()
+    assert sorted(each.key for each in found) == list(range(5))
 
 
 def test_two_workers_share_a_gpu_where_each_has_half(cluster: Any, batch: Batch) -> None:

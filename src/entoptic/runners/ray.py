@@ -67,11 +67,19 @@ class Ray(Runner):
 
 @dataclass(eq=False)
 class _Actor:
-    """A worker, and what it is to say next."""
+    """A worker, and what it is to say next.
+
+    Args:
+        handle: Ray's.
+        nodes: on one of which it is; on which one it says when it is ready.
+        awaited: what it says next.
+        is_ready: whether it has said so.
+    """
 
     handle: Any
-    node: str | None = None
-    awaited: Any = None
+    nodes: set[str]
+    awaited: Any
+    is_ready: bool = False
 
 
 class _Actors(Crew):
@@ -114,19 +122,20 @@ class _Actors(Crew):
             return self._how.workers
         now = time.monotonic()
         if now - self._asked >= _LOOK_AGAIN:
-            self._room = sum(_room(each["Resources"], self._needs) for each in self._alive())
+            self._room = sum(_room(each, self._needs) for each in self._nodes().values())
             self._asked = now
         return self._room
 
-    def _alive(self) -> list[dict[str, Any]]:
-        return [each for each in self._ray.nodes() if each["Alive"]]
+    def _nodes(self) -> dict[str, Mapping[str, float]]:
+        """Return what the nodes that are there have."""
+        return {each["NodeID"]: each["Resources"] for each in self._ray.nodes() if each["Alive"]}
 
     def start(self) -> _Actor:
         handle = self._actor.remote()
         begun = handle.begin.remote(
             self._work, self._how.cpus, tuple(IMPORTED), made_with(), str(_folder())
         )
-        return _Actor(handle, awaited=begun)
+        return _Actor(handle, {*self._nodes()}, begun)
 
     def give(self, worker: _Actor, batch: Batch) -> bool:
         worker.awaited = worker.handle.make.remote(batch, self._device)
@@ -152,18 +161,15 @@ class _Actors(Crew):
         except failures.RayTaskError as error:
             # What ends a process elsewhere; this actor is ended for it.
             reason = one_line(f"{type(error.cause).__name__}: {error.cause}", 200)
-            return Ended(reason) if worker.node else Unable(reason)
+            return Ended(reason) if worker.is_ready else Unable(reason)
         except failures.RayError as error:
-            return Ended(_last_line(error), lost=self._is_gone(worker.node))
-        if worker.node:
+            return Ended(_last_line(error), lost=not worker.nodes <= self._nodes().keys())
+        if worker.is_ready:
             answered: Answer = said
             return answered
-        worker.node, refused = said
+        node, refused = said
+        worker.nodes, worker.is_ready = {node}, True
         return Unable(refused) if refused else Ready()
-
-    def _is_gone(self, node: str | None) -> bool:
-        """Tell whether a node has left the cluster."""
-        return node is not None and node not in {each["NodeID"] for each in self._alive()}
 
     def end(self, worker: _Actor) -> None:
         self._ray.kill(worker.handle)

@@ -106,14 +106,14 @@ def _look(page: Any, address: str, found: dict[str, list[float]]) -> None:
     page.goto(address)
     page.wait_for_selector(".row img")
     page.wait_for_function(
-        "[...document.querySelectorAll('.row img')].slice(0, 8).every(one => one.complete)"
+        "() => [...document.querySelectorAll('.row img')].slice(0, 8).every(one => one.complete)"
     )
     paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
-    page.wait_for_function(f"{paint} > 0")
+    page.wait_for_function(f"() => {paint} > 0")
     note("first paint", page.evaluate(paint))
     note("first page with its pictures", page.evaluate("performance.now()"))
     page.keyboard.press("/")
-    page.wait_for_function("document.getElementById('search').open")
+    page.wait_for_function("() => document.getElementById('search').open")
     page.evaluate("entoptic.search.prepare()")
     for word in ("1", "17 40", "classis 19", "class", "0:1999"):
         answered, drawn = page.evaluate(_DRAWN, word)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cataloged import LABELS, LAST, MODEL, importable, make
+from cataloged import LABELS, LAST, MODEL, importable, make, photo
 from entoptic.images import read, read_job
 from shells.command import entoptic
 
@@ -138,6 +138,10 @@ def test_a_unit_is_opened_its_circuit_followed_and_names_stay_text(pages: Pages)
     assert page.locator(".excites .name").all_inner_texts() == [LABELS[0]]
     assert page.locator(".excites .value").all_inner_texts() == ["3"]
     assert page.locator(".inhibits .value").all_inner_texts() == ["-5"]
+    page = pages.open("#before/first/0")
+    page.wait_for_selector(f"text={photo(15)}")
+    assert page.locator("main i").count() == 0
+    page = pages.open("#before/first/3")
     page.click(".inhibits a")
     pages.title(LABELS[1])
     assert page.locator("h1 *, .facts :not(li, span)").count() == 0
@@ -187,7 +191,7 @@ def test_the_keyboard_goes_everywhere(pages: Pages) -> None:
     pages.title("first : 3")
     page.keyboard.press("Escape")
     pages.title("first")
-    page.wait_for_function("document.activeElement.innerText.trim() === '3'")
+    page.wait_for_function("() => document.activeElement.innerText.trim() === '3'")
     page.keyboard.press("Escape")
     pages.title("before")
     page.keyboard.press("?")
@@ -214,7 +218,7 @@ def test_a_unit_stands_beside_that_of_another_catalog(pages: Pages) -> None:
     assert page.locator(".shot img").count() == 2
     assert "responses correlate 1.00 with after's" in page.inner_text(".two .unit")
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("location.hash === '#before/first/3?with=after%2Ffirst'")
+    page.wait_for_function("() => location.hash === '#before/first/3?with=after%2Ffirst'")
 
 
 def test_the_order_is_that_of_the_scores(pages: Pages) -> None:
@@ -257,7 +261,7 @@ def test_nothing_moves_while_a_page_comes(pages: Pages) -> None:
     for address in ("#before", "#before/first", "#before/first/1"):
         page = pages.open(address)
         page.reload()
-        page.wait_for_function("[...document.images].every(one => one.complete)")
+        page.wait_for_function("() => [...document.images].every(one => one.complete)")
         moved = page.evaluate(_MOVED)
         assert moved == 0, address
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import entoptic as ent
-from cataloged import LABELS, LAST, MODEL, SECOND, importable, make
+from cataloged import LABELS, LAST, MODEL, SECOND, importable, make, photo
 from entoptic.catalogs.index import Unit
 from entoptic.catalogs.site import alike
 from entoptic.catalogs.site.again import commands
@@ -100,8 +100,8 @@ def test_photographs_and_what_they_say_of_units_alike_are_the_catalogs(
     assert details[3]["alike"][0] == [0, 1, 1.0]
     assert details[1]["alike"][0] == [0, 3, 1.0]
     assert [0, 2] not in [each[:2] for each in details[0]["alike"]]
-    kind, photo, value, crop, shown = details[0]["exemplars"][0]
-    assert (kind, photo, value) == ("most", "15.png", 1.0)
+    kind, name, value, crop, shown = details[0]["exemplars"][0]
+    assert (kind, name, value) == ("most", photo(15), 1.0)
     for file in (crop, shown):
         assert (site / "pictures" / "hand" / file).read_bytes() == (catalog / file).read_bytes()
     assert [each[1] for each in details[2]["exemplars"] if each[0] == "most"][:2] == [
@@ -160,6 +160,7 @@ def test_no_name_becomes_markup(site: Path) -> None:
             text = file.read_text("utf-8")
             assert LAST not in text
             assert LABELS[1] not in text
+            assert photo(15) not in text
     assert "<" not in script("a", LABELS[1])
 
 
@@ -232,6 +233,25 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_written(catalog: Path, tmp_
     }  # fmt: skip
 
 
+def test_what_is_not_made_is_said_with_the_reason(catalog: Path, tmp_path: Path) -> None:
+    mine = shutil.copytree(catalog, tmp_path / "mine")
+    with sqlite3.connect(mine / "catalog.sqlite") as index:
+        for number, state, reason in ((1, "failed", "it's <b>NaN</b>"), (2, "todo", None)):
+            index.execute(
+                "UPDATE pictures SET state = ?, reason = ?, score = NULL "
+                "WHERE layer = 'first' AND kind = 'positive' AND number = ?",
+                (state, reason, number),
+            )
+    index.close()
+    site = ent.catalog_site(mine, models=[MODEL]).parent
+    (first, _) = shard(site, "index")["catalogs"][0]["layers"]
+    assert (first["done"], first["failed"], first["cover"]) == (2, 1, [0, 3])
+    found = shard(site, "c0-l0-g0")
+    assert found["bare"] == {"1": "it's <b>NaN</b>", "2": ""}
+    assert found["scores"][1:3] == [None, None]
+    assert not (site / "small" / "hand" / "first" / "1.webp").exists()
+
+
 def test_a_catalog_that_names_files_outside_of_it_is_refused(catalog: Path, tmp_path: Path) -> None:
     mine = shutil.copytree(catalog, tmp_path / "mine")
     with sqlite3.connect(mine / "catalog.sqlite") as index:
@@ -277,9 +297,21 @@ def test_a_site_that_cannot_be_finished_leaves_the_old_one(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("entoptic.catalogs.site.content.write_shard", full)
-    with pytest.raises(CannotWrite, match=r"can't be written \(No space left on device\)"):
-        ent.catalog_site(catalog, output=site, force=True)
+    rename = Path.rename
+
+    def ended(path: Path, target: Path) -> None:
+        if path.suffix == ".tmp":  # after the old one has made room
+            raise KeyboardInterrupt
+        rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("entoptic.catalogs.site.content.write_shard", full)
+        with pytest.raises(CannotWrite, match=r"can't be written \(No space left on device\)"):
+            ent.catalog_site(catalog, output=site, force=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", ended)
+        with pytest.raises(KeyboardInterrupt):
+            ent.catalog_site(catalog, output=site, force=True)
     assert {each: each.stat().st_ino for each in site.rglob("*")} == before
     assert [each.name for each in tmp_path.iterdir()] == ["site"]
 

@@ -203,13 +203,13 @@ def _draft(target: Path) -> Iterator[Path]:
     except EntopticError:
         raise  # some are errors of the system, too, and say more than is said here
     except OSError as error:
-        if old.exists() and not target.exists():
-            old.rename(target)
         raise CannotWrite(
             f"the site {str(target)!r} can't be written ({error.strerror or error}); make room, or "
             "look at the permissions of the folder"
         ) from None
     finally:
+        if old.exists() and not target.exists():  # whatever has ended this between two renamings
+            old.rename(target)
         for folder in (draft, old):
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -2,7 +2,7 @@
 "use strict";
 
 entoptic.pages = (() => {
-  const { here, numberAt, placeOf, grid, labels, picture, small, file, link, h, image, short, many, unitName } = entoptic;
+  const { here, numberAt, placeOf, grid, labels, small, file, link, h, image, many, unitName } = entoptic;
 
   const aspectOf = (catalog) => (catalog.size ? catalog.size[1] / catalog.size[0] : 1);
   const sides = (catalog, width = 160) => [width, Math.round(width * aspectOf(catalog))];
@@ -88,7 +88,7 @@ entoptic.pages = (() => {
   async function layerPage(layer, beside, last) {
     const [own, names, others, together] = await Promise.all([
       grid(layer), labels(layer), beside && grid(beside), entoptic.together(layer, beside)]);
-    const { about, catalog } = layer;
+    const { catalog } = layer;
     const otherScore = (number) => {
       const place = placeOf(beside, number);
       return place < 0 ? null : others.scores[place];
@@ -165,5 +165,5 @@ entoptic.pages = (() => {
     };
   }
 
-  return { homePage, catalogPage, layerPage, thumb, aspectOf, picture };
+  return { homePage, catalogPage, layerPage, thumb, aspectOf };
 })();

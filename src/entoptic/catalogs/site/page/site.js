@@ -49,7 +49,7 @@ entoptic.here.begin = () => {
     if (mine !== turn) return; // meanwhile another one was asked for
     if (shown.hash !== undefined) scrolled.set(shown.hash, scrollY);
     if (shown.gone) shown.gone();
-    const [focused, first] = [now.layer, shown.hash === undefined];
+    const first = shown.hash === undefined;
     now = to;
     shown = { ...next, hash };
     main.replaceChildren(next.page);
@@ -57,7 +57,7 @@ entoptic.here.begin = () => {
     const { catalog, layer, number } = to;
     document.title = [number !== undefined ? unitName(layer, number) : layer && layer.name, catalog && catalog.id, "entoptic catalog"].filter(Boolean).join(" · ");
     scrollTo(0, number === undefined ? scrolled.get(hash) || 0 : 0);
-    if (!first && focused !== null) main.focus({ preventScroll: true });
+    if (!first) main.focus({ preventScroll: true }); // so that readers of the page begin there
     if (next.shown) next.shown();
   }
 

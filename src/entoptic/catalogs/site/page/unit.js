@@ -2,9 +2,7 @@
 "use strict";
 
 entoptic.unitPage = (() => {
-  const {
-    here, numberAt, placeOf, grid, details, labels, picture, file, link, h, image, short, many, unitName,
-  } = entoptic;
+  const { here, numberAt, placeOf, grid, details, labels, picture, file, link, h, image, short, many, unitName } = entoptic;
   const { thumb, aspectOf } = entoptic.pages;
   const remembered = { maps: false };
 

@@ -50,6 +50,10 @@ class BadPicture(EntopticError, ValueError):
     """A file that isn't a picture that can be read, or a tensor that isn't an Image."""
 
 
+class BadFilm(EntopticError, ValueError):
+    """A file that isn't a film that can be decoded, or can't become one."""
+
+
 class PictureNotFound(EntopticError, FileNotFoundError):
     """A picture that isn't there, or may not be read."""
 

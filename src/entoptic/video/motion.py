@@ -1,0 +1,127 @@
+"""What moves from a frame to the next: optical flow, what is covered, and scene cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from entoptic.errors import MissingExtra
+from entoptic.video.reading import Pixels
+
+Field: TypeAlias = NDArray[np.float32]
+"""(height, width, 2): for each pixel an offset, (across, down), in pixels."""
+
+Flow: TypeAlias = Callable[[Pixels, Pixels], Field]
+"""Optical flow: of two frames, where each pixel of the first is in the second."""
+
+# Pixels: how far a way there and back may end from its beginning, and a share of its length.
+_ERROR, _ERROR_SHARE = 0.7, 0.01
+# Where the two frames differ by more, of 0 to 1, a pixel shows something else.
+_OTHER = 0.12
+# A cut: so little is seen in both frames, which differ by so much on average.
+_CUT_VISIBLE, _CUT_DIFFERENCE = 0.45, 0.06
+# Pixels by which the border between what is carried and what isn't is softened.
+_SOFT = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """What leads from a frame to the one before it.
+
+    Args:
+        back: where each pixel of this frame was in the frame before.
+        visible: 1 where it was seen there, 0 where it was covered, outside or something else;
+            softened between, (height, width).
+        cut: whether the two frames are of two scenes.
+    """
+
+    back: Field
+    visible: NDArray[np.float32]
+    cut: bool
+
+    def carried(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return values of the frame before at the pixels of this one, (height, width, any)."""
+        found: NDArray[np.float32] = _warped(values, self.back, opencv().INTER_CUBIC)
+        return found
+
+
+def motion(before: Pixels, now: Pixels, flow: Flow) -> Motion:
+    """Return what leads from a frame to the one before it.
+
+    A pixel is seen in both where the way back, and from there the way forth, ends where it began
+    (Sundaram, Brox, Keutzer, "Dense Point Trajectories by GPU-Accelerated Large Displacement
+    Optical Flow", 2010), and where both frames look alike.
+    """
+    cv2 = opencv()
+    back, forth = flow(now, before), flow(before, now)
+    error = np.square(back + _warped(forth, back, cv2.INTER_LINEAR)).sum(-1)
+    length = np.square(back).sum(-1) + np.square(forth).sum(-1)
+    there = _warped(_float(before), back, cv2.INTER_LINEAR)
+    difference = np.abs(there - _float(now)).mean(-1)
+    height, width = now.shape[:2]
+    across, down = _grid(height, width)
+    x, y = across + back[..., 0], down + back[..., 1]
+    seen = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    seen &= (error <= _ERROR_SHARE * length + _ERROR**2) & (difference <= _OTHER)
+    cut = bool(seen.mean() < _CUT_VISIBLE and difference.mean() > _CUT_DIFFERENCE)
+    visible = cv2.GaussianBlur(seen.astype(np.float32), (0, 0), _SOFT)
+    return Motion(back, visible, cut)
+
+
+def dis(first: Pixels, second: Pixels) -> Field:
+    """Return the optical flow by dense inverse search.
+
+    Source: Kroeger, Timofte, Dai, Van Gool, "Fast Optical Flow using Dense Inverse Search", 2016,
+    as OpenCV has it.
+    """
+    cv2 = opencv()
+    found: Field = _search().calc(
+        cv2.cvtColor(first, cv2.COLOR_RGB2GRAY), cv2.cvtColor(second, cv2.COLOR_RGB2GRAY), None
+    )
+    return found
+
+
+def _search() -> Any:
+    cv2 = opencv()
+    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+
+
+def _warped(values: NDArray[np.float32], by: Field, interpolation: int) -> NDArray[np.float32]:
+    cv2 = opencv()
+    across, down = _grid(*values.shape[:2])
+    found: NDArray[np.float32] = cv2.remap(
+        values,
+        across + by[..., 0],
+        down + by[..., 1],
+        interpolation,
+        borderMode=cv2.BORDER_REFLECT,
+    )
+    return found
+
+
+def _float(pixels: Pixels) -> NDArray[np.float32]:
+    return pixels.astype(np.float32) / np.float32(255)
+
+
+def _grid(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    across, down = np.meshgrid(
+        np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+    )
+    return across, down
+
+
+def opencv() -> Any:
+    """Import OpenCV.
+
+    Raises:
+        MissingExtra: it isn't installed.
+    """
+    try:
+        import cv2
+    except ImportError:
+        raise MissingExtra("films need PyAV and OpenCV: pip install 'entoptic[film]'") from None
+    return cv2

@@ -1,0 +1,286 @@
+"""Films read: whatever FFmpeg decodes, or a folder of pictures, frame by frame."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from entoptic import images
+from entoptic.errors import BadFilm, BadSetting, EntopticError, MissingExtra, PictureNotFound
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+
+Pixels = NDArray[np.uint8]
+"""(height, width, 3), sRGB."""
+
+USUAL_RATE = Fraction(25)
+"""Frames per second of a folder of pictures."""
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A film's properties.
+
+    Args:
+        path: the file, or the folder of pictures.
+        height: of each frame as it is shown upright, in pixels.
+        width: likewise.
+        rate: frames per second, on average.
+        time_base: seconds of a unit of time.
+        pixel_aspect: width of a pixel by its height, as it is shown upright.
+        matrix: number of the color matrix (ITU-T H.273), 2 where the file doesn't say.
+        primaries: likewise.
+        transfer: likewise.
+        full_range: whether luma takes all values, 0 to 255.
+        frames: how many, as far as the file says.
+        audio: number of audio streams.
+    """
+
+    path: Path
+    height: int
+    width: int
+    rate: Fraction
+    time_base: Fraction
+    pixel_aspect: Fraction = Fraction(1)
+    matrix: int = 2
+    primaries: int = 2
+    transfer: int = 2
+    full_range: bool = False
+    frames: int | None = None
+    audio: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A frame of a film.
+
+    Args:
+        number: from 0.
+        time: seconds from the film's first frame.
+        duration: seconds that it is shown; None where the next frame's time says it.
+        pixels: (height, width, 3), sRGB.
+    """
+
+    number: int
+    time: Fraction
+    duration: Fraction | None
+    pixels: Pixels
+
+
+def av() -> Any:
+    """Import PyAV.
+
+    Raises:
+        MissingExtra: it isn't installed.
+    """
+    try:
+        import av as module
+    except ImportError:
+        raise MissingExtra("films need PyAV and OpenCV: pip install 'entoptic[film]'") from None
+    return module
+
+
+def facts_of(path: Path) -> Facts:
+    """Return a film's properties, of its first frame.
+
+    Raises:
+        PictureNotFound: there is no such file, or it may not be read.
+        BadFilm: it is no film, or has no frames.
+        MissingExtra: PyAV isn't installed.
+    """
+    if path.is_dir():
+        return _facts_of_folder(path)
+    with _opened(path) as container:
+        stream = container.streams.video[0]
+        first = next(_decoded(path, container), None)
+        if first is None:
+            raise BadFilm(f"{str(path)!r} has no frame that can be decoded")
+        rate = stream.average_rate or stream.guessed_rate or USUAL_RATE
+        aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
+        turned = first.rotation % 180 != 0
+        height, width = first.height, first.width
+        return Facts(
+            path=path,
+            height=width if turned else height,
+            width=height if turned else width,
+            rate=Fraction(rate),
+            time_base=Fraction(stream.time_base or 1 / Fraction(rate)),
+            pixel_aspect=1 / aspect if turned else aspect,
+            matrix=int(first.colorspace),
+            primaries=int(first.color_primaries),
+            transfer=int(first.color_trc),
+            full_range=int(first.color_range) == 2,
+            frames=stream.frames or _estimated(container, Fraction(rate)),
+            audio=len(container.streams.audio),
+        )
+
+
+def frames_of(facts: Facts) -> Iterator[Frame]:
+    """Decode a film's frames in order, each upright and of the first one's size.
+
+    Raises:
+        BadFilm: a frame has another size, or the film has turned out to be damaged.
+    """
+    if facts.path.is_dir():
+        yield from _frames_of_folder(facts)
+        return
+    with _opened(facts.path) as container:
+        start: Fraction | None = None
+        last: Fraction | None = None
+        base = facts.time_base
+        for number, each in enumerate(_decoded(facts.path, container)):
+            pixels = _pixels(each)
+            if pixels.shape[:2] != (facts.height, facts.width):
+                found = f"{pixels.shape[1]}x{pixels.shape[0]}"
+                raise BadFilm(
+                    f"frame {number} of {str(facts.path)!r} is {found} and the first "
+                    f"{facts.width}x{facts.height} (width x height); cut the film there"
+                )
+            if each.pts is None:
+                time = number / facts.rate if last is None else last + 1 / facts.rate
+            else:
+                time = each.pts * base
+            start = time if start is None else start
+            if last is not None and time <= last:
+                continue  # shown at the same time as the one before, so never seen
+            last = time
+            length = each.duration * base if each.duration else None
+            yield Frame(number, time - start, length, pixels)
+
+
+def _estimated(container: Any, rate: Fraction) -> int | None:
+    """Return the number of frames by the duration, where a file doesn't say it."""
+    if not container.duration:
+        return None
+    return max(1, round(Fraction(container.duration, 1_000_000) * rate))
+
+
+def _opened(path: Path) -> Any:
+    """Open a film.
+
+    Raises:
+        PictureNotFound, BadFilm: with what to do.
+    """
+    module = av()
+    try:
+        with path.open("rb"):
+            pass
+        container = module.open(str(path), metadata_errors="ignore")
+    except FileNotFoundError:
+        raise PictureNotFound(f"there is no file {str(path)!r}; name a film") from None
+    except PermissionError:
+        raise PictureNotFound(f"{str(path)!r} may not be read; change its permissions") from None
+    except (module.FFmpegError, OSError, ValueError) as error:
+        raise _bad(path, error) from None
+    if not container.streams.video:
+        container.close()
+        raise BadFilm(f"{str(path)!r} has no video; name a film, a GIF or a folder of pictures")
+    container.streams.video[0].thread_type = "AUTO"
+    return container
+
+
+def _decoded(path: Path, container: Any) -> Iterator[VideoFrame]:
+    module = av()
+    try:
+        yield from container.decode(container.streams.video[0])
+    except module.FFmpegError as error:
+        raise _bad(path, error) from None
+
+
+def _bad(path: Path, error: Exception) -> BadFilm:
+    number = getattr(error, "errno", None)
+    said = "it isn't a film" if number in (None, errno.EINVAL) else str(error).split(":")[0]
+    if "Invalid data" in str(error):
+        said = "FFmpeg finds no film in it, or it is damaged"
+    return BadFilm(f"can't decode {str(path)!r}: {said}; play it, or convert it anew")
+
+
+def _pixels(frame: VideoFrame) -> Pixels:
+    """Return a frame as it is shown: sRGB by the file's own matrix and range, upright."""
+    if frame.format.has_palette or any(each.is_alpha for each in frame.format.components):
+        return _upright(_on_black(frame), frame.rotation)
+    pixels: Pixels = frame.reformat(format="rgb24").to_ndarray()  # type: ignore[assignment]
+    return _upright(pixels, frame.rotation)
+
+
+def _on_black(frame: VideoFrame) -> Pixels:
+    """Return a frame with alpha on black, as players show it."""
+    values = frame.reformat(format="rgba").to_ndarray().astype(np.uint16)
+    covered: Pixels = ((values[..., :3] * values[..., 3:] + 127) // 255).astype(np.uint8)
+    return covered
+
+
+def _upright(pixels: Pixels, rotation: int) -> Pixels:
+    """Turn a frame as its file says, counterclockwise in degrees."""
+    return np.ascontiguousarray(np.rot90(pixels, rotation // 90 % 4))
+
+
+def _facts_of_folder(folder: Path) -> Facts:
+    files = _pictures(folder)
+    first = images.read(files[0])
+    return Facts(
+        path=folder,
+        height=first.height,
+        width=first.width,
+        rate=USUAL_RATE,
+        time_base=1 / USUAL_RATE,
+        frames=len(files),
+    )
+
+
+def _frames_of_folder(facts: Facts) -> Iterator[Frame]:
+    for number, file in enumerate(_pictures(facts.path)):
+        try:
+            picture = images.read(file)
+        except EntopticError as error:
+            raise BadFilm(f"frame {number} can't be read: {error}") from None
+        if (picture.height, picture.width) != (facts.height, facts.width):
+            raise BadFilm(
+                f"{str(file)!r} is {picture.width}x{picture.height} and the first frame "
+                f"{facts.width}x{facts.height} (width x height); make them of one size"
+            )
+        values = (picture.image[0].permute(1, 2, 0) * 255).round().byte().numpy()
+        yield Frame(number, number / facts.rate, 1 / facts.rate, np.ascontiguousarray(values))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """Return a folder's pictures in the order of their names, numbers as numbers.
+
+    Raises:
+        BadFilm: there is none.
+    """
+    found = [each for each in folder.iterdir() if each.suffix.lower() in PICTURES]
+    if not found:
+        raise BadFilm(f"there are no pictures in the folder {str(folder)!r}")
+    return sorted(found, key=lambda file: _natural(file.name))
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return what sorts `frame9` before `frame10`."""
+    import re
+
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+
+
+def at_rate(facts: Facts, rate: Fraction | None) -> Facts:
+    """Return the facts of a folder of pictures that is shown at a rate.
+
+    Raises:
+        BadSetting: a film has a rate of its own.
+    """
+    if rate is None:
+        return facts
+    if not facts.path.is_dir():
+        raise BadSetting("rate is of a folder of pictures; a film keeps its own")
+    return replace(facts, rate=rate, time_base=1 / rate)

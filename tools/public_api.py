@@ -165,6 +165,7 @@ def of_recipes() -> str:
         """The functions of the recipes, made from their declarations by `make api`."""
 
         from collections.abc import Callable, Iterable, Iterator, Sequence
+        from fractions import Fraction
         from typing import Any
 
         from ..ascent.loop import Step
@@ -174,7 +175,9 @@ def of_recipes() -> str:
         from ..images import PictureLike
         from ..jobs.evaluation import Evaluation
         from ..jobs.exemplars import FoundExemplars
+        from ..jobs.film_making import FilmMade
         from ..jobs.job import Result
+        from ..jobs.keys import Keys
         from ..jobs.regions import RegionLike
         from ..layers import Layer
         from ..networks import DeviceLike, ModelLike

@@ -93,6 +93,9 @@ from .jobs.evaluation import (
 from .jobs.exemplars import (
     FoundExemplars as FoundExemplars,
 )
+from .jobs.film_making import (
+    FilmMade as FilmMade,
+)
 from .jobs.job import (
     Job as Job,
     Result as Result,
@@ -177,6 +180,9 @@ from .recipes.evaluate import (
 from .recipes.exemplars import (
     Exemplars as Exemplars,
 )
+from .recipes.film import (
+    Film as Film,
+)
 from .recipes.filters import (
     Filters as Filters,
 )
@@ -189,6 +195,7 @@ from .recipes.functions import (
     dream_photos as dream_photos,
     evaluate as evaluate,
     exemplars as exemplars,
+    film as film,
     filters as filters,
     grid as grid,
     groups as groups,
@@ -198,6 +205,7 @@ from .recipes.functions import (
     maps as maps,
     sweep as sweep,
     visualize as visualize,
+    zoom as zoom,
 )
 from .recipes.grid import (
     Grid as Grid,
@@ -222,6 +230,9 @@ from .recipes.sweep import (
 )
 from .recipes.visualize import (
     Visualize as Visualize,
+)
+from .recipes.zoom import (
+    Zoom as Zoom,
 )
 from .runners.jobs import (
     run as run,

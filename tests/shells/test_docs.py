@@ -28,6 +28,7 @@ import entoptic as ent
 from entoptic.cli.main import main, outcome
 from entoptic.objectives import parse, vocabulary
 from entoptic.transforms import transforms
+from filming import film, moving
 
 ROOT = layout.ROOT
 PAGES = sorted(
@@ -94,6 +95,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ent.write(folder / name, photo)
     (mine,) = blocks(ROOT / "docs" / "how-to" / "your-objective.md", 'python title="mine.py"')
     (folder / "mine.py").write_text(mine)
+    film(folder / "holiday.mp4", moving(6, 24, 32))
     np.save(folder / "atoms.npy", np.eye(4, 256, dtype=np.float32))
     encoder = {"W_enc": torch.eye(256, 4), "b_enc": torch.zeros(4)}
     with (folder / "sae.pt").open("wb") as file:
@@ -273,6 +275,7 @@ def test_every_command_of_the_guides_runs(command: str, folder: Path) -> None:
         "--octaves": "1",
         "--pictures": "2",
         "--noise": "48x64",
+        "--seconds": "0.08",
     }
     for option, value in small.items():
         if option in words:

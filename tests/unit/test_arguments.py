@@ -30,6 +30,7 @@ from entoptic.jobs.job import Job
 from entoptic.networks import devices, model_of
 from entoptic.recipes import recipes
 from entoptic.recipes.dream import Dream
+from filming import film, moving
 
 # What entoptic makes and hands out; nobody is asked to make one.
 _OURS = {
@@ -37,6 +38,7 @@ _OURS = {
     "optimizer",
     "shaping",
     "Evaluation",
+    "FilmMade",
     "FoundExemplars",
     "Guess",
     "Job",
@@ -89,6 +91,13 @@ def _picture() -> Path:
     return Path("made.png")
 
 
+def _film() -> Path:
+    """A film of two frames."""
+    if not Path("film.mkv").exists():
+        film(Path("film.mkv"), moving(2), codec="ffv1", pixels="bgr0")
+    return Path("film.mkv")
+
+
 def _catalog() -> ent.Catalog:
     """A catalog of nothing."""
     Path("catalog").mkdir(exist_ok=True)
@@ -107,6 +116,7 @@ _RIGHT: dict[str, Callable[[], Any]] = {
     "module": _network,
     "picture": _picture,
     "photo": _photo,
+    "film": _film,
     "source": _photo,
     "photos": lambda: [_photo()],
     "image": _photo,
@@ -191,7 +201,7 @@ _WRONG: dict[str, Callable[[], Any]] = {
 # What of it is right, by the names of parameters; all others must refuse it.
 _FLAGS = (
     *("shared", "uniform", "relative", "decorrelated", "weighted", "plain", "transparency"),
-    *("least", "spread", "whole", "preview", "verify", "force", "negative", "units_only"),
+    *("least", "spread", "whole", "preview", "verify", "force", "negative", "units_only", "silent"),
     *("replace", "fixed_size", "biased", "stored", "compares_images"),
     *("needs_alpha", "prices_opacity", "progress", "keep_colors", "match_histogram"),
 )
@@ -201,7 +211,7 @@ _TAKEN: dict[str, set[str]] = {
     **{name: {"True"} for name in _FLAGS},
     **{name: {"a huge number"} for name in _COUNTED},
     **{name: {"a dict"} for name in ("addresses", "members")},
-    "constant": {"minus one"},
+    **{name: {"minus one"} for name in ("constant", "turn", "down", "across")},
     "job": {"an empty text"},
     "normalize": {"None"},
     "scale": {"minus one"},

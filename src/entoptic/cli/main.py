@@ -16,6 +16,7 @@ from entoptic.cli.catalog import CATALOG_COMMANDS
 from entoptic.cli.dream import dream_command
 from entoptic.cli.evaluate import evaluate_command
 from entoptic.cli.exemplars import exemplars_command
+from entoptic.cli.film import film_command
 from entoptic.cli.networks import convert_command, gradient_command
 from entoptic.cli.printing import echo
 from entoptic.cli.recipes import command_of
@@ -33,6 +34,8 @@ from entoptic.errors import (
     UnknownModel,
 )
 from entoptic.recipes import recipes
+from entoptic.recipes.film import Film
+from entoptic.recipes.zoom import Zoom
 
 # What the user typed was wrong: exit code 2, like click's own usage errors. Anything else is 1.
 _USAGE = (
@@ -131,6 +134,8 @@ _OWN_COMMANDS = {
     "dream": dream_command,
     "evaluate": evaluate_command,
     "exemplars": exemplars_command,
+    "film": film_command(Film),
+    "zoom": film_command(Zoom),
 }
 
 for _name in sorted(recipes, key=lambda name: recipes[name].order):

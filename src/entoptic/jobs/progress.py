@@ -21,6 +21,17 @@ def is_interactive() -> bool:
     return hasattr(sys, "ps1") or (shell is not None and shell.get_ipython() is not None)
 
 
+def duration(seconds: float) -> str:
+    """Return a time in words, roughly.
+
+    >>> duration(42), duration(600), duration(9000)
+    ('42 s', '10 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
 @contextmanager
 def progress_bar(plan: Plan, shown: bool | None) -> Iterator[Callable[[Step], None]]:
     """Show how a plan proceeds during a `with`; what it gives is told each step.

@@ -1,6 +1,7 @@
 """The functions of the recipes, made from their declarations by `make api`."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
 from typing import Any
 
 from ..ascent.loop import Step
@@ -10,7 +11,9 @@ from ..canvas import Canvas
 from ..images import PictureLike
 from ..jobs.evaluation import Evaluation
 from ..jobs.exemplars import FoundExemplars
+from ..jobs.film_making import FilmMade
 from ..jobs.job import Result
+from ..jobs.keys import Keys
 from ..jobs.regions import RegionLike
 from ..layers import Layer
 from ..networks import DeviceLike, ModelLike
@@ -632,6 +635,131 @@ def exemplars(
     Raises:
         EntopticError: whatever is wrong is said before any work."""
 
+def film(
+    model: ModelLike,
+    film: PathLike,
+    *,
+    objective: Objective | str | None = None,
+    layer: Layer | str | Keys | None = None,
+    look: str | None = None,
+    guide: PictureLike | None = None,
+    region: str | Sequence[RegionLike | str] = (),
+    protect: str | None = None,
+    size: int | tuple[int, int] | None = None,
+    octaves: int | None = None,
+    octave_scale: float = 1.4,
+    steps: int | None = None,
+    strength: float | str | Keys = 1.0,
+    step_size: float | str | Keys | None = None,
+    norm: Norm = "mean_abs",
+    smoothing: float | str | Keys | None = None,
+    shaping: ShapingLike | None = None,
+    headroom: float | str | Keys | None = None,
+    detail: int | None = None,
+    rules: RulesLike | None = None,
+    jitter: int = 32,
+    transforms: str | Transform | Sequence[Transform] | None = None,
+    optimizer: str | Rule | None = None,
+    match_histogram: bool = False,
+    keep_colors: bool = False,
+    mix: float | str | Keys = 0.0,
+    output: PathLike | None = None,
+    start: float = 0.0,
+    end: float | None = None,
+    every: int = 1,
+    rate: Fraction | float | str | None = None,
+    codec: str | None = None,
+    silent: bool = False,
+    preview: bool = False,
+    mask: PathLike | None = None,
+    coherence: float = 0.75,
+    seed: int = 0,
+    precision: str = "fp32",
+    device: DeviceLike = "auto",
+) -> FilmMade:
+    r"""Dream a film without flicker.
+
+    The optical flow between two frames carries what was added to one, its detail, to the next; the
+    steps then change it a little, and fully where something new is seen. Nothing is carried over a
+    cut. The brightness of each frame is the source's; its sound is copied. Finished parts are kept
+    beside OUT while it is made, so that the same command goes on after any interruption.
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        film: Film: a video, a GIF, or a folder of pictures.
+        objective: Objective to maximise, an expression: fire7:3 (a channel), class:goldfish,
+            "energy('fire5') - 2 * total_variation()". [default: the energy of a middle layer]
+        layer: Instead, a layer whose energy, the mean square of its activations, is maximised;
+            `entoptic layers` lists them. Early layers draw textures, late ones objects; over
+            time as 0s:A,4s:B.
+        look: Look, a name for layer, strength and shaping, such as eyes, fur, waves, original
+            (the first DeepDream's); `entoptic looks` shows all of a network on a photo.
+            [default: natural]
+        guide: Guide: another picture, whose features are to appear; also with --layer.
+        region: Region with an objective of its own, FILE=EXPR: EXPR is maximised where the mask
+            FILE is white, the other objective elsewhere.
+        protect: Protection of pixels: saliency, of those that draw the eye; gradient, of those
+            that the most probable class depends on.
+        size: Size of the result in pixels: its long side, or HxW, for which the photo's middle
+            is cut out. [default: the photo's]
+        octaves: Number of sizes, from small to large; more give larger shapes. [default: 4]
+        octave_scale: Ratio of one size to the one before. [default: 1.4]
+        steps: Number of steps at each size. [default: 10]
+        strength: Factor for the step size: 0.5 is subtle, 2 wild; over time as 0s:A,4s:B.
+            [default: 1]
+        step_size: Mean change of a pixel in a step; 1 is from black to white; over time as
+            0s:A,4s:B. [default: 1.5/255]
+        norm: Norm by which the gradient is divided: mean_abs, max_abs, std, l2, none. [default:
+            mean_abs]
+        smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
+            is off; over time as 0s:A,4s:B. [default: 0]
+        shaping: Shaping of the smoothed gradient: decorrelate (natural colors), laplacian (all
+            sizes of features alike), luminance, chroma(0.5), joined: "laplacian + decorrelate";
+            none. [default: none]
+        headroom: Headroom before black and white, in which steps get shorter so that no pixel
+            is clipped; 0 is off; over time as 0s:A,4s:B. [default: 0]
+        detail: Long side of the picture whose features a larger print keeps: octaves beyond it
+            only sharpen them. [default: the picture's own]
+        rules: Gradient rules, how gradients flow back through the network: guided,
+            redirected_relu, smooth_max_pool, normalized_layers. [default: the exact gradient]
+        jitter: Largest random shift before each step in pixels. [default: 32]
+        transforms: Random transforms before each step, instead of the jitter: "jitter(8) +
+            rotate(-5, 5)". [default: the jitter]
+        optimizer: Optimizer, instead of normalized steps: "adam(0.02)". [default: normalized
+            steps]
+        match_histogram: Give each color channel the photo's histogram in the end.
+        keep_colors: Keep the photo's color differences in the end, and the dream's brightness.
+        mix: Share of the photo that is mixed in at the end; over time as 0s:A,4s:B. [default:
+            0]
+        output: Film that is made: .mp4, .mov, .mkv, .webm, .gif, .webp, .apng; without an
+            ending a folder of pictures. [default: FILM-dream.mp4]
+        start: First second of the film that is dreamt. [default: 0]
+        end: Last second of the film that is dreamt. [default: its end]
+        every: Number of frames of which one is kept. [default: 1]
+        rate: Frames per second of a folder of pictures. [default: 25]
+        codec: Codec: h264, hevc, vp9, prores. [default: the format's usual one]
+        silent: Leave the sound out.
+        preview: Small and short: 256 pixels, the first 3 seconds.
+        mask: Mask, a picture or a film: steps have full strength where it is white, and the
+            film stays where it is black.
+        coherence: Coherence: at 0 each frame is dreamt by itself and flickers, at 1 what was
+            added moves with the film and changes only where something new is seen. [default:
+            0.75]
+        seed: Random seed. [default: 0]
+        precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
+            which is fastest. [default: fp32]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+
+    Returns:
+        The film: its file, its frames, the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work.
+
+    Source: samim, "DeepDreamAnim", 2015, for the flow; Ruder, Dosovitskiy, Brox, "Artistic Style
+    Transfer for Videos", 2016, for what is covered."""
+
 def filters(
     model: ModelLike,
     *,
@@ -1245,3 +1373,127 @@ def visualize(
     >>> import entoptic as ent
     >>> ent.visualize(ent.load(), "fire5:3", size=48, steps=1).image.shape
     torch.Size([1, 3, 48, 48])"""
+
+def zoom(
+    model: ModelLike,
+    photo: PictureLike,
+    *,
+    objective: Objective | str | None = None,
+    layer: Layer | str | Keys | None = None,
+    look: str | None = None,
+    guide: PictureLike | None = None,
+    region: str | Sequence[RegionLike | str] = (),
+    protect: str | None = None,
+    size: int | tuple[int, int] | None = None,
+    octaves: int | None = None,
+    octave_scale: float = 1.4,
+    steps: int | None = 4,
+    strength: float | str | Keys = 0.5,
+    step_size: float | str | Keys | None = None,
+    norm: Norm = "mean_abs",
+    smoothing: float | str | Keys | None = None,
+    shaping: ShapingLike | None = None,
+    headroom: float | str | Keys | None = None,
+    detail: int | None = None,
+    rules: RulesLike | None = None,
+    jitter: int = 32,
+    transforms: str | Transform | Sequence[Transform] | None = None,
+    optimizer: str | Rule | None = None,
+    match_histogram: bool = False,
+    keep_colors: bool = False,
+    mix: float | str | Keys = 0.0,
+    output: PathLike | None = None,
+    seconds: float = 10.0,
+    rate: Fraction | float | str | None = None,
+    codec: str | None = None,
+    zoom: float | str | Keys = 1.6,
+    turn: float | str | Keys = 0.0,
+    down: float | str | Keys = 0.0,
+    across: float | str | Keys = 0.0,
+    center: str | tuple[float, float] = (0.5, 0.5),
+    loop: bool = False,
+    seed: int = 0,
+    precision: str = "fp32",
+    device: DeviceLike = "auto",
+) -> FilmMade:
+    r"""Zoom into a dream without end.
+
+    Each frame is the one before, enlarged and turned a little, and dreamt again. Mean and contrast
+    of each color stay those of the first frame, so that nothing fades or burns out.
+
+    Args:
+        model: Network; `entoptic models` lists them.
+        photo: Photo: a picture file.
+        objective: Objective to maximise, an expression: fire7:3 (a channel), class:goldfish,
+            "energy('fire5') - 2 * total_variation()". [default: the energy of a middle layer]
+        layer: Instead, a layer whose energy, the mean square of its activations, is maximised;
+            `entoptic layers` lists them. Early layers draw textures, late ones objects; over
+            time as 0s:A,4s:B.
+        look: Look, a name for layer, strength and shaping, such as eyes, fur, waves, original
+            (the first DeepDream's); `entoptic looks` shows all of a network on a photo.
+            [default: natural]
+        guide: Guide: another picture, whose features are to appear; also with --layer.
+        region: Region with an objective of its own, FILE=EXPR: EXPR is maximised where the mask
+            FILE is white, the other objective elsewhere.
+        protect: Protection of pixels: saliency, of those that draw the eye; gradient, of those
+            that the most probable class depends on.
+        size: Size of the result in pixels: its long side, or HxW, for which the photo's middle
+            is cut out. [default: the photo's]
+        octaves: Number of sizes, from small to large; more give larger shapes. [default: 4]
+        octave_scale: Ratio of one size to the one before. [default: 1.4]
+        steps: Number of steps at each size. [default: 4]
+        strength: Factor for the step size: 0.5 is subtle, 2 wild; over time as 0s:A,4s:B.
+            [default: 0.5]
+        step_size: Mean change of a pixel in a step; 1 is from black to white; over time as
+            0s:A,4s:B. [default: 1.5/255]
+        norm: Norm by which the gradient is divided: mean_abs, max_abs, std, l2, none. [default:
+            mean_abs]
+        smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
+            is off; over time as 0s:A,4s:B. [default: 0]
+        shaping: Shaping of the smoothed gradient: decorrelate (natural colors), laplacian (all
+            sizes of features alike), luminance, chroma(0.5), joined: "laplacian + decorrelate";
+            none. [default: none]
+        headroom: Headroom before black and white, in which steps get shorter so that no pixel
+            is clipped; 0 is off; over time as 0s:A,4s:B. [default: 0]
+        detail: Long side of the picture whose features a larger print keeps: octaves beyond it
+            only sharpen them. [default: the picture's own]
+        rules: Gradient rules, how gradients flow back through the network: guided,
+            redirected_relu, smooth_max_pool, normalized_layers. [default: the exact gradient]
+        jitter: Largest random shift before each step in pixels. [default: 32]
+        transforms: Random transforms before each step, instead of the jitter: "jitter(8) +
+            rotate(-5, 5)". [default: the jitter]
+        optimizer: Optimizer, instead of normalized steps: "adam(0.02)". [default: normalized
+            steps]
+        match_histogram: Give each color channel the photo's histogram in the end.
+        keep_colors: Keep the photo's color differences in the end, and the dream's brightness.
+        mix: Share of the photo that is mixed in at the end; over time as 0s:A,4s:B. [default:
+            0]
+        output: Film that is made: .mp4, .mov, .mkv, .webm, .gif, .webp, .apng; without an
+            ending a folder of pictures. [default: PHOTO-zoom.mp4]
+        seconds: Length of the film. [default: 10]
+        rate: Frames per second. [default: 25]
+        codec: Codec: h264, hevc, vp9, prores. [default: the format's usual one]
+        zoom: Factor by which the picture grows in a second; over time as 0s:A,4s:B. [default:
+            1.6]
+        turn: Degrees that the picture turns in a second, clockwise; over time as 0s:A,4s:B.
+            [default: 0]
+        down: Share of its height that the picture moves up in a second; over time as 0s:A,4s:B.
+            [default: 0]
+        across: Share of its width that the picture moves left in a second; over time as
+            0s:A,4s:B. [default: 0]
+        center: Point that the camera goes to, as shares down and across; strongest drifts to
+            where the layer responds most. [default: 0.5x0.5]
+        loop: Let the end fade into the begin, so that it can play for ever.
+        seed: Random seed. [default: 0]
+        precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
+            which is fastest. [default: fp32]
+        device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
+            auto]
+
+    Returns:
+        The film: its file, its frames, the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work.
+
+    Source: the zoom of Mordvintsev, Olah, Tyka, "DeepDreaming with Caffe", 2015."""

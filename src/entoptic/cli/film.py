@@ -1,0 +1,84 @@
+"""`entoptic film` and `zoom`: made frame by frame, and gone on with where they were stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from entoptic.cli import options, signals
+from entoptic.cli.printing import echo
+from entoptic.cli.progress import Teller
+from entoptic.cli.recipes import arguments, declared_command
+from entoptic.jobs.defaults import USUAL
+from entoptic.recipes.film import DreamedFilm
+
+if TYPE_CHECKING:
+    from entoptic.jobs.film_making import Making
+    from entoptic.video.reading import Pixels
+
+_RESULT = "The result"
+
+
+_OPTIONS = options.together(
+    options.option(_RESULT, "--force", "-f", is_flag=True, help="Replace the film if it exists."),
+    options.option(
+        _RESULT, "--watch", type=click.Path(), metavar="PNG",
+        help="Picture file that shows the last frame, written every few seconds.",
+    ),
+    options.option(_RESULT, "--json", "as_json", is_flag=True, help="Print what was made as JSON."),
+    options.option(_RESULT, "--quiet", "-q", is_flag=True, help="No progress and no notes."),
+)  # fmt: skip
+
+
+def film_command(recipe: type[DreamedFilm]) -> click.Command:
+    """Return the command of a recipe that makes a film."""
+
+    def callback(force: bool, watch: str | None, as_json: bool, quiet: bool, **given: Any) -> int:
+        plan: Any = recipe(**{"model": USUAL} | arguments(recipe, given)).plan()
+        plan.check_free(force)
+        return _made(plan, watch, as_json, quiet)
+
+    return declared_command(recipe, _OPTIONS(callback))
+
+
+def _made(plan: Making, watch: str | None, as_json: bool, quiet: bool) -> int:
+    """Make a film, or what there is of it when a signal comes; return the exit code."""
+    with Teller(quiet) as teller, signals.held_back() as signalled:
+        for note in plan.notes:
+            teller.note(note)
+        made = plan.run(
+            teller,
+            stopped=lambda: signalled() is not None,
+            watch=None if watch is None else _shown(Path(watch)),
+        )
+        ended_by = signalled()
+    if as_json:
+        told = {"film": str(made.path), "frames": made.frames, "finished": made.finished}
+        echo(json.dumps(told | {"job": json.loads(made.job.to_json())}))
+    else:
+        # As bytes: a name needn't be text that the terminal's encoding knows.
+        click.echo(os.fsencode(made.path))
+    if made.finished:
+        return 0
+    assert ended_by is not None  # for nothing else breaks off
+    echo(f"Interrupted after {made.frames} frames; the same command goes on.", err=True)
+    return signals.exit_code(ended_by)
+
+
+def _shown(path: Path) -> Callable[[Pixels], None]:
+    """Return what writes a frame as a picture."""
+
+    def show(pixels: Pixels) -> None:
+        import torch
+
+        from entoptic import images
+
+        image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+        images.write(path, image, replace=True)
+
+    return show

@@ -1,0 +1,199 @@
+"""The dream of each frame of a film, from the detail of the one before."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from entoptic.analysis.protection import protection
+from entoptic.images.finish import Finish
+from entoptic.images.stored import Stored
+from entoptic.jobs.film_frames import Seen, image_of, pixels_of
+from entoptic.jobs.film_parts import State
+from entoptic.jobs.keys import Keys
+from entoptic.jobs.octaves import Region
+from entoptic.jobs.regions import protected
+from entoptic.types import Image
+from entoptic.video.reading import Pixels
+
+if TYPE_CHECKING:
+    from entoptic.jobs.dreams import DreamPlan
+    from entoptic.layers import Layer
+    from entoptic.networks import Model
+    from entoptic.recipes.dream import Dream
+    from entoptic.recipes.film import Film
+    from entoptic.recipes.zoom import Zoom
+
+Detail = NDArray[np.float32]
+"""What was added to a frame, (height, width, 3)."""
+
+# Detail that is carried has less contrast than a fresh dream at the same score, since the steps
+# had longer to find it; at this share of a fresh dream's root mean square the scores are alike.
+_ROOM = 1.25
+
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+
+class Dreamer:
+    """Dreams frame after frame.
+
+    Args:
+        film: how; a film, or a zoom.
+        model: the network.
+    """
+
+    def __init__(self, film: Film | Zoom, model: Model) -> None:
+        self.film, self.model = film, model
+        self.dream: Dream = replace(film.dream(), model=model, size=None)
+        self.keys = film.keys()
+        self.most = _most(self.film.strength)
+        self._plans: dict[tuple[Any, ...], DreamPlan] = {}
+
+    def dreamt(self, seen: Seen, before: State) -> tuple[Pixels, State]:
+        """Return the dream of a frame, and what the next one needs of it."""
+        source = image_of(seen.frame.pixels)
+        time = float(seen.frame.time)
+        strength = _strength(self.film.strength, time)
+        detail, moved = before.detail, seen.motion
+        if detail is None or moved is None or moved.cut:
+            # How much detail there may be is that of a fresh dream at the film's full strength.
+            found = self._found(source, source, time, None, seen.mask, self.most)
+            limit = _ROOM * _size(_detail(found, source))
+            if strength != self.most:
+                found = self._found(source, source, time, None, seen.mask, strength)
+        else:
+            (limit,) = map(float, before.held)
+            # Carried as a whole but for the smallest coherences, so that 0 carries nothing.
+            share = 1 - (1 - self.film.coherence) ** 3
+            carried = share * moved.visible[..., None] * moved.carried(detail)
+            begin = (source + _tensor(carried)).clamp(0, 1)
+            found = self._found(source, begin, time, moved.visible, seen.mask, strength)
+        room = limit * strength / max(self.most, 1e-9)
+        kept = held(source, _detail(found, source), room, seen.mask)
+        state = State(before.frames + 1, kept, np.array([limit]))
+        image = (source + _tensor(kept)).clamp(0, 1)
+        return pixels_of(self._finished(source, image, time)), state
+
+    def fresh(self, image: Image, time: float) -> Image:
+        """Return the dream of an image at a time of the film."""
+        found = self._found(image, image, time, None, None, _strength(self.film.strength, time))
+        return self._finished(image, found, time)
+
+    def layer(self, time: float, image: Image) -> Layer:
+        """Return the first layer of the objective at a time."""
+        plan, _ = self._at(time, image, self.most)
+        return self.model.resolve(next(iter(plan.objective.layers())))
+
+    def _found(
+        self,
+        source: Image,
+        begin: Image,
+        time: float,
+        visible: NDArray[np.float32] | None,
+        mask: Tensor | None,
+        strength: float,
+    ) -> Image:
+        """Return what steps make of an image."""
+        if not strength:
+            return begin
+        weight = mask
+        if visible is not None:
+            mine = 1 - self.film.coherence * torch.from_numpy(visible)[None, None]
+            weight = mine if mask is None else mine * mask
+        plan, regions = self._at(time, source, strength)
+        protect = plan.settings.protect
+        if protect is not None:
+            free = protection(protect, self.model, source.to(plan.device)).cpu()
+            regions = tuple(protected(each, free) for each in regions)
+        if weight is not None:
+            regions = tuple(_weighted(each, weight) for each in regions)
+        octaves = replace(plan.octaves, regions=regions, finish=Finish())
+        settings = replace(plan.settings, protect=None)
+        steps = replace(plan, octaves=octaves, settings=settings).whole_steps(begin)
+        last = deque(steps, maxlen=1)
+        return last[0].image().detach().cpu() if last else begin
+
+    def _at(
+        self, time: float, source: Image, strength: float
+    ) -> tuple[DreamPlan, tuple[Region, ...]]:
+        """Return how a frame is dreamt at a time, and with what objectives."""
+        numbers = {name: keys.number(time) for name, keys in self.keys.items() if name != "layer"}
+        numbers["strength"] = strength or 1.0
+        layers = self.keys.get("layer")
+        if layers is None:
+            plan = self._plan(source, numbers)
+            return plan, tuple(plan.octaves.regions)
+        first, second, share = layers.at(time)
+        plan = self._plan(source, numbers | {"layer": first})
+        regions = tuple(plan.octaves.regions)
+        if share:
+            other = self._plan(source, numbers | {"layer": second}).octaves.regions
+            ones = torch.ones(1, 1, *source.shape[-2:])
+            regions = (
+                *(_weighted(each, ones * (1 - share)) for each in regions),
+                *(_weighted(each, ones * share) for each in other),
+            )
+        return plan, regions
+
+    def _plan(self, source: Image, settings: Mapping[str, Any]) -> DreamPlan:
+        key = tuple(sorted(settings.items()))
+        if key not in self._plans:
+            if len(self._plans) > 8:
+                self._plans.clear()  # of times that are over
+            self._plans[key] = replace(self.dream, photo=source, **settings).plan()
+        return self._plans[key]
+
+    def _finished(self, source: Image, image: Image, time: float) -> Image:
+        plan, _ = self._at(time, source, self.most)
+        return plan.octaves.finish.applied(Stored(source), Stored(image)).tensor
+
+
+def _weighted(region: Region, weight: Tensor) -> Region:
+    return replace(region, weight=weight if region.weight is None else region.weight * weight)
+
+
+def _strength(strength: Any, time: float) -> float:
+    return strength.number(time) if isinstance(strength, Keys) else float(strength)
+
+
+def _most(strength: Any) -> float:
+    return max(map(float, strength.values)) if isinstance(strength, Keys) else float(strength)
+
+
+def _tensor(values: Detail) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)[None]
+
+
+def _detail(found: Image, source: Image) -> Detail:
+    detail: Detail = (found - source)[0].permute(1, 2, 0).numpy()
+    return detail
+
+
+def _size(detail: Detail) -> float:
+    return float(np.sqrt(np.square(detail).mean()))
+
+
+def held(source: Image, detail: Detail, limit: float, mask: Tensor | None) -> Detail:
+    """Return detail of a limited size, with which a frame is as bright as its source."""
+    size = _size(detail)
+    if size > limit:
+        detail = detail * np.float32(limit / size)
+    pixels = source[0].permute(1, 2, 0).numpy()
+    changed = np.ones(pixels.shape[:2], np.float32)
+    if mask is not None:
+        changed = (mask[0, 0] > 0).numpy().astype(np.float32)
+    share = max(float(changed.mean()), 1e-9)
+    wanted = float((pixels @ _LUMA).mean())
+    for _ in range(4):  # what is clipped is made up for by the rest
+        shown = np.clip(pixels + detail, 0, 1)
+        error = float((shown @ _LUMA).mean()) - wanted
+        detail = detail - changed[..., None] * np.float32(error / share)
+    found: Detail = np.clip(pixels + detail, 0, 1) - pixels
+    return found

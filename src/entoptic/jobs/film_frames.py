@@ -1,0 +1,157 @@
+"""Frames of a film as they are dreamt: chosen, resized, compared with the one before."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+from torch import Tensor
+
+from entoptic.images.resize import resize
+from entoptic.types import Image
+from entoptic.video.motion import Motion, dis, motion
+from entoptic.video.reading import Facts, Frame, Pixels, frames_of
+
+if TYPE_CHECKING:
+    from entoptic.recipes.film import Film
+
+# Frames that are decoded before they are dreamt.
+_AHEAD = 4
+
+_Each = TypeVar("_Each")
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A source frame, at the size of the film, with what moved since the one before.
+
+    Args:
+        frame: at its time in the film that is made.
+        motion: None for the first.
+        mask: steps' factors, (1, 1, height, width); None for 1 everywhere.
+    """
+
+    frame: Frame
+    motion: Motion | None
+    mask: Tensor | None
+
+
+def seen(
+    recipe: Film, source: Facts, facts: Facts, mask: Facts | None, finished: int
+) -> Iterator[Seen]:
+    """Yield the frames of a film that are dreamt.
+
+    Args:
+        recipe: which frames, and by what flow.
+        source: the film that is read.
+        facts: of the film that is made.
+        mask: the film that is its mask.
+        finished: how many are finished already, and left out.
+    """
+    flow = recipe.flow or dis
+    masks = None if mask is None else _masks(mask, facts)
+    before: Pixels | None = None
+    number = 0
+    for frame in frames_of(source):
+        if recipe.end is not None and frame.time >= exact(recipe.end):
+            return
+        if frame.time < exact(recipe.start):
+            continue
+        kept, number = number % recipe.every == 0, number + 1
+        if not kept:
+            continue
+        place = (number - 1) // recipe.every
+        here = None if masks is None else next(masks)
+        if place + 1 < finished:
+            continue
+        pixels = at_size(frame.pixels, facts.height, facts.width)
+        if place + 1 > finished:
+            moved = None
+            if before is not None and recipe.coherence:
+                moved = motion(before, pixels, flow)
+            length = None if frame.duration is None else frame.duration * recipe.every
+            at = Frame(place, frame.time - exact(recipe.start), length, pixels)
+            yield Seen(at, moved, here)
+        before = pixels
+
+
+def exact(seconds: float) -> Fraction:
+    """Return a time as it was typed: 0.04 is a twenty-fifth.
+
+    >>> exact(0.04)
+    Fraction(1, 25)
+    """
+    return Fraction(str(seconds))
+
+
+def at_size(pixels: Pixels, height: int, width: int) -> Pixels:
+    """Return a frame resized; at its own size, itself."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    return pixels_of(resize(image_of(pixels), height, width).clamp(0, 1))
+
+
+def image_of(pixels: Pixels) -> Image:
+    """Return a frame as an image."""
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+
+
+def pixels_of(image: Image) -> Pixels:
+    """Return an image as a frame of 8 bits."""
+    values: Pixels = (image[0].permute(1, 2, 0) * 255).round().byte().contiguous().numpy()
+    return values
+
+
+def _masks(source: Facts, facts: Facts) -> Iterator[Tensor]:
+    """Yield the mask of each frame; after its last frame that one stays."""
+    last = None
+    for frame in frames_of(source):
+        pixels = at_size(frame.pixels, facts.height, facts.width)
+        last = image_of(pixels).mean(1, keepdim=True)
+        yield last
+    assert last is not None
+    while True:
+        yield last
+
+
+def ahead(things: Iterable[_Each]) -> Iterator[_Each]:
+    """Go through what another thread makes meanwhile, a few at most."""
+    waiting: queue.Queue[_Each | BaseException | None] = queue.Queue(_AHEAD)
+    over = threading.Event()
+
+    def put(each: _Each | BaseException | None) -> None:
+        while not over.is_set():
+            try:
+                waiting.put(each, timeout=0.1)
+            except queue.Full:
+                continue
+            return
+
+    def work() -> None:
+        try:
+            for each in things:
+                put(each)
+                if over.is_set():
+                    return
+            put(None)
+        except BaseException as error:  # noqa: BLE001 - raised again where the frames are used
+            put(error)
+
+    thread = threading.Thread(target=work, name="film", daemon=True)
+    thread.start()
+    try:
+        while True:
+            each = waiting.get()
+            if isinstance(each, BaseException):
+                raise each
+            if each is None:
+                return
+            yield each
+    finally:
+        over.set()
+        thread.join()

@@ -1,0 +1,186 @@
+"""The making of a film: part by part, gone on with after an interruption, then written."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from entoptic.errors import AlreadyThere, BadSetting, CannotWrite
+from entoptic.jobs.film_parts import Parts, State
+from entoptic.jobs.job import Job
+from entoptic.jobs.progress import duration
+from entoptic.video.reading import Facts, Frame, Pixels
+from entoptic.video.writing import FOLDER, Form, Sound, write_film
+
+# A part of the film is written after so many frames or seconds, so no more is lost.
+_PART_FRAMES, _PART_SECONDS = 48, 60.0
+
+# Seconds between the frames that are shown meanwhile.
+_SHOWN_SECONDS = 2
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class FilmMade:
+    """A finished film.
+
+    Args:
+        path: its file, or the folder of its pictures.
+        frames: how many it has.
+        job: what made it.
+        notes: what the user should know.
+        finished: False where it was interrupted; the same order goes on.
+    """
+
+    path: Path
+    frames: int
+    job: Job
+    notes: tuple[str, ...] = ()
+    finished: bool = True
+
+    def _repr_html_(self) -> str:
+        """The film, for Jupyter."""
+        import base64
+
+        kinds = {".mp4": "video/mp4", ".webm": "video/webm"}
+        kind = kinds.get(self.path.suffix.lower())
+        if kind is None or not self.path.is_file():
+            return f"<code>{self.path}</code>"
+        data = base64.b64encode(self.path.read_bytes()).decode("ascii")
+        return f'<video controls loop src="data:{kind};base64,{data}"></video>'
+
+
+@dataclass(frozen=True, eq=False)
+class Making(ABC):
+    """A film that has been checked and can begin.
+
+    Args:
+        facts: of the film that is made.
+        form: its format.
+        job: what makes it.
+        notes: what the user should know.
+    """
+
+    facts: Facts
+    form: Form
+    job: Job
+    notes: tuple[str, ...]
+
+    @property
+    @abstractmethod
+    def count(self) -> int | None:
+        """Number of frames, where it is known."""
+
+    @abstractmethod
+    def frames(self, state: State | None = None) -> Iterator[tuple[Frame, State]]:
+        """Make the film's frames in order, each with what the next one needs of it.
+
+        Args:
+            state: after the last finished frame, to go on from; None for the film's begin.
+        """
+
+    def sound(self, made: Fraction | None) -> Sound | None:
+        """Return the sound of the film; None for none.
+
+        Args:
+            made: seconds that there are of an interrupted film; None for all of it.
+        """
+        return None
+
+    def arranged(self, frames: Callable[[], Iterator[Frame]]) -> Iterator[Frame]:
+        """Return the frames as they are written, of those that are finished.
+
+        Args:
+            frames: goes through them from the first, each time that it is called.
+        """
+        return frames()
+
+    @property
+    def parts(self) -> Parts:
+        """Return where finished parts are."""
+        order = replace(self.job, made_with={}).to_json()
+        return Parts.of(self.form.path, self.facts, order)
+
+    def check_free(self, force: bool) -> None:
+        """Refuse to replace a film, but for one that is gone on with.
+
+        Raises:
+            AlreadyThere: there is one.
+            CannotWrite: its folder can't be written to.
+        """
+        output = self.form.path
+        if self.parts.begun() or force:
+            return
+        empty = self.form.container == FOLDER and output.is_dir() and not any(output.iterdir())
+        if output.exists() and not empty:
+            raise AlreadyThere(
+                f"{str(output)!r} is there already; name another output, or replace it (--force)"
+            )
+        if not output.parent.is_dir():
+            raise CannotWrite(
+                f"there is no folder {str(output.parent)!r}; make it, or name another"
+            )
+
+    def run(
+        self,
+        tell: Tell = lambda _: None,
+        stopped: Callable[[], bool] = lambda: False,
+        watch: Callable[[Pixels], None] | None = None,
+    ) -> FilmMade:
+        """Make the film, or go on with it.
+
+        Args:
+            tell: told how far it is.
+            stopped: asked after each frame whether to end, with the film as it is then.
+            watch: given a frame every few seconds.
+
+        Raises:
+            CannotWrite: with what to do; finished parts stay.
+        """
+        parts = self.parts
+        if not parts.begun():
+            parts.begin()
+        _, state = parts.state()
+        before, began, shown = state.frames, time.monotonic(), 0.0
+        waiting: list[Frame] = []
+        written, ended = began, False
+        try:
+            for frame, after in self.frames(state):
+                state = after
+                waiting.append(frame)
+                now = time.monotonic()
+                tell(self._progress(state.frames, (now - began) / (state.frames - before)))
+                if watch is not None and now - shown > _SHOWN_SECONDS:
+                    watch(frame.pixels)
+                    shown = now
+                if len(waiting) >= _PART_FRAMES or now - written > _PART_SECONDS:
+                    parts.add(waiting, state)
+                    waiting, written = [], now
+                ended = stopped()
+                if ended:
+                    break
+        finally:
+            if waiting:
+                parts.add(waiting, state)
+        if not state.frames:
+            parts.remove()
+            raise BadSetting("start is after the film's last frame; take an earlier one")
+        tell("writing the film")
+        sound = self.sound(parts.seconds() if ended else None)
+        frames = self.arranged(parts.frames)
+        write_film(self.form, self.facts, frames, job=self.job.to_json(), sound=sound)
+        if not ended:
+            parts.remove()
+        count = min(state.frames, self.count or state.frames)
+        return FilmMade(self.form.path, count, self.job, self.notes, not ended)
+
+    def _progress(self, done: int, seconds: float) -> str:
+        if self.count is None:
+            return f"frame {done}, {seconds:.2f} s each"
+        left = duration(max(0, self.count - done) * seconds)
+        return f"frame {done} of {self.count}, {seconds:.2f} s each, {left} left"

@@ -1,0 +1,187 @@
+"""Films of dreams: frame by frame, with the detail of one carried to the next."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+
+from entoptic.errors import BadSetting
+from entoptic.images.resize import fit_long_side
+from entoptic.jobs.film_dreams import Dreamer
+from entoptic.jobs.film_frames import ahead, at_size, exact, image_of, seen
+from entoptic.jobs.film_making import Making
+from entoptic.jobs.film_parts import State
+from entoptic.jobs.inputs import check_pixels
+from entoptic.jobs.job import Job, Source
+from entoptic.jobs.plan import made_with
+from entoptic.video.reading import Facts, Frame, at_rate, facts_of, frames_of
+from entoptic.video.writing import ENDINGS, Sound, check_sound, form_of
+
+if TYPE_CHECKING:
+    from entoptic.images import Picture
+    from entoptic.networks import Model
+    from entoptic.recipes.film import Film
+
+_PREVIEW_SIDE, _PREVIEW_SECONDS = 256, 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class FilmPlan(Making):
+    """A film that has been checked and can begin.
+
+    Args:
+        model: the network.
+        recipe: what is wanted.
+        source: properties of the film that is read.
+        mask: properties of the film that is its mask.
+    """
+
+    model: Model
+    recipe: Film
+    source: Facts
+    mask: Facts | None
+
+    @property
+    def count(self) -> int | None:
+        """Number of frames, where it is known."""
+        if self.source.frames is None:
+            return None
+        end = self.recipe.end
+        seconds = self.source.frames / self.source.rate
+        last = seconds if end is None else min(seconds, exact(end))
+        seen = round((last - exact(self.recipe.start)) * self.source.rate)
+        return max(1, -(-seen // int(self.recipe.every)))
+
+    def frames(self, state: State | None = None) -> Iterator[tuple[Frame, State]]:
+        """Dream the film's frames in order, each with what the next one needs of it.
+
+        Args:
+            state: after the last finished frame, to go on from; None for the film's begin.
+        """
+        state = state or State()
+        dreamer = Dreamer(self.recipe, self.model)
+        source = seen(self.recipe, self.source, self.facts, self.mask, state.frames)
+        for each in ahead(source):
+            pixels, state = dreamer.dreamt(each, state)
+            yield replace(each.frame, pixels=pixels), state
+
+    def sound(self, made: Fraction | None) -> Sound | None:
+        """Return the sound of the film.
+
+        Args:
+            made: seconds that there are of an interrupted film; None for all of it.
+        """
+        recipe = self.recipe
+        if not self.facts.audio or self.form.silent:
+            return None
+        end = None if recipe.end is None else exact(recipe.end)
+        start = exact(recipe.start)
+        return Sound(self.source.path, start, end if made is None else start + made)
+
+
+def plan_film(recipe: Film, read_guide: Callable[[str], Picture] | None = None) -> FilmPlan:
+    """Check a film and lay it out; see `Recipe.plan`."""
+    path = Path(recipe.film)
+    source = at_rate(facts_of(path), None if recipe.rate is None else Fraction(recipe.rate))
+    if recipe.preview:
+        end = recipe.start + _PREVIEW_SECONDS
+        recipe = replace(
+            cast("Any", recipe),
+            size=_PREVIEW_SIDE if recipe.size is None else recipe.size,
+            end=end if recipe.end is None else min(end, recipe.end),
+        )
+    output = Path(recipe.output or path.with_name(f"{path.stem}-dream{_usual_ending(path)}"))
+    form = form_of(output, recipe.codec)
+    if _is_same(output, path):
+        raise BadSetting(f"{str(output)!r} is the film that is read; name another output")
+    height, width = _size_of(recipe, source)
+    check_pixels(height, width)
+    audio = 0 if recipe.silent else source.audio
+    facts = replace(
+        source,
+        height=height,
+        width=width,
+        rate=source.rate / recipe.every,
+        audio=audio,
+        frames=None,
+        **_colors(source),
+    )
+    if audio and not form.silent:
+        check_sound(form, path)
+    mask = None if recipe.mask is None else facts_of(Path(recipe.mask))
+    model = recipe.network()
+    recipe = replace(cast("Any", recipe), model=model)
+    black = torch.zeros(1, 3, height, width)
+    frame = next(frames_of(source), None)
+    begin = black if frame is None else image_of(at_size(frame.pixels, height, width))
+    dream = recipe.dream()
+    numbers = {name: each.values[0] for name, each in recipe.keys().items() if name != "strength"}
+    first = replace(dream, photo=begin, size=None, **numbers).plan(read_guide)
+    keys = recipe.keys()
+    for layer in keys["layer"].values if "layer" in keys else ():
+        model.resolve(layer)
+    notes = list(first.notes)
+    if audio and form.silent:
+        notes.append(f"{output.suffix or 'a folder of pictures'} has no sound")
+    if (height % 2 or width % 2) and form.codec is not None and form.codec.even:
+        notes.append("height and width must be even; the last row or column is there twice")
+    job = Job(
+        recipe=recipe.name,
+        model=model.source,
+        objective=first.job.objective,
+        settings=recipe.kept(),
+        photo=Source(str(path), _hash_of(path)),
+        guides=first.job.guides,
+        seed=recipe.seed,
+        device=first.job.device,
+        made_with=made_with(),
+    )
+    return FilmPlan(facts, form, job, tuple(notes), model, recipe, source, mask)
+
+
+def _usual_ending(path: Path) -> str:
+    """Return the ending of the film that is made of one, where nobody says."""
+    known = path.suffix.lower() in ENDINGS and not path.is_dir()
+    return path.suffix.lower() if known else ".mp4"
+
+
+def _colors(source: Facts) -> dict[str, Any]:
+    """Return the colors of the film that is made: the source's; of RGB, high definition's."""
+    if source.matrix == 0:
+        return {"matrix": 1, "primaries": 1, "transfer": 1, "full_range": False}
+    return {}
+
+
+def _size_of(recipe: Film, source: Facts) -> tuple[int, int]:
+    """Return (height, width) of the film that is made."""
+    size = recipe.size
+    if size is None:
+        return source.height, source.width
+    if isinstance(size, tuple):
+        return size
+    return fit_long_side(source.height, source.width, size)
+
+
+def _is_same(first: Path, second: Path) -> bool:
+    try:
+        return first.samefile(second)
+    except OSError:
+        return False
+
+
+def _hash_of(path: Path) -> str:
+    """Return the SHA-256 of a film's bytes; of a folder, of its pictures' one after another."""
+    found = hashlib.sha256()
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    for each in files:
+        if each.is_file():
+            with each.open("rb") as file:
+                while block := file.read(1 << 20):
+                    found.update(block)
+    return found.hexdigest()

@@ -1,0 +1,236 @@
+"""Zooms: each frame is the one before, moved by the camera and dreamt again."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from entoptic.errors import BadSetting
+from entoptic.images import picture_of
+from entoptic.jobs.film_dreams import Dreamer
+from entoptic.jobs.film_frames import pixels_of
+from entoptic.jobs.film_making import Making
+from entoptic.jobs.film_parts import State
+from entoptic.jobs.inputs import source_of
+from entoptic.jobs.job import Job
+from entoptic.jobs.keys import Keys
+from entoptic.jobs.plan import made_with
+from entoptic.types import Image
+from entoptic.video.motion import opencv
+from entoptic.video.reading import USUAL_RATE, Facts, Frame
+from entoptic.video.writing import form_of
+
+if TYPE_CHECKING:
+    from entoptic.images import Picture
+    from entoptic.networks import Model
+    from entoptic.recipes.zoom import Zoom
+
+Pixels = NDArray[np.float32]
+"""(height, width, 3), sRGB in [0, 1]."""
+
+# Of the way to where the layer is strongest, the camera goes so much in a second.
+_DRIFT = 0.6
+# The power by which positions that respond less count less.
+_PEAK = 16
+# A loop's last frames fade into its first ones over this share of it, and at most these seconds.
+_FADE, _FADE_SECONDS = 0.25, 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class ZoomPlan(Making):
+    """A zoom that has been checked and can begin.
+
+    Args:
+        model: the network.
+        recipe: what is wanted.
+        photo: the first frame before it is dreamt, at the size of the film.
+    """
+
+    model: Model
+    recipe: Zoom
+    photo: Image
+
+    @property
+    def count(self) -> int:
+        return max(1, round(float(self.recipe.seconds) * self.facts.rate))
+
+    @property
+    def fading(self) -> int:
+        """Number of frames over which the end of a loop fades into its begin."""
+        if not self.recipe.loop:
+            return 0
+        return min(int(self.count * _FADE), round(_FADE_SECONDS * self.facts.rate))
+
+    def frames(self, state: State | None = None) -> Iterator[tuple[Frame, State]]:
+        """See `Making.frames`; those beyond the end of a loop are for its begin."""
+        state = state or State()
+        dreamer = Dreamer(self.recipe, self.model)
+        length = 1 / self.facts.rate
+        for number in range(state.frames, self.count + self.fading):
+            image, state = self._next(dreamer, number, state)
+            yield Frame(number, number * length, length, pixels_of(image)), state
+
+    def arranged(self, frames: Callable[[], Iterator[Frame]]) -> Iterator[Frame]:
+        """See `Making.arranged`; a loop begins with what comes after its end, and fades."""
+        beyond = list(itertools.islice(frames(), self.count, None))
+        for frame in itertools.islice(frames(), self.count):
+            if frame.number < len(beyond):
+                share = (frame.number + 1) / (len(beyond) + 1)
+                after = beyond[frame.number].pixels.astype(np.float32)
+                mixed = after + share * (frame.pixels - after)
+                frame = replace(frame, pixels=np.rint(mixed).astype(np.uint8))
+            yield frame
+
+    def _next(self, dreamer: Dreamer, number: int, before: State) -> tuple[Image, State]:
+        """Return a frame, and what the next one needs of it."""
+        time = float(number / self.facts.rate)
+        if before.detail is None:
+            begin, center = self.photo, self._center
+        else:
+            *_, down, across = before.held
+            center = self._drifted(dreamer, before.detail, (down, across), time)
+            begin = _image(self._moved(before.detail, center, time))
+        found = _pixels(dreamer.fresh(begin, time))
+        levels = _levels(found) if before.detail is None else before.held[:6]
+        found = _steadied(found, levels)
+        return _image(found), State(number + 1, found, np.array([*levels, *center]))
+
+    @property
+    def _center(self) -> tuple[float, float]:
+        center = self.recipe.center
+        return (0.5, 0.5) if isinstance(center, str) else center
+
+    def _drifted(
+        self, dreamer: Dreamer, frame: Pixels, center: tuple[float, float], time: float
+    ) -> tuple[float, float]:
+        """Return the point that the camera goes to."""
+        if not isinstance(self.recipe.center, str):
+            return center
+        layer = dreamer.layer(time, _image(frame))
+        values = self.model.activations(_image(frame), [layer])[layer]
+        if values.ndim != 4:
+            raise BadSetting(f"the layer {layer} has no positions; name a center: 0.5,0.5")
+        energy = values.square().mean(1, keepdim=True)
+        energy = torch.nn.functional.avg_pool2d(energy, 3, 1, 1)[0, 0]
+        # The middle of the strongest positions, so that two that are alike don't take turns.
+        weight = (energy / energy.max().clamp(min=1e-12)) ** _PEAK
+        rows, columns = weight.sum(1), weight.sum(0)
+        wanted = _middle(rows), _middle(columns)
+        share = 1 - (1 - _DRIFT) ** float(1 / self.facts.rate)
+        moved = tuple(old + share * (new - old) for old, new in zip(center, wanted, strict=True))
+        return cast("tuple[float, float]", moved)
+
+    def _moved(self, frame: Pixels, center: tuple[float, float], time: float) -> Pixels:
+        """Return a frame as the camera has it a frame later."""
+        cv2 = opencv()
+        recipe, step = self.recipe, float(1 / self.facts.rate)
+        zoom = _number(recipe.zoom, time) ** step
+        angle = math.radians(_number(recipe.turn, time) * step)
+        height, width = frame.shape[:2]
+        down, across = (
+            _number(each, time) * step * side
+            for each, side in ((recipe.down, height), (recipe.across, width))
+        )
+        y, x = center[0] * (height - 1), center[1] * (width - 1)
+        # From a pixel of the new frame to where it was in the old one.
+        cos, sin = math.cos(angle) / zoom, math.sin(angle) / zoom
+        back = np.array(
+            [
+                [cos, sin, x - cos * x - sin * y + across],
+                [-sin, cos, y + sin * x - cos * y + down],
+            ]
+        )
+        moved: Pixels = cv2.warpAffine(
+            frame,
+            back,
+            (width, height),
+            flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REFLECT,
+        )
+        return np.clip(moved, 0, 1)
+
+
+def _middle(weight: Tensor) -> float:
+    """Return the mean position of weights, as a share of their length."""
+    positions = torch.arange(len(weight), dtype=weight.dtype, device=weight.device) + 0.5
+    return float((weight * positions).sum() / weight.sum().clamp(min=1e-12)) / len(weight)
+
+
+def _number(value: Any, time: float) -> float:
+    return value.number(time) if isinstance(value, Keys) else float(value)
+
+
+def _image(pixels: Pixels) -> Image:
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
+
+
+def _pixels(image: Image) -> Pixels:
+    pixels: Pixels = image[0].permute(1, 2, 0).contiguous().numpy()
+    return pixels
+
+
+def _levels(frame: Pixels) -> NDArray[np.float64]:
+    """Return mean and standard deviation of each color."""
+    return np.concatenate([frame.mean((0, 1)), frame.std((0, 1))]).astype(np.float64)
+
+
+def _steadied(frame: Pixels, levels: NDArray[np.float64]) -> Pixels:
+    """Return a frame with a mean and a deviation of each color."""
+    mean, deviation = levels[:3].astype(np.float32), levels[3:].astype(np.float32)
+    for _ in range(3):  # what is clipped is made up for by the rest
+        now = np.maximum(frame.std((0, 1)), 1e-6)
+        frame = np.clip((frame - frame.mean((0, 1))) * (deviation / now) + mean, 0, 1)
+    return frame
+
+
+def plan_zoom(recipe: Zoom, read_guide: Callable[[str], Picture] | None = None) -> ZoomPlan:
+    """Check a zoom and lay it out; see `Recipe.plan`."""
+    opencv()
+    photo = picture_of(recipe.photo)
+    stem = Path("photo") if photo.path is None else photo.path
+    output = Path(recipe.output or stem.with_name(f"{stem.stem}-zoom.mp4"))
+    form = form_of(output, recipe.codec)
+    model = recipe.network()
+    recipe = replace(cast("Any", recipe), model=model, photo=photo)
+    numbers = {name: each.values[0] for name, each in recipe.keys().items() if name != "strength"}
+    first = replace(recipe.dream(), photo=photo, **numbers).plan(read_guide)
+    keys = recipe.keys()
+    for layer in keys["layer"].values if "layer" in keys else ():
+        model.resolve(layer)
+    height, width = first.shape
+    rate = USUAL_RATE if recipe.rate is None else Fraction(recipe.rate)
+    even = form.codec is not None and form.codec.even
+    facts = Facts(
+        path=output,
+        # Of a photo nothing is lost if it is a row or a column less.
+        height=height - height % 2 if even else height,
+        width=width - width % 2 if even else width,
+        rate=rate,
+        time_base=1 / rate,
+        matrix=1,
+        primaries=1,
+        transfer=1,
+    )
+    begin = first.photo.image[..., : facts.height, : facts.width]
+    job = Job(
+        recipe=recipe.name,
+        model=model.source,
+        objective=first.job.objective,
+        settings=recipe.kept(),
+        photo=source_of(photo),
+        guides=first.job.guides,
+        seed=recipe.seed,
+        device=first.job.device,
+        made_with=made_with(),
+    )
+    return ZoomPlan(facts, form, job, first.notes, model, recipe, begin)

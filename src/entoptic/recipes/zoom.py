@@ -1,0 +1,134 @@
+"""Zooms without end: each frame dreamt from the one before, enlarged a little."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, make_dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from entoptic.checks import flag, number, refused
+from entoptic.jobs.film_settings import FILM, codec, output, rate
+from entoptic.jobs.keys import Keys, over_time
+from entoptic.jobs.recipe import PHOTO, recipe, required, setting
+from entoptic.recipes.film import DreamedFilm, dream_fields
+
+if TYPE_CHECKING:
+    from entoptic.images import Picture, PictureLike
+    from entoptic.jobs.zooms import ZoomPlan
+    from entoptic.types import PathLike
+
+CAMERA = "How the camera moves"
+
+STRONGEST = "strongest"
+"""The center that drifts to where the layer responds most."""
+
+
+def _center(name: str, value: Any) -> str | tuple[float, float]:
+    """Return (down, across) as shares of the picture, or the word."""
+    if isinstance(value, str) and value == STRONGEST:
+        return STRONGEST
+    parts = value.split(",") if isinstance(value, str) else value
+    try:
+        down, across = (float(each) for each in parts)
+    except (TypeError, ValueError):
+        wanted = "must be two shares, down and across: 0.5,0.5; or strongest"
+        raise refused(name, value, wanted) from None
+    if not (0 <= down <= 1 and 0 <= across <= 1):
+        raise refused(name, value, "must be two shares from 0 to 1, down and across")
+    return down, across
+
+
+@dataclass(frozen=True)
+class ZoomOfDreams(DreamedFilm, ABC):
+    """The settings of zooms beside those of dreams."""
+
+    photo: PictureLike = required(*PHOTO, role="photo", positional=True)
+    _: KW_ONLY
+    output: PathLike | None = output("PHOTO-zoom.mp4")
+    seconds: float = setting(
+        10.0, number(above=0, most=36_000), "Length of the film.", under=FILM, metavar="S"
+    )
+    rate: Fraction | float | str | None = rate("Frames per second.")
+    codec: str | None = codec()
+    zoom: float | str | Keys = setting(
+        1.6,
+        over_time(number(least=0.05, most=20)),
+        "Factor by which the picture grows in a second; over time as 0s:A,4s:B.",
+        under=CAMERA,
+        metavar="X",
+    )
+    turn: float | str | Keys = setting(
+        0.0,
+        over_time(number(least=-3600, most=3600)),
+        "Degrees that the picture turns in a second, clockwise; over time as 0s:A,4s:B.",
+        under=CAMERA,
+        metavar="X",
+    )
+    down: float | str | Keys = setting(
+        0.0,
+        over_time(number(least=-10, most=10)),
+        "Share of its height that the picture moves up in a second; over time as 0s:A,4s:B.",
+        under=CAMERA,
+        metavar="X",
+    )
+    across: float | str | Keys = setting(
+        0.0,
+        over_time(number(least=-10, most=10)),
+        "Share of its width that the picture moves left in a second; over time as 0s:A,4s:B.",
+        under=CAMERA,
+        metavar="X",
+    )
+    center: str | tuple[float, float] = setting(
+        (0.5, 0.5),
+        _center,
+        "Point that the camera goes to, as shares down and across; strongest drifts to where the "
+        "layer responds most.",
+        under=CAMERA,
+        metavar="Y,X",
+        told="0.5,0.5",
+    )
+    loop: bool = setting(
+        False, flag, "Let the end fade into the begin, so that it can play for ever.", under=FILM
+    )
+
+    def plan(  # type: ignore[override]
+        self, read_guide: Callable[[str], Picture] | None = None
+    ) -> ZoomPlan:
+        """See `Recipe.plan`."""
+        from entoptic.jobs.zooms import plan_zoom
+
+        return plan_zoom(self, read_guide)  # type: ignore[arg-type]
+
+
+_Fields: Any = make_dataclass(
+    "_Fields",
+    dream_fields(strength=0.5, steps=4),
+    bases=(ZoomOfDreams,),
+    frozen=True,
+    kw_only=True,
+)
+
+
+@recipe("zoom", order=16)
+@dataclass(frozen=True)
+class Zoom(_Fields):  # type: ignore[misc]
+    """Zoom into a dream without end.
+
+    Each frame is the one before, enlarged and turned a little, and dreamt again. Mean and contrast
+    of each color stay those of the first frame, so that nothing fades or burns out.
+
+    Source: the zoom of Mordvintsev, Olah, Tyka, "DeepDreaming with Caffe", 2015.
+    """
+
+    examples: ClassVar[str] = """
+  entoptic zoom sky.jpg                                  makes sky-zoom.mp4, 10 seconds
+  entoptic zoom sky.jpg --seconds 40 --turn 6 --size 640
+  entoptic zoom sky.jpg --center strongest --look eyes
+  entoptic zoom sky.jpg --layer 0s:fire3,20s:fire7 --seconds 20
+  entoptic zoom sky.jpg --loop -o loop.gif --size 320 --seconds 4
+"""
+    makes_no_job: ClassVar[bool] = True
+    returns: ClassVar[str] = "FilmMade"
+    made: ClassVar[str] = "The film: its file, its frames, the job that makes it again."

@@ -384,7 +384,7 @@ def test_an_older_index_is_brought_to_the_newest_version_and_a_newer_one_is_refu
             assert [each.number for each in index.units()] == [0]
             with index.changing() as change:
                 assert change.execute("SELECT liked FROM pictures").fetchall() == [(None,)]
-    with pytest.raises(BadCatalog, match="index has version 3, and this entoptic knows 2; update"):
+    with pytest.raises(BadCatalog, match="index has version 4, and this entoptic knows 3; update"):
         Index(tmp_path)
 
 

@@ -99,12 +99,12 @@ class Catalog:
 
     @property
     def _facts(self) -> Mapping[str, Any]:
-        with Index(self.folder) as index:
+        with Index(self.folder, checked=False) as index:
             return index.facts()
 
     def units(self) -> Units:
         """Return all units, made or not, in the order of the catalog."""
-        with Index(self.folder) as index:
+        with Index(self.folder, checked=False) as index:
             return Units(index.units())
 
     @taking(layer=layer_name, number=whole(0))
@@ -121,7 +121,7 @@ class Catalog:
 
     def layers(self) -> tuple[LayerOfCatalog, ...]:
         """Return the layers, in the order of the catalog."""
-        with Index(self.folder) as index:
+        with Index(self.folder, checked=False) as index:
             made = {
                 (each.layer, each.kind): each.file
                 for each in index.pictures()
@@ -144,7 +144,7 @@ class Catalog:
         Raises:
             BadSetting: the catalog has no such layer.
         """
-        with Index(self.folder) as index:
+        with Index(self.folder, checked=False) as index:
             if str(layer) not in (layers := index.folders()):
                 raise BadSetting(
                     f"the catalog {str(self.folder)!r} has no layer {str(layer)!r}"
@@ -165,12 +165,13 @@ class Catalog:
 
     def status(self) -> tuple[Progress, ...]:
         """Return how far each layer is."""
-        with Index(self.folder) as index:
-            return tuple(_progress(*row, max(1, index.at_work())) for row in index.counts())
+        with Index(self.folder, checked=False) as index:
+            at_a_time = max(1, index.at_work())
+            return tuple(_progress(*row, at_a_time) for row in index.counts())
 
     def failures(self) -> tuple[PictureRow, ...]:
         """Return the pictures that can't be made, each with its reason."""
-        with Index(self.folder) as index:
+        with Index(self.folder, checked=False) as index:
             return tuple(each for each in index.pictures() if each.state == "failed")
 
 

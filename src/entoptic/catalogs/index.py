@@ -160,6 +160,8 @@ class Index:
     Args:
         folder: of the catalog.
         create: whether it is made where there is none.
+        checked: whether all of the file is looked at first, which takes a while for many units;
+            else damage is told where it is met.
 
     Raises:
         BadCatalog: there is none, or it is of a newer entoptic.
@@ -167,7 +169,7 @@ class Index:
         CannotWrite: it can't be written.
     """
 
-    def __init__(self, folder: Path, *, create: bool = False) -> None:
+    def __init__(self, folder: Path, *, create: bool = False, checked: bool = True) -> None:
         self.folder, self.file = folder, folder / NAME
         if not create and not self.file.is_file():
             raise BadCatalog(
@@ -182,7 +184,7 @@ class Index:
                 isolation_level=None,
             )
             try:
-                self._prepare()
+                self._prepare(checked)
             except BaseException:
                 self._open.close()
                 raise
@@ -203,14 +205,15 @@ class Index:
             )
         return "mode=ro&immutable=1"
 
-    def _prepare(self) -> None:
+    def _prepare(self, checked: bool) -> None:
         # Readers beside one writer; a transaction that is committed survives a power cut.
         self._open.execute("PRAGMA journal_mode = WAL")
         self._open.execute("PRAGMA synchronous = FULL")
         self._open.execute("PRAGMA foreign_keys = ON")
-        (health,) = self._open.execute("PRAGMA quick_check(1)").fetchone()
-        if health != "ok":
-            raise sqlite3.DatabaseError(health)
+        if checked:
+            (health,) = self._open.execute("PRAGMA quick_check(1)").fetchone()
+            if health != "ok":
+                raise sqlite3.DatabaseError(health)
         migrate(self._open)
 
     def close(self) -> None:
@@ -326,8 +329,9 @@ class Index:
         now = time.time()
         with self.changing() as change:
             for batch, holder, heard in change.execute(
-                "SELECT batch, owner, heard FROM batches WHERE batch IN "
-                "(SELECT batch FROM pictures WHERE state = 'todo') ORDER BY batch"
+                # In this order, so that no more is read than up to the first that is free.
+                "SELECT pictures.batch, owner, heard FROM pictures INDEXED BY pictures_to_make "
+                "CROSS JOIN batches USING (batch) WHERE state = 'todo' ORDER BY pictures.batch"
             ):
                 if holder is None or now - heard > LEASE or is_gone(holder):
                     change.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -302,11 +303,15 @@ def _want_broken(index: Index, tell: Tell) -> None:
 def _work(
     index: Index, pictures: Pictures, device: Any, runner: Runner, progress: Tell | None
 ) -> None:
-    catalog = Catalog(index.folder)
+    catalog, due = Catalog(index.folder), 0.0
 
     def tell() -> None:
-        if progress is not None:
+        nonlocal due
+        began = time.monotonic()
+        if progress is not None and began >= due:
             progress(line(catalog))
+            # Counting many units takes longer than a small batch is worth.
+            due = time.monotonic() + 20 * (time.monotonic() - began)
 
     if not index.is_finished():
         with runner.start(pictures, device) as team:

@@ -11,9 +11,9 @@ from entoptic.analysis.record import Photograph, Record
 from entoptic.analysis.responses import receptive_box
 from entoptic.analysis.running import Extremes
 from entoptic.catalogs.exemplars import Chosen, Exemplar
+from entoptic.catalogs.families import unit_of
 from entoptic.jobs.exemplars import Box, is_whole
 from entoptic.networks import Model
-from entoptic.objectives import channel
 
 WHOLE = "photos"
 """The folder of photographs that are shown whole, in the folder of the catalog."""
@@ -94,5 +94,5 @@ class _OfUnit:
 def field_of(model: Model, unit: Unit, position: tuple[int, int], photo: Photograph) -> Box | None:
     """Return the receptive field of a position in a photograph; None where it is all of it."""
     view = View.of(photo.height, photo.width, model.preprocess.size)
-    box = receptive_box(model, channel(*unit), position, view)
+    box = receptive_box(model, unit_of(*unit), position, view)
     return None if box is None or is_whole(view, box) else box

@@ -13,8 +13,11 @@ from entoptic.analysis.maps import over_photo
 from entoptic.analysis.photographs import View, each_photo
 from entoptic.analysis.record import Photograph
 from entoptic.analysis.responses import Watched, watched
+from entoptic.analysis.unit_maps import map_of
+from entoptic.ascent.loop import bind
 from entoptic.catalogs.choosing import Unit, field_of
 from entoptic.catalogs.exemplars import Exemplar, all_exemplars, note_written, unwritten
+from entoptic.catalogs.families import unit_of
 from entoptic.catalogs.files import Files
 from entoptic.catalogs.index import Index
 from entoptic.errors import BadPicture
@@ -23,7 +26,6 @@ from entoptic.images.resize import fit_long_side, resize
 from entoptic.images.writing import encode_jpeg
 from entoptic.jobs.exemplars import crop
 from entoptic.networks import DeviceLike, Model, devices
-from entoptic.objectives import channel
 from entoptic.types import Image
 
 # Long sides in pixels: the least at which JPEG leaves a small field its colors, and what a page
@@ -70,7 +72,7 @@ def draw(
     if not of_photo:
         return
     units = [
-        channel(*unit) for unit in {unit: None for some in of_photo.values() for unit, _ in some}
+        unit_of(*unit) for unit in {unit: None for some in of_photo.values() for unit, _ in some}
     ]
     size = model.preprocess.size
     network = watched(model, units, size, devices(device)[0], "fp32")
@@ -123,9 +125,9 @@ class _Shown:
         return small(crop(self.image, self.view, box))
 
     def _map(self, unit: Unit) -> Tensor:
-        layer, number = unit
-        values = self.acts[self.model.resolve(layer)][0, number].float().cpu()
-        return over_photo(self.small, values)
+        found = map_of(bind(unit_of(*unit), self.model, self.view.size), self.acts)
+        assert found is not None  # as units of catalogs have
+        return over_photo(self.small, found[0].float().cpu())
 
 
 def small(image: Image) -> Tensor:

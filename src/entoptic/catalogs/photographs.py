@@ -19,10 +19,12 @@ from entoptic.analysis.record import (
     read_record,
     record_named,
 )
+from entoptic.ascent.loop import bind
 from entoptic.catalogs.catalog import RECORD
 from entoptic.catalogs.choosing import choose
 from entoptic.catalogs.crops import draw
 from entoptic.catalogs.exemplars import note_written, put_exemplars, unwritten, written
+from entoptic.catalogs.families import is_from_file, unit_of
 from entoptic.catalogs.files import DRAFTS, Files, file_hash, make_folder
 from entoptic.catalogs.index import Index
 from entoptic.catalogs.owners import owner
@@ -30,7 +32,7 @@ from entoptic.catalogs.work import PAUSE, TICK
 from entoptic.checks import shown
 from entoptic.errors import BadRecord, BadSetting, CannotWrite
 from entoptic.networks import DeviceLike, Model
-from entoptic.objectives import channel
+from entoptic.objectives.facts import hashes_of
 from entoptic.types import PathLike
 
 # The record while it is made.
@@ -203,10 +205,12 @@ class _Looking:
         for each in part.parent.glob(".entoptic-*.tmp"):
             each.unlink()  # of this record, as nobody else works on it
         most = max(TOP, self.photos.count)
-        objectives = [channel(*unit) for unit in self.units]
-        wanted = empty_record(
-            self.model, [repr(each) for each in objectives], self.size, "fp32", most, SAMPLE
-        )
+        objectives = [unit_of(*unit) for unit in self.units]
+        files = [unit_of(*unit) for unit in self.units if is_from_file(unit[0])]
+        bound = [bind(each, self.model, self.size) for each in files]
+        hashes = {digest for each in bound for digest in hashes_of(each)}
+        names = [repr(each) for each in objectives]
+        wanted = empty_record(self.model, names, self.size, "fp32", most, SAMPLE, sorted(hashes))
         before = None
         if file_hash(file) == self.fact.get("record", ""):
             before = self._checked(read_record(file), wanted, state == self.fact["state"])

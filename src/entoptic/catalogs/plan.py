@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from entoptic.catalogs.families import count_of, is_from_file, resolved, unit_of
 from entoptic.catalogs.index import Kind, Order
 from entoptic.catalogs.layer_pictures import FOLDER, Photo, layer_jobs
 from entoptic.errors import BadSetting, ChannelOutOfRange
@@ -19,7 +20,7 @@ from entoptic.jobs.sheets import SheetPlan
 from entoptic.jobs.units import read_units
 from entoptic.layers import Layer
 from entoptic.networks import Model
-from entoptic.objectives import Leaf, Objective, channel, per_image
+from entoptic.objectives import Leaf, Objective, per_image
 from entoptic.recipes.visualize import Visualize
 
 PREVIEW: Mapping[str, Any] = {"size": 96, "steps": 32}
@@ -99,7 +100,7 @@ class CatalogPlan:
     def _job(self, layer: Layer, kind: Kind, numbers: Sequence[int]) -> Job:
         sheet = self.sheets[layer]
         # As `Visualize.plan` names them.
-        units: list[Objective] = [channel(str(layer), number) for number in numbers]
+        units: list[Objective] = [unit_of(layer, number) for number in numbers]
         if kind == "negative":
             units = [-each for each in units]
         device = str(sheet.device)
@@ -136,25 +137,26 @@ def plan_catalog(
     if not layers:
         layers = default_layers(model)
         notes.append(f"no layer is named; the catalog is of {', '.join(layers)}")
-    resolved = list(dict.fromkeys(model.resolve(Layer.parse(each)) for each in layers))
-    numbers = {layer: _numbers(model, layer, every, units) for layer in resolved}
+    found = list(dict.fromkeys(resolved(model, each) for each in layers))
+    numbers = {layer: _numbers(model, layer, every, units) for layer in found}
     settings = {**PREVIEW, **given} if preview else dict(given)
     asked = known(Visualize, settings)
     sheets: dict[Layer, SheetPlan] = {}
     for layer, some in numbers.items():
-        sheet = Visualize(model, units=[channel(str(layer), each) for each in some[:1]], **asked)
+        sheet = Visualize(model, units=[unit_of(layer, each) for each in some[:1]], **asked)
         sheets[layer] = _sized(sheet, layer, some)
         notes += [each for each in sheets[layer].notes if each not in notes]
     how = next(iter(sheets.values())).settings
     assert isinstance(how, Visualize)
     # The batch as it was asked for: what `auto` stands for is kept in each batch's job.
     how = replace(how, batch=asked.get("batch", "auto"))
-    lowered = _below_0(model, resolved, notes) if negative else []
+    lowered = _below_0(model, found, notes) if negative else []
     shown = photo(how)
     of_layers: Mapping[Layer, Mapping[Kind, str]] = {}
     if shown is not None:
         device = str(next(iter(sheets.values())).device)
-        of_layers = layer_jobs(model, resolved, how, device, shown, notes.append)
+        plain = [each for each in found if not is_from_file(str(each))]
+        of_layers = layer_jobs(model, plain, how, device, shown, notes.append)
     return CatalogPlan(model, numbers, how, sheets, lowered, shown, of_layers, tuple(notes))
 
 
@@ -165,8 +167,9 @@ def _below_0(model: Model, layers: Sequence[Layer], notes: list[str]) -> list[La
         BadSetting: none has.
     """
     noise = torch.rand(1, 3, *model.preprocess.size, generator=torch.Generator().manual_seed(0))
-    acts = model.activations(noise, layers)
-    found = [layer for layer in layers if bool((acts[layer] < 0).any())]
+    plain = [each for each in layers if not is_from_file(str(each))]
+    acts = model.activations(noise, plain)
+    found = [layer for layer in plain if bool((acts[layer] < 0).any())]
     if not found:
         raise BadSetting(
             f"nothing lowers units of {', '.join(map(str, layers))}, whose activations are never "
@@ -189,7 +192,7 @@ def _sized(how: Visualize, layer: Layer, numbers: Sequence[int]) -> SheetPlan:
     if how.batch != "auto":
         assert isinstance(how.batch, int)
         most = how.batch
-    units = [channel(str(layer), each) for each in numbers[:most]]
+    units = [unit_of(layer, each) for each in numbers[:most]]
     plan = replace(how, units=units, device=str(place)).plan()
     # A short layer has batches of the same size, which its jobs say.
     return plan if how.batch != "auto" or plan.batch < len(units) else plan.with_batch(most)
@@ -244,21 +247,27 @@ def _numbers(model: Model, layer: Layer, every: int, units: str | None) -> tuple
         BadSetting: the layer has no channels, or the list can't be read.
         ChannelOutOfRange: the list has one that isn't there.
     """
-    info = model.layers().get(layer)
-    if info is None or info.channels is None:
-        raise BadSetting(f"the layer {str(layer)!r} has no channels; name another one")
+    family = str(layer)
+    if is_from_file(family):
+        count, noun = count_of(family), "unit"
+    else:
+        info = model.layers().get(layer)
+        if info is None or info.channels is None:
+            raise BadSetting(f"the layer {family!r} has no channels; name another one")
+        count, noun = info.channels, "channel"
     if units is None:
-        return tuple(range(0, info.channels, every))
+        return tuple(range(0, count, every))
     if not re.fullmatch(r"\s*\d+(-\d+)?(\s*,\s*\d+(-\d+)?)*\s*", units):
         raise BadSetting(f"units are {units!r}; write numbers and ranges, such as 0-15,40")
     numbers = []
-    for each in read_units(f"{layer}:{units.replace(' ', '')}"):
+    for each in read_units(f"layer:{units.replace(' ', '')}"):
         assert isinstance(each, Leaf)  # as a list of channels is read
         numbers.append(each.arguments[1])
-    if max(numbers) >= info.channels:
+    if max(numbers) >= count:
+        whole = "the file" if noun == "unit" else "the layer"
         raise ChannelOutOfRange(
-            f"channel {max(numbers)} of {str(layer)!r} does not exist; the layer has "
-            f"{info.channels} channels (0..{info.channels - 1})"
+            f"{noun} {max(numbers)} of {family!r} does not exist; {whole} has {count} {noun}s "
+            f"(0..{count - 1})"
         )
     return tuple(numbers[::every])
 

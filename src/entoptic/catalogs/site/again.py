@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from entoptic.catalogs.families import halves
 from entoptic.networks import Model
 from entoptic.paths import name_for
 from entoptic.recipes.visualize import Visualize
@@ -56,13 +57,13 @@ def commands(source: str, layer: str, given: Mapping[str, Any]) -> dict[str, lis
     <BLANKLINE>
     ent.visualize("squeezenet1_1", "fire5:40", size=96).save("fire5-40.png")
     """
-    # A digit is quoted nowhere, so that a text without it is cut where it stood.
-    unit = shlex.quote(f"{layer}:0")
-    before, after = (unit[:-2], "'") if unit.endswith("'") else (unit[:-1], "")
+    start, end = halves(layer)
+    # The sign is quoted nowhere, so that a text without it is cut where it stood.
+    before, _, after = shlex.quote(f"{start}@{end}").rpartition("@")
     flags = "".join(f" {_flag(name, value)}" for name, value in given.items())
     stem = name_for(layer)
     words = "".join(f", {name}={_python(value)}" for name, value in given.items())
-    first = f"{_python(source)}, {_python(f'{layer}:')[:-1]}"
+    first = f"{_python(source)}, {_python(start)[:-1]}"
     return {
         "command": [
             f"entoptic visualize -m {shlex.quote(source)} {before}",
@@ -71,7 +72,7 @@ def commands(source: str, layer: str, given: Mapping[str, Any]) -> dict[str, lis
         ],
         "python": [
             f"import entoptic as ent\n\nent.visualize({first}",
-            f'"{words}).save("{stem}-',
+            f'{end}"{words}).save("{stem}-',
             '.png")',
         ],
     }

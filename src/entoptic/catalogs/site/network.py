@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from entoptic.catalogs.families import is_from_file, layer_of, unit_of
 from entoptic.catalogs.site.shards import number
 from entoptic.errors import BadSetting
 from entoptic.layers import Layer
@@ -47,15 +48,18 @@ def told_by(model: Model, units: Mapping[str, Sequence[int]]) -> Told:
         model: the network.
         units: numbers of the units that the catalog has, by layer.
     """
-    layers = {name: model.resolve(name) for name in units}
+    layers = {name: model.resolve(layer_of(name)) for name in units}
     table = model.table()
     order = {layer: at for at, layer in enumerate(table)}
     about = {
-        name: _about(table[layers[name]])
+        name: _about(table[layers[name]]) | _of_file(name, units[name])
         for name in sorted(layers, key=lambda name: order[layers[name]])
     }
+    plain = [Layer.parse(name) for name in units if not is_from_file(name)]
+    if not plain:
+        return Told(about)
     try:
-        circuits = Circuits(model, [Layer.parse(name) for name in units])
+        circuits = Circuits(model, plain)
     except BadSetting as reason:
         return Told(about, notes=(f"weights between layers are left out: {reason}",))
     labels = {str(layer): model.labels or () for layer in circuits.classes()}
@@ -72,6 +76,13 @@ def _about(info: Any) -> dict[str, Any]:
         "stride": info.stride,
         "field": info.receptive_field,
     }
+
+
+def _of_file(family: str, numbers: Sequence[int]) -> dict[str, Any]:
+    """Return what is otherwise of units from a file."""
+    if not is_from_file(family):
+        return {}
+    return {"kind": unit_of(family, 0).name, "channels": len(numbers)}
 
 
 def _add(

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from entoptic.analysis.record import Record
+from entoptic.catalogs.families import unit_of
 from entoptic.catalogs.index import Unit
 from entoptic.catalogs.site.alike import most_alike
 from entoptic.catalogs.site.shards import number
-from entoptic.objectives import channel
 
 ALIKE = 8
 """Units most alike that a unit shows."""
@@ -54,7 +54,7 @@ class Responses:
             return cls()
         known = {name: at for at, name in enumerate(record.units)}
         units = [(unit.layer, unit.number) for some in layers.values() for unit in some]
-        columns = {key: known[name] for key in units if (name := repr(channel(*key))) in known}
+        columns = {key: known[name] for key in units if (name := repr(unit_of(*key))) in known}
         values, photos = record.values(), len(record.photos)
         if len(values) < PHOTOS:
             note = f"units most alike are left out: they want {PHOTOS} photographs, not {photos}"

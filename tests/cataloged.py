@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import entoptic as ent
+from inline import Inline
 
 MODEL = "python:site_nets:hand"
 
@@ -48,19 +49,16 @@ def hand():
 """
 
 HOW: dict[str, Any] = {
-    "size": 16, "steps": 1, "device": "cpu", "workers": 1, "transforms": "none", "batch": 8,
+    "size": 16, "steps": 1, "device": "cpu", "on": Inline(), "transforms": "none", "batch": 8,
 }  # fmt: skip
 
 
 @contextmanager
 def importable(folder: Path) -> Iterator[None]:
-    """Put the network where workers import it."""
+    """Put the network where it is imported from."""
     (folder / "site_nets.py").write_text(_NETS)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
-        source = Path(ent.__file__).parents[1]
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(source)]))
-        patch.setenv("OMP_NUM_THREADS", "1")
         yield
 
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -141,6 +142,11 @@ def test_a_unit_is_opened_its_circuit_followed_and_names_stay_text(pages: Pages)
     page = pages.open("#before/first/0")
     page.wait_for_selector(f"text={photo(15)}")
     assert page.locator("main i").count() == 0
+    page = pages.open("#before/first/3")
+    assert pages.open(f"#before/{quote(LAST)}/0").locator(".excites .name").all_inner_texts() == [
+        "3",
+        "0",
+    ]
     page = pages.open("#before/first/3")
     page.click(".inhibits a")
     pages.title(LABELS[1])

@@ -6,12 +6,12 @@ entoptic.unitPage = (() => {
   const { thumb, aspectOf } = entoptic.pages;
   const remembered = { maps: false };
 
-  // Another unit, small; classes by their labels.
-  async function small(layer, number, told, extra) {
+  // Another unit, small; classes by their labels. Under a heading that names the layer, without it.
+  async function small(layer, number, told, { extra, headed } = {}) {
     const names = await labels(layer), label = names && names[placeOf(layer, number)];
     const whole = [label, unitName(layer, number)].filter(Boolean).join(", ");
     return h("a.small", { href: link(layer, number), title: whole }, thumb(layer, number, { alt: whole }), extra,
-      h("span.name", {}, h("span", {}, label || layer.name), !label && `:${number}`), h("span.value", {}, told));
+      h("span.name", {}, h("span", {}, label || (headed ? number : layer.name)), !label && !headed && `:${number}`), h("span.value", {}, told));
   }
   const smalls = async (some) => h("div.smalls", {}, await Promise.all(some));
 
@@ -32,7 +32,7 @@ entoptic.unitPage = (() => {
     const other = layer.catalog.named.get(one.layer), before = side === "before";
     const row = async (kind, title) => one[kind].length > 0 && h(`div.wires.${kind}`, {}, h("h3", {}, title),
       await smalls(one[kind].map(([number, total, values]) =>
-        small(other, number, short(total), values && kernel(one.kernel, values)))));
+        small(other, number, short(total), { headed: true, extra: values && kernel(one.kernel, values) }))));
     return section(before ? `From ${one.layer}` : `To ${one.layer}`,
       before ? "Units of the layer before, by the weight with which this one reads them."
         : "Units of the layer after, by the weight with which they read this one.",

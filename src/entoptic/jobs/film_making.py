@@ -173,7 +173,10 @@ class Making(ABC):
         tell("writing the film")
         sound = self.sound(parts.seconds() if ended else None)
         frames = self.arranged(parts.frames)
-        write_film(self.form, self.facts, frames, job=self.job.to_json(), sound=sound)
+        # Among the parts, so that nothing is left of it when it is killed.
+        draft = parts.folder / f"film{self.form.path.suffix}"
+        job = self.job.to_json()
+        write_film(self.form, self.facts, frames, job=job, sound=sound, draft=draft)
         if not ended:
             parts.remove()
         count = min(state.frames, self.count or state.frames)

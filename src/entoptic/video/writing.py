@@ -153,6 +153,7 @@ def write_film(
     *,
     job: str,
     sound: Sound | None = None,
+    draft: Path | None = None,
 ) -> Path:
     """Write a film; a file is replaced in one go or not at all.
 
@@ -162,6 +163,8 @@ def write_film(
         frames: in order, of that size.
         job: what made it, which goes into its metadata.
         sound: that is copied as it is.
+        draft: the file that takes the film's place at the end, on the same disk; by default one
+            beside it.
 
     Raises:
         CannotWrite: with what to do.
@@ -169,15 +172,15 @@ def write_film(
     """
     if form.container == FOLDER:
         return _write_pictures(form.path, frames, job)
-    with _beside(form.path) as temporary:
+    with _replacing(form.path, draft) as temporary:
         _encode(form, temporary, facts, frames, job, sound if not form.silent else None)
     return form.path
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """Yield the name of a temporary file beside a film, which takes its place at the end."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+def _replacing(path: Path, draft: Path | None) -> Iterator[Path]:
+    """Yield the name of a temporary file, which takes a film's place at the end."""
+    temporary = draft or path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary
         with temporary.open("rb+") as file:

@@ -1,0 +1,135 @@
+"""`entoptic film` and `zoom` as they are typed: killed, interrupted, and gone on with."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from entoptic.video.reading import facts_of, frames_of
+from filming import film, moving, packets
+from shells.command import entoptic, finished, process
+
+pytest.importorskip("av")
+pytest.importorskip("cv2")
+
+QUICK = ("--octaves", "1", "--steps", "1", "--layer", "conv1", "--quiet")
+
+
+def frames(path: Path) -> list[Any]:
+    return [each.pixels for each in frames_of(facts_of(path))]
+
+
+def same(first: Path, second: Path) -> bool:
+    one, two = frames(first), frames(second)
+    return len(one) == len(two) and all(map(np.array_equal, one, two))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    film(tmp_path / "clip.mp4", moving(12), audio="aac")
+    return tmp_path
+
+
+def test_a_film_is_made_beside_its_source(folder: Path) -> None:
+    done = entoptic("film", "clip.mp4", *QUICK, folder=folder)
+    assert (done.code, done.out.strip()) == (0, "clip-dream.mp4")
+    assert len(frames(folder / "clip-dream.mp4")) == 12
+    assert packets(folder / "clip-dream.mp4") == packets(folder / "clip.mp4")
+    again = entoptic("film", "clip.mp4", *QUICK, folder=folder)
+    assert again.code == 1
+    assert "'clip-dream.mp4' is there already; name another output" in again.err
+
+
+def test_what_was_made_is_told_as_json(folder: Path) -> None:
+    done = entoptic("zoom", "clip.png", folder=folder)
+    assert done.code == 1
+    film(folder / "frames.mkv", moving(1), codec="ffv1", pixels="bgr0")
+    how = ("film", "frames.mkv", "-o", "made/", "--json", "--watch", "now.png", *QUICK)
+    told = json.loads(entoptic(*how, folder=folder).out)
+    assert (told["film"], told["frames"], told["finished"]) == ("made", 1, True)
+    assert told["job"]["recipe"] == "film"
+    assert [each.name for each in (folder / "made").iterdir()] == ["frame000000.png"]
+    assert (folder / "now.png").exists()
+
+
+def test_ctrl_c_leaves_a_film_that_plays_and_the_same_command_goes_on(folder: Path) -> None:
+    film(folder / "long.mp4", moving(150))
+    how = ("film", "long.mp4", *QUICK)
+    assert entoptic(*how, "-o", "whole.mp4", folder=folder).code == 0
+    child = process(*how, "-o", "made.mp4", folder=folder)
+    until(folder / "made.mp4.parts" / "order.sha256")
+    child.send_signal(signal.SIGINT)
+    done = finished(child)
+    if done.code == 0:
+        pytest.fail("the film was finished before Ctrl-C came; make it longer")
+    assert done.code == 130
+    assert "the same command goes on" in done.err
+    assert 1 <= len(frames(folder / "made.mp4")) < 150
+    assert entoptic(*how, "-o", "made.mp4", folder=folder).code == 0
+    assert same(folder / "made.mp4", folder / "whole.mp4")
+    assert not (folder / "made.mp4.parts").exists()
+
+
+def until(path: Path) -> None:
+    for _ in range(600):
+        if path.exists():
+            return
+        time.sleep(0.1)
+    pytest.fail(f"{path} never came")
+
+
+def killed(folder: Path, moments: int, seed: int) -> None:
+    """Kill the making of a film so often, and then let it end."""
+    rng = random.Random(seed)
+    how = ("film", "long.mp4", "-o", "made.mp4", *QUICK)
+    for _ in range(moments):
+        child = process(*how, folder=folder)
+        until(folder / "made.mp4.parts")
+        time.sleep(rng.uniform(0, 1.5))
+        child.kill()
+        child.communicate()
+        if not (folder / "made.mp4.parts").exists():
+            break  # the whole film was there already
+    forced = ["--force"] if (folder / "made.mp4").exists() else []
+    assert entoptic(*how, *forced, folder=folder).code == 0
+
+
+@pytest.mark.parametrize(
+    "moments", [2, pytest.param(20, marks=pytest.mark.slow)], ids=["twice", "twenty times"]
+)
+def test_a_film_that_is_killed_equals_an_undisturbed_one(folder: Path, moments: int) -> None:
+    film(folder / "long.mp4", moving(100))
+    whole = ("film", "long.mp4", "-o", "whole.mp4", *QUICK)
+    assert entoptic(*whole, folder=folder).code == 0
+    killed(folder, moments, seed=moments)
+    assert same(folder / "made.mp4", folder / "whole.mp4")
+    left = {each.name for each in folder.iterdir()}
+    assert left == {"clip.mp4", "long.mp4", "whole.mp4", "made.mp4"}
+
+
+def test_a_full_disk_keeps_what_is_finished(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import errno
+
+    from entoptic.jobs import film_parts
+    from entoptic.video.writing import write_film
+
+    how = ("film", "clip.mp4", "-o", "made.mp4", *QUICK)
+
+    def full(*args: Any, **kwargs: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(film_parts, "write_film", full)
+    done = entoptic(*how, folder=folder)
+    assert done.code == 1
+    assert "can't write the film's parts" in done.err
+    assert "No space left on device" in done.err
+    monkeypatch.setattr(film_parts, "write_film", write_film)
+    assert entoptic(*how, folder=folder).code == 0
+    assert len(frames(folder / "made.mp4")) == 12

@@ -85,7 +85,7 @@ def test_the_site_tells_how_a_code_is_made_again() -> None:
     made = commands("squeezenet1_1", "code('fire2', 'sae.pt')", {"size": 96})
     assert "7".join(made["command"]) == (
         "entoptic visualize -m squeezenet1_1 "
-        "'code('\"'\"'fire2'\"'\"', '\"'\"'sae.pt'\"'\"', 7)' --size 96 -o code-fire2-sae-pt-7.png"
+        "\"code('fire2', 'sae.pt', 7)\" --size 96 -o code-fire2-sae-pt-7.png"
     )
     assert "7".join(made["python"]).endswith(
         "ent.visualize(\"squeezenet1_1\", \"code('fire2', 'sae.pt', 7)\", size=96)"

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 import entoptic as ent
 from cataloged import LABELS, LAST, MODEL, SECOND, importable, make, photo
+from entoptic.catalogs.families import halves
 from entoptic.catalogs.index import Unit
 from entoptic.catalogs.site import alike
 from entoptic.catalogs.site.again import commands
@@ -57,6 +59,7 @@ def test_the_index_names_layers_units_and_how_pictures_are_made_again(
     assert (last["name"], last["runs"], last["labels"]) == (LAST, [[0, 2, 1]], True)
     assert first["about"] == {"kind": "Conv2d", "channels": 4, "stride": [1, 1], "field": [1, 1]}
     assert first["cover"] == [0, 1, 2, 3]
+    assert (first["unit"], last["unit"]) == (["first:", ""], [f"{LAST}:", ""])
     assert (first["alone"], last["alone"]) == (False, False)
     assert "2".join(first["again"]["command"]) == (
         f"entoptic visualize -m {MODEL} first:2 --size 16 --steps 1 --transforms none "
@@ -177,13 +180,27 @@ def test_pages_ask_for_nothing_outside(site: Path) -> None:
 def test_commands_quote_what_shells_and_python_would_read() -> None:
     told = commands("python:it's:x", LAST, {"transforms": 'a "b"', "size": [24, 32]})
     assert "7".join(told["command"]) == (
-        "entoptic visualize -m 'python:it'\"'\"'s:x' '<img src=x onerror=hurt()>:7' "
+        "entoptic visualize -m \"python:it's:x\" '<img src=x onerror=hurt()>:7' "
         "--transforms 'a \"b\"' --size 24x32 -o img-src-x-onerror-hurt-7.png"
     )
     assert "7".join(told["python"]) == (
         'import entoptic as ent\n\nent.visualize("python:it\'s:x", "<img src=x onerror=hurt()>:7", '
         'transforms="a \\"b\\"", size=(24, 32)).save("img-src-x-onerror-hurt-7.png")'
     )
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="needs a shell")
+@pytest.mark.parametrize(
+    "layer",
+    ["fire5", "a b", "it's", "$HOME's `x`", 'say "hi" it\'s', "code('fire5', 'sae.pt')", LAST],
+)
+def test_shells_read_the_words_of_a_command_as_they_are_meant(layer: str) -> None:
+    command = "3".join(commands("net's", layer, {})["command"])
+    told = subprocess.run(
+        ["sh", "-c", f"entoptic() {{ printf '%s\\n' \"$@\"; }}; {command}"],
+        capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    assert told[:4] == ["visualize", "-m", "net's", "3".join(halves(layer))]
 
 
 def test_without_the_network_all_else_is_there(catalog: Path, tmp_path: Path) -> None:

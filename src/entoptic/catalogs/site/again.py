@@ -59,14 +59,14 @@ def commands(source: str, layer: str, given: Mapping[str, Any]) -> dict[str, lis
     """
     start, end = halves(layer)
     # The sign is quoted nowhere, so that a text without it is cut where it stood.
-    before, _, after = shlex.quote(f"{start}@{end}").rpartition("@")
+    before, _, after = _quoted(f"{start}@{end}").rpartition("@")
     flags = "".join(f" {_flag(name, value)}" for name, value in given.items())
     stem = name_for(layer)
     words = "".join(f", {name}={_python(value)}" for name, value in given.items())
     first = f"{_python(source)}, {_python(start)[:-1]}"
     return {
         "command": [
-            f"entoptic visualize -m {shlex.quote(source)} {before}",
+            f"entoptic visualize -m {_quoted(source)} {before}",
             f"{after}{flags} -o {stem}-",
             ".png",
         ],
@@ -84,7 +84,14 @@ def _flag(name: str, value: Any) -> str:
         return option
     if isinstance(value, list):
         value = ("x" if name == "size" else ",").join(map(str, value))
-    return f"{option} {shlex.quote(str(value))}"
+    return f"{option} {_quoted(str(value))}"
+
+
+def _quoted(text: str) -> str:
+    """Return a word as shells read it; what has apostrophes in double quotes, if that will do."""
+    if "'" in text and not set(text) & set('"$`\\!'):
+        return f'"{text}"'
+    return shlex.quote(text)
 
 
 def _python(value: Any) -> str:

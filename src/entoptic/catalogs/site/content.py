@@ -12,6 +12,7 @@ import numpy as np
 
 from entoptic import images
 from entoptic.catalogs.catalog import Catalog
+from entoptic.catalogs.families import halves
 from entoptic.catalogs.index import Unit
 from entoptic.catalogs.site.again import changed, commands
 from entoptic.catalogs.site.network import Told
@@ -195,6 +196,7 @@ def _layer_entry(name: str, units: Sequence[Unit]) -> dict[str, Any]:
     cover = [made[round(at)] for at in np.linspace(0, len(made) - 1, min(COVER, len(made)))]
     return {
         "name": name,
+        "unit": halves(name),
         "folder": PurePath(units[0].picture).parent.as_posix(),
         "runs": runs([each.number for each in units]),
         "done": len(made),

@@ -23,7 +23,7 @@ entoptic.pages = (() => {
   function aboutLayer(layer) {
     const { kind, channels, stride, field } = layer.about;
     return [
-      layer.count === channels ? many(channels, "channel") : `${many(layer.count, "unit")}${channels ? ` of ${channels.toLocaleString("en")}` : ""}`,
+      layer.unit[1] ? many(layer.count, "unit") : layer.count === channels ? many(channels, "channel") : `${many(layer.count, "unit")}${channels ? ` of ${channels.toLocaleString("en")}` : ""}`,
       kind,
       field && `receptive field ${field[0] === field[1] ? field[0] : field.join("×")} px`,
       stride && `stride ${stride[0] === stride[1] ? stride[0] : stride.join("×")}`,

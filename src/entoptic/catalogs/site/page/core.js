@@ -144,7 +144,7 @@ window.entoptic = (() => {
     return size >= 1e5 || (size > 0 && size < 1e-3) ? value.toExponential(1) : String(+value.toPrecision(3));
   };
   const many = (count, one, several = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : several}`;
-  const unitName = (layer, number) => `${layer.name}:${number}`;
+  const unitName = (layer, number) => layer.unit.join(number);
 
   // From the disk some browsers keep nothing, which is no fault.
   const kept = {

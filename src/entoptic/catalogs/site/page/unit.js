@@ -124,7 +124,8 @@ entoptic.unitPage = (() => {
     const others = here.catalogs.filter((one) => one !== catalog).map((one) => one.named.get(layer.name))
       .filter((one) => one && placeOf(one, number) >= 0 && one !== beside);
     return h("div.unit", {},
-      h("header.title", {}, h("h1", {}, label || h("span", {}, h("a", { href: link(layer) }, layer.name), ` : ${number}`)),
+      h("header.title", {}, h("h1", {}, label || (layer.unit[1] ? h("a", { href: link(layer) }, name)
+        : h("span", {}, h("a", { href: link(layer) }, layer.name), ` : ${number}`))),
         h("ul.facts", {}, [label && name, beside && catalog.id,
           h("span", { title: "the unit's mean activation on this picture" }, `score ${short(all.scores[place])}`),
           `unit ${(place + 1).toLocaleString("en")} of ${layer.count.toLocaleString("en")}`,

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+import entoptic as ent
 from entoptic.video.reading import facts_of, frames_of
 from filming import film, moving, packets
 from shells.command import entoptic, finished, process
@@ -45,6 +47,48 @@ def test_a_film_is_made_beside_its_source(folder: Path) -> None:
     again = entoptic("film", "clip.mp4", *QUICK, folder=folder)
     assert again.code == 1
     assert "'clip-dream.mp4' is there already; name another output" in again.err
+
+
+@pytest.mark.parametrize("name", ["made.mp4", "made.mkv", "made.webm", "made.mov"])
+def test_a_film_is_made_again_from_its_job(folder: Path, name: str) -> None:
+    how = ("--silent", "--strength", "0s:0.5,1s:2", "--coherence", "0.6", "-o", name)
+    assert entoptic("film", "clip.mp4", *QUICK, *how, folder=folder).code == 0
+    again = entoptic("redo", name, "--quiet", folder=folder)
+    output = folder / f"made-redo{Path(name).suffix}"
+    assert (again.code, again.out.strip()) == (0, output.name), again.err
+    assert same(output, folder / name)
+    other = entoptic("redo", name, "-o", "other.mp4", "--strength", "0.2", "-q", folder=folder)
+    assert other.code == 0
+    assert not same(folder / "other.mp4", folder / name)
+
+
+def test_a_zoom_is_made_again_from_its_job(folder: Path) -> None:
+    ent.write(folder / "sky.png", torch.rand(1, 3, 48, 64))
+    how = ("--seconds", "0.2", "--turn", "30", "--center", "0.2,0.4", "-o", "zoom.mp4")
+    assert entoptic("zoom", "sky.png", *QUICK, *how, folder=folder).code == 0
+    assert entoptic("redo", "zoom.mp4", "--quiet", folder=folder).code == 0
+    assert same(folder / "zoom-redo.mp4", folder / "zoom.mp4")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folder: (folder / "clip.mp4").unlink(), "isn't here, or has changed; say where"),
+        (lambda folder: film(folder / "clip.mp4", moving(3)), "isn't here, or has changed"),
+    ],
+)
+def test_a_film_whose_source_is_gone_says_so(folder: Path, change: Any, message: str) -> None:
+    assert entoptic("film", "clip.mp4", *QUICK, "-o", "made.mp4", folder=folder).code == 0
+    change(folder)
+    done = entoptic("redo", "made.mp4", "--quiet", folder=folder)
+    assert done.code == 1
+    assert message in done.err
+
+
+def test_a_film_without_a_job_is_not_made_again(folder: Path) -> None:
+    done = entoptic("redo", "clip.mp4", folder=folder)
+    assert done.code == 1
+    assert "'clip.mp4' carries no job; name a film that entoptic wrote" in done.err
 
 
 def test_what_was_made_is_told_as_json(folder: Path) -> None:

@@ -41,12 +41,12 @@ def film_command(recipe: type[DreamedFilm]) -> click.Command:
     def callback(force: bool, watch: str | None, as_json: bool, quiet: bool, **given: Any) -> int:
         plan: Any = recipe(**{"model": USUAL} | arguments(recipe, given)).plan()
         plan.check_free(force)
-        return _made(plan, watch, as_json, quiet)
+        return make_film(plan, watch, as_json, quiet)
 
     return declared_command(recipe, _OPTIONS(callback))
 
 
-def _made(plan: Making, watch: str | None, as_json: bool, quiet: bool) -> int:
+def make_film(plan: Making, watch: str | None, as_json: bool, quiet: bool) -> int:
     """Make a film, or what there is of it when a signal comes; return the exit code."""
     with Teller(quiet) as teller, signals.held_back() as signalled:
         for note in plan.notes:

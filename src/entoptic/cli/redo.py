@@ -10,6 +10,7 @@ import click
 
 from entoptic.cli import options, streams
 from entoptic.cli.arguments import one_line
+from entoptic.cli.film import make_film
 from entoptic.cli.making import check, make
 from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
 from entoptic.cli.printing import echo
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from entoptic.jobs.plan import Plan
 
 _AGAIN = "What to make again"
+
+FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+"""Endings of the films that carry their job."""
 
 # Where a context keeps which options the help shows.
 _SHOWN = "entoptic.redo.shown"
@@ -111,6 +115,7 @@ Examples:
   entoptic redo sky-dream.png --seed 2               a variation
   entoptic redo sky-dream.png --steps 20 --size 999  more steps, and larger
   entoptic redo sky-dream.png --photo cat.jpg        the same dream of another photo
+  entoptic redo holiday-dream.mp4 --seed 2           a film, with another seed
 """,
 )
 @click.argument("picture", type=click.Path())
@@ -155,6 +160,9 @@ def redo_command(
         raise BadSetting("the name of the picture is empty; name a file")
     delivery, changes = Delivery.split(given)
     changes = {name: value for name, value in changes.items() if value is not None}
+    if Path(picture).suffix.lower() in FILMS:
+        folders = [] if look_in is None else split_values(look_in)
+        return _film(Path(picture), photo, folders, delivery, changes)
     guide = changes.get("guide")
     inputs = [Path(each) for each in (picture, photo, guide) if each is not None]
     streams.check_once([picture, photo, guide])
@@ -179,6 +187,22 @@ def redo_command(
         if not delivery.quiet:
             _tell(plan)
         return make(plan, output, delivery, inputs)
+
+
+def _film(
+    film: Path,
+    photo: str | None,
+    look_in: list[str],
+    delivery: Delivery,
+    changes: dict[str, Any],
+) -> int:
+    """Make a film again."""
+    from entoptic.runners.films import plan_film_redo
+
+    output = delivery.output or film.with_name(f"{film.stem}-redo{film.suffix}")
+    plan = plan_film_redo(film, output, photo=photo, look_in=look_in, **changes)
+    plan.check_free(delivery.force)
+    return make_film(plan, None, delivery.as_json, delivery.quiet)
 
 
 def _tell(plan: Plan) -> None:

@@ -25,6 +25,7 @@ from entoptic.formats.sparse_encoder import SparseEncoder
 from entoptic.images import Picture, PictureLike, picture_of
 from entoptic.images.large import MAX_MAPPED_PIXELS
 from entoptic.jobs.job import Job, Source
+from entoptic.types import PathLike
 
 # As many as the largest TIFF file that is read has, uncompressed at 16 bits with alpha.
 _MOST_BYTES = 8 * MAX_MAPPED_PIXELS
@@ -53,6 +54,19 @@ class Finder:
         if given is not None:
             return picture_of(given)
         return self._same("photo", self.job.photo or Source(None, None), images.read)
+
+    def film(self, given: PathLike | None) -> Path:
+        """Return the film to begin with, or another one that is given."""
+        if given is not None:
+            return Path(given)
+        source = self.job.photo or Source(None, None)
+        for place in self._places(source.name or ""):
+            if source.sha256 is not None and _digest(place) == source.sha256:
+                return place
+        raise PictureNotFound(
+            f"the film {source.name!r} that {str(self.picture)!r} was made from isn't here, or has "
+            "changed; say where it is with --photo FILE"
+        )
 
     def guide(self, name: str) -> Picture:
         """The guide that an objective names."""

@@ -157,6 +157,8 @@ def plan_job(
         picture: that carries the job; None where it comes from elsewhere.
     """
     where = Path("the job") if picture is None else picture
+    if job.recipe in ("film", "zoom"):
+        raise NoJob(f"{str(where)!r} is a frame of a {job.recipe}; make the film's file again")
     if job.recipe not in recipes or recipes[job.recipe].makes_no_job:
         raise NoJob(
             f"{str(where)!r} was made by {job.recipe!r}, which this entoptic doesn't know; "

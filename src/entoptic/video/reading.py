@@ -158,6 +158,17 @@ def frames_of(facts: Facts) -> Iterator[Frame]:
             yield Frame(number, time - start, length, pixels)
 
 
+def comment_of(path: Path) -> str | None:
+    """Return the comment in a film's metadata.
+
+    Raises:
+        PictureNotFound, BadFilm: as `facts_of`.
+    """
+    with _opened(path) as container:
+        told = {key.lower(): value for key, value in container.metadata.items()}
+    return told.get("comment")
+
+
 def _estimated(container: Any, rate: Fraction) -> int | None:
     """Return the number of frames by the duration, where a file doesn't say it."""
     if not container.duration:

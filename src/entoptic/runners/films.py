@@ -1,0 +1,110 @@
+"""Films made again, from the job in their metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from entoptic.errors import BadSetting, NoJob
+from entoptic.jobs.finding import Finder
+from entoptic.jobs.functions import known
+from entoptic.jobs.job import Job
+from entoptic.jobs.permission import networks_of
+from entoptic.jobs.recipe import Recipe
+from entoptic.recipes import recipes
+from entoptic.recipes.film import DreamedFilm
+from entoptic.types import PathLike
+from entoptic.video.reading import comment_of
+
+if TYPE_CHECKING:
+    from entoptic.jobs.film_making import Making
+
+
+def plan_film_redo(
+    film: PathLike,
+    output: PathLike,
+    *,
+    photo: PathLike | None = None,
+    look_in: Sequence[PathLike] = (),
+    **changes: Any,
+) -> Making:
+    """Check and lay out the job of a film or a zoom again.
+
+    Args:
+        film: that entoptic has made: .mp4, .mov, .mkv or .webm.
+        output: the film that is made.
+        photo: where its source is now, or another one.
+        look_in: more folders to look for the source in.
+        changes: other settings of its recipe; `model` by which you allow a network.
+
+    Raises:
+        NoJob: the film carries none, or a damaged one.
+        NotAllowed: the job names a network that only you may name.
+        PictureNotFound: the source isn't found, or isn't what it was.
+        BadSetting: it was made with files that a film's job doesn't keep; or a change that can't
+            be.
+    """
+    path = Path(film)
+    job = Job.from_json(_text_of(path))
+    recipe: Any = recipes[job.recipe] if job.recipe in recipes else None  # noqa: SIM401
+    if recipe is None or not issubclass(recipe, DreamedFilm):
+        raise NoJob(f"{str(path)!r} carries the job of {job.recipe!r}, which makes no film")
+    find = Finder(path, job, (path.parent, Path(), *(Path(each) for each in look_in)))
+    wanted = {name: value for name, value in changes.items() if value is not None}
+    (network,) = networks_of(find, wanted)
+    stored = _stored(recipe, job)
+    if job.guides or stored.get("mask") is not None or stored.get("region"):
+        raise BadSetting(
+            f"{str(path)!r} was made with guides, masks or other files, which a film's job doesn't "
+            "keep; make it again by its own command"
+        )
+    if not wanted.keys() & {"objective", "layer", "look"} and stored.get("layer") is None:
+        stored["objective"] = job.objective
+    for name in {"objective", "look"} & wanted.keys():
+        stored["layer"] = None
+        stored.pop("objective", None) if name == "look" else None
+    source = find.photo(photo) if recipe.name == "zoom" else find.film(photo)
+    given = stored | known(recipe, wanted)
+    try:
+        again = recipe(
+            network, source, output=output, **{"seed": job.seed, "device": job.device} | given
+        )
+    except BadSetting as error:
+        if wanted:
+            raise
+        raise NoJob(f"the job in the film is damaged: {error}") from None
+    plan: Making = again.plan()
+    return plan
+
+
+def _text_of(path: Path) -> str:
+    """Return the job that a film carries.
+
+    Raises:
+        NoJob: it carries none.
+    """
+    found = comment_of(path)
+    if found is None or not found.startswith("{"):
+        raise NoJob(
+            f"{str(path)!r} carries no job; name a film that entoptic wrote and no other program "
+            "has saved since"
+        )
+    return found
+
+
+def _stored(recipe: type[Recipe], job: Job) -> dict[str, Any]:
+    """Return the settings of a job; those that are newer than it have their defaults.
+
+    Raises:
+        NoJob: there is no such setting.
+    """
+    stored: Mapping[str, Any] = recipe.upgraded(job.settings)
+    fields = recipe.__dataclass_fields__
+    if strange := sorted(name for name in stored if name not in fields or not recipe.keeps(name)):
+        raise NoJob(f"the job in the film is damaged: a {job.recipe} has no setting {strange[0]!r}")
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in stored.items()
+        if value is not None or fields[name].default is not None
+    }

@@ -34,6 +34,7 @@ from filming import film, moving
 
 # What entoptic makes and hands out; nobody is asked to make one.
 _OURS = {
+    "CaptumModule",
     "transform",
     "optimizer",
     "shaping",
@@ -117,6 +118,7 @@ _RIGHT: dict[str, Callable[[], Any]] = {
     "picture": _picture,
     "photo": _photo,
     "film": _film,
+    "file": lambda: "sae.pt",
     "source": _photo,
     "photos": lambda: [_photo()],
     "image": _photo,
@@ -201,12 +203,23 @@ _WRONG: dict[str, Callable[[], Any]] = {
 # What of it is right, by the names of parameters; all others must refuse it.
 _FLAGS = (
     *("shared", "uniform", "relative", "decorrelated", "weighted", "plain", "transparency"),
-    *("least", "spread", "whole", "preview", "verify", "force", "negative", "units_only", "silent"),
+    *(
+        "least",
+        "spread",
+        "whole",
+        "preview",
+        "verify",
+        "force",
+        "negative",
+        "units_only",
+        "silent",
+        "loop",
+    ),
     *("replace", "fixed_size", "biased", "stored", "compares_images"),
     *("needs_alpha", "prices_opacity", "progress", "keep_colors", "match_histogram"),
 )
-# Such a channel is found out when the network is known.
-_COUNTED = ("row", "column", "index", "channel1", "channel2", "label")
+# Such a channel is found out when the network is known, such a code when its file is.
+_COUNTED = ("row", "column", "index", "channel1", "channel2", "label", "number", "top_k")
 _TAKEN: dict[str, set[str]] = {
     **{name: {"True"} for name in _FLAGS},
     **{name: {"a huge number"} for name in _COUNTED},
@@ -226,6 +239,7 @@ _CALLED = {
     **dict.fromkeys(("text", "of", "objectives"), ("objective", "layer")),
     **dict.fromkeys(("photos", "source"), ("photo", "picture", "array")),
     "members": ("one is",),
+    "weights": ("file of vectors",),
     "image": ("picture",),
     "name": ("class",),
     "spec": ("model",),

@@ -380,7 +380,9 @@ def _guide(value: Any) -> str | Picture:
 
 
 def _autoencoder(value: Any) -> str | SparseEncoder:
-    return value if isinstance(value, SparseEncoder) else _text(str(Path(value)))
+    if isinstance(value, SparseEncoder):
+        return value
+    return _text(str(Path(value or _refuse())))
 
 
 def _refuse() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import random
@@ -142,7 +143,8 @@ def _change(document: Any, rng: random.Random) -> None:
         case 1 | 2:
             # Something of the same kind from elsewhere.
             alike = [h[k] for h, k in places if type(h[k]) is type(old)]
-            holder[key] = rng.choice(alike)
+            # A copy, since it may hold this very place, and JSON has no circles.
+            holder[key] = copy.deepcopy(rng.choice(alike))
         case 3 if isinstance(holder, list):
             holder.insert(key, old)
         case 3 | 4:

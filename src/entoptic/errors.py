@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -103,9 +103,11 @@ class JobsFailed(EntopticError, RuntimeError):
         reasons: why, by the number of the job in the list.
     """
 
-    def __init__(self, message: str, results: list[Any], reasons: Mapping[int, str]) -> None:
+    def __init__(
+        self, message: str, results: Sequence[Any] = (), reasons: Mapping[int, str] | None = None
+    ) -> None:
         super().__init__(message)
-        self.results, self.reasons = results, reasons
+        self.results, self.reasons = list(results), reasons or {}
 
 
 class AlreadyThere(CannotWrite, FileExistsError):

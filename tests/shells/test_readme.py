@@ -12,6 +12,7 @@ import torch
 import entoptic as ent
 from entoptic.cli.main import main, outcome
 from entoptic.objectives.terms import vocabulary
+from filming import film, moving
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 COMMANDS = re.findall(r"^entoptic (.+?)(?:\s{2,}#.*)?$", README, re.MULTILINE)
@@ -25,6 +26,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("sky.jpg", "flowers.jpg", "cat.jpg", "mask.png"):
         image = torch.rand((1, 3, 9, 13), generator=rng)
         ent.write(name, ent.Pixels(image).resized(72, 104)().detach())
+    film(tmp_path / "holiday.mp4", moving(3))
     ent.dream(ent.load(), "sky.jpg", octaves=1, steps=1).save("sky-dream.png")
     return tmp_path
 

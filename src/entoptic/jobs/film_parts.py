@@ -62,7 +62,9 @@ class Parts:
         Raises:
             AlreadyThere: there are parts of another one.
         """
-        if not self.folder.exists():
+        # Killed between making the folder and saying what it is for.
+        unnamed = {".order.sha256"}
+        if not self.folder.exists() or {each.name for each in self.folder.iterdir()} <= unnamed:
             return False
         try:
             order = (self.folder / "order.sha256").read_text("ascii")

@@ -198,14 +198,3 @@ def open_catalog(folder: PathLike) -> Catalog:
     found = Catalog(Path(folder))
     with Index(found.folder):
         return found
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words, roughly.
-
-    >>> duration(42), duration(600), duration(9000)
-    ('42 s', '10 min', '2.5 h')
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

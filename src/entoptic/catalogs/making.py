@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from entoptic.catalogs.adoption import adopt, adoptable
-from entoptic.catalogs.catalog import Catalog, duration
+from entoptic.catalogs.catalog import Catalog
 from entoptic.catalogs.choosing import WHOLE
 from entoptic.catalogs.exemplars import EXEMPLARS
 from entoptic.catalogs.files import Files, file_hash
@@ -22,6 +22,7 @@ from entoptic.catalogs.work import work
 from entoptic.checks import flag, function, path, taking, text, whole
 from entoptic.errors import BadCatalog, BadSetting, CannotWrite, DamagedIndex, NotAllowed
 from entoptic.images import Picture, PictureLike
+from entoptic.jobs.progress import duration
 from entoptic.layers import Layer, layer_name
 from entoptic.networks import ModelLike, load, model_of
 from entoptic.runners.named import runner_of

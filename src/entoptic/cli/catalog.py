@@ -252,7 +252,7 @@ CATALOG_COMMANDS = (catalog_command, status_command, verify_command, site_comman
 
 def _report(catalog: Catalog) -> None:
     """Print the table of the layers, and why units failed."""
-    from entoptic.catalogs.catalog import duration
+    from entoptic.jobs.progress import duration
 
     rows = [
         (

@@ -15,26 +15,26 @@ from torch import Tensor
 from entoptic.analysis.protection import protection
 from entoptic.images.finish import Finish
 from entoptic.images.stored import Stored
-from entoptic.jobs.film_frames import Seen, image_of, pixels_of
+from entoptic.jobs.film_frames import Seen, Values, image_of, image_of_values, pixels_of, values_of
 from entoptic.jobs.film_parts import State
-from entoptic.jobs.keys import Keys
+from entoptic.jobs.keys import largest, value_at
 from entoptic.jobs.octaves import Region
 from entoptic.jobs.regions import protected
 from entoptic.types import Image
 from entoptic.video.reading import Pixels
 
 if TYPE_CHECKING:
+    from entoptic.images import PictureLike
     from entoptic.jobs.dreams import DreamPlan
+    from entoptic.jobs.job import Job, Source
     from entoptic.layers import Layer
     from entoptic.networks import Model
+    from entoptic.objectives.files import Files
     from entoptic.recipes.dream import Dream
     from entoptic.recipes.film import Film
     from entoptic.recipes.zoom import Zoom
 
-Detail = NDArray[np.float32]
-"""What was added to a frame, (height, width, 3)."""
-
-# Detail that is carried has less contrast than a fresh dream at the same score, since the steps
+# Values that is carried has less contrast than a fresh dream at the same score, since the steps
 # had longer to find it; at this share of a fresh dream's root mean square the scores are alike.
 _ROOM = 1.25
 
@@ -53,19 +53,19 @@ class Dreamer:
         self.film, self.model = film, model
         self.dream: Dream = replace(film.dream(), model=model, size=None)
         self.keys = film.keys()
-        self.most = _most(self.film.strength)
+        self.most = largest(self.film.strength)
         self._plans: dict[tuple[Any, ...], DreamPlan] = {}
 
     def dreamt(self, seen: Seen, before: State) -> tuple[Pixels, State]:
         """Return the dream of a frame, and what the next one needs of it."""
         source = image_of(seen.frame.pixels)
         time = float(seen.frame.time)
-        strength = _strength(self.film.strength, time)
+        strength = value_at(self.film.strength, time)
         detail, moved = before.detail, seen.motion
         if detail is None or moved is None or moved.cut:
             # How much detail there may be is that of a fresh dream at the film's full strength.
             found = self._found(source, source, time, None, seen.mask, self.most)
-            limit = _ROOM * _size(_detail(found, source))
+            limit = _ROOM * _size(values_of(found - source))
             if strength != self.most:
                 found = self._found(source, source, time, None, seen.mask, strength)
         else:
@@ -73,22 +73,23 @@ class Dreamer:
             # Carried as a whole but for the smallest coherences, so that 0 carries nothing.
             share = 1 - (1 - self.film.coherence) ** 3
             carried = share * moved.visible[..., None] * moved.carried(detail)
-            begin = (source + _tensor(carried)).clamp(0, 1)
+            begin = (source + image_of_values(carried)).clamp(0, 1)
             found = self._found(source, begin, time, moved.visible, seen.mask, strength)
         room = limit * strength / max(self.most, 1e-9)
-        kept = held(source, _detail(found, source), room, seen.mask)
+        kept = held(source, values_of(found - source), room, seen.mask)
         state = State(before.frames + 1, kept, np.array([limit]))
-        image = (source + _tensor(kept)).clamp(0, 1)
-        return pixels_of(self._finished(source, image, time)), state
+        image = (source + image_of_values(kept)).clamp(0, 1)
+        finished = self._finished(source, image, time)
+        return pixels_of(finished), state
 
     def fresh(self, image: Image, time: float) -> Image:
         """Return the dream of an image at a time of the film."""
-        found = self._found(image, image, time, None, None, _strength(self.film.strength, time))
+        found = self._found(image, image, time, None, None, value_at(self.film.strength, time))
         return self._finished(image, found, time)
 
     def layer(self, time: float, image: Image) -> Layer:
         """Return the first layer of the objective at a time."""
-        plan, _ = self._at(time, image, self.most)
+        plan, _ = self._at(time, image, value_at(self.film.strength, time))
         return self.model.resolve(next(iter(plan.objective.layers())))
 
     def _found(
@@ -151,7 +152,7 @@ class Dreamer:
         return self._plans[key]
 
     def _finished(self, source: Image, image: Image, time: float) -> Image:
-        plan, _ = self._at(time, source, self.most)
+        plan, _ = self._at(time, source, value_at(self.film.strength, time))
         return plan.octaves.finish.applied(Stored(source), Stored(image)).tensor
 
 
@@ -159,33 +160,16 @@ def _weighted(region: Region, weight: Tensor) -> Region:
     return replace(region, weight=weight if region.weight is None else region.weight * weight)
 
 
-def _strength(strength: Any, time: float) -> float:
-    return strength.number(time) if isinstance(strength, Keys) else float(strength)
-
-
-def _most(strength: Any) -> float:
-    return max(map(float, strength.values)) if isinstance(strength, Keys) else float(strength)
-
-
-def _tensor(values: Detail) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)[None]
-
-
-def _detail(found: Image, source: Image) -> Detail:
-    detail: Detail = (found - source)[0].permute(1, 2, 0).numpy()
-    return detail
-
-
-def _size(detail: Detail) -> float:
+def _size(detail: Values) -> float:
     return float(np.sqrt(np.square(detail).mean()))
 
 
-def held(source: Image, detail: Detail, limit: float, mask: Tensor | None) -> Detail:
+def held(source: Image, detail: Values, limit: float, mask: Tensor | None) -> Values:
     """Return detail of a limited size, with which a frame is as bright as its source."""
     size = _size(detail)
     if size > limit:
         detail = detail * np.float32(limit / size)
-    pixels = source[0].permute(1, 2, 0).numpy()
+    pixels = values_of(source)
     changed = np.ones(pixels.shape[:2], np.float32)
     if mask is not None:
         changed = (mask[0, 0] > 0).numpy().astype(np.float32)
@@ -195,5 +179,40 @@ def held(source: Image, detail: Detail, limit: float, mask: Tensor | None) -> De
         shown = np.clip(pixels + detail, 0, 1)
         error = float((shown @ _LUMA).mean()) - wanted
         detail = detail - changed[..., None] * np.float32(error / share)
-    found: Detail = np.clip(pixels + detail, 0, 1) - pixels
+    found: Values = np.clip(pixels + detail, 0, 1) - pixels
     return found
+
+
+def first_dream(
+    film: Film | Zoom,
+    model: Model,
+    photo: PictureLike,
+    files: Files | None,
+    **changes: Any,
+) -> DreamPlan:
+    """Return how the first frame of a film is dreamt, with the layers of later ones checked.
+
+    Args:
+        film: how.
+        model: the network.
+        photo: the frame before it is dreamt.
+        files: reads the files that the objective names.
+        changes: other settings of the dream.
+    """
+    keys = film.keys()
+    for layer in keys["layer"].values if "layer" in keys else ():
+        model.resolve(layer)
+    numbers = {name: each.values[0] for name, each in keys.items() if name != "strength"}
+    dream: Dream = replace(film.dream(), model=model, photo=photo, **numbers | changes)
+    return dream.plan(files)
+
+
+def film_job(film: Film | Zoom, first: DreamPlan, source: Source) -> Job:
+    """Return what makes a film.
+
+    Args:
+        film: how.
+        first: how its first frame is dreamt.
+        source: the film that is read, or the photo.
+    """
+    return replace(first.job, recipe=film.name, settings=film.kept(), photo=source, seed=film.seed)

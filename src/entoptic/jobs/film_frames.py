@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from entoptic.images.resize import resize
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 _AHEAD = 4
 
 _Each = TypeVar("_Each")
+
+Values = NDArray[np.float32]
+"""(height, width, 3): sRGB in [0, 1], or what is added to it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +104,17 @@ def at_size(pixels: Pixels, height: int, width: int) -> Pixels:
 def image_of(pixels: Pixels) -> Image:
     """Return a frame as an image."""
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+
+
+def image_of_values(values: Values) -> Image:
+    """Return numbers for pixels, (height, width, 3), as an image has them."""
+    return torch.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)[None]
+
+
+def values_of(image: Image) -> Values:
+    """Return an image's numbers for pixels, (height, width, 3)."""
+    values: Values = image[0].permute(1, 2, 0).contiguous().numpy()
+    return values
 
 
 def pixels_of(image: Image) -> Pixels:

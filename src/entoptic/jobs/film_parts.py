@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from entoptic.errors import AlreadyThere, CannotWrite
+from entoptic.images.writing import write_file
 from entoptic.video.reading import Facts, Frame, facts_of, frames_of
 from entoptic.video.writing import lossless, write_film
 
-_STATE = "state.npz"
+_ORDER, _STATE = "order.sha256", "state.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +64,10 @@ class Parts:
             AlreadyThere: there are parts of another one.
         """
         # Killed between making the folder and saying what it is for.
-        unnamed = {".order.sha256"}
-        if not self.folder.exists() or {each.name for each in self.folder.iterdir()} <= unnamed:
+        if all(each.name.startswith(".entoptic-") for each in self.folder.glob("*")):
             return False
         try:
-            order = (self.folder / "order.sha256").read_text("ascii")
+            order = (self.folder / _ORDER).read_text("ascii")
         except (OSError, ValueError):
             order = ""
         if order != self._hash:
@@ -89,7 +89,7 @@ class Parts:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write(self.folder / "order.sha256", self._hash.encode("ascii"))
+            write_file(self.folder / _ORDER, self._hash.encode("ascii"))
         except OSError as error:
             raise _refused(self.folder, error) from None
 
@@ -111,19 +111,13 @@ class Parts:
                 [str(each.time), None if each.duration is None else str(each.duration)]
                 for each in frames
             ]
-            _write(self._file(number).with_suffix(".json"), json.dumps(times).encode("ascii"))
-            temporary = self.folder / f".{_STATE}"
-            with temporary.open("wb") as file:
-                np.savez(
-                    file,
-                    parts=number + 1,
-                    frames=state.frames,
-                    detail=np.zeros(0, np.float32) if state.detail is None else state.detail,
-                    held=state.held,
-                )
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.folder / _STATE)
+            times_file = self._file(number).with_suffix(".json")
+            write_file(times_file, json.dumps(times).encode("ascii"))
+            detail = np.zeros(0, np.float32) if state.detail is None else state.detail
+            save = functools.partial(
+                np.savez, parts=number + 1, frames=state.frames, detail=detail, held=state.held
+            )
+            write_file(self.folder / _STATE, save)
         except OSError as error:
             raise _refused(self.folder, error) from None
 
@@ -157,15 +151,6 @@ class Parts:
 
     def _file(self, number: int) -> Path:
         return self.folder / f"{number:06}.mkv"
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def _refused(folder: Path, error: OSError) -> CannotWrite:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,19 +13,18 @@ import torch
 
 from entoptic.errors import BadSetting
 from entoptic.images.resize import fit_long_side
-from entoptic.jobs.film_dreams import Dreamer
+from entoptic.jobs.film_dreams import Dreamer, film_job, first_dream
 from entoptic.jobs.film_frames import ahead, at_size, exact, image_of, seen
 from entoptic.jobs.film_making import Making
 from entoptic.jobs.film_parts import State
 from entoptic.jobs.inputs import check_pixels
-from entoptic.jobs.job import Job, Source
-from entoptic.jobs.plan import made_with
-from entoptic.video.reading import Facts, Frame, at_rate, facts_of, frames_of
+from entoptic.jobs.job import Source
+from entoptic.video.reading import Facts, Frame, at_rate, facts_of, frames_of, pictures_in
 from entoptic.video.writing import ENDINGS, Sound, check_sound, form_of
 
 if TYPE_CHECKING:
-    from entoptic.images import Picture
     from entoptic.networks import Model
+    from entoptic.objectives.files import Files
     from entoptic.recipes.film import Film
 
 _PREVIEW_SIDE, _PREVIEW_SECONDS = 256, 3.0
@@ -85,7 +84,7 @@ class FilmPlan(Making):
         return Sound(self.source.path, start, end if made is None else start + made)
 
 
-def plan_film(recipe: Film, read_guide: Callable[[str], Picture] | None = None) -> FilmPlan:
+def plan_film(recipe: Film, files: Files | None = None) -> FilmPlan:
     """Check a film and lay it out; see `Recipe.plan`."""
     path = Path(recipe.film)
     source = at_rate(facts_of(path), None if recipe.rate is None else Fraction(recipe.rate))
@@ -120,28 +119,13 @@ def plan_film(recipe: Film, read_guide: Callable[[str], Picture] | None = None) 
     black = torch.zeros(1, 3, height, width)
     frame = next(frames_of(source), None)
     begin = black if frame is None else image_of(at_size(frame.pixels, height, width))
-    dream = recipe.dream()
-    numbers = {name: each.values[0] for name, each in recipe.keys().items() if name != "strength"}
-    first = replace(dream, photo=begin, size=None, **numbers).plan(read_guide)
-    keys = recipe.keys()
-    for layer in keys["layer"].values if "layer" in keys else ():
-        model.resolve(layer)
+    first = first_dream(recipe, model, begin, files, size=None)
     notes = list(first.notes)
     if audio and form.silent:
         notes.append(f"{output.suffix or 'a folder of pictures'} has no sound")
     if (height % 2 or width % 2) and form.codec is not None and form.codec.even:
         notes.append("height and width must be even; the last row or column is there twice")
-    job = Job(
-        recipe=recipe.name,
-        model=model.source,
-        objective=first.job.objective,
-        settings=recipe.kept(),
-        photo=Source(str(path), _hash_of(path)),
-        guides=first.job.guides,
-        seed=recipe.seed,
-        device=first.job.device,
-        made_with=made_with(),
-    )
+    job = film_job(recipe, first, Source(str(path), _hash_of(path)))
     return FilmPlan(facts, form, job, tuple(notes), model, recipe, source, mask)
 
 
@@ -177,11 +161,10 @@ def _is_same(first: Path, second: Path) -> bool:
 
 def _hash_of(path: Path) -> str:
     """Return the SHA-256 of a film's bytes; of a folder, of its pictures' one after another."""
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     found = hashlib.sha256()
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    for each in files:
-        if each.is_file():
-            with each.open("rb") as file:
-                while block := file.read(1 << 20):
-                    found.update(block)
+    for each in pictures_in(path):
+        found.update(each.read_bytes())
     return found.hexdigest()

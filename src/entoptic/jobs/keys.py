@@ -53,6 +53,16 @@ class Keys:
         return ",".join(f"{time:g}s:{value}" for time, value in pairs)
 
 
+def value_at(value: Keys | float, time: float) -> float:
+    """Return a number that may change over time, at a time."""
+    return value.number(time) if isinstance(value, Keys) else float(value)
+
+
+def largest(value: Keys | float) -> float:
+    """Return the largest of the numbers that a setting has over time."""
+    return max(map(float, value.values)) if isinstance(value, Keys) else float(value)
+
+
 def over_time(meaning: Meaning) -> Meaning:
     """Return what reads one value, or values at times: `0s:0.3,4s:1.5`.
 

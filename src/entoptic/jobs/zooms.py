@@ -17,26 +17,21 @@ from torch import Tensor
 
 from entoptic.errors import BadSetting
 from entoptic.images import picture_of
-from entoptic.jobs.film_dreams import Dreamer
-from entoptic.jobs.film_frames import pixels_of
+from entoptic.jobs.film_dreams import Dreamer, film_job, first_dream
+from entoptic.jobs.film_frames import Values, image_of_values, pixels_of, values_of
 from entoptic.jobs.film_making import Making
 from entoptic.jobs.film_parts import State
 from entoptic.jobs.inputs import source_of
-from entoptic.jobs.job import Job
-from entoptic.jobs.keys import Keys
-from entoptic.jobs.plan import made_with
+from entoptic.jobs.keys import value_at
 from entoptic.types import Image
 from entoptic.video.motion import opencv
 from entoptic.video.reading import USUAL_RATE, Facts, Frame
 from entoptic.video.writing import form_of
 
 if TYPE_CHECKING:
-    from entoptic.images import Picture
     from entoptic.networks import Model
+    from entoptic.objectives.files import Files
     from entoptic.recipes.zoom import Zoom
-
-Pixels = NDArray[np.float32]
-"""(height, width, 3), sRGB in [0, 1]."""
 
 # Of the way to where the layer is strongest, the camera goes so much in a second.
 _DRIFT = 0.6
@@ -99,11 +94,11 @@ class ZoomPlan(Making):
         else:
             *_, down, across = before.held
             center = self._drifted(dreamer, before.detail, (down, across), time)
-            begin = _image(self._moved(before.detail, center, time))
-        found = _pixels(dreamer.fresh(begin, time))
+            begin = image_of_values(self._moved(before.detail, center, time))
+        found = values_of(dreamer.fresh(begin, time))
         levels = _levels(found) if before.detail is None else before.held[:6]
         found = _steadied(found, levels)
-        return _image(found), State(number + 1, found, np.array([*levels, *center]))
+        return image_of_values(found), State(number + 1, found, np.array([*levels, *center]))
 
     @property
     def _center(self) -> tuple[float, float]:
@@ -111,13 +106,13 @@ class ZoomPlan(Making):
         return (0.5, 0.5) if isinstance(center, str) else center
 
     def _drifted(
-        self, dreamer: Dreamer, frame: Pixels, center: tuple[float, float], time: float
+        self, dreamer: Dreamer, frame: Values, center: tuple[float, float], time: float
     ) -> tuple[float, float]:
         """Return the point that the camera goes to."""
         if not isinstance(self.recipe.center, str):
             return center
-        layer = dreamer.layer(time, _image(frame))
-        values = self.model.activations(_image(frame), [layer])[layer]
+        layer = dreamer.layer(time, image_of_values(frame))
+        values = self.model.activations(image_of_values(frame), [layer])[layer]
         if values.ndim != 4:
             raise BadSetting(f"the layer {layer} has no positions; name a center: 0.5,0.5")
         energy = values.square().mean(1, keepdim=True)
@@ -130,15 +125,15 @@ class ZoomPlan(Making):
         moved = tuple(old + share * (new - old) for old, new in zip(center, wanted, strict=True))
         return cast("tuple[float, float]", moved)
 
-    def _moved(self, frame: Pixels, center: tuple[float, float], time: float) -> Pixels:
+    def _moved(self, frame: Values, center: tuple[float, float], time: float) -> Values:
         """Return a frame as the camera has it a frame later."""
         cv2 = opencv()
         recipe, step = self.recipe, float(1 / self.facts.rate)
-        zoom = _number(recipe.zoom, time) ** step
-        angle = math.radians(_number(recipe.turn, time) * step)
+        zoom = value_at(recipe.zoom, time) ** step
+        angle = math.radians(value_at(recipe.turn, time) * step)
         height, width = frame.shape[:2]
         down, across = (
-            _number(each, time) * step * side
+            value_at(each, time) * step * side
             for each, side in ((recipe.down, height), (recipe.across, width))
         )
         y, x = center[0] * (height - 1), center[1] * (width - 1)
@@ -150,7 +145,7 @@ class ZoomPlan(Making):
                 [-sin, cos, y + sin * x - cos * y + down],
             ]
         )
-        moved: Pixels = cv2.warpAffine(
+        moved: Values = cv2.warpAffine(
             frame,
             back,
             (width, height),
@@ -166,25 +161,12 @@ def _middle(weight: Tensor) -> float:
     return float((weight * positions).sum() / weight.sum().clamp(min=1e-12)) / len(weight)
 
 
-def _number(value: Any, time: float) -> float:
-    return value.number(time) if isinstance(value, Keys) else float(value)
-
-
-def _image(pixels: Pixels) -> Image:
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
-
-
-def _pixels(image: Image) -> Pixels:
-    pixels: Pixels = image[0].permute(1, 2, 0).contiguous().numpy()
-    return pixels
-
-
-def _levels(frame: Pixels) -> NDArray[np.float64]:
+def _levels(frame: Values) -> NDArray[np.float64]:
     """Return mean and standard deviation of each color."""
     return np.concatenate([frame.mean((0, 1)), frame.std((0, 1))]).astype(np.float64)
 
 
-def _steadied(frame: Pixels, levels: NDArray[np.float64]) -> Pixels:
+def _steadied(frame: Values, levels: NDArray[np.float64]) -> Values:
     """Return a frame with a mean and a deviation of each color."""
     mean, deviation = levels[:3].astype(np.float32), levels[3:].astype(np.float32)
     for _ in range(3):  # what is clipped is made up for by the rest
@@ -193,7 +175,7 @@ def _steadied(frame: Pixels, levels: NDArray[np.float64]) -> Pixels:
     return frame
 
 
-def plan_zoom(recipe: Zoom, read_guide: Callable[[str], Picture] | None = None) -> ZoomPlan:
+def plan_zoom(recipe: Zoom, files: Files | None = None) -> ZoomPlan:
     """Check a zoom and lay it out; see `Recipe.plan`."""
     opencv()
     photo = picture_of(recipe.photo)
@@ -202,11 +184,7 @@ def plan_zoom(recipe: Zoom, read_guide: Callable[[str], Picture] | None = None) 
     form = form_of(output, recipe.codec)
     model = recipe.network()
     recipe = replace(cast("Any", recipe), model=model, photo=photo)
-    numbers = {name: each.values[0] for name, each in recipe.keys().items() if name != "strength"}
-    first = replace(recipe.dream(), photo=photo, **numbers).plan(read_guide)
-    keys = recipe.keys()
-    for layer in keys["layer"].values if "layer" in keys else ():
-        model.resolve(layer)
+    first = first_dream(recipe, model, photo, files)
     height, width = first.shape
     rate = USUAL_RATE if recipe.rate is None else Fraction(recipe.rate)
     even = form.codec is not None and form.codec.even
@@ -222,15 +200,5 @@ def plan_zoom(recipe: Zoom, read_guide: Callable[[str], Picture] | None = None) 
         transfer=1,
     )
     begin = first.photo.image[..., : facts.height, : facts.width]
-    job = Job(
-        recipe=recipe.name,
-        model=model.source,
-        objective=first.job.objective,
-        settings=recipe.kept(),
-        photo=source_of(photo),
-        guides=first.job.guides,
-        seed=recipe.seed,
-        device=first.job.device,
-        made_with=made_with(),
-    )
+    job = film_job(recipe, first, source_of(photo))
     return ZoomPlan(facts, form, job, first.notes, model, recipe, begin)

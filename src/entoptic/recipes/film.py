@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, make_dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,9 +16,9 @@ from entoptic.jobs.recipe import Recipe, recipe, required, setting, settings, wi
 from entoptic.recipes.dream import Dream
 
 if TYPE_CHECKING:
-    from entoptic.images import Picture
     from entoptic.jobs.film_making import FilmMade
     from entoptic.jobs.films import FilmPlan
+    from entoptic.objectives.files import Files
     from entoptic.types import PathLike
     from entoptic.video.motion import Flow
 
@@ -162,12 +162,12 @@ class FilmOfDreams(DreamedFilm, ABC):
             raise BadSetting(f"end is {self.end:g}; it must be after start, {self.start:g}")
 
     def plan(  # type: ignore[override]
-        self, read_guide: Callable[[str], Picture] | None = None
+        self, files: Files | None = None
     ) -> FilmPlan:
         """See `Recipe.plan`."""
         from entoptic.jobs.films import plan_film
 
-        return plan_film(self, read_guide)  # type: ignore[arg-type]
+        return plan_film(self, files)  # type: ignore[arg-type]
 
 
 _Fields: Any = make_dataclass(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, make_dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,8 +14,9 @@ from entoptic.jobs.recipe import PHOTO, recipe, required, setting
 from entoptic.recipes.film import DreamedFilm, dream_fields
 
 if TYPE_CHECKING:
-    from entoptic.images import Picture, PictureLike
+    from entoptic.images import PictureLike
     from entoptic.jobs.zooms import ZoomPlan
+    from entoptic.objectives.files import Files
     from entoptic.types import PathLike
 
 CAMERA = "How the camera moves"
@@ -94,12 +94,12 @@ class ZoomOfDreams(DreamedFilm, ABC):
     )
 
     def plan(  # type: ignore[override]
-        self, read_guide: Callable[[str], Picture] | None = None
+        self, files: Files | None = None
     ) -> ZoomPlan:
         """See `Recipe.plan`."""
         from entoptic.jobs.zooms import plan_zoom
 
-        return plan_zoom(self, read_guide)  # type: ignore[arg-type]
+        return plan_zoom(self, files)  # type: ignore[arg-type]
 
 
 _Fields: Any = make_dataclass(

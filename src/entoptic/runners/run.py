@@ -23,6 +23,7 @@ from entoptic.networks import Model
 from entoptic.objectives import parse
 from entoptic.objectives.files import Files
 from entoptic.recipes import recipes
+from entoptic.recipes.film import DreamedFilm
 from entoptic.types import PathLike
 
 # Why a picture that was stopped is finished from its beginning.
@@ -157,7 +158,7 @@ def plan_job(
         picture: that carries the job; None where it comes from elsewhere.
     """
     where = Path("the job") if picture is None else picture
-    if job.recipe in ("film", "zoom"):
+    if job.recipe in recipes and issubclass(recipes[job.recipe], DreamedFilm):
         raise NoJob(f"{str(where)!r} is a frame of a {job.recipe}; make the film's file again")
     if job.recipe not in recipes or recipes[job.recipe].makes_no_job:
         raise NoJob(

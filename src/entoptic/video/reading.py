@@ -237,7 +237,7 @@ def _upright(pixels: Pixels, rotation: int) -> Pixels:
 
 
 def _facts_of_folder(folder: Path) -> Facts:
-    files = _pictures(folder)
+    files = pictures_in(folder)
     first = images.read(files[0])
     return Facts(
         path=folder,
@@ -250,7 +250,7 @@ def _facts_of_folder(folder: Path) -> Facts:
 
 
 def _frames_of_folder(facts: Facts) -> Iterator[Frame]:
-    for number, file in enumerate(_pictures(facts.path)):
+    for number, file in enumerate(pictures_in(facts.path)):
         try:
             picture = images.read(file)
         except EntopticError as error:
@@ -264,7 +264,7 @@ def _frames_of_folder(facts: Facts) -> Iterator[Frame]:
         yield Frame(number, number / facts.rate, 1 / facts.rate, np.ascontiguousarray(values))
 
 
-def _pictures(folder: Path) -> list[Path]:
+def pictures_in(folder: Path) -> list[Path]:
     """Return a folder's pictures in the order of their names, numbers as numbers.
 
     Raises:

@@ -163,6 +163,19 @@ def test_layers_that_fade_begin_as_the_first_and_end_as_the_second(
     assert not np.array_equal(fading[3], first[3])
 
 
+@pytest.mark.parametrize("finish", ["match_histogram", "keep_colors"])
+def test_a_finish_keeps_the_film_outside_of_its_mask(
+    model: ent.Model, source: Path, tmp_path: Path, finish: str
+) -> None:
+    half = np.zeros((48, 64, 3), np.uint8)
+    half[:, :32] = 255
+    path = film(tmp_path / "half.mkv", [half], codec="ffv1", pixels="bgr0")
+    found = dreamt(planned(model, source, mask=path, strength=4, **{finish: True}))
+    for frame, shown in zip(frames_of(facts_of(source)), found, strict=True):
+        assert np.array_equal(shown[:, 32:], frame.pixels[:, 32:])
+        assert not np.array_equal(shown[:, :32], frame.pixels[:, :32])
+
+
 def test_a_mask_that_moves_keeps_the_film_outside(
     model: ent.Model, source: Path, tmp_path: Path
 ) -> None:

@@ -80,6 +80,8 @@ class Dreamer:
         state = State(before.frames + 1, kept, np.array([limit]))
         image = (source + image_of_values(kept)).clamp(0, 1)
         finished = self._finished(source, image, time)
+        if seen.mask is not None:
+            finished = torch.where(seen.mask > 0, finished, source)
         return pixels_of(finished), state
 
     def fresh(self, image: Image, time: float) -> Image:

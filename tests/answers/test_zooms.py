@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,17 @@ def test_a_zoom_that_was_stopped_goes_on_to_the_same_frames(
     found = [each.pixels for each in frames_of(facts_of(tmp_path / "zoom.apng"))]
     assert len(found) == 8
     assert all(map(np.array_equal, found, expected))
+
+
+@pytest.mark.parametrize("package", ["av", "cv2"])
+def test_what_is_not_installed_is_told_before_any_work(
+    model: ent.Model, photo: Tensor, tmp_path: Path, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ent.errors.MissingExtra, match=r"pip install 'entoptic\[film\]'"):
+        planned(model, photo, tmp_path)
+    with pytest.raises(ent.errors.MissingExtra, match=r"pip install 'entoptic\[film\]'"):
+        ent.film(model, tmp_path)
 
 
 @pytest.mark.parametrize(

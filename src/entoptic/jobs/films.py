@@ -19,6 +19,7 @@ from entoptic.jobs.film_making import Making
 from entoptic.jobs.film_parts import State
 from entoptic.jobs.inputs import check_pixels
 from entoptic.jobs.job import Source
+from entoptic.video.motion import check_installed
 from entoptic.video.reading import Facts, Frame, at_rate, facts_of, frames_of, pictures_in
 from entoptic.video.writing import ENDINGS, Sound, check_sound, form_of
 
@@ -86,6 +87,7 @@ class FilmPlan(Making):
 
 def plan_film(recipe: Film, files: Files | None = None) -> FilmPlan:
     """Check a film and lay it out; see `Recipe.plan`."""
+    check_installed()
     path = Path(recipe.film)
     source = at_rate(facts_of(path), None if recipe.rate is None else Fraction(recipe.rate))
     if recipe.preview:

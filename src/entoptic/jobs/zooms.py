@@ -24,7 +24,7 @@ from entoptic.jobs.film_parts import State
 from entoptic.jobs.inputs import source_of
 from entoptic.jobs.keys import value_at
 from entoptic.types import Image
-from entoptic.video.motion import opencv
+from entoptic.video.motion import check_installed, opencv
 from entoptic.video.reading import USUAL_RATE, Facts, Frame
 from entoptic.video.writing import form_of
 
@@ -177,7 +177,7 @@ def _steadied(frame: Values, levels: NDArray[np.float64]) -> Values:
 
 def plan_zoom(recipe: Zoom, files: Files | None = None) -> ZoomPlan:
     """Check a zoom and lay it out; see `Recipe.plan`."""
-    opencv()
+    check_installed()
     photo = picture_of(recipe.photo)
     stem = Path("photo") if photo.path is None else photo.path
     output = Path(recipe.output or stem.with_name(f"{stem.stem}-zoom.mp4"))

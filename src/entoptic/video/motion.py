@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from entoptic.errors import MissingExtra
-from entoptic.video.reading import Pixels
+from entoptic.video.reading import Pixels, av
 
 Field: TypeAlias = NDArray[np.float32]
 """(height, width, 2): for each pixel an offset, (across, down), in pixels."""
@@ -112,6 +112,16 @@ def _grid(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.floa
         np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
     )
     return across, down
+
+
+def check_installed() -> None:
+    """Find out before any work whether films can be made.
+
+    Raises:
+        MissingExtra: PyAV or OpenCV isn't installed.
+    """
+    av()
+    opencv()
 
 
 def opencv() -> Any:

@@ -42,6 +42,32 @@ def typed(meaning: Meaning) -> type:
     return kind
 
 
+def of_text(meaning: Meaning, wanted: str = "must be a number") -> Meaning:
+    """Return what reads a value, or a text as the command line reads one.
+
+    Args:
+        meaning: of the value.
+        wanted: is told where a number is meant and the text is none.
+
+    >>> of_text(number(least=0))("strength", "0.5"), of_text(flag)("silent", "yes")
+    (0.5, True)
+    """
+    kind = typed(meaning)
+
+    def meant(name: str, value: Any) -> Any:
+        if isinstance(value, str) and kind in (int, float):
+            try:
+                value = kind(value)
+            except ValueError:
+                raise refused(name, value, wanted) from None
+        if isinstance(value, str) and kind is bool:
+            words = {"yes": True, "no": False}
+            value = words.get(value, value)
+        return meaning(name, value)
+
+    return meant
+
+
 def _reads(kind: type, meaning: Meaning) -> Meaning:
     setattr(meaning, _TYPED, kind)
     return meaning

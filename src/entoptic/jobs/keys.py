@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from entoptic.checks import Meaning, refused, typed
+from entoptic.checks import Meaning, of_text, refused
 
 _KEY = re.compile(r"\s*(\d+(?:\.\d+)?)s\s*:\s*(.+?)\s*", re.DOTALL)
 
@@ -70,15 +70,7 @@ def over_time(meaning: Meaning) -> Meaning:
     >>> over_time(number(least=0))("strength", "0s:0.5,4s:1.5")
     Keys(times=(0.0, 4.0), values=(0.5, 1.5))
     """
-    kind = typed(meaning)
-
-    def one(name: str, value: Any) -> Any:
-        if isinstance(value, str) and kind in (int, float):
-            try:
-                value = kind(value)
-            except ValueError:
-                raise refused(name, value, "must be a number, or as in 0s:0.3,4s:1.5") from None
-        return meaning(name, value)
+    one = of_text(meaning, "must be a number, or as in 0s:0.3,4s:1.5")
 
     def meant(name: str, value: Any) -> Any:
         if isinstance(value, Keys):

@@ -6,7 +6,7 @@ from abc import ABC
 from dataclasses import KW_ONLY, dataclass, make_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from entoptic.checks import Meaning, extent, refused, typed
+from entoptic.checks import Meaning, extent, of_text, refused
 from entoptic.jobs.recipe import (
     OPTIMIZE,
     PHOTO,
@@ -31,18 +31,7 @@ _SHARED = {"size", "seed", "precision", "device", "model"}
 
 def several_of(meaning: Meaning) -> Meaning:
     """Return what reads one value or a list of different ones, each of which may be typed."""
-    kind = typed(meaning)
-
-    def one(name: str, value: Any) -> Any:
-        if isinstance(value, str) and kind in (int, float):
-            try:
-                value = kind(value)
-            except ValueError:
-                raise refused(name, value, "must be a number") from None
-        if isinstance(value, str) and kind is bool:
-            words = {"yes": True, "no": False}
-            value = words.get(value, value)
-        return meaning(name, value)
+    one = of_text(meaning)
 
     def meant(name: str, value: Any) -> tuple[Any, ...]:
         values = tuple(

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -205,12 +205,11 @@ def _safetensors(data: bytes) -> dict[str, Tensor]:
     return safetensors_of(data)
 
 
-def safetensors_of(data: bytes) -> dict[str, Tensor]:
-    """Return the tensors of a safetensors file.
+def safetensors_package() -> Any:
+    """Import safetensors, with what reads its files into tensors.
 
     Raises:
-        ValueError: it is damaged.
-        MissingExtra: the package isn't installed.
+        MissingExtra: it isn't installed.
     """
     try:
         import safetensors
@@ -219,6 +218,17 @@ def safetensors_of(data: bytes) -> dict[str, Tensor]:
         raise MissingExtra(
             'reading .safetensors needs the zoo extra: pip install "entoptic[zoo]"'
         ) from None
+    return safetensors
+
+
+def safetensors_of(data: bytes) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file.
+
+    Raises:
+        ValueError: it is damaged.
+        MissingExtra: the package isn't installed.
+    """
+    safetensors = safetensors_package()
     try:
         found: dict[str, Tensor] = safetensors.torch.load(data)
     except safetensors.SafetensorError as error:

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from entoptic.errors import BadWeights, MissingExtra
+from entoptic.errors import BadWeights
+from entoptic.formats.arrays import safetensors_package
 from entoptic.formats.files import ZIP_DAMAGE, reason
 from entoptic.formats.state_dict.pickles import check_torch_save, damaged, unsafe
 
@@ -73,13 +74,7 @@ def load_into(module: nn.Module, path: Path) -> None:
 
 
 def _safetensors(path: Path) -> Any:
-    try:
-        import safetensors
-        import safetensors.torch
-    except ImportError:
-        raise MissingExtra(
-            'reading .safetensors needs the zoo extra: pip install "entoptic[zoo]"'
-        ) from None
+    safetensors = safetensors_package()
     try:
         return safetensors.torch.load_file(path)
     except (safetensors.SafetensorError, *_DAMAGE) as error:

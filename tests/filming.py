@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.nn import functional
+
+import entoptic as ent
 
 Pixels = NDArray[np.uint8]
 
@@ -104,3 +107,11 @@ def packets(path: Path) -> list[bytes]:
 
     with av.open(str(path)) as container:
         return [bytes(each) for each in container.demux(audio=0) if each.size]
+
+
+def small_network() -> ent.Model:
+    """Return a network of one convolution, of which each step takes milliseconds."""
+    torch.manual_seed(0)
+    return ent.Model.wrap(
+        nn.Sequential(nn.Conv2d(3, 8, 5, padding=2), nn.ReLU()), preprocess=ent.Preprocess()
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from entoptic.errors import CannotWrite
+
 
 def is_same(one: Path, other: Path) -> bool:
     """Tell whether two paths are of the same file, as far as there is one."""
@@ -21,3 +23,21 @@ def name_for(label: str) -> str:
     'logit-goldfish'
     """
     return re.sub(r"\W+", "-", label).strip("-")[:60] or "unit"
+
+
+def make_folder(folder: Path, advice: str = "name another") -> None:
+    """Make a folder, and those above it, where it isn't there.
+
+    Args:
+        folder: its path.
+        advice: what the user can do where it can't be made.
+
+    Raises:
+        CannotWrite: with the advice.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(
+            f"can't make the folder {str(folder)!r} ({error.strerror}); {advice}"
+        ) from None

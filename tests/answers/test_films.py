@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 import entoptic as ent
 from entoptic.errors import AlreadyThere, BadFilm, BadSetting
@@ -22,7 +21,7 @@ from entoptic.jobs.keys import Keys
 from entoptic.recipes.film import Film
 from entoptic.video.motion import dis, motion
 from entoptic.video.reading import Frame, facts_of, frames_of
-from filming import Pixels, film, moving, packets, texture
+from filming import Pixels, film, moving, packets, small_network, texture
 
 pytest.importorskip("av")
 pytest.importorskip("cv2")
@@ -33,11 +32,7 @@ SHORT: dict[str, Any] = {"octaves": 1, "steps": 2, "layer": "0", "device": "cpu"
 
 @pytest.fixture(scope="module")
 def model() -> ent.Model:
-    """A network of one convolution, of which each step takes milliseconds."""
-    torch.manual_seed(0)
-    return ent.Model.wrap(
-        nn.Sequential(nn.Conv2d(3, 8, 5, padding=2), nn.ReLU()), preprocess=ent.Preprocess()
-    )
+    return small_network()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import entoptic as ent
 from entoptic.jobs.zooms import ZoomPlan
 from entoptic.recipes.zoom import Zoom
 from entoptic.video.reading import facts_of, frames_of
-from filming import Pixels, texture
+from filming import Pixels, small_network, texture
 
 pytest.importorskip("av")
 pytest.importorskip("cv2")
@@ -26,11 +26,7 @@ STILL: dict[str, Any] = {"strength": 0, "zoom": 1}
 
 @pytest.fixture(scope="module")
 def model() -> ent.Model:
-    """A network of one convolution, of which each step takes milliseconds."""
-    torch.manual_seed(0)
-    return ent.Model.wrap(
-        nn.Sequential(nn.Conv2d(3, 8, 5, padding=2), nn.ReLU()), preprocess=ent.Preprocess()
-    )
+    return small_network()
 
 
 @pytest.fixture

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from entoptic.catalogs.owners import is_gone
-from entoptic.errors import CannotWrite
 from entoptic.images.writing import write_file
+from entoptic.paths import make_folder
+
+FOLDER_ADVICE = "make room, or look at the permissions of the folder of the catalog"
+"""What is told where a folder inside of a catalog can't be made."""
 
 DRAFTS = ".drafts"
 """The folder, in that of the catalog, of files that are being written."""
@@ -43,7 +46,7 @@ class Files:
         # Named for their owner, so that drafts of processes that were killed are known.
         draft = f"{self.owner.replace('/', '+')}+{secrets.token_hex(4)}.tmp"
         for each in (file.parent, self.folder / DRAFTS):
-            make_folder(each)
+            make_folder(each, FOLDER_ADVICE)
         write_file(file, data, draft=self.folder / DRAFTS / draft)
         return hashlib.sha256(data).hexdigest()
 
@@ -63,21 +66,6 @@ class Files:
         for each in self.folder.glob(f"{DRAFTS}/*+*+*+*.tmp"):
             if is_gone("/".join(each.name.rsplit("+", 3)[:3])):
                 each.unlink(missing_ok=True)
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder, where it isn't there.
-
-    Raises:
-        CannotWrite: with what to do.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(
-            f"can't make the folder {str(folder)!r} ({error.strerror}); make room, or look at the "
-            "permissions of the folder of the catalog"
-        ) from None
 
 
 def file_hash(file: Path) -> str | None:

@@ -20,11 +20,12 @@ from entoptic.catalogs.photographs import Photographs, look, want_broken_files
 from entoptic.catalogs.plan import CatalogPlan, check_same, folder_of, plan_catalog
 from entoptic.catalogs.work import work
 from entoptic.checks import flag, function, path, taking, text, whole
-from entoptic.errors import BadCatalog, BadSetting, CannotWrite, DamagedIndex, NotAllowed
+from entoptic.errors import BadCatalog, BadSetting, DamagedIndex, NotAllowed
 from entoptic.images import Picture, PictureLike
 from entoptic.jobs.progress import duration
 from entoptic.layers import Layer, layer_name
 from entoptic.networks import ModelLike, load, model_of
+from entoptic.paths import make_folder
 from entoptic.runners.named import runner_of
 from entoptic.runners.pictures import Pictures
 from entoptic.runners.runner import Runner
@@ -119,7 +120,7 @@ def catalog(
     seen = None if photos is None else Photographs.of(photos, exemplars, folder)
     for each in plan.notes:
         tell(each)
-    _make_folder(folder)
+    make_folder(folder)
     with _opened(folder, tell) as index:
         Files(folder, owner()).sweep()
         there = _begun(index, plan)
@@ -202,15 +203,6 @@ def _allowed(source: str, given: ModelLike | None, folder: Path) -> ModelLike:
             "that network"
         )
     return given
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(
-            f"can't make the folder {str(folder)!r} ({error.strerror}); name another"
-        ) from None
 
 
 def _opened(folder: Path, tell: Tell) -> Index:

@@ -25,7 +25,7 @@ from entoptic.catalogs.choosing import choose
 from entoptic.catalogs.crops import draw
 from entoptic.catalogs.exemplars import note_written, put_exemplars, unwritten, written
 from entoptic.catalogs.families import is_from_file, unit_of
-from entoptic.catalogs.files import DRAFTS, Files, file_hash, make_folder
+from entoptic.catalogs.files import DRAFTS, FOLDER_ADVICE, Files, file_hash
 from entoptic.catalogs.index import Index
 from entoptic.catalogs.owners import owner
 from entoptic.catalogs.work import PAUSE, TICK
@@ -33,6 +33,7 @@ from entoptic.checks import shown
 from entoptic.errors import BadRecord, BadSetting, CannotWrite
 from entoptic.networks import DeviceLike, Model
 from entoptic.objectives.facts import hashes_of
+from entoptic.paths import make_folder
 from entoptic.types import PathLike
 
 # The record while it is made.
@@ -201,7 +202,7 @@ class _Looking:
     def _record(self, state: str) -> Record:
         """Return the record of all units over all photographs, made as far as it isn't."""
         file, part = self.index.folder / RECORD, self.index.folder / _PART
-        make_folder(part.parent)
+        make_folder(part.parent, FOLDER_ADVICE)
         for each in part.parent.glob(".entoptic-*.tmp"):
             each.unlink()  # of this record, as nobody else works on it
         most = max(TOP, self.photos.count)

@@ -19,6 +19,7 @@ from entoptic.jobs.film_making import Making
 from entoptic.jobs.film_parts import State
 from entoptic.jobs.inputs import check_pixels
 from entoptic.jobs.job import Source
+from entoptic.paths import is_same
 from entoptic.video.motion import check_installed
 from entoptic.video.reading import Facts, Frame, at_rate, facts_of, frames_of, pictures_in
 from entoptic.video.writing import ENDINGS, Sound, check_sound, form_of
@@ -99,7 +100,7 @@ def plan_film(recipe: Film, files: Files | None = None) -> FilmPlan:
         )
     output = Path(recipe.output or path.with_name(f"{path.stem}-dream{_usual_ending(path)}"))
     form = form_of(output, recipe.codec)
-    if _is_same(output, path):
+    if is_same(output, path):
         raise BadSetting(f"{str(output)!r} is the film that is read; name another output")
     height, width = _size_of(recipe, source)
     check_pixels(height, width)
@@ -152,13 +153,6 @@ def _size_of(recipe: Film, source: Facts) -> tuple[int, int]:
     if isinstance(size, tuple):
         return size
     return fit_long_side(source.height, source.width, size)
-
-
-def _is_same(first: Path, second: Path) -> bool:
-    try:
-        return first.samefile(second)
-    except OSError:
-        return False
 
 
 def _hash_of(path: Path) -> str:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from entoptic import images
-from entoptic.errors import CannotWrite, NoJob, one_line
+from entoptic.errors import NoJob, one_line
 from entoptic.images.contact_sheet import sheet
-from entoptic.paths import name_for
+from entoptic.paths import make_folder, name_for
 from entoptic.types import Alpha, Image, PathLike
 
 FORMAT = 1
@@ -257,12 +257,7 @@ class Result:
             The paths.
         """
         where = Path(folder)
-        try:
-            where.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CannotWrite(
-                f"can't make the folder {str(where)!r} ({error.strerror}); name another"
-            ) from None
+        make_folder(where)
         names = file_names(self.labels or (self.job.recipe,) * len(self))
         return [
             self[number].save(where / f"{name}.png", bits=bits, replace=replace)

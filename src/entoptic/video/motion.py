@@ -9,8 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from entoptic.errors import MissingExtra
-from entoptic.video.reading import Pixels, av
+from entoptic.video.reading import Pixels, av, package
 
 Field: TypeAlias = NDArray[np.float32]
 """(height, width, 2): for each pixel an offset, (across, down), in pixels."""
@@ -125,13 +124,5 @@ def check_installed() -> None:
 
 
 def opencv() -> Any:
-    """Import OpenCV.
-
-    Raises:
-        MissingExtra: it isn't installed.
-    """
-    try:
-        import cv2
-    except ImportError:
-        raise MissingExtra("films need PyAV and OpenCV: pip install 'entoptic[film]'") from None
-    return cv2
+    """Import OpenCV; raises as `package` does."""
+    return package("cv2")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -77,17 +78,21 @@ class Frame:
     pixels: Pixels
 
 
-def av() -> Any:
-    """Import PyAV.
+def package(name: str) -> Any:
+    """Import what films need.
 
     Raises:
         MissingExtra: it isn't installed.
     """
     try:
-        import av as module
+        return importlib.import_module(name)
     except ImportError:
         raise MissingExtra("films need PyAV and OpenCV: pip install 'entoptic[film]'") from None
-    return module
+
+
+def av() -> Any:
+    """Import PyAV; raises as `package` does."""
+    return package("av")
 
 
 def facts_of(path: Path) -> Facts:

@@ -15,6 +15,7 @@ import numpy as np
 
 from entoptic import images
 from entoptic.errors import BadFilm, BadSetting, CannotWrite
+from entoptic.paths import make_folder
 from entoptic.video.reading import Facts, Frame, Pixels, av
 
 FOLDER = "folder"
@@ -377,12 +378,7 @@ def _write_pictures(folder: Path, frames: Iterable[Frame], job: str) -> Path:
     """Write each frame as a PNG with the film's job."""
     import torch
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(
-            f"can't make the folder {str(folder)!r} ({error.strerror}); name another"
-        ) from None
+    make_folder(folder)
     for number, each in enumerate(frames):
         image = torch.from_numpy(each.pixels).permute(2, 0, 1)[None].float() / 255
         images.write(folder / f"frame{number:06}.png", image, job=job, replace=True)

@@ -245,6 +245,31 @@ def test_a_film_that_was_stopped_plays_and_goes_on_to_the_same_frames(
     assert not list(tmp_path.glob("*.parts"))
 
 
+@pytest.mark.parametrize("removed", [1, 2, 3, 4])
+def test_a_film_that_was_killed_while_its_parts_were_deleted_is_made_again(
+    model: ent.Model, source: Path, removed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = planned(model, source)
+    whole.run()
+    expected = shown(whole.form.path)
+    unlink, left = Path.unlink, iter(range(removed, -1, -1))
+
+    def killed(self: Path, missing_ok: bool = False) -> None:
+        if self.parent.suffix == ".parts" and self.name[0] != "." and not next(left):
+            raise KeyboardInterrupt
+        unlink(self, missing_ok)
+
+    whole.form.path.unlink()
+    monkeypatch.setattr(Path, "unlink", killed)
+    with pytest.raises(KeyboardInterrupt):
+        planned(model, source).run()
+    monkeypatch.undo()
+    again = planned(model, source)
+    again.check_free(force=True)
+    assert again.run().finished
+    assert all(map(np.array_equal, shown(again.form.path), expected))
+
+
 def test_parts_of_another_film_are_not_gone_on_with(model: ent.Model, source: Path) -> None:
     assert not stopping(planned(model, source), 2)
     with pytest.raises(AlreadyThere, match="parts of a film with other settings; delete it"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -146,8 +145,17 @@ class Parts:
                 number += 1
 
     def remove(self) -> None:
-        """Delete the folder, once the film is there."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete the folder, once the film is there.
+
+        First the state, so that no part counts whose file is gone, and last what it is for.
+        """
+        (self.folder / _STATE).unlink(missing_ok=True)
+        order = self.folder / _ORDER
+        for each in self.folder.iterdir():
+            if each != order:
+                each.unlink()
+        order.unlink()
+        self.folder.rmdir()
 
     def _file(self, number: int) -> Path:
         return self.folder / f"{number:06}.mkv"

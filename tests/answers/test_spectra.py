@@ -15,7 +15,8 @@ import torch
 import entoptic as ent
 from entoptic.errors import BadSetting, BadSpectrum, CannotWrite, NoJob, PictureNotFound
 from entoptic.images import fourier, read_job
-from entoptic.jobs.sheets import Layout, plan_sheet
+from entoptic.jobs.plan_sheet import plan_sheet
+from entoptic.jobs.sheets import Layout
 from entoptic.recipes.visualize import Visualize
 from entoptic.runners.run import plan_redo
 from planning import plan_visualize

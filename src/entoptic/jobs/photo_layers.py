@@ -8,7 +8,8 @@ from dataclasses import replace
 from entoptic.images import Picture, PictureLike
 from entoptic.jobs.default_layers import middle_layer
 from entoptic.jobs.inputs import photo_as_it_is
-from entoptic.jobs.sheets import Layout, SheetPlan, plan_sheet
+from entoptic.jobs.plan_sheet import plan_sheet
+from entoptic.jobs.sheets import Layout, SheetPlan
 from entoptic.jobs.visualization import Visualization
 from entoptic.layers import Layer
 from entoptic.networks import Model

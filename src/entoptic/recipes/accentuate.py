@@ -80,8 +80,9 @@ class Accentuate(Visualization):
         from entoptic.ascent.memory import check_picture
         from entoptic.jobs.default_layers import middle_layer
         from entoptic.jobs.inputs import photo_as_it_is
+        from entoptic.jobs.plan_sheet import plan_sheet
         from entoptic.jobs.scales import scale_of
-        from entoptic.jobs.sheets import Layout, plan_sheet
+        from entoptic.jobs.sheets import Layout
         from entoptic.jobs.units import MOST_UNITS, label_of, read_all
         from entoptic.networks import devices
         from entoptic.objectives import inversion, per_image

@@ -166,7 +166,8 @@ class Compare(Visualization):
         wanted: Sequence[Objective],
         files: Files | None,
     ) -> SheetPlan:
-        from entoptic.jobs.sheets import Layout, plan_sheet
+        from entoptic.jobs.plan_sheet import plan_sheet
+        from entoptic.jobs.sheets import Layout
         from entoptic.objectives import per_image
 
         model = _of_column(networks, number)

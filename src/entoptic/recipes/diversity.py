@@ -64,8 +64,9 @@ class Diversity(Visualization):
 
     def plan(self, files: Files | None = None) -> SheetPlan:
         """See `Recipe.plan`."""
+        from entoptic.jobs.plan_sheet import plan_sheet
         from entoptic.jobs.scales import check_units, in_multiples_of_noise
-        from entoptic.jobs.sheets import Layout, plan_sheet
+        from entoptic.jobs.sheets import Layout
         from entoptic.jobs.units import one_unit
         from entoptic.objectives import diversity
 

@@ -73,7 +73,8 @@ class Grid(Visualization):
         from entoptic.analysis.activations import COSINE_POWER, activations_at, seen_size, whitened
         from entoptic.jobs.default_layers import middle_layer
         from entoptic.jobs.inputs import photo_of
-        from entoptic.jobs.sheets import Layout, plan_sheet
+        from entoptic.jobs.plan_sheet import plan_sheet
+        from entoptic.jobs.sheets import Layout
         from entoptic.jobs.units import MOST_UNITS
         from entoptic.networks import devices
         from entoptic.objectives import direction, per_image

@@ -60,7 +60,8 @@ class Groups(Visualization):
         from entoptic.images.contact_sheet import sheet_size
         from entoptic.jobs.default_layers import middle_layer
         from entoptic.jobs.inputs import check_pixels, photo_of, scaled, size_for
-        from entoptic.jobs.sheets import Layout, plan_sheet
+        from entoptic.jobs.plan_sheet import plan_sheet
+        from entoptic.jobs.sheets import Layout
         from entoptic.networks import devices
         from entoptic.objectives import direction, per_image
 

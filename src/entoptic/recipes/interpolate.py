@@ -75,8 +75,9 @@ class Interpolate(Visualization):
     def plan(self, files: Files | None = None) -> SheetPlan:
         """See `Recipe.plan`."""
         from entoptic.jobs.default_layers import middle_layer
+        from entoptic.jobs.plan_sheet import plan_sheet
         from entoptic.jobs.scales import check_units, in_multiples_of_noise, natural_noise, scale_of
-        from entoptic.jobs.sheets import Layout, plan_sheet
+        from entoptic.jobs.sheets import Layout
         from entoptic.jobs.units import one_unit
         from entoptic.objectives import alignment, mean, per_image
 

@@ -70,7 +70,8 @@ class Visualize(Visualization):
     def plan(self, files: Files | None = None) -> SheetPlan:
         """See `Recipe.plan`."""
         from entoptic.canvas import canvases
-        from entoptic.jobs.sheets import Layout, plan_sheet
+        from entoptic.jobs.plan_sheet import plan_sheet
+        from entoptic.jobs.sheets import Layout
         from entoptic.jobs.units import MOST_UNITS, label_of, read_all
         from entoptic.objectives import per_image
 

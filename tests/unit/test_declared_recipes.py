@@ -23,7 +23,7 @@ def test_a_function_has_every_setting_of_its_recipe_and_nothing_open(name: str) 
     parameters = inspect.signature(getattr(ent, name)).parameters
     declared = settings(FUNCTIONS[name])
     shown = {each for each, setting in declared.items() if not setting.hidden}
-    assert shown == parameters.keys() - {"callback", "progress"}
+    assert shown == parameters.keys() - {"callback", "progress", "show"}
     kinds = {each.kind for each in parameters.values()}
     assert inspect.Parameter.VAR_KEYWORD not in kinds
     for each, parameter in parameters.items():

@@ -13,10 +13,11 @@ import click
 from entoptic.cli import options, streams
 from entoptic.cli.making import check, make, make_together
 from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
-from entoptic.cli.progress import Share, work
+from entoptic.cli.progress import Share
 from entoptic.cli.recipes import arguments, declared_command
 from entoptic.errors import BadSetting
 from entoptic.jobs.defaults import USUAL
+from entoptic.jobs.progress import work
 from entoptic.recipes.dream import Dream
 
 if TYPE_CHECKING:

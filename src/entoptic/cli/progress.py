@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from rich.text import Text
 
 from entoptic.cli.arguments import one_line
 from entoptic.cli.printing import echo
+from entoptic.jobs.progress import short_number, work
 
 if TYPE_CHECKING:
     from entoptic.ascent.loop import Step
@@ -61,13 +61,6 @@ ALL = Share()
 """One picture that is all there is to make."""
 
 
-def work(plan: Plan) -> int:
-    """Return the number of pixels that a plan works through in all its steps."""
-    stages = zip(plan.stages, plan.step_counts, strict=True)
-    each = itertools.chain.from_iterable(itertools.repeat(*stage) for stage in stages)
-    return sum(itertools.islice(each, plan.count))
-
-
 class ShownBar(Bar):
     """A bar that fills by the pixels that have been worked through, not by steps."""
 
@@ -102,7 +95,7 @@ class ShownBar(Bar):
 
     def _show(self, step: Step) -> None:
         self.shown = time.monotonic()
-        score = _number(float(step.scores.mean()))
+        score = short_number(float(step.scores.mean()))
         self.bar.update(self.task, octave=self._octave(step.octave), score=f"score {score}")
 
     def _octave(self, octave: int) -> str:
@@ -126,15 +119,6 @@ def _minutes(seconds: float) -> str:
     '1:15'
     """
     return f"{round(seconds) // 60}:{round(seconds) % 60:02}"
-
-
-def _number(value: float) -> str:
-    """Return a score with four digits at least, and without an exponent where possible.
-
-    >>> _number(13834.2), _number(0.012346)
-    ('13,834', '0.01235')
-    """
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 @contextmanager

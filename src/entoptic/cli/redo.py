@@ -14,9 +14,9 @@ from entoptic.cli.film import make_film
 from entoptic.cli.making import check, make
 from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
 from entoptic.cli.printing import echo
-from entoptic.cli.progress import work
 from entoptic.cli.recipes import arguments, parameters
 from entoptic.errors import BadSetting, EntopticError
+from entoptic.jobs.progress import work
 from entoptic.jobs.recipe import Recipe, recipes, settings
 from entoptic.lists import split_values
 

@@ -12,12 +12,14 @@ from typing import Any
 
 from entoptic import checks
 from entoptic.errors import BadSetting
+from entoptic.jobs.progress import notebook
 from entoptic.jobs.recipe import Recipe, settings
 
 _PROGRESS = (
     "    callback: Function that is given each step.",
     "    progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also",
     "        ends the work with the picture as it is.",
+    "    show: Draw the picture as it grows; in a notebook only.",
 )
 
 
@@ -28,7 +30,11 @@ def function_of(recipe: type[Recipe]) -> Callable[..., Any]:
     """
 
     def function(
-        *args: Any, callback: Any = None, progress: bool | None = None, **kwargs: Any
+        *args: Any,
+        callback: Any = None,
+        progress: bool | None = None,
+        show: bool = False,
+        **kwargs: Any,
     ) -> Any:
         if recipe.makes_no_job:
             return order(recipe, *args, **kwargs).run()
@@ -36,10 +42,12 @@ def function_of(recipe: type[Recipe]) -> Callable[..., Any]:
             checks.function("callback", callback)
         if progress is not None:
             checks.flag("progress", progress)
+        if checks.flag("show", show):
+            notebook()
         plan = order(recipe, *args, **kwargs).plan()
         if not recipe.optimizes:
             return plan.run(progress=False)
-        return plan.run(callback=callback, progress=progress)
+        return plan.run(callback=callback, progress=progress, show=show)
 
     function.__name__ = function.__qualname__ = recipe.function
     function.__module__ = recipe.__module__
@@ -65,6 +73,7 @@ def _with_progress(recipe: type[Recipe]) -> Signature:
             annotation="Callable[[Step], object] | None",
         ),
         Parameter("progress", Parameter.KEYWORD_ONLY, default=None, annotation="bool | None"),
+        Parameter("show", Parameter.KEYWORD_ONLY, default=False, annotation="bool"),
     ]
     return signature.replace(parameters=[*signature.parameters.values(), *more])
 

@@ -24,6 +24,7 @@ from entoptic.objectives import Objective
 from entoptic.types import Alpha, Image
 
 Same = TypeVar("Same", bound="Plan")
+Callbacks = Sequence[Callable[[Step], object]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +109,11 @@ class Plan(ABC):
 
     @in_usual_modes
     def run(
-        self, *, callback: Callable[[Step], object] | None = None, progress: bool | None = None
+        self,
+        *,
+        callback: Callable[[Step], object] | None = None,
+        progress: bool | None = None,
+        show: bool = False,
     ) -> Result:
         """Work to the end; where memory runs out, again from the start with less at a time.
 
@@ -116,10 +121,29 @@ class Plan(ABC):
             callback: is given each step.
             progress: whether a bar is shown; None shows one in a notebook and at a prompt. There,
                 an interrupt ends the work with the picture as it is; elsewhere it is raised.
-        """
-        return within_memory(self, lambda plan: plan._run(callback, progress))
+            show: whether the picture is drawn as it grows, in a notebook.
 
-    def _run(self, callback: Callable[[Step], object] | None, progress: bool | None) -> Result:
+        Raises:
+            BadSetting: it is to be shown, and this is no notebook.
+        """
+        seen = () if callback is None else (callback,)
+        if show:
+            return within_memory(self, lambda plan: plan._run_drawn(seen, progress is not False))
+        return within_memory(self, lambda plan: plan._run(seen, progress))
+
+    def _run_drawn(self, callbacks: Callbacks, bar: bool) -> Result:
+        from entoptic.jobs.drawing import Drawing
+
+        drawing = Drawing(self, bar)
+        try:
+            result = self._run((drawing.advance, *callbacks), progress=False)
+        except BaseException:
+            drawing.clear()
+            raise
+        drawing.end(result)
+        return result
+
+    def _run(self, callbacks: Callbacks, progress: bool | None) -> Result:
         last: Step | None = None
         scores: list[Tensor] = []
         with progress_bar(self, progress) as advance:
@@ -128,7 +152,7 @@ class Plan(ABC):
                     last = step
                     scores.append(step.scores)
                     advance(step)
-                    if callback is not None:
+                    for callback in callbacks:
                         callback(step)
             except KeyboardInterrupt:
                 if last is None or not is_interactive():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from entoptic.errors import BadSetting
 
 if TYPE_CHECKING:
     from entoptic.ascent.loop import Step
@@ -21,6 +24,22 @@ def is_interactive() -> bool:
     return hasattr(sys, "ps1") or (shell is not None and shell.get_ipython() is not None)
 
 
+def notebook() -> Any:
+    """Return the shell of the notebook that this runs in.
+
+    Raises:
+        BadSetting: it runs in none.
+    """
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    if getattr(shell, "kernel", None) is None:  # of IPython in a terminal
+        raise BadSetting(
+            "show draws in a notebook, and this is none; leave it out, or give a callback that "
+            "does something with each step"
+        )
+    return shell
+
+
 def duration(seconds: float) -> str:
     """Return a time in words, roughly.
 
@@ -30,6 +49,22 @@ def duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def short_number(value: float) -> str:
+    """Return a score with four digits at least, and without an exponent where possible.
+
+    >>> short_number(13834.2), short_number(0.012346)
+    ('13,834', '0.01235')
+    """
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
+def work(plan: Plan) -> int:
+    """Return the number of pixels that a plan works through in all its steps."""
+    stages = zip(plan.stages, plan.step_counts, strict=True)
+    each = itertools.chain.from_iterable(itertools.repeat(*stage) for stage in stages)
+    return sum(itertools.islice(each, plan.count))
 
 
 @contextmanager
@@ -52,7 +87,8 @@ def progress_bar(plan: Plan, shown: bool | None) -> Iterator[Callable[[Step], No
     def advance(step: Step) -> None:
         if bar.update():  # whenever it has drawn itself anew
             stage = f"{plan.stage_name} {step.octave + 1}/{len(plan.stages)}"
-            bar.set_postfix_str(f"{stage}, score {float(step.scores.mean()):.4g}", refresh=False)
+            score = short_number(float(step.scores.mean()))
+            bar.set_postfix_str(f"{stage}, score {score}", refresh=False)
 
     with bar:
         yield advance

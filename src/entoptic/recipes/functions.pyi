@@ -42,6 +42,7 @@ def accentuate(
     device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
+    show: bool = False,
 ) -> Result:
     r"""Change a photo a little so that units respond to it.
 
@@ -81,6 +82,7 @@ def accentuate(
         callback: Function that is given each step.
         progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
             ends the work with the picture as it is.
+        show: Draw the picture as it grows; in a notebook only.
 
     Returns:
         The picture, with the job that makes it again.
@@ -115,6 +117,7 @@ def caricature_of(
     device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
+    show: bool = False,
 ) -> Result:
     r"""Exaggerate the activations of a photo.
 
@@ -151,6 +154,7 @@ def caricature_of(
         callback: Function that is given each step.
         progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
             ends the work with the picture as it is.
+        show: Draw the picture as it grows; in a notebook only.
 
     Returns:
         The picture, with the job that makes it again.
@@ -180,6 +184,7 @@ def compare(
     device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
+    show: bool = False,
 ) -> Result:
     r"""Compare units in several networks, or by several methods.
 
@@ -218,6 +223,7 @@ def compare(
         callback: Function that is given each step.
         progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
             ends the work with the picture as it is.
+        show: Draw the picture as it grows; in a notebook only.
 
     Returns:
         The picture, with the job that makes it again.
@@ -245,6 +251,7 @@ def diversity_of(
     device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
+    show: bool = False,
 ) -> Result:
     r"""Show different pictures that maximise one unit.
 
@@ -281,6 +288,7 @@ def diversity_of(
         callback: Function that is given each step.
         progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
             ends the work with the picture as it is.
+        show: Draw the picture as it grows; in a notebook only.
 
     Returns:
         The picture, with the job that makes it again.
@@ -332,6 +340,7 @@ def dream(
     device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
+    show: bool = False,
 ) -> Result:
     r"""Dream a photo: maximise an objective in it, on several scales.
 
@@ -401,6 +410,7 @@ def dream(
         callback: Function that is given each step.
         progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
             ends the work with the picture as it is.
+        show: Draw the picture as it grows; in a notebook only.
 
     Returns:
         The picture, with the job that makes it again.
@@ -810,6 +820,7 @@ def grid(
     device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
+    show: bool = False,
 ) -> Result:
     r"""Draw the activation grid of a photo.
 
@@ -847,6 +858,7 @@ def grid(
         callback: Function that is given each step.
         progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
             ends the work with the picture as it is.
+        show: Draw the picture as it grows; in a notebook only.
 
     Returns:
         The picture, with the job that makes it again.
@@ -880,6 +892,7 @@ def groups(
     device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
+    show: bool = False,
 ) -> Result:
     r"""Show the groups of channels that explain a photo.
 
@@ -917,6 +930,7 @@ def groups(
         callback: Function that is given each step.
         progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
             ends the work with the picture as it is.
+        show: Draw the picture as it grows; in a notebook only.
 
     Returns:
         The picture, with the job that makes it again.
@@ -952,6 +966,7 @@ def interpolate(
     device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
+    show: bool = False,
 ) -> Result:
     r"""Show a row of pictures from one unit to another.
 
@@ -988,6 +1003,7 @@ def interpolate(
         callback: Function that is given each step.
         progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
             ends the work with the picture as it is.
+        show: Draw the picture as it grows; in a notebook only.
 
     Returns:
         The picture, with the job that makes it again.
@@ -1020,6 +1036,7 @@ def invert(
     device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
+    show: bool = False,
 ) -> Result:
     r"""Invert a layer: make a picture with a photo's activations.
 
@@ -1054,6 +1071,7 @@ def invert(
         callback: Function that is given each step.
         progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
             ends the work with the picture as it is.
+        show: Draw the picture as it grows; in a notebook only.
 
     Returns:
         The picture, with the job that makes it again.
@@ -1098,6 +1116,7 @@ def looks(
     device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
+    show: bool = False,
 ) -> Result:
     r"""Show a photo in all looks of a network, with the command of each.
 
@@ -1160,6 +1179,7 @@ def looks(
         callback: Function that is given each step.
         progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
             ends the work with the picture as it is.
+        show: Draw the picture as it grows; in a notebook only.
 
     Returns:
         The picture, with the job that makes it again.
@@ -1237,6 +1257,7 @@ def sweep(
     device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
+    show: bool = False,
 ) -> Result:
     r"""Dream a photo by several values of any settings, side by side.
 
@@ -1302,6 +1323,7 @@ def sweep(
         callback: Function that is given each step.
         progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
             ends the work with the picture as it is.
+        show: Draw the picture as it grows; in a notebook only.
 
     Returns:
         The picture, with the job that makes it again.
@@ -1326,6 +1348,7 @@ def visualize(
     device: DeviceLike = "auto",
     callback: Callable[[Step], object] | None = None,
     progress: bool | None = None,
+    show: bool = False,
 ) -> Result:
     r"""Show the pictures that maximise units.
 
@@ -1361,6 +1384,7 @@ def visualize(
         callback: Function that is given each step.
         progress: Show a bar; by default in a notebook and at a prompt, where an interrupt also
             ends the work with the picture as it is.
+        show: Draw the picture as it grows; in a notebook only.
 
     Returns:
         The picture, with the job that makes it again.

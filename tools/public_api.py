@@ -178,6 +178,8 @@ def of_recipes() -> str:
         from ..jobs.film_making import FilmMade
         from ..jobs.job import Result
         from ..jobs.keys import Keys
+        from ..jobs.plan import Plan
+        from ..jobs.recipe import Recipe
         from ..jobs.regions import RegionLike
         from ..layers import Layer
         from ..networks import DeviceLike, ModelLike

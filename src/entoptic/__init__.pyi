@@ -199,6 +199,7 @@ from .recipes.functions import (
     filters as filters,
     grid as grid,
     groups as groups,
+    grow as grow,
     interpolate as interpolate,
     invert as invert,
     looks as looks,
@@ -212,6 +213,9 @@ from .recipes.grid import (
 )
 from .recipes.groups import (
     Groups as Groups,
+)
+from .recipes.grow import (
+    Grow as Grow,
 )
 from .recipes.interpolate import (
     Interpolate as Interpolate,

@@ -135,6 +135,7 @@ _RIGHT: dict[str, Callable[[], Any]] = {
     "first": lambda: "0:1",
     "second": lambda: "0:2",
     "of": lambda: "energy('0')",
+    "recipe": lambda: ent.Visualize(_model(), "0:1", size=32, steps=1),
     "text": lambda: "0:1",
     "layer": lambda: "0",
     "layer1": lambda: "0",

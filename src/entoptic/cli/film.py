@@ -1,4 +1,4 @@
-"""`entoptic film` and `zoom`: made frame by frame, and gone on with where they were stopped."""
+"""`entoptic film` and `zoom`, and the making of every film: stopped by signals, gone on with."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 _RESULT = "The result"
 
-
-_OPTIONS = options.together(
+SHOWN = options.together(
     options.option(_RESULT, "--force", "-f", is_flag=True, help="Replace the film if it exists."),
     options.option(
         _RESULT, "--watch", type=click.Path(), metavar="PNG",
@@ -33,6 +32,7 @@ _OPTIONS = options.together(
     options.option(_RESULT, "--json", "as_json", is_flag=True, help="Print what was made as JSON."),
     options.option(_RESULT, "--quiet", "-q", is_flag=True, help="No progress and no notes."),
 )  # fmt: skip
+"""What is shown while a film is made, and in the end."""
 
 
 def film_command(recipe: type[DreamedFilm]) -> click.Command:
@@ -43,7 +43,7 @@ def film_command(recipe: type[DreamedFilm]) -> click.Command:
         plan.check_free(force)
         return make_film(plan, watch, as_json, quiet)
 
-    return declared_command(recipe, _OPTIONS(callback))
+    return declared_command(recipe, SHOWN(callback))
 
 
 def make_film(plan: Making, watch: str | None, as_json: bool, quiet: bool) -> int:
@@ -57,6 +57,10 @@ def make_film(plan: Making, watch: str | None, as_json: bool, quiet: bool) -> in
             watch=None if watch is None else _shown(Path(watch)),
         )
         ended_by = signalled()
+    if not made.frames:
+        assert ended_by is not None  # for nothing else breaks off
+        echo("Interrupted before the first frame.", err=True)
+        return signals.exit_code(ended_by)
     if as_json:
         told = {"film": str(made.path), "frames": made.frames, "finished": made.finished}
         echo(json.dumps(told | {"job": json.loads(made.job.to_json())}))

@@ -17,6 +17,7 @@ from entoptic.cli.dream import dream_command
 from entoptic.cli.evaluate import evaluate_command
 from entoptic.cli.exemplars import exemplars_command
 from entoptic.cli.film import film_command
+from entoptic.cli.grow import grow_command
 from entoptic.cli.networks import convert_command, gradient_command
 from entoptic.cli.printing import echo
 from entoptic.cli.recipes import command_of
@@ -135,6 +136,7 @@ _OWN_COMMANDS = {
     "evaluate": evaluate_command,
     "exemplars": exemplars_command,
     "film": film_command(Film),
+    "grow": grow_command,
     "zoom": film_command(Zoom),
 }
 

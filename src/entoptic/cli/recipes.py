@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def declared_command(recipe: type[Recipe], callback: Any, *, many: bool = False)
     return click.command(
         recipe.name,
         cls=options.Grouped,
-        help=_described(recipe),
+        help=described(recipe),
         standards=defaults(recipe),
         epilog=f"\b\nExamples:{recipe.examples}",
     )(callback)
@@ -75,7 +76,12 @@ def parameters(
         name for name in declared if not (declared[name].hidden or declared[name].role in without)
     ]
     found = [
-        _argument(name, declared[name], many_photos and declared[name].role == "photo")
+        _argument(
+            name,
+            declared[name],
+            many=many_photos and declared[name].role == "photo",
+            needed=recipe.__dataclass_fields__[name].default is MISSING,
+        )
         for name in shown
         if _is_argument(declared[name])
     ]
@@ -157,14 +163,17 @@ def _is_argument(setting: Setting) -> bool:
     return setting.role in ("unit", "units") or setting.positional
 
 
-def _argument(name: str, setting: Setting, many: bool) -> options.Decorator:
+def _argument(name: str, setting: Setting, *, many: bool, needed: bool) -> options.Decorator:
     metavar = setting.metavar or name.upper()
     if many:
         return click.argument(f"{name}s", nargs=-1, type=click.Path(), metavar=f"[{metavar}]...")
     if setting.many:
         return click.argument(name, nargs=-1, required=True, metavar=f"{metavar}...")
     is_path = setting.role == "photo"
-    return click.argument(name, type=click.Path() if is_path else None, metavar=metavar)
+    kind = click.Path() if is_path else None
+    return click.argument(
+        name, type=kind, required=needed, metavar=metavar if needed else f"[{metavar}]"
+    )
 
 
 def _option(name: str, setting: Setting) -> options.Decorator:
@@ -211,7 +220,7 @@ def _old_option(old: str, new: str, setting: Setting) -> options.Decorator:
     )
 
 
-def _described(recipe: type[Recipe]) -> str:
+def described(recipe: type[Recipe]) -> str:
     """Return the help of a command: the declaration's docstring up to its source."""
     text = inspect.cleandoc(recipe.__doc__ or "")
     return re.split(r"\n(?:Source:|>>> )", text)[0].strip()

@@ -16,6 +16,7 @@ from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
 from entoptic.cli.printing import echo
 from entoptic.cli.recipes import arguments, parameters
 from entoptic.errors import BadSetting, EntopticError
+from entoptic.jobs.film_settings import FilmRecipe
 from entoptic.jobs.progress import work
 from entoptic.jobs.recipe import Recipe, recipes, settings
 from entoptic.lists import split_values
@@ -69,11 +70,12 @@ def _own(
 def _of_recipes() -> tuple[click.Option, ...]:
     """Return the options of all recipes; those of one name mean one thing, and are there once."""
     found: dict[str, click.Option] = {}
-    for name in recipes:
-        if not recipes[name].makes_no_job:
+    for name in sorted(recipes, key=lambda name: issubclass(recipes[name], FilmRecipe)):
+        if not recipes[name].makes_no_job or issubclass(recipes[name], FilmRecipe):
             for each in _options_of(recipes[name]):
                 found.setdefault(str(each.name), each)
-    return tuple(found.values())
+    own = {each.name for each in redo_command.params}
+    return tuple(each for name, each in found.items() if name not in own)
 
 
 def _options_of(recipe: type[Recipe]) -> list[click.Option]:

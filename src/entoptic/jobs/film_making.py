@@ -25,13 +25,17 @@ _SHOWN_SECONDS = 2
 Tell = Callable[[str], None]
 
 
+class Stopped(Exception):
+    """The making was told to stop between two frames."""
+
+
 @dataclass(frozen=True, eq=False)
 class FilmMade:
     """A finished film.
 
     Args:
         path: its file, or the folder of its pictures.
-        frames: how many it has.
+        frames: how many it has; 0 where it was interrupted before the first, and there is no file.
         job: what made it.
         notes: what the user should know.
         finished: False where it was interrupted; the same order goes on.
@@ -82,6 +86,9 @@ class Making(ABC):
 
         Args:
             state: after the last finished frame, to go on from; None for the film's begin.
+
+        Raises:
+            Stopped: what was to be done before the next frame was told to stop.
         """
 
     def sound(self, made: Fraction | None) -> Sound | None:
@@ -164,11 +171,15 @@ class Making(ABC):
                 ended = stopped()
                 if ended:
                     break
+        except Stopped:
+            ended = True
         finally:
             if waiting:
                 parts.add(waiting, state)
         if not state.frames:
             parts.remove()
+            if ended:
+                return FilmMade(self.form.path, 0, self.job, self.notes, finished=False)
             raise BadSetting("start is after the film's last frame; take an earlier one")
         tell("writing the film")
         sound = self.sound(parts.seconds() if ended else None)

@@ -1,15 +1,44 @@
-"""Settings that all films have: where they go, and in what form."""
+"""What all recipes of films share: where films go, in what form, and what they return."""
 
 from __future__ import annotations
 
+from abc import ABC
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from entoptic.checks import one_of, path, refused
-from entoptic.jobs.recipe import setting
+from entoptic.jobs.keys import Keys
+from entoptic.jobs.recipe import Recipe, setting
+
+if TYPE_CHECKING:
+    from entoptic.jobs.film_making import FilmMade
 
 FILM = "The film"
 """The heading under which they stand."""
+
+
+@dataclass(frozen=True)
+class FilmRecipe(Recipe, ABC):
+    """A recipe that makes a film."""
+
+    makes_no_job: ClassVar[bool] = True
+    returns: ClassVar[str] = "FilmMade"
+    made: ClassVar[str] = "The film: its file, its frames, the job that makes it again."
+
+    def kept(self) -> dict[str, Any]:
+        """See `Recipe.kept`; as texts what JSON doesn't know."""
+        found = super().kept()
+        for name, value in found.items():
+            if isinstance(value, Keys):
+                found[name] = value.text()
+            elif isinstance(value, Fraction):
+                found[name] = str(value)
+        return found
+
+    def run(self) -> FilmMade:  # type: ignore[override]
+        """Make the film; raises as `plan` does."""
+        return self.plan().run()  # type: ignore[return-value]
 
 
 def _frames_a_second(name: str, value: Any) -> Fraction:

@@ -78,7 +78,7 @@ def _with_progress(recipe: type[Recipe]) -> Signature:
     return signature.replace(parameters=[*signature.parameters.values(), *more])
 
 
-def order(recipe: type[Recipe], *args: Any, **kwargs: Any) -> Recipe:
+def order(recipe: type[Recipe], /, *args: Any, **kwargs: Any) -> Recipe:
     """Return a recipe from the arguments of its function.
 
     Raises:

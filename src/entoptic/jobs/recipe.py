@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from entoptic.networks import DeviceLike, Model, ModelLike
     from entoptic.objectives.files import Files
 
-Role = Literal["model", "photo", "guide", "unit", "units", "objective", "seed", "device", "own"]
+Role = Literal[
+    "model", "photo", "guide", "unit", "units", "objective", "seed", "device", "recipe", "own"
+]
 """The role of a field in a job: its network, its photo, ..., or a setting of the recipe's own."""
 
 MODEL = "Network"
@@ -145,6 +147,9 @@ class Recipe(ABC):
 
     optimizes: ClassVar[bool] = True
     """False for a recipe that makes its picture in one go, without steps."""
+
+    is_path: ClassVar[bool] = False
+    """True where its pictures lead from the first to the last, so that a film goes through them."""
 
     objective_is: ClassVar[str | None] = None
     """The field that a job's objective fills, where it fills one."""

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from entoptic.checks import as_given, flag, number, path, text, whole
 from entoptic.errors import BadSetting
-from entoptic.jobs.film_settings import FILM, codec, output, rate
+from entoptic.jobs.film_settings import FILM, FilmRecipe, codec, output, rate
 from entoptic.jobs.keys import Keys, over_time
-from entoptic.jobs.recipe import Recipe, recipe, required, setting, settings, with_default
+from entoptic.jobs.recipe import recipe, required, setting, settings, with_default
 from entoptic.recipes.dream import Dream
 
 if TYPE_CHECKING:
-    from entoptic.jobs.film_making import FilmMade
     from entoptic.jobs.films import FilmPlan
     from entoptic.objectives.files import Files
     from entoptic.types import PathLike
@@ -32,22 +31,8 @@ OVER_TIME = ("layer", "strength", "step_size", "smoothing", "headroom", "mix")
 
 
 @dataclass(frozen=True)
-class DreamedFilm(Recipe, ABC):
+class DreamedFilm(FilmRecipe, ABC):
     """A film each frame of which is dreamt, by the settings of dreams."""
-
-    def kept(self) -> dict[str, Any]:
-        """See `Recipe.kept`; as texts what JSON doesn't know."""
-        found = super().kept()
-        for name, value in found.items():
-            if isinstance(value, Keys):
-                found[name] = value.text()
-            elif isinstance(value, Fraction):
-                found[name] = str(value)
-        return found
-
-    def run(self) -> FilmMade:  # type: ignore[override]
-        """Make the film; raises as `plan` does."""
-        return self.plan().run()  # type: ignore[return-value]
 
     def dream(self) -> Dream:
         """Return what each frame is dreamt by, without its photo, strength and what changes."""
@@ -197,6 +182,3 @@ class Film(_Fields):  # type: ignore[misc]
   entoptic film holiday.mp4 --layer 0s:fire3,10s:fire7
   entoptic film frames/ --rate 24 -o dream.mp4       from a folder of pictures
 """
-    makes_no_job: ClassVar[bool] = True
-    returns: ClassVar[str] = "FilmMade"
-    made: ClassVar[str] = "The film: its file, its frames, the job that makes it again."

@@ -14,6 +14,8 @@ from ..jobs.exemplars import FoundExemplars
 from ..jobs.film_making import FilmMade
 from ..jobs.job import Result
 from ..jobs.keys import Keys
+from ..jobs.plan import Plan
+from ..jobs.recipe import Recipe
 from ..jobs.regions import RegionLike
 from ..layers import Layer
 from ..networks import DeviceLike, ModelLike
@@ -944,6 +946,48 @@ def groups(
     >>> photo = torch.rand(1, 3, 60, 80, generator=torch.Generator().manual_seed(0))
     >>> ent.groups(ent.load(), photo, groups=2, layer="fire3", size=80, steps=1).image.shape
     torch.Size([1, 3, 164, 248])"""
+
+def grow(
+    recipe: Recipe | Plan,
+    *,
+    output: PathLike | None = None,
+    seconds: float = 8.0,
+    hold_first: float = 0.5,
+    hold_last: float = 2.0,
+    easing: str = "smooth",
+    rate: Fraction | float | str | None = None,
+    codec: str | None = None,
+) -> FilmMade:
+    r"""Show how a picture is optimised, as a film.
+
+    The film goes through the steps of any recipe that optimises: a dream grows out of its photo, a
+    unit out of noise. Between two steps it fades from one to the next. Of an interpolation it goes
+    through the finished pictures, from the first unit to the second.
+
+    >>> import entoptic as ent, tempfile
+    >>> unit = ent.Visualize(ent.load(), "fire5:3", size=48, steps=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ent.grow(unit, output=f"{folder}/unit.apng", seconds=0.2, hold_last=0).frames
+    17
+
+    Args:
+        recipe: Recipe of the picture: Dream(model, photo), Visualize(model, units),
+            Interpolate(model, unit, unit), ...; or its plan.
+        output: Film that is made: .mp4, .mov, .mkv, .webm, .gif, .webp, .apng; without an
+            ending a folder of pictures. [default: PHOTO-grow.mp4]
+        seconds: Seconds in which the picture grows. [default: 8]
+        hold_first: Seconds that the first frame stays before. [default: 0.5]
+        hold_last: Seconds that the last frame stays after. [default: 2]
+        easing: Easing: smooth (slow at both ends), linear, in (slow at the begin), out (slow at
+            the end). [default: smooth]
+        rate: Frames per second. [default: 25]
+        codec: Codec: h264, hevc, vp9, prores. [default: the format's usual one]
+
+    Returns:
+        The film: its file, its frames, the job that makes it again.
+
+    Raises:
+        EntopticError: whatever is wrong is said before any work."""
 
 def interpolate(
     model: ModelLike,

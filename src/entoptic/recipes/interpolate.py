@@ -45,6 +45,7 @@ class Interpolate(Visualization):
   entoptic interpolate class:goldfish class:volcano
 """
     own_canvas = "natural"
+    is_path: ClassVar[bool] = True
     renamed: ClassVar[Mapping[str, str]] = {"strength": "weight", "layer": "reference_layer"}
 
     first: str | Objective = required(unit_given, ONE_UNIT, role="unit", metavar="UNIT")

@@ -129,6 +129,3 @@ class Zoom(_Fields):  # type: ignore[misc]
   entoptic zoom sky.jpg --layer 0s:fire3,20s:fire7 --seconds 20
   entoptic zoom sky.jpg --loop -o loop.gif --size 320 --seconds 4
 """
-    makes_no_job: ClassVar[bool] = True
-    returns: ClassVar[str] = "FilmMade"
-    made: ClassVar[str] = "The film: its file, its frames, the job that makes it again."

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entoptic.errors import BadSetting, NoJob
+from entoptic.jobs.film_settings import FilmRecipe
 from entoptic.jobs.finding import Finder
 from entoptic.jobs.functions import known
+from entoptic.jobs.growth import picture_of_film
 from entoptic.jobs.job import Job
 from entoptic.jobs.permission import networks_of
-from entoptic.jobs.recipe import Recipe
+from entoptic.jobs.recipe import Recipe, settings
 from entoptic.recipes import recipes
-from entoptic.recipes.film import DreamedFilm
+from entoptic.recipes.grow import Grow
+from entoptic.runners.run import plan_job
 from entoptic.types import PathLike
 from entoptic.video.reading import comment_of
 
@@ -29,7 +33,7 @@ def plan_film_redo(
     look_in: Sequence[PathLike] = (),
     **changes: Any,
 ) -> Making:
-    """Check and lay out the job of a film or a zoom again.
+    """Check and lay out the job of a film again.
 
     Args:
         film: that entoptic has made: .mp4, .mov, .mkv or .webm.
@@ -48,10 +52,12 @@ def plan_film_redo(
     path = Path(film)
     job = Job.from_json(_text_of(path))
     recipe: Any = recipes[job.recipe] if job.recipe in recipes else None  # noqa: SIM401
-    if recipe is None or not issubclass(recipe, DreamedFilm):
+    if recipe is None or not issubclass(recipe, FilmRecipe):
         raise NoJob(f"{str(path)!r} carries the job of {job.recipe!r}, which makes no film")
-    find = Finder(path, job, (path.parent, Path(), *(Path(each) for each in look_in)))
     wanted = {name: value for name, value in changes.items() if value is not None}
+    if issubclass(recipe, Grow):
+        return _growth(path, job, output, photo, look_in, wanted)
+    find = Finder(path, job, (path.parent, Path(), *(Path(each) for each in look_in)))
     (network,) = networks_of(find, wanted)
     stored = _stored(recipe, job)
     if job.guides or stored.get("mask") is not None or stored.get("region"):
@@ -66,16 +72,48 @@ def plan_film_redo(
         stored.pop("objective", None) if name == "look" else None
     source = find.photo(photo) if recipe.name == "zoom" else find.film(photo)
     given = stored | known(recipe, wanted)
+    given = {"seed": job.seed, "device": job.device} | given
+    again = _stated(recipe, wanted, network, source, output=output, **given)
+    plan: Making = again.plan()
+    return plan
+
+
+def _growth(
+    path: Path,
+    job: Job,
+    output: PathLike,
+    photo: PathLike | None,
+    look_in: Sequence[PathLike],
+    wanted: Mapping[str, Any],
+) -> Making:
+    """Check and lay out a growing picture again: its own job, and the film's settings."""
+    own = {name for name in settings(Grow) if Grow.keeps(name)}
+    picture = picture_of_film(job, own)
+    if picture.recipe not in recipes or recipes[picture.recipe].makes_no_job:
+        raise NoJob(f"the job in the film is damaged: it grows a {picture.recipe!r}")
+    film = {name: value for name, value in job.settings.items() if name in own}
+    for name in own & wanted.keys():
+        film[name] = wanted[name]
+    changes = {name: value for name, value in wanted.items() if name not in own}
+    grows = plan_job(picture, path, photo=photo, look_in=look_in, **changes)
+    given = _stored(Grow, replace(job, settings=film))
+    plan: Making = _stated(Grow, wanted, grows, output=output, **given).plan()
+    return plan
+
+
+def _stated(recipe: Any, wanted: Mapping[str, Any], *args: Any, **given: Any) -> Any:
+    """Return a recipe from a film's job.
+
+    Raises:
+        BadSetting: what is wanted otherwise can't be.
+        NoJob: the job can't be.
+    """
     try:
-        again = recipe(
-            network, source, output=output, **{"seed": job.seed, "device": job.device} | given
-        )
+        return recipe(*args, **given)
     except BadSetting as error:
         if wanted:
             raise
         raise NoJob(f"the job in the film is damaged: {error}") from None
-    plan: Making = again.plan()
-    return plan
 
 
 def _text_of(path: Path) -> str:

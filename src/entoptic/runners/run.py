@@ -12,6 +12,7 @@ from entoptic import images
 from entoptic.checks import flag, path, refused, several, taking
 from entoptic.errors import BadSetting, NoJob
 from entoptic.images import Picture, PictureLike
+from entoptic.jobs.film_settings import FilmRecipe
 from entoptic.jobs.finding import Finder
 from entoptic.jobs.functions import known
 from entoptic.jobs.job import Job, Result
@@ -23,7 +24,6 @@ from entoptic.networks import Model
 from entoptic.objectives import parse
 from entoptic.objectives.files import Files
 from entoptic.recipes import recipes
-from entoptic.recipes.film import DreamedFilm
 from entoptic.types import PathLike
 
 # Why a picture that was stopped is finished from its beginning.
@@ -158,7 +158,7 @@ def plan_job(
         picture: that carries the job; None where it comes from elsewhere.
     """
     where = Path("the job") if picture is None else picture
-    if job.recipe in recipes and issubclass(recipes[job.recipe], DreamedFilm):
+    if job.recipe in recipes and issubclass(recipes[job.recipe], FilmRecipe):
         raise NoJob(f"{str(where)!r} is a frame of a {job.recipe}; make the film's file again")
     if job.recipe not in recipes or recipes[job.recipe].makes_no_job:
         raise NoJob(

@@ -13,7 +13,6 @@ from .analysis.classify import (
 from .analysis.record import (
     Record as Record,
     read_record as read_record,
-    record as record,
 )
 from .analysis.saliency import (
     gradient_picture as gradient_picture,
@@ -246,6 +245,9 @@ from .runners.local import (
 )
 from .runners.ray import (
     Ray as Ray,
+)
+from .runners.recording import (
+    record as record,
 )
 from .runners.run import (
     redo as redo,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +14,24 @@ import torch
 from torch import nn
 
 import entoptic as ent
-from entoptic.analysis import record as records
+from entoptic.analysis import recording
+from entoptic.analysis.record import Record
 from entoptic.errors import (
     BadPicture,
     BadRecord,
     BadSetting,
     CannotWrite,
     ChannelOutOfRange,
+    NotEnoughMemory,
     PictureNotFound,
     UnknownLayer,
 )
 from entoptic.networks import Preprocess
+from entoptic.runners.runner import Batch, Runner, Work
+from entoptic.runners.team import Ended, Said, Team
+from entoptic.runners.worker import answer
 from entoptic.types import Image
+from unit.test_team import Scripted
 
 # Of red; of its opposite, which is never above 0; of the sum.
 WEIGHTS = [[1.0, -0.5, -0.5], [-1.0, -1.0, 0.0], [1.0, 1.0, 1.0]]
@@ -57,7 +65,7 @@ def folder(tmp_path: Path) -> Path:
     return photos
 
 
-def names(found: records.Record, ends: Any, unit: int) -> list[str]:
+def names(found: Record, ends: Any, unit: int) -> list[str]:
     return [Path(found.photos[each].name).stem for each in ends.photos[unit] if each >= 0]
 
 
@@ -100,6 +108,52 @@ def test_mean_variance_and_quantiles_are_those_of_the_values(folder: Path) -> No
     assert found.quantiles([0, 0.4, 1])[:, 0] == pytest.approx([-0.5, 0.4, 1])
 
 
+@pytest.mark.parametrize("of", ["max", "mean", "position"])
+def test_the_covariance_of_a_layer_is_that_of_its_units_values(of: str, folder: Path) -> None:
+    units: list[Any] = [ent.channel("0", 2), ent.channel("0", 0), -ent.channel("1", 1)]
+    model = color_model()
+    model = ent.Model.wrap(nn.Sequential(model.module[0], nn.ReLU()), preprocess=model.preprocess)
+    found = ent.record(model, units, [folder], covariance=of)
+    # Photographs are plain, so that all positions are alike: red, and its sum with the others.
+    values = np.array([[*REDS.values(), 1.0], [*REDS.values(), -0.5]])
+    assert found.layers == {"0": (0, 1), "1": (2,)}
+    assert found.covariance("0") == pytest.approx(np.cov(values, bias=True), abs=1e-7)
+    assert found.covariance("1") == pytest.approx(np.zeros((1, 1)))  # never above 0
+    with pytest.raises(BadSetting, match=r"layer is '2'; the record has covariances of 0, 1"):
+        found.covariance("2")
+    with pytest.raises(BadSetting, match="keeps no covariance; record with covariance='mean'"):
+        ent.record(model, units, [folder]).covariance()
+
+
+def test_the_diagonal_of_a_covariance_is_the_variance() -> None:
+    noise = torch.Generator().manual_seed(0)
+    photos = [torch.rand(1, 3, 30, 40, generator=noise) for _ in range(12)]
+    model = ent.load("squeezenet1_1")
+    for of in ("max", "mean"):
+        found = ent.record(model, ["fire2"], photos, size=32, covariance=of)
+        assert np.diag(found.covariance()) == pytest.approx(found.variance(of), rel=1e-5, abs=1e-9)
+
+
+def test_one_random_position_of_a_photograph_is_drawn_by_its_hash_evenly() -> None:
+    # Each position has a number of its own, and the channel shows it.
+    ramp = torch.linspace(0, 1, 12 * 20).reshape(1, 1, 12, 20)
+    photos: list[Any] = [torch.cat([ramp, ramp * 0 + n / 255, ramp * 0], 1) for n in range(200)]
+    found = ent.record(color_model(), [ent.channel("0", 2)], photos, covariance="position")
+    # Of 0 to 1 evenly 1/12, of 200 numbers n/255 the rest.
+    other = np.var(np.arange(200) / 255)
+    assert found.covariance()[0, 0] == pytest.approx(1 / 12 + other, rel=0.15)
+    again = ent.record(color_model(), [ent.channel("0", 2)], photos[::-1], covariance="position")
+    assert again.covariance().tobytes() == found.covariance().tobytes()
+
+
+def test_covariances_that_have_no_room_are_refused_before_any_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "free_memory", lambda _: 800.0)
+    with pytest.raises(NotEnoughMemory, match=r"'0' has 3 units, of which each two have one"):
+        ent.record(color_model(), ["0"], [folder], covariance="mean")
+
+
 def test_a_spread_goes_evenly_from_most_to_least(folder: Path) -> None:
     found = ent.exemplars(color_model(), "0:0", photos=[folder], count=3, spread=True)
     shown = found.units[0].exemplars
@@ -116,11 +170,11 @@ def test_the_shards_of_a_folder_merge_to_the_same_bytes(shards: int, tmp_path: P
     ]
     files.append(tmp_path / "broken.png")
     files[-1].write_bytes(b"nothing")
-    settings: dict[str, Any] = {"most": 3, "sampled": 5}
-    whole = ent.record("squeezenet1_1", ["fire2"], files, **settings).save(tmp_path / "whole.npz")
+    settings: dict[str, Any] = {"most": 3, "sampled": 5, "covariance": "position"}
+    model = ent.load("squeezenet1_1")
+    whole = ent.record(model, ["fire2"], files, **settings).save(tmp_path / "whole.npz")
     parts = [
-        ent.record("squeezenet1_1", ["fire2"], files[number::shards], **settings)
-        for number in range(shards)
+        ent.record(model, ["fire2"], files[number::shards], **settings) for number in range(shards)
     ]
     merged = parts[-1]
     for part in parts[:-1]:
@@ -128,14 +182,70 @@ def test_the_shards_of_a_folder_merge_to_the_same_bytes(shards: int, tmp_path: P
     assert merged.save(tmp_path / "merged.npz").read_bytes() == whole.read_bytes()
     assert len(merged.photos) == 14
     assert [Path(each).name for each in merged.broken] == ["broken.png"]
+    again = ent.read_record(tmp_path / "merged.npz")
+    assert again.covariance("fire2").tobytes() == merged.covariance().tobytes()
+
+
+def test_workers_make_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    photos: list[Any] = [folder, plain(0.3)]
+    settings: dict[str, Any] = {"covariance": "mean", "device": "cpu"}
+    here = ent.record(color_model(), ["0"], photos, **settings).save(tmp_path / "here.npz")
+    told: list[str] = []
+    by_two = ent.record(
+        color_model(), ["0"], photos, on="local", workers=2, tell=told.append, **settings
+    )
+    assert by_two.save(tmp_path / "two.npz").read_bytes() == here.read_bytes()
+    assert told[-1] == "photograph 8 of 8"
+
+
+class Told(Runner):
+    """Workers of this process that say what a script has them say of photographs."""
+
+    def __init__(self, says: Callable[[Any, Mapping[str, Any]], Said | None]) -> None:
+        self.says = says
+        self.goes: list[list[str]] = []
+
+    def start(self, work: Work, device: Any = "auto") -> Team:
+        make = work.prepared()
+
+        def said(batch: Batch) -> Said:
+            photos = pickle.loads(batch.job)
+            self.goes.append([Path(each).stem for each in photos])
+            return self.says(batch, photos) or answer(make, batch, "cpu")
+
+        return Team(Scripted(said))
+
+
+def test_a_photograph_that_ends_its_worker_is_left_out_and_no_other(folder: Path) -> None:
+    named: list[Any] = [folder / "b.png", *(plain(share / 64) for share in range(40))]
+
+    def says(batch: Any, photos: Mapping[str, Any]) -> Said | None:
+        return Ended("exit code -9") if str(folder / "b.png") in photos else None
+
+    runner = Told(says)
+    found = ent.record(color_model(), ["0"], named, on=runner)
+    assert len(found.photos) == 40
+    reason = "it ended its worker process 3 times (exit code -9)"
+    assert found.broken == {str(folder / "b.png"): reason}
+    assert sum(len(go) == 1 for go in runner.goes) >= 3
+    # Of 41, in goes of 3.
+    assert max(map(len, runner.goes)) == 3
+
+
+def test_a_file_that_a_worker_does_not_find_is_told(folder: Path) -> None:
+    def says(batch: Any, photos: Mapping[str, Any]) -> None:
+        (folder / "c.png").unlink(missing_ok=True)  # here it was there
+
+    with pytest.raises(PictureNotFound, match=r"doesn't find '.*c.png'; each node must have"):
+        ent.record(color_model(), ["0"], [folder], on=Told(says))
 
 
 def test_what_was_ended_goes_on_to_the_same_bytes_and_looks_at_nothing_twice(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = ent.record(color_model(), ["0"], [folder]).save(tmp_path / "whole.npz")
-    monkeypatch.setattr(records, "_CHUNK", 2)
-    monkeypatch.setattr(records, "_SAVE_EVERY_S", -1.0)
+    monkeypatch.setattr(recording, "_CHUNK", 2)
+    monkeypatch.setattr(recording, "_SAVE_EVERY_S", -1.0)
     path, looked = tmp_path / "kept.npz", 0
 
     def tell(text: str) -> None:
@@ -311,6 +421,9 @@ def test_other_settings_do_not_mix(folder: Path, tmp_path: Path) -> None:
         (["0"], {"photos": ["nowhere"]}, PictureNotFound, "no photograph and no folder 'nowhere'"),
         (["0"], {"photos": []}, BadSetting, "no photographs; name files or folders"),
         (["0"], {"most": 0}, BadSetting, "most is 0"),
+        (["0"], {"covariance": "least"}, BadSetting, "covariance is 'least'"),
+        (["0"], {"workers": 2}, BadSetting, "workers are given, but not where they are"),
+        (["0"], {"on": "there"}, BadSetting, "on is 'there'"),
     ],
 )
 def test_what_is_wrong_is_told_before_any_work(

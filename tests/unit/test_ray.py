@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,6 @@ import pytest
 import torch
 
 import entoptic as ent
-from entoptic.analysis.record import record_named
 from entoptic.errors import BadSetting, JobsFailed, WorkerFailed
 from entoptic.runners import ray as runner
 from entoptic.runners.local import Local
@@ -228,41 +226,15 @@ def test_two_workers_share_a_gpu_where_each_has_half(cluster: Any, batch: Batch)
         cluster.remove_node(node)
 
 
-def test_shards_of_a_record_made_on_ray_are_the_same_bytes_as_one(
-    cluster: Any, tmp_path: Path
-) -> None:
+def test_a_record_made_on_ray_is_the_same_bytes_as_here(cluster: Any, tmp_path: Path) -> None:
     torch.manual_seed(2)
-    for number in range(9):
+    for number in range(20):
         ent.write(tmp_path / f"{number}.png", torch.rand(1, 3, 20, 24))
-    how: dict[str, Any] = {"size": (16, 16), "most": 3, "device": "cpu"}
-    net = network()
-
-    class Shard(Work):
-        """Photographs of which each is recorded by itself."""
-
-        def prepared(self) -> Callable[[str, str], bytes]:
-            model = ent.Model.wrap(net)
-
-            def recorded(photo: str, device: str) -> bytes:
-                found = record_named(model, ["0"], {Path(photo).name: Path(photo)}, **how)
-                with tempfile.TemporaryDirectory() as folder:
-                    return found.save(f"{folder}/a.npz").read_bytes()
-
-            return recorded
-
-    waiting = iter([Batch(n, str(tmp_path / f"{n}.png")) for n in (4, 0, 8, 2, 6, 1, 7, 5, 3)])
-    whole: ent.Record | None = None
-    with ent.Ray(cluster.address).start(Shard(), "cpu") as team:
-        for answer in team.run(lambda: next(waiting, None), 1.0):
-            if answer is not None:
-                assert isinstance(answer, Done), answer
-                (tmp_path / "part.npz").write_bytes(answer.made)
-                part = ent.read_record(tmp_path / "part.npz")
-                whole = part if whole is None else whole.merged(part)
-    assert whole is not None
-    named = {f"{n}.png": tmp_path / f"{n}.png" for n in range(9)}
-    at_once = record_named(ent.Model.wrap(net), ["0"], named, **how)
-    files = [each.save(tmp_path / "whole.npz").read_bytes() for each in (whole, at_once)]
+    how: dict[str, Any] = {"size": (16, 16), "most": 3, "device": "cpu", "covariance": "mean"}
+    model = ent.Model.wrap(network())
+    here = ent.record(model, ["0"], [tmp_path], **how)
+    on_ray = ent.record(model, ["0"], [tmp_path], on=f"ray:{cluster.address}", **how)
+    files = [each.save(tmp_path / "whole.npz").read_bytes() for each in (here, on_ray)]
     assert files[0] == files[1]
 
 

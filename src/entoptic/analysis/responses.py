@@ -32,11 +32,14 @@ class Responses:
         mean: likewise: the spatial mean.
         positions: (units, 2): row and column of the maximum, the first in reading order; -1 where
             a unit has no positions.
+        drawn: (units,), float32: the value at one position, drawn by the photograph's hash; None
+            where it isn't asked for.
     """
 
     largest: NDArray[np.float32]
     mean: NDArray[np.float32]
     positions: NDArray[np.int32]
+    drawn: NDArray[np.float32] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,28 +91,41 @@ class Watched:
 
     @in_usual_modes
     @torch.no_grad()
-    def responses(self, images: Image) -> list[Responses | None]:
-        """Return the responses to each image of a batch; None where they aren't finite."""
+    def responses(self, images: Image, hashes: Sequence[str] = ()) -> list[Responses | None]:
+        """Return the responses to each image of a batch; None where they aren't finite.
+
+        Args:
+            images: of one size.
+            hashes: sha256 of as many photographs, by which positions are drawn.
+        """
         size = images.shape[-2], images.shape[-1]
         bound = self._bound(size)
         images = images.to(self.device)
         acts = self.model.arranged(bound.run(images), size)
         count = len(images), len(self.units)
-        largest, mean = np.empty(count, np.float32), np.empty(count, np.float32)
+        largest, mean, drawn = (np.empty(count, np.float32) for _ in range(3))
         positions = np.full((*count, 2), -1, np.int32)
         for place, unit in bound.others.items():
             guides = guide_activations(unit, self.model, images)
             scores = unit(joined(acts, guides)).float().cpu().numpy()
-            largest[:, place] = mean[:, place] = scores
-        for each in bound.maps:
-            values = acts[each.layer]
-            top, middle, where = _over_positions(each.project(values))
-            largest[:, each.places], mean[:, each.places] = top, middle
+            for each in (largest, mean, drawn):
+                each[:, place] = scores
+        for maps in bound.maps:
+            values = acts[maps.layer]
+            projected = maps.project(values)
+            top, middle, where = _over_positions(projected)
+            largest[:, maps.places], mean[:, maps.places] = top, middle
+            if hashes:
+                drawn[:, maps.places] = _at_random(projected, hashes)
             if values.ndim == 4:
-                positions[:, each.places] = np.stack(np.divmod(where, values.shape[3]), -1)
+                positions[:, maps.places] = np.stack(np.divmod(where, values.shape[3]), -1)
         finite = np.isfinite(largest + mean).all(axis=1).tolist()
         return [
-            Responses(largest[image], mean[image], positions[image]) if fine else None
+            Responses(
+                largest[image], mean[image], positions[image], drawn[image] if hashes else None
+            )
+            if fine
+            else None
             for image, fine in enumerate(finite)
         ]
 
@@ -132,17 +148,30 @@ def _over_positions(
     values: Tensor,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
     """Return maximum, mean and number of the first position of the maximum, (batch, units)."""
-    flat = values.flatten(2).float() if values.ndim > 2 else values[:, :, None].float()
-    if flat.device.type == "cpu":
-        # NumPy takes the first of several, and is faster at it than torch.
-        array = flat.numpy()
-        where = array.argmax(2)
-        top = np.take_along_axis(array, where[..., None], 2)[..., 0]
-        return top, flat.mean(2).numpy(), where
-    largest = flat.amax(2)
-    numbers = torch.arange(flat.shape[2], device=flat.device)
-    first = torch.where(flat == largest[..., None], numbers, flat.shape[2] - 1).amin(2)
-    return largest.cpu().numpy(), flat.mean(2).cpu().numpy(), first.cpu().numpy()
+    shape = *values.shape[:2], -1, values.shape[-1] if values.ndim > 2 else 1
+    lines = values.float().reshape(shape)
+    # The largest of each line is found many times faster than where it is, with channels last.
+    row, top = _first_largest(lines.movedim(1, 3).amax(2).movedim(2, 1))
+    places = torch.from_numpy(row).to(lines.device)[..., None, None]
+    line = lines.gather(2, places.expand(-1, -1, 1, lines.shape[3]))[:, :, 0]
+    column, _ = _first_largest(line)
+    return top, lines.mean((2, 3)).cpu().numpy(), row * lines.shape[3] + column
+
+
+def _at_random(values: Tensor, hashes: Sequence[str]) -> NDArray[np.float32]:
+    """Return the values at one position of each image, drawn by its hash, (hashes, units)."""
+    flat = values.flatten(2) if values.ndim > 2 else values[:, :, None]
+    numbers = torch.tensor([int(each[:15], 16) % flat.shape[2] for each in hashes])
+    rows = torch.arange(len(hashes), device=flat.device)
+    found: NDArray[np.float32] = flat[rows, :, numbers.to(flat.device)].float().cpu().numpy()
+    return found
+
+
+def _first_largest(values: Tensor) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return where the last axis is largest, the first of several, and its value there."""
+    array = values.cpu().numpy()  # whose argmax is the first one, which torch's needn't be
+    where = array.argmax(-1)
+    return where, np.take_along_axis(array, where[..., None], -1)[..., 0]
 
 
 def watched(

@@ -129,10 +129,11 @@ def catalog(
         if verify:
             _want_broken(index, tell)
             want_broken_files(index, tell)
-        device = settings.get("device", "auto")
-        _work(index, Pictures(_sent(model, plan), shown), device, runner, progress)
+        device, sent = settings.get("device", "auto"), _sent(model, plan)
+        _work(index, Pictures(sent, shown), device, runner, progress)
         if seen is not None:
-            look(index, plan.model, seen, device, tell, progress or (lambda _: None))
+            quiet = progress or (lambda _: None)
+            look(index, plan.model, seen, device, runner, sent, tell, quiet)
     return Catalog(folder)
 
 
@@ -182,7 +183,8 @@ def verify_catalog(
             network = _allowed(facts["model"], model, Path(folder))
             _work(index, Pictures(network, _kept_photo(index, tell)), device, runner, progress)
         if seen is not None:
-            look(index, model_of(network), seen, device, tell, progress or (lambda _: None))
+            loaded, quiet = model_of(network), progress or (lambda _: None)
+            look(index, loaded, seen, device, runner, network, tell, quiet)
     return Catalog(Path(folder))
 
 

@@ -11,29 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from entoptic.analysis.photographs import photo_files
-from entoptic.analysis.record import (
-    SAMPLE,
-    TOP,
-    Record,
-    empty_record,
-    read_record,
-    record_named,
-)
-from entoptic.ascent.loop import bind
+from entoptic.analysis.record import TOP, Record, read_record
+from entoptic.analysis.recording import How, Recording, record_named
 from entoptic.catalogs.catalog import RECORD
 from entoptic.catalogs.choosing import choose
 from entoptic.catalogs.crops import draw
 from entoptic.catalogs.exemplars import note_written, put_exemplars, unwritten, written
-from entoptic.catalogs.families import is_from_file, unit_of
+from entoptic.catalogs.families import unit_of
 from entoptic.catalogs.files import DRAFTS, FOLDER_ADVICE, Files, file_hash
 from entoptic.catalogs.index import Index
 from entoptic.catalogs.owners import owner
 from entoptic.catalogs.work import PAUSE, TICK
 from entoptic.checks import shown
 from entoptic.errors import BadRecord, BadSetting, CannotWrite
-from entoptic.networks import DeviceLike, Model
-from entoptic.objectives.facts import hashes_of
+from entoptic.networks import DeviceLike, Model, ModelLike, devices
 from entoptic.paths import make_folder
+from entoptic.runners.local import Local
+from entoptic.runners.recording import Looking, by_workers
+from entoptic.runners.runner import Runner
 from entoptic.types import PathLike
 
 # The record while it is made.
@@ -98,12 +93,25 @@ def look(
     model: Model,
     photos: Photographs,
     device: DeviceLike,
+    runner: Runner,
+    sent: ModelLike,
     note: Tell,
     progress: Tell,
 ) -> None:
     """Record what all units of a catalog do in photographs, choose exemplars, and draw them.
 
-    Only one process does it; another one waits for it, and then finds it done.
+    Only one process does it, by the workers of a runner; another one waits for it, and then finds
+    it done.
+
+    Args:
+        index: of the catalog.
+        model: its network.
+        photos: of the user.
+        device: as recipes take it.
+        runner: of the workers.
+        sent: what they are given as the network.
+        note: is told what the user should know.
+        progress: is told how far it is.
 
     Raises:
         BadSetting: the photographs are no longer those that the catalog has.
@@ -115,7 +123,8 @@ def look(
         time.sleep(PAUSE)
     try:
         heard = _Heard(index, mine, progress)
-        _Looking(index, Files(index.folder, mine), model, photos, device, note, heard).run()
+        files = Files(index.folder, mine)
+        _Looking(index, files, model, photos, device, runner, sent, note, heard).run()
     finally:
         # Where the index can't be written, the lease ends by itself.
         with contextlib.suppress(CannotWrite):
@@ -166,11 +175,14 @@ class _Looking:
         model: Model,
         photos: Photographs,
         device: DeviceLike,
+        runner: Runner,
+        sent: ModelLike,
         note: Tell,
         progress: Tell,
     ) -> None:
         self.index, self.files = index, files
         self.model, self.photos, self.device = model, photos, device
+        self.runner, self.sent = runner, sent
         self.note, self.progress = note, progress
         self.units = [(each.layer, each.number) for each in index.units()]
         self.size = model.preprocess.size
@@ -206,12 +218,10 @@ class _Looking:
         for each in part.parent.glob(".entoptic-*.tmp"):
             each.unlink()  # of this record, as nobody else works on it
         most = max(TOP, self.photos.count)
-        objectives = [unit_of(*unit) for unit in self.units]
-        files = [unit_of(*unit) for unit in self.units if is_from_file(unit[0])]
-        bound = [bind(each, self.model, self.size) for each in files]
-        hashes = {digest for each in bound for digest in hashes_of(each)}
-        names = [repr(each) for each in objectives]
-        wanted = empty_record(self.model, names, self.size, "fp32", most, SAMPLE, sorted(hashes))
+        objectives = tuple(unit_of(*unit) for unit in self.units)
+        how = How(most=most)
+        recording = Recording.of(self.model, objectives, how, self.device)
+        wanted = recording.empty
         before = None
         if file_hash(file) == self.fact.get("record", ""):
             before = self._checked(read_record(file), wanted, state == self.fact["state"])
@@ -226,14 +236,13 @@ class _Looking:
             before.save(part)
         elif part.exists() and not self._goes_on(part, wanted):
             part.unlink()
+        parts = None
+        # A few processes more on one device would take as long to begin as they spare.
+        if not isinstance(self.runner, Local) or len(devices(self.device)) > 1:
+            work = Looking(self.sent, objectives, how)
+            parts = by_workers(self.runner, work, recording, self.device)
         found = record_named(
-            self.model,
-            objectives,
-            self.photos.files,
-            most=most,
-            device=self.device,
-            path=part,
-            tell=self.progress,
+            recording, self.photos.files, path=part, tell=self.progress, parts=parts
         )
         for name, reason in found.broken.items():
             self.note(f"the photograph {name!r} is left out: {reason}")

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from entoptic.analysis.photographs import View, each_photo
-from entoptic.analysis.record import TOP, Record, named_photos, record
+from entoptic.analysis.record import TOP, Record
+from entoptic.analysis.recording import How, Recording, named_photos, record_named
 from entoptic.analysis.responses import receptive_box, watched
 from entoptic.errors import BadPicture, BadSetting
 from entoptic.images import Picture, read, write
@@ -245,15 +246,9 @@ class ExemplarsPlan:
             BadPicture: none of them can be used.
         """
         how = self.how
-        found = record(
-            self.model,
-            self.units,
-            how.photos,
-            most=max(TOP, how.count),
-            device=how.device,
-            path=how.record,
-            tell=tell,
-        )
+        wanted = How(most=max(TOP, how.count))
+        recording = Recording.of(self.model, self.units, wanted, how.device)
+        found = record_named(recording, self.photos, path=how.record, tell=tell)
         order: Literal["most", "least", "spread"] = "most"
         if how.least or how.spread:
             order = "least" if how.least else "spread"

@@ -107,8 +107,8 @@ def test_ctrl_c_leaves_a_film_that_plays_and_the_same_command_goes_on(folder: Pa
     film(folder / "long.mp4", moving(70))
     how = ("film", "long.mp4", *QUICK)
     assert entoptic(*how, "-o", "whole.mp4", folder=folder).code == 0
-    child = process(*how, "-o", "made.mp4", folder=folder)
-    until(folder / "made.mp4.parts" / "order.sha256")
+    child = process(*how, "-o", "made.mp4", "--watch", "now.png", folder=folder)
+    until(folder / "now.png")
     child.send_signal(signal.SIGINT)
     done = finished(child)
     if done.code == 0:

@@ -98,14 +98,14 @@ def together_by_size(plans: Iterable[DreamPlan], batch: int | str) -> list[tuple
     unfilled: dict[tuple[int, int], list[int]] = {}
     for number, plan in enumerate(plans):
         group = unfilled.get(plan.shape, [])
-        if not group or len(group) >= _most(plan, batch):
+        if not group or len(group) >= most_together(plan, batch):
             group = unfilled[plan.shape] = []
             groups.append(group)
         group.append(number)
     return [tuple(group) for group in groups]
 
 
-def _most(plan: DreamPlan, batch: int | str) -> int:
+def most_together(plan: DreamPlan, batch: int | str) -> int:
     """Return how many photos of a dream's size go together at most."""
     if plan.large is not None or may_compare_images(plan.objective):
         return 1

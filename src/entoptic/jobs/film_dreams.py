@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from entoptic.analysis.protection import protection
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from entoptic.recipes.film import Film
     from entoptic.recipes.zoom import Zoom
 
-# Values that is carried has less contrast than a fresh dream at the same score, since the steps
+# Detail that is carried has less contrast than a fresh dream at the same score, since the steps
 # had longer to find it; at this share of a fresh dream's root mean square the scores are alike.
 _ROOM = 1.25
 
@@ -56,37 +55,52 @@ class Dreamer:
         self.most = largest(self.film.strength)
         self._plans: dict[tuple[Any, ...], DreamPlan] = {}
 
-    def dreamt(self, seen: Seen, before: State) -> tuple[Pixels, State]:
-        """Return the dream of a frame, and what the next one needs of it."""
-        source = image_of(seen.frame.pixels)
-        time = float(seen.frame.time)
+    def dreamt(self, frames: Sequence[tuple[Seen, State]]) -> list[tuple[Pixels, State]]:
+        """Return the dreams of frames, and what the next one of each needs of it.
+
+        Args:
+            frames: of different scenes, each with what it needs of the one before it; several only
+                where nothing changes over time.
+        """
+        sources = [image_of(each.frame.pixels) for each, _ in frames]
+        time = float(frames[0][0].frame.time)
         strength = value_at(self.film.strength, time)
-        detail, moved = before.detail, seen.motion
-        if detail is None or moved is None or moved.cut:
+        starts = [_Start.of(self.film, *each) for each in frames]
+        if strength != self.most and any(each.limit is None for each in starts):
             # How much detail there may be is that of a fresh dream at the film's full strength.
-            found = self._found(source, source, time, None, seen.mask, self.most)
-            limit = _ROOM * _size(values_of(found - source))
-            if strength != self.most:
-                found = self._found(source, source, time, None, seen.mask, strength)
-        else:
-            (limit,) = map(float, before.held)
-            # Carried as a whole but for the smallest coherences, so that 0 carries nothing.
-            share = 1 - (1 - self.film.coherence) ** 3
-            carried = share * moved.visible[..., None] * moved.carried(detail)
-            begin = (source + image_of_values(carried)).clamp(0, 1)
-            found = self._found(source, begin, time, moved.visible, seen.mask, strength)
-        room = limit * strength / max(self.most, 1e-9)
-        kept = held(source, values_of(found - source), room, seen.mask)
-        state = State(before.frames + 1, kept, np.array([limit]))
-        image = (source + image_of_values(kept)).clamp(0, 1)
-        finished = self._finished(source, image, time)
+            assert len(frames) == 1  # for strength changes over time
+            starts = [replace(starts[0], limit=self._limit(sources[0], starts[0], time))]
+        begun = [
+            source if each.carried is None else _plus(source, each.carried)
+            for source, each in zip(sources, starts, strict=True)
+        ]
+        found = self._found(sources, begun, time, [each.weight for each in starts], strength)
+        return [
+            self._held(*each, time) for each in zip(frames, sources, starts, found, strict=True)
+        ]
+
+    def _limit(self, source: Image, start: _Start, time: float) -> float:
+        (found,) = self._found([source], [source], time, [start.weight], self.most)
+        return _ROOM * _size(values_of(found - source))
+
+    def _held(
+        self, frame: tuple[Seen, State], source: Image, start: _Start, found: Image, time: float
+    ) -> tuple[Pixels, State]:
+        """Return a dream with its detail held, and what the next one needs of it."""
+        (seen, before), strength = frame, value_at(self.film.strength, time)
+        detail = values_of(found - source)
+        limit = _ROOM * _size(detail) if start.limit is None else start.limit
+        detail = held(source, detail, limit * strength / max(self.most, 1e-9), seen.mask)
+        state = State(before.frames + 1, detail, np.array([limit]))
+        finished = self._finished(source, _plus(source, detail), time)
         if seen.mask is not None:
             finished = torch.where(seen.mask > 0, finished, source)
         return pixels_of(finished), state
 
     def fresh(self, image: Image, time: float) -> Image:
         """Return the dream of an image at a time of the film."""
-        found = self._found(image, image, time, None, None, value_at(self.film.strength, time))
+        strength = value_at(self.film.strength, time)
+        (found,) = self._found([image], [image], time, [None], strength)
         return self._finished(image, found, time)
 
     def layer(self, time: float, image: Image) -> Layer:
@@ -96,32 +110,36 @@ class Dreamer:
 
     def _found(
         self,
-        source: Image,
-        begin: Image,
+        sources: Sequence[Image],
+        begun: Sequence[Image],
         time: float,
-        visible: NDArray[np.float32] | None,
-        mask: Tensor | None,
+        weights: Sequence[Tensor | None],
         strength: float,
-    ) -> Image:
-        """Return what steps make of an image."""
+    ) -> list[Image]:
+        """Return what steps make of images, which are shown to the network together.
+
+        Args:
+            sources: the frames.
+            begun: from which the steps begin.
+            time: of the film.
+            weights: factors for the steps, (1, 1, height, width), of each or of none.
+            strength: of the dream.
+        """
         if not strength:
-            return begin
-        weight = mask
-        if visible is not None:
-            mine = 1 - self.film.coherence * torch.from_numpy(visible)[None, None]
-            weight = mine if mask is None else mine * mask
-        plan, regions = self._at(time, source, strength)
+            return [*begun]
+        plan, regions = self._at(time, sources[0], strength)
         protect = plan.settings.protect
         if protect is not None:
-            free = protection(protect, self.model, source.to(plan.device)).cpu()
-            regions = tuple(protected(each, free) for each in regions)
-        if weight is not None:
-            regions = tuple(_weighted(each, weight) for each in regions)
+            maps = [protection(protect, self.model, each.to(plan.device)) for each in sources]
+            regions = tuple(protected(each, torch.cat(maps).cpu()) for each in regions)
+        own = [each for each in weights if each is not None]
+        if own:
+            regions = tuple(_weighted(each, torch.cat(own)) for each in regions)
         octaves = replace(plan.octaves, regions=regions, finish=Finish())
         settings = replace(plan.settings, protect=None)
-        steps = replace(plan, octaves=octaves, settings=settings).whole_steps(begin)
+        steps = replace(plan, octaves=octaves, settings=settings).whole_steps(torch.cat([*begun]))
         last = deque(steps, maxlen=1)
-        return last[0].image().detach().cpu() if last else begin
+        return [*torch.split(last[0].image().detach().cpu(), 1)] if last else [*begun]
 
     def _at(
         self, time: float, source: Image, strength: float
@@ -156,6 +174,44 @@ class Dreamer:
     def _finished(self, source: Image, image: Image, time: float) -> Image:
         plan, _ = self._at(time, source, value_at(self.film.strength, time))
         return plan.octaves.finish.applied(Stored(source), Stored(image)).tensor
+
+
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """From what a frame's dream begins.
+
+    Args:
+        carried: detail of the frame before, at the pixels of this one.
+        weight: factors for the steps, (1, 1, height, width); None for 1 everywhere.
+        limit: of the size of the detail; None where a scene begins, whose dream says it.
+    """
+
+    carried: Values | None
+    weight: Tensor | None
+    limit: float | None
+
+    @classmethod
+    def of(cls, film: Film, seen: Seen, before: State) -> _Start:
+        """Return from what the dream of a frame begins."""
+        weight, moved = seen.mask, seen.motion
+        if not film.coherence:
+            return cls(None, weight, None)
+        # Where a scene begins all is new: written as a map too, so that a dream rounds the same
+        # among others.
+        visible = np.zeros(seen.frame.pixels.shape[:2], np.float32)
+        carried = limit = None
+        if before.detail is not None and moved is not None:
+            (limit,) = map(float, before.held)
+            # Carried as a whole but for the smallest coherences, so that 0 carries nothing.
+            share = 1 - (1 - film.coherence) ** 3
+            carried = share * moved.visible[..., None] * moved.carried(before.detail)
+            visible = moved.visible
+        mine = 1 - film.coherence * torch.from_numpy(visible)[None, None]
+        return cls(carried, mine if weight is None else mine * weight, limit)
+
+
+def _plus(source: Image, detail: Values) -> Image:
+    return (source + image_of_values(detail)).clamp(0, 1)
 
 
 def _weighted(region: Region, weight: Tensor) -> Region:

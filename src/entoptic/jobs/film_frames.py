@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from entoptic.images.resize import resize
 from entoptic.types import Image
+from entoptic.video.cuts import is_cut, small
 from entoptic.video.motion import Motion, dis, motion
 from entoptic.video.reading import Facts, Frame, Pixels, frames_of
 
@@ -32,13 +33,28 @@ Values = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """A source frame, at the size of the film, with what moved since the one before.
+class Shot:
+    """A source frame at the size of the film.
 
     Args:
         frame: at its time in the film that is made.
-        motion: None for the first.
         mask: steps' factors, (1, 1, height, width); None for 1 everywhere.
+        begins: whether a scene begins with it.
+    """
+
+    frame: Frame
+    mask: Tensor | None
+    begins: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A source frame with what moved since the one before.
+
+    Args:
+        frame: at its time in the film that is made.
+        motion: None where a scene begins.
+        mask: as in `Shot`.
     """
 
     frame: Frame
@@ -46,43 +62,75 @@ class Seen:
     mask: Tensor | None
 
 
-def seen(
-    recipe: Film, source: Facts, facts: Facts, mask: Facts | None, finished: int
-) -> Iterator[Seen]:
-    """Yield the frames of a film that are dreamt.
+def kept(recipe: Film, frames: Iterable[Frame], place: int = 0) -> Iterator[tuple[int, Frame]]:
+    """Yield those source frames of a film that are dreamt, each with its place among them.
 
     Args:
-        recipe: which frames, and by what flow.
-        source: the film that is read.
-        facts: of the film that is made.
-        mask: the film that is its mask.
-        finished: how many are finished already, and left out.
+        recipe: which frames.
+        frames: of the source, from its begin or from one that is dreamt.
+        place: of the first that is dreamt among them.
     """
-    flow = recipe.flow or dis
-    masks = None if mask is None else _masks(mask, facts)
-    before: Pixels | None = None
-    number = 0
-    for frame in frames_of(source):
+    number = place * recipe.every
+    for frame in frames:
         if recipe.end is not None and frame.time >= exact(recipe.end):
             return
         if frame.time < exact(recipe.start):
             continue
-        kept, number = number % recipe.every == 0, number + 1
-        if not kept:
+        if number % recipe.every == 0:
+            yield number // recipe.every, frame
+        number += 1
+
+
+def shots(
+    recipe: Film,
+    frames: Iterable[tuple[int, Frame]],
+    facts: Facts,
+    mask: Facts | None,
+    first: int = 0,
+) -> Iterator[Shot]:
+    """Yield frames that are dreamt at the size of the film, with their masks.
+
+    Args:
+        recipe: how.
+        frames: those that are kept.
+        facts: of the film that is made.
+        mask: the film that is its mask.
+        first: the place from which on they are wanted.
+    """
+    masks = None if mask is None else _masks(mask, facts)
+    masked = -1
+    before: Pixels | None = None
+    for place, frame in frames:
+        if place < first - 1:
             continue
-        place = (number - 1) // recipe.every
-        here = None if masks is None else next(masks)
-        if place + 1 < finished:
+        now = small(frame.pixels)
+        begins = before is None or (bool(recipe.coherence) and is_cut(before, now))
+        before = now
+        if place < first:
             continue
+        here = None
+        while masks is not None and masked < place:
+            here, masked = next(masks), masked + 1
         pixels = at_size(frame.pixels, facts.height, facts.width)
-        if place + 1 > finished:
-            moved = None
-            if before is not None and recipe.coherence:
-                moved = motion(before, pixels, flow)
-            length = None if frame.duration is None else frame.duration * recipe.every
-            at = Frame(place, frame.time - exact(recipe.start), length, pixels)
-            yield Seen(at, moved, here)
-        before = pixels
+        length = None if frame.duration is None else frame.duration * recipe.every
+        at = Frame(place, frame.time - exact(recipe.start), length, pixels)
+        yield Shot(at, here, begins)
+
+
+def seen(recipe: Film, taken: Iterable[Shot], before: Shot | None = None) -> Iterator[Seen]:
+    """Yield frames with what moves from each to the one before.
+
+    Args:
+        recipe: by what flow.
+        taken: frames in order.
+        before: the one before the first; None for none.
+    """
+    for each in taken:
+        moved = None
+        if before is not None and not each.begins and recipe.coherence:
+            moved = motion(before.frame.pixels, each.frame.pixels, recipe.flow or dis)
+        yield Seen(each.frame, moved, each.mask)
+        before = each
 
 
 def exact(seconds: float) -> Fraction:
@@ -135,7 +183,7 @@ def _masks(source: Facts, facts: Facts) -> Iterator[Tensor]:
         yield last
 
 
-def ahead(things: Iterable[_Each]) -> Iterator[_Each]:
+def ahead(things: Iterable[_Each]) -> Generator[_Each]:
     """Go through what another thread makes meanwhile, a few at most."""
     waiting: queue.Queue[_Each | BaseException | None] = queue.Queue(_AHEAD)
     over = threading.Event()

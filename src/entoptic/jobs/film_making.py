@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeAlias
 
 from entoptic.errors import AlreadyThere, BadSetting, CannotWrite
 from entoptic.jobs.film_parts import Parts, State
@@ -23,6 +25,8 @@ _PART_FRAMES, _PART_SECONDS = 48, 60.0
 _SHOWN_SECONDS = 2
 
 Tell = Callable[[str], None]
+Steps: TypeAlias = Generator[tuple[list[Frame], Mapping[int, State]]]
+"""Frames as they are finished, with the states of all runs after them."""
 
 
 class Stopped(Exception):
@@ -91,6 +95,17 @@ class Making(ABC):
             Stopped: what was to be done before the next frame was told to stop.
         """
 
+    def steps(self, parts: Parts, tell: Tell = lambda _: None) -> Steps:
+        """Go on with the film.
+
+        Args:
+            parts: what is finished.
+            tell: told how far it is, before the first frame.
+        """
+        del tell
+        for frame, state in self.frames(parts.kept().states.get(0)):
+            yield [frame], {0: state}
+
     def sound(self, made: Fraction | None) -> Sound | None:
         """Return the sound of the film; None for none.
 
@@ -152,31 +167,9 @@ class Making(ABC):
         parts = self.parts
         if not parts.begun():
             parts.begin()
-        _, state = parts.state()
-        before, began, shown = state.frames, time.monotonic(), 0.0
-        waiting: list[Frame] = []
-        written, ended = began, False
-        try:
-            for frame, after in self.frames(state):
-                state = after
-                waiting.append(frame)
-                now = time.monotonic()
-                tell(self._progress(state.frames, (now - began) / (state.frames - before)))
-                if watch is not None and now - shown > _SHOWN_SECONDS:
-                    watch(frame.pixels)
-                    shown = now
-                if len(waiting) >= _PART_FRAMES or now - written > _PART_SECONDS:
-                    parts.add(waiting, state)
-                    waiting, written = [], now
-                ended = stopped()
-                if ended:
-                    break
-        except Stopped:
-            ended = True
-        finally:
-            if waiting:
-                parts.add(waiting, state)
-        if not state.frames:
+        ended = self._go_on(parts, tell, stopped, watch)
+        made = parts.kept().frames
+        if not made:
             parts.remove()
             if ended:
                 return FilmMade(self.form.path, 0, self.job, self.notes, finished=False)
@@ -190,8 +183,45 @@ class Making(ABC):
         write_film(self.form, self.facts, frames, job=job, sound=sound, draft=draft)
         if not ended:
             parts.remove()
-        count = min(state.frames, self.count or state.frames)
+        count = min(made, self.count or made)
         return FilmMade(self.form.path, count, self.job, self.notes, not ended)
+
+    def _go_on(
+        self,
+        parts: Parts,
+        tell: Tell,
+        stopped: Callable[[], bool],
+        watch: Callable[[Pixels], None] | None,
+    ) -> bool:
+        """Make frames, and keep them in parts; tell whether it was stopped."""
+        before = done = parts.kept().frames
+        began = written = time.monotonic()
+        shown = 0.0
+        waiting: list[Frame] = []
+        states: Mapping[int, State] = {}
+        try:
+            with closing(self.steps(parts, tell)) as steps:
+                for made, after in steps:
+                    waiting += made
+                    now = time.monotonic()
+                    if made:
+                        states, done = after, done + len(made)
+                        tell(self._progress(done, (now - began) / (done - before)))
+                    if made and watch is not None and now - shown > _SHOWN_SECONDS:
+                        watch(made[-1].pixels)
+                        shown = now
+                    if len(waiting) >= _PART_FRAMES or now - written > _PART_SECONDS:
+                        if waiting:
+                            parts.add(waiting, states)
+                        waiting, written = [], now
+                    if stopped():
+                        return True
+        except Stopped:
+            return True
+        finally:
+            if waiting:
+                parts.add(waiting, states)
+        return False
 
     def _progress(self, done: int, seconds: float) -> str:
         if self.count is None:

@@ -4,42 +4,78 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from entoptic.errors import AlreadyThere, CannotWrite
 from entoptic.images.writing import write_file
-from entoptic.video.reading import Facts, Frame, facts_of, frames_of
+from entoptic.video.reading import Facts, Frame, Mark, facts_of, frames_of
 from entoptic.video.writing import lossless, write_film
 
-_ORDER, _STATE = "order.sha256", "state.npz"
+_ORDER, _STATE, _SCENES = "order.sha256", "state.npz", "scenes.json"
+_NONE = np.zeros(0)
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What the next frame needs of those before it.
+    """What the next frame needs of those before it, in a run: a scene, or the whole film.
 
     Args:
-        frames: that are finished.
-        detail: that was added to the last, or the last itself, (height, width, 3); None before the
-            first.
+        frames: of the run that are finished.
+        detail: that was added to the last, or the last itself, (height, width, 3); None where the
+            next one needs none.
         held: numbers that later frames are held to.
     """
 
     frames: int = 0
     detail: NDArray[np.float32] | None = None
-    held: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    held: NDArray[np.float64] = field(default_factory=lambda: _NONE)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Frames between two cuts.
+
+    Args:
+        first: number of its first frame, among those that are dreamt.
+        frames: how many it has.
+        mark: where that is in the source.
+    """
+
+    first: int
+    frames: int
+    mark: Mark
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What is finished of a film.
+
+    Args:
+        parts: (number of the first frame, number of frames) of each, in order.
+        states: of each run that is begun, by the number of its first frame.
+    """
+
+    parts: Sequence[tuple[int, int]] = ()
+    states: Mapping[int, State] = field(default_factory=dict)
+
+    @property
+    def frames(self) -> int:
+        """Number of finished frames."""
+        return sum(count for _, count in self.parts)
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The folder of a film's finished parts: frames without loss, and the state after the last.
+    """The folder of a film's finished parts: frames without loss, and the states after them.
 
     Args:
         folder: beside the film.
@@ -92,57 +128,105 @@ class Parts:
         except OSError as error:
             raise _refused(self.folder, error) from None
 
-    def state(self) -> tuple[int, State]:
-        """Return the number of finished parts, and the state after the last."""
+    def kept(self) -> Kept:
+        """Return what is finished."""
         try:
             with np.load(self.folder / _STATE, allow_pickle=False) as found:
-                detail = found["detail"] if found["frames"] else None
-                return int(found["parts"]), State(int(found["frames"]), detail, found["held"])
+                parts = tuple((int(first), int(count)) for first, count in found["parts"])
+                states = {
+                    int(first): State(
+                        int(frames), found.get(f"detail{first}"), found.get(f"held{first}", _NONE)
+                    )
+                    for first, frames in found["runs"]
+                }
+                return Kept(parts, states)
         except FileNotFoundError:
-            return 0, State()
+            return Kept()
 
-    def add(self, frames: Sequence[Frame], state: State) -> None:
-        """Write a part, and then the state after it, which makes it count."""
-        number, _ = self.state()
+    def add(self, frames: Sequence[Frame], states: Mapping[int, State]) -> None:
+        """Write parts, and then the states after them, which makes them count.
+
+        Args:
+            frames: that are finished, in any order.
+            states: of all runs that are begun, by the number of their first frame.
+        """
+        stretches = [*_stretches(frames)]
+        parts = {(each[0].number, len(each)) for each in stretches}
+        held: dict[str, Any] = {
+            f"{name}{first}": array
+            for first, each in states.items()
+            if each.detail is not None
+            for name, array in (("detail", each.detail), ("held", each.held))
+        }
         try:
-            write_film(lossless(self._file(number)), self.facts, frames, job="")
-            times = [
-                [str(each.time), None if each.duration is None else str(each.duration)]
-                for each in frames
-            ]
-            times_file = self._file(number).with_suffix(".json")
-            write_file(times_file, json.dumps(times).encode("ascii"))
-            detail = np.zeros(0, np.float32) if state.detail is None else state.detail
+            for each in stretches:
+                self._write(each)
             save = functools.partial(
-                np.savez, parts=number + 1, frames=state.frames, detail=detail, held=state.held
+                np.savez,
+                parts=np.array(sorted({*self.kept().parts, *parts})),
+                runs=np.array([(first, each.frames) for first, each in states.items()]),
+                **held,
             )
             write_file(self.folder / _STATE, save)
         except OSError as error:
             raise _refused(self.folder, error) from None
 
+    def _write(self, frames: Sequence[Frame]) -> None:
+        """Write a part."""
+        file = self._file(frames[0].number)
+        write_film(lossless(file), self.facts, frames, job="")
+        times = [
+            [str(each.time), None if each.duration is None else str(each.duration)]
+            for each in frames
+        ]
+        write_file(file.with_suffix(".json"), json.dumps(times).encode("ascii"))
+
     def seconds(self) -> Fraction:
-        """Return how long the finished frames are shown."""
-        finished, _ = self.state()
-        time, duration = self._times(finished - 1)[-1]
+        """Return the time at which the last of the finished frames ends."""
+        first, _ = self.kept().parts[-1]
+        time, duration = self._times(first)[-1]
         return Fraction(time) + (Fraction(duration) if duration else 1 / self.facts.rate)
 
-    def _times(self, part: int) -> list[list[str]]:
+    def _times(self, first: int) -> list[list[str]]:
         times: list[list[str]] = json.loads(
-            self._file(part).with_suffix(".json").read_text("ascii")
+            self._file(first).with_suffix(".json").read_text("ascii")
         )
         return times
 
     def frames(self) -> Iterator[Frame]:
         """Yield all finished frames in order."""
-        finished, _ = self.state()
-        number = 0
-        for part in range(finished):
-            times = self._times(part)
-            decoded = frames_of(facts_of(self._file(part)))
-            for (time, duration), frame in zip(times, decoded, strict=True):
+        for first, _ in self.kept().parts:
+            decoded = frames_of(facts_of(self._file(first)))
+            found = zip(self._times(first), decoded, strict=True)
+            for number, ((time, duration), frame) in enumerate(found, first):
                 length = None if duration is None else Fraction(duration)
                 yield Frame(number, Fraction(time), length, frame.pixels)
-                number += 1
+
+    def scenes(self) -> list[Scene] | None:
+        """Return the scenes of the film; None where they haven't been looked for."""
+        try:
+            found = json.loads((self.folder / _SCENES).read_text("ascii"))
+        except FileNotFoundError:
+            return None
+        return [
+            Scene(first, frames, Mark(number, Fraction(time), digest))
+            for first, frames, number, time, digest in found
+        ]
+
+    def keep_scenes(self, scenes: Sequence[Scene]) -> None:
+        """Write the scenes of the film, so that they needn't be looked for again.
+
+        Raises:
+            CannotWrite: with what to do.
+        """
+        found = [
+            [each.first, each.frames, each.mark.number, str(each.mark.time), each.mark.digest]
+            for each in scenes
+        ]
+        try:
+            write_file(self.folder / _SCENES, json.dumps(found).encode("ascii"))
+        except OSError as error:
+            raise _refused(self.folder, error) from None
 
     def remove(self) -> None:
         """Delete the folder, once the film is there.
@@ -157,8 +241,15 @@ class Parts:
         order.unlink()
         self.folder.rmdir()
 
-    def _file(self, number: int) -> Path:
-        return self.folder / f"{number:06}.mkv"
+    def _file(self, first: int) -> Path:
+        return self.folder / f"{first:08}.mkv"
+
+
+def _stretches(frames: Sequence[Frame]) -> Iterator[list[Frame]]:
+    """Yield frames that follow each other, as lists."""
+    ordered = sorted(frames, key=lambda each: each.number)
+    numbered = itertools.groupby(enumerate(ordered), lambda pair: pair[1].number - pair[0])
+    return ([each for _, each in pairs] for _, pairs in numbered)
 
 
 def _refused(folder: Path, error: OSError) -> CannotWrite:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from entoptic.checks import one_of, path, refused
@@ -32,7 +33,7 @@ class FilmRecipe(Recipe, ABC):
         for name, value in found.items():
             if isinstance(value, Keys):
                 found[name] = value.text()
-            elif isinstance(value, Fraction):
+            elif isinstance(value, Fraction | Path):
                 found[name] = str(value)
         return found
 

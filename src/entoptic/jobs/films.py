@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,15 +15,35 @@ import torch
 
 from entoptic.errors import BadSetting
 from entoptic.images.resize import fit_long_side
+from entoptic.jobs.dream_batches import most_together
 from entoptic.jobs.film_dreams import Dreamer, film_job, first_dream
-from entoptic.jobs.film_frames import ahead, at_size, exact, image_of, seen
-from entoptic.jobs.film_making import Making
-from entoptic.jobs.film_parts import State
+from entoptic.jobs.film_frames import (
+    Seen,
+    Shot,
+    ahead,
+    at_size,
+    exact,
+    image_of,
+    kept,
+    seen,
+    shots,
+)
+from entoptic.jobs.film_making import Making, Steps, Tell
+from entoptic.jobs.film_parts import Parts, Scene, State
+from entoptic.jobs.film_scenes import Going, advance, by_scene, dream_scenes, find_scenes
 from entoptic.jobs.inputs import check_pixels
 from entoptic.jobs.job import Source
 from entoptic.paths import is_same
 from entoptic.video.motion import check_installed
-from entoptic.video.reading import Facts, Frame, at_rate, facts_of, frames_of, pictures_in
+from entoptic.video.reading import (
+    Facts,
+    Frame,
+    at_rate,
+    facts_of,
+    frames_of,
+    frames_since,
+    pictures_in,
+)
 from entoptic.video.writing import ENDINGS, Sound, check_sound, form_of
 
 if TYPE_CHECKING:
@@ -41,12 +63,14 @@ class FilmPlan(Making):
         recipe: what is wanted.
         source: properties of the film that is read.
         mask: properties of the film that is its mask.
+        together: how many frames the network is shown together at most.
     """
 
     model: Model
     recipe: Film
     source: Facts
     mask: Facts | None
+    together: int
 
     @property
     def count(self) -> int | None:
@@ -67,10 +91,76 @@ class FilmPlan(Making):
         """
         state = state or State()
         dreamer = Dreamer(self.recipe, self.model)
-        source = seen(self.recipe, self.source, self.facts, self.mask, state.frames)
-        for each in ahead(source):
-            pixels, state = dreamer.dreamt(each, state)
-            yield replace(each.frame, pixels=pixels), state
+        together = 1 if self.recipe.coherence else self.together
+        frames = kept(self.recipe, frames_of(self.source))
+        before, found = self._shots(frames, 0, state.frames)
+        with closing(ahead(seen(self.recipe, found, before))) as waiting:
+            while some := list(islice(waiting, together)):
+                going = Going(0, len(some), iter(some), state)
+                for frame in advance(dreamer, together, [going]):
+                    state = replace(going.state, frames=frame.number + 1)
+                    yield frame, state
+
+    def steps(self, parts: Parts, tell: Tell = lambda _: None) -> Steps:
+        """See `Making.steps`; several scenes at once where the network gains by it."""
+        states = parts.kept().states
+        scenes = parts.scenes()
+        if scenes is None and self.recipe.coherence and self.together > 1:
+            scenes = yield from self.scenes(parts, tell)
+        if scenes is not None and len(scenes) > 1:
+            dreamer = Dreamer(self.recipe, self.model)
+            states = by_scene(scenes, states)
+            yield from dream_scenes(dreamer, self.together, scenes, states, self._of_scene)
+            return
+        at_once = 1 if self.recipe.coherence else self.together
+        frames = self.frames(states.get(0))
+        while some := list(islice(frames, at_once)):
+            yield [frame for frame, _ in some], {0: some[-1][1]}
+
+    def scenes(
+        self, parts: Parts, tell: Tell
+    ) -> Generator[tuple[list[Frame], Mapping[int, State]], None, list[Scene]]:
+        """Return the film's scenes, which are looked for once; yield no frames meanwhile.
+
+        Args:
+            parts: where they are kept.
+            tell: told how far it is.
+        """
+        known = parts.scenes()
+        if known is not None:
+            return known
+        looking = find_scenes(self.recipe, self.source)
+        try:
+            while True:
+                tell(f"looking for scenes: frame {next(looking)}")
+                yield [], {}
+        except StopIteration as over:
+            found: list[Scene] = over.value
+        parts.keep_scenes(found)
+        return found
+
+    def shots(self, scene: Scene, done: int) -> tuple[Shot | None, Iterator[Shot]]:
+        """Return a scene's frames as they are dreamt, with the one before them.
+
+        Args:
+            scene: of this film.
+            done: how many of its frames are left out.
+        """
+        frames = kept(self.recipe, frames_since(self.source, scene.mark), scene.first)
+        before, found = self._shots(frames, scene.first, done)
+        return before, islice(found, scene.frames - done)
+
+    def _of_scene(self, scene: Scene, done: int) -> Iterator[Seen]:
+        before, found = self.shots(scene, done)
+        return seen(self.recipe, found, before)
+
+    def _shots(
+        self, frames: Iterator[tuple[int, Frame]], first: int, done: int
+    ) -> tuple[Shot | None, Iterator[Shot]]:
+        """Return frames as they are dreamt, but for some, with the last of these."""
+        before = max(0, done - 1)
+        found = shots(self.recipe, frames, self.facts, self.mask, first + before)
+        return (next(found, None) if done else None), found
 
     def sound(self, made: Fraction | None) -> Sound | None:
         """Return the sound of the film.
@@ -129,7 +219,9 @@ def plan_film(recipe: Film, files: Files | None = None) -> FilmPlan:
     if (height % 2 or width % 2) and form.codec is not None and form.codec.even:
         notes.append("height and width must be even; the last row or column is there twice")
     job = film_job(recipe, first, Source(str(path), _hash_of(path)))
-    return FilmPlan(facts, form, job, tuple(notes), model, recipe, source, mask)
+    # What changes over time is another dream at each.
+    together = 1 if recipe.keys() else most_together(first, "auto")
+    return FilmPlan(facts, form, job, tuple(notes), model, recipe, source, mask, together)
 
 
 def _usual_ending(path: Path) -> str:

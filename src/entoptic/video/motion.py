@@ -1,4 +1,4 @@
-"""What moves from a frame to the next: optical flow, what is covered, and scene cuts."""
+"""What moves from a frame to the next: optical flow, and what is covered."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ Flow: TypeAlias = Callable[[Pixels, Pixels], Field]
 _ERROR, _ERROR_SHARE = 0.7, 0.01
 # Where the two frames differ by more, of 0 to 1, a pixel shows something else.
 _OTHER = 0.12
-# A cut: so little is seen in both frames, which differ by so much on average.
-_CUT_VISIBLE, _CUT_DIFFERENCE = 0.45, 0.06
 # Pixels by which the border between what is carried and what isn't is softened.
 _SOFT = 2.0
 
@@ -35,17 +33,14 @@ class Motion:
         back: where each pixel of this frame was in the frame before.
         visible: 1 where it was seen there, 0 where it was covered, outside or something else;
             softened between, (height, width).
-        cut: whether the two frames are of two scenes.
     """
 
     back: Field
     visible: NDArray[np.float32]
-    cut: bool
 
     def carried(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return values of the frame before at the pixels of this one, (height, width, any)."""
-        found: NDArray[np.float32] = _warped(values, self.back, opencv().INTER_CUBIC)
-        return found
+        return warped(values, self.back, opencv().INTER_CUBIC)
 
 
 def motion(before: Pixels, now: Pixels, flow: Flow) -> Motion:
@@ -57,18 +52,17 @@ def motion(before: Pixels, now: Pixels, flow: Flow) -> Motion:
     """
     cv2 = opencv()
     back, forth = flow(now, before), flow(before, now)
-    error = np.square(back + _warped(forth, back, cv2.INTER_LINEAR)).sum(-1)
+    error = np.square(back + warped(forth, back)).sum(-1)
     length = np.square(back).sum(-1) + np.square(forth).sum(-1)
-    there = _warped(_float(before), back, cv2.INTER_LINEAR)
+    there = warped(_float(before), back)
     difference = np.abs(there - _float(now)).mean(-1)
     height, width = now.shape[:2]
     across, down = _grid(height, width)
     x, y = across + back[..., 0], down + back[..., 1]
     seen = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     seen &= (error <= _ERROR_SHARE * length + _ERROR**2) & (difference <= _OTHER)
-    cut = bool(seen.mean() < _CUT_VISIBLE and difference.mean() > _CUT_DIFFERENCE)
     visible = cv2.GaussianBlur(seen.astype(np.float32), (0, 0), _SOFT)
-    return Motion(back, visible, cut)
+    return Motion(back, visible)
 
 
 def dis(first: Pixels, second: Pixels) -> Field:
@@ -89,14 +83,23 @@ def _search() -> Any:
     return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
 
-def _warped(values: NDArray[np.float32], by: Field, interpolation: int) -> NDArray[np.float32]:
+def warped(
+    values: NDArray[np.float32], by: Field, interpolation: int | None = None
+) -> NDArray[np.float32]:
+    """Return values of a frame where each pixel of another one was in it.
+
+    Args:
+        values: (height, width, any).
+        by: where it was.
+        interpolation: OpenCV's; linear by default.
+    """
     cv2 = opencv()
     across, down = _grid(*values.shape[:2])
     found: NDArray[np.float32] = cv2.remap(
         values,
         across + by[..., 0],
         down + by[..., 1],
-        interpolation,
+        cv2.INTER_LINEAR if interpolation is None else interpolation,
         borderMode=cv2.BORDER_REFLECT,
     )
     return found

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import importlib
+import itertools
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +80,30 @@ class Frame:
     pixels: Pixels
 
 
+@dataclass(frozen=True)
+class Mark:
+    """Where a frame is in a film.
+
+    Args:
+        number: of the frame, as `frames_of` counts.
+        time: seconds from the film's first frame.
+        digest: CRC-32 of its pixels.
+    """
+
+    number: int
+    time: Fraction
+    digest: int
+
+    @classmethod
+    def of(cls, frame: Frame) -> Mark:
+        """Return the mark of a frame."""
+        return cls(frame.number, frame.time, _digest(frame))
+
+
+def _digest(frame: Frame) -> int:
+    return zlib.crc32(frame.pixels.data)
+
+
 def package(name: str) -> Any:
     """Import what films need.
 
@@ -140,27 +166,74 @@ def frames_of(facts: Facts) -> Iterator[Frame]:
         yield from _frames_of_folder(facts)
         return
     with _opened(facts.path) as container:
-        start: Fraction | None = None
-        last: Fraction | None = None
-        base = facts.time_base
-        for number, each in enumerate(_decoded(facts.path, container)):
-            pixels = _pixels(each)
-            if pixels.shape[:2] != (facts.height, facts.width):
-                found = f"{pixels.shape[1]}x{pixels.shape[0]}"
-                raise BadFilm(
-                    f"frame {number} of {str(facts.path)!r} is {found} and the first "
-                    f"{facts.width}x{facts.height} (width x height); cut the film there"
-                )
-            if each.pts is None:
-                time = number / facts.rate if last is None else last + 1 / facts.rate
-            else:
-                time = each.pts * base
-            start = time if start is None else start
-            if last is not None and time <= last:
-                continue  # shown at the same time as the one before, so never seen
-            last = time
-            length = each.duration * base if each.duration else None
-            yield Frame(number, time - start, length, pixels)
+        yield from _timed(facts, _decoded(facts.path, container))
+
+
+def frames_since(facts: Facts, mark: Mark) -> Iterator[Frame]:
+    """Decode a film's frames from a marked one on; raises as `frames_of` does.
+
+    The film is wound to it. Where that doesn't lead to the very frame, as in films without an
+    index, those before it are decoded too.
+    """
+    if facts.path.is_dir():
+        yield from _frames_of_folder(facts, mark.number)
+        return
+    with _opened(facts.path) as container:
+        frames = _wound(facts, container, mark)
+        first = next(frames, None)
+        if first is not None and _digest(first) == mark.digest:
+            yield first
+            yield from frames
+            return
+    yield from itertools.dropwhile(lambda each: each.number < mark.number, frames_of(facts))
+
+
+def _wound(facts: Facts, container: Any, mark: Mark) -> Iterator[Frame]:
+    """Yield the frames of a film from that which is shown at a mark's time on."""
+    first = next(_decoded(facts.path, container), None)
+    if first is None or first.pts is None:
+        return
+    wanted = first.pts + round(mark.time / facts.time_base)
+    try:
+        container.seek(wanted, stream=container.streams.video[0])
+    except av().FFmpegError:
+        return  # it can't be wound
+    decoded = (each for each in _decoded(facts.path, container) if each.pts is not None)
+    after = itertools.dropwhile(lambda each: cast("int", each.pts) < wanted, decoded)
+    yield from _timed(facts, after, mark.number, first.pts * facts.time_base)
+
+
+def _timed(
+    facts: Facts, decoded: Iterator[VideoFrame], first: int = 0, start: Fraction | None = None
+) -> Iterator[Frame]:
+    """Yield decoded frames with their times.
+
+    Args:
+        facts: of the film.
+        decoded: its frames, or those from one on.
+        first: number of the first of them.
+        start: the time of the film's first frame; by default that of the first of these.
+    """
+    last: Fraction | None = None
+    base = facts.time_base
+    for number, each in enumerate(decoded, first):
+        pixels = _pixels(each)
+        if pixels.shape[:2] != (facts.height, facts.width):
+            found = f"{pixels.shape[1]}x{pixels.shape[0]}"
+            raise BadFilm(
+                f"frame {number} of {str(facts.path)!r} is {found} and the first "
+                f"{facts.width}x{facts.height} (width x height); cut the film there"
+            )
+        if each.pts is None:
+            time = number / facts.rate if last is None else last + 1 / facts.rate
+        else:
+            time = each.pts * base
+        start = time if start is None else start
+        if last is not None and time <= last:
+            continue  # shown at the same time as the one before, so never seen
+        last = time
+        length = each.duration * base if each.duration else None
+        yield Frame(number, time - start, length, pixels)
 
 
 def comment_of(path: Path) -> str | None:
@@ -254,8 +327,8 @@ def _facts_of_folder(folder: Path) -> Facts:
     )
 
 
-def _frames_of_folder(facts: Facts) -> Iterator[Frame]:
-    for number, file in enumerate(pictures_in(facts.path)):
+def _frames_of_folder(facts: Facts, first: int = 0) -> Iterator[Frame]:
+    for number, file in enumerate(pictures_in(facts.path)[first:], first):
         try:
             picture = images.read(file)
         except EntopticError as error:

@@ -34,6 +34,7 @@ from entoptic.jobs.film_scenes import Going, advance, by_scene, dream_scenes, fi
 from entoptic.jobs.inputs import check_pixels
 from entoptic.jobs.job import Source
 from entoptic.paths import is_same
+from entoptic.video.damage import check_whole
 from entoptic.video.motion import check_installed
 from entoptic.video.reading import (
     Facts,
@@ -44,7 +45,7 @@ from entoptic.video.reading import (
     frames_since,
     pictures_in,
 )
-from entoptic.video.writing import ENDINGS, Sound, check_sound, form_of
+from entoptic.video.writing import ENDINGS, Sound, check_form, check_sound, form_of
 
 if TYPE_CHECKING:
     from entoptic.networks import Model
@@ -207,6 +208,11 @@ def plan_film(recipe: Film, files: Files | None = None) -> FilmPlan:
     if audio and not form.silent:
         check_sound(form, path)
     mask = None if recipe.mask is None else facts_of(Path(recipe.mask))
+    check_form(form, facts)
+    end = None if recipe.end is None else exact(recipe.end)
+    for each in (source, mask):
+        if each is not None:
+            check_whole(each, end)
     model = recipe.network()
     recipe = replace(cast("Any", recipe), model=model)
     black = torch.zeros(1, 3, height, width)

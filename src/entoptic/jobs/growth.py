@@ -23,7 +23,7 @@ from entoptic.jobs.sheets import SheetPlan
 from entoptic.types import Alpha, Image
 from entoptic.video.motion import check_installed
 from entoptic.video.reading import USUAL_RATE, Facts, Frame, Pixels
-from entoptic.video.writing import form_of
+from entoptic.video.writing import check_form, form_of
 
 if TYPE_CHECKING:
     from entoptic.objectives.files import Files
@@ -167,6 +167,7 @@ def plan_growth(recipe: Grow, files: Files | None = None) -> GrowthPlan:
         primaries=1,
         transfer=1,
     )
+    check_form(form, facts)
     notes = list(plan.notes)
     if plan.alpha is not None:
         notes.append("a film has no transparency; the picture is shown on black")

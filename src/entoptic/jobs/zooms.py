@@ -26,7 +26,7 @@ from entoptic.jobs.keys import value_at
 from entoptic.types import Image
 from entoptic.video.motion import check_installed, opencv
 from entoptic.video.reading import USUAL_RATE, Facts, Frame
-from entoptic.video.writing import form_of
+from entoptic.video.writing import check_form, form_of
 
 if TYPE_CHECKING:
     from entoptic.networks import Model
@@ -199,6 +199,7 @@ def plan_zoom(recipe: Zoom, files: Files | None = None) -> ZoomPlan:
         primaries=1,
         transfer=1,
     )
+    check_form(form, facts)
     begin = first.photo.image[..., : facts.height, : facts.width]
     job = film_job(recipe, first, source_of(photo))
     return ZoomPlan(facts, form, job, first.notes, model, recipe, begin)

@@ -19,7 +19,7 @@ from entoptic.recipes import recipes
 from entoptic.recipes.grow import Grow
 from entoptic.runners.run import plan_job
 from entoptic.types import PathLike
-from entoptic.video.reading import comment_of
+from entoptic.video.containers import comment_of
 
 if TYPE_CHECKING:
     from entoptic.jobs.film_making import Making

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from entoptic.video.reading import Pixels, av, package
+from entoptic.video.containers import av, package
+from entoptic.video.reading import Pixels
 
 Field: TypeAlias = NDArray[np.float32]
 """(height, width, 2): for each pixel an offset, (across, down), in pixels."""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import errno
-import importlib
 import itertools
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from entoptic import images
-from entoptic.errors import BadFilm, BadSetting, EntopticError, MissingExtra, PictureNotFound
+from entoptic.errors import BadFilm, BadSetting, EntopticError
+from entoptic.video.containers import av, decoded, opened, video_of
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -104,23 +103,6 @@ def _digest(frame: Frame) -> int:
     return zlib.crc32(frame.pixels.data)
 
 
-def package(name: str) -> Any:
-    """Import what films need.
-
-    Raises:
-        MissingExtra: it isn't installed.
-    """
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise MissingExtra("films need PyAV and OpenCV: pip install 'entoptic[film]'") from None
-
-
-def av() -> Any:
-    """Import PyAV; raises as `package` does."""
-    return package("av")
-
-
 def facts_of(path: Path) -> Facts:
     """Return a film's properties, of its first frame.
 
@@ -129,11 +111,12 @@ def facts_of(path: Path) -> Facts:
         BadFilm: it is no film, or has no frames.
         MissingExtra: PyAV isn't installed.
     """
-    if path.is_dir():
+    if _is_folder(path):
         return _facts_of_folder(path)
-    with _opened(path) as container:
-        stream = container.streams.video[0]
-        first = next(_decoded(path, container), None)
+    with opened(path) as container:
+        stream = video_of(container)
+        _check_size(path, stream.codec_context.height, stream.codec_context.width)
+        first = next(decoded(path, container), None)
         if first is None:
             raise BadFilm(f"{str(path)!r} has no frame that can be decoded")
         rate = stream.average_rate or stream.guessed_rate or USUAL_RATE
@@ -165,8 +148,8 @@ def frames_of(facts: Facts) -> Iterator[Frame]:
     if facts.path.is_dir():
         yield from _frames_of_folder(facts)
         return
-    with _opened(facts.path) as container:
-        yield from _timed(facts, _decoded(facts.path, container))
+    with opened(facts.path) as container:
+        yield from _timed(facts, decoded(facts.path, container))
 
 
 def frames_since(facts: Facts, mark: Mark) -> Iterator[Frame]:
@@ -178,7 +161,7 @@ def frames_since(facts: Facts, mark: Mark) -> Iterator[Frame]:
     if facts.path.is_dir():
         yield from _frames_of_folder(facts, mark.number)
         return
-    with _opened(facts.path) as container:
+    with opened(facts.path) as container:
         frames = _wound(facts, container, mark)
         first = next(frames, None)
         if first is not None and _digest(first) == mark.digest:
@@ -190,33 +173,32 @@ def frames_since(facts: Facts, mark: Mark) -> Iterator[Frame]:
 
 def _wound(facts: Facts, container: Any, mark: Mark) -> Iterator[Frame]:
     """Yield the frames of a film from that which is shown at a mark's time on."""
-    first = next(_decoded(facts.path, container), None)
+    first = next(decoded(facts.path, container), None)
     if first is None or first.pts is None:
         return
     wanted = first.pts + round(mark.time / facts.time_base)
     try:
-        container.seek(wanted, stream=container.streams.video[0])
+        container.seek(wanted, stream=video_of(container))
     except av().FFmpegError:
         return  # it can't be wound
-    decoded = (each for each in _decoded(facts.path, container) if each.pts is not None)
-    after = itertools.dropwhile(lambda each: cast("int", each.pts) < wanted, decoded)
+    after = decoded(facts.path, container, since=wanted)
     yield from _timed(facts, after, mark.number, first.pts * facts.time_base)
 
 
 def _timed(
-    facts: Facts, decoded: Iterator[VideoFrame], first: int = 0, start: Fraction | None = None
+    facts: Facts, frames: Iterator[VideoFrame], first: int = 0, start: Fraction | None = None
 ) -> Iterator[Frame]:
     """Yield decoded frames with their times.
 
     Args:
         facts: of the film.
-        decoded: its frames, or those from one on.
+        frames: its frames, or those from one on.
         first: number of the first of them.
         start: the time of the film's first frame; by default that of the first of these.
     """
     last: Fraction | None = None
     base = facts.time_base
-    for number, each in enumerate(decoded, first):
+    for number, each in enumerate(frames, first):
         pixels = _pixels(each)
         if pixels.shape[:2] != (facts.height, facts.width):
             found = f"{pixels.shape[1]}x{pixels.shape[0]}"
@@ -236,17 +218,6 @@ def _timed(
         yield Frame(number, time - start, length, pixels)
 
 
-def comment_of(path: Path) -> str | None:
-    """Return the comment in a film's metadata.
-
-    Raises:
-        PictureNotFound, BadFilm: as `facts_of`.
-    """
-    with _opened(path) as container:
-        told = {key.lower(): value for key, value in container.metadata.items()}
-    return told.get("comment")
-
-
 def _estimated(container: Any, rate: Fraction) -> int | None:
     """Return the number of frames by the duration, where a file doesn't say it."""
     if not container.duration:
@@ -254,44 +225,21 @@ def _estimated(container: Any, rate: Fraction) -> int | None:
     return max(1, round(Fraction(container.duration, 1_000_000) * rate))
 
 
-def _opened(path: Path) -> Any:
-    """Open a film.
+def _check_size(path: Path, height: int, width: int) -> None:
+    """Refuse a film of frames that memory may have no room for, before one is decoded."""
+    if height * width > images.MAX_PIXELS:
+        raise BadFilm(
+            f"the frames of {str(path)!r} are {width}x{height} (width x height), more than the "
+            f"limit of {images.MAX_PIXELS / 1e6:.0f} megapixels; make them smaller"
+        )
 
-    Raises:
-        PictureNotFound, BadFilm: with what to do.
-    """
-    module = av()
+
+def _is_folder(path: Path) -> bool:
+    """Tell whether a path names a folder; before Python 3.13 names that are too long are errors."""
     try:
-        with path.open("rb"):
-            pass
-        container = module.open(str(path), metadata_errors="ignore")
-    except FileNotFoundError:
-        raise PictureNotFound(f"there is no file {str(path)!r}; name a film") from None
-    except PermissionError:
-        raise PictureNotFound(f"{str(path)!r} may not be read; change its permissions") from None
-    except (module.FFmpegError, OSError, ValueError) as error:
-        raise _bad(path, error) from None
-    if not container.streams.video:
-        container.close()
-        raise BadFilm(f"{str(path)!r} has no video; name a film, a GIF or a folder of pictures")
-    container.streams.video[0].thread_type = "AUTO"
-    return container
-
-
-def _decoded(path: Path, container: Any) -> Iterator[VideoFrame]:
-    module = av()
-    try:
-        yield from container.decode(container.streams.video[0])
-    except module.FFmpegError as error:
-        raise _bad(path, error) from None
-
-
-def _bad(path: Path, error: Exception) -> BadFilm:
-    number = getattr(error, "errno", None)
-    said = "it isn't a film" if number in (None, errno.EINVAL) else str(error).split(":")[0]
-    if "Invalid data" in str(error):
-        said = "FFmpeg finds no film in it, or it is damaged"
-    return BadFilm(f"can't decode {str(path)!r}: {said}; play it, or convert it anew")
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _pixels(frame: VideoFrame) -> Pixels:
@@ -338,7 +286,8 @@ def _frames_of_folder(facts: Facts, first: int = 0) -> Iterator[Frame]:
                 f"{str(file)!r} is {picture.width}x{picture.height} and the first frame "
                 f"{facts.width}x{facts.height} (width x height); make them of one size"
             )
-        values = (picture.image[0].permute(1, 2, 0) * 255).round().byte().numpy()
+        image = picture.image if picture.alpha is None else picture.image * picture.alpha
+        values = (image[0].permute(1, 2, 0) * 255).round().byte().numpy()
         yield Frame(number, number / facts.rate, 1 / facts.rate, np.ascontiguousarray(values))
 
 
@@ -348,7 +297,12 @@ def pictures_in(folder: Path) -> list[Path]:
     Raises:
         BadFilm: there is none.
     """
-    found = [each for each in folder.iterdir() if each.suffix.lower() in PICTURES]
+    found = [
+        each
+        for each in folder.iterdir()
+        # Hidden files are what systems keep for themselves, beside pictures of the same names.
+        if each.suffix.lower() in PICTURES and each.name[0] != "." and not each.is_dir()
+    ]
     if not found:
         raise BadFilm(f"there are no pictures in the folder {str(folder)!r}")
     return sorted(found, key=lambda file: _natural(file.name))

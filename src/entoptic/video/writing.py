@@ -16,7 +16,8 @@ import numpy as np
 from entoptic import images
 from entoptic.errors import BadFilm, BadSetting, CannotWrite
 from entoptic.paths import make_folder
-from entoptic.video.reading import Facts, Frame, Pixels, av
+from entoptic.video.containers import av, video_of
+from entoptic.video.reading import Facts, Frame, Pixels
 
 FOLDER = "folder"
 """The format of a folder of pictures."""
@@ -80,6 +81,9 @@ _SILENT = ("gif", "webp", "apng")
 
 # Of H.273's matrices, FFmpeg's numbers for conversions; what isn't said is converted as BT.601.
 _MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
+
+# Players show what is shorter than 2 hundredths of a second for ten.
+_GIF_RATE = 50
 
 JOB_KEY = "comment"
 """The field of a film's metadata that holds its job."""
@@ -191,7 +195,7 @@ def _replacing(path: Path, draft: Path | None) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
+    except (OSError, av().FFmpegError) as error:
         said = error.strerror or str(error)
         raise CannotWrite(f"can't write {str(path)!r} ({said}); name another place") from None
     finally:
@@ -259,6 +263,30 @@ def _stream(container: Any, codec: Codec, facts: Facts) -> Any:
     return stream
 
 
+def check_form(form: Form, facts: Facts) -> None:
+    """Find out before any work whether a format can hold frames of a size and rate.
+
+    Raises:
+        BadSetting: it can't.
+    """
+    codec = form.codec
+    if codec is None:
+        return
+    if form.container == "gif" and facts.rate > _GIF_RATE:
+        raise BadSetting(
+            f"a GIF shows {_GIF_RATE} frames per second at most, and these are "
+            f"{float(facts.rate):g}; take fewer, or another format"
+        )
+    with av().open(io.BytesIO(), "w", format=form.container) as container:
+        try:
+            _stream(container, codec, facts).codec_context.open()
+        except av().FFmpegError:
+            raise BadSetting(
+                f"{codec.encoder} can't encode frames of {facts.width}x{facts.height} (width x "
+                "height); take another size or another codec"
+            ) from None
+
+
 def _frame(pixels: Pixels, codec: Codec, facts: Facts) -> Any:
     """Return a frame in the codec's pixels, with the colors that the film says it has."""
     height, width = pixels.shape[:2]
@@ -322,7 +350,7 @@ class _Copied:
         self.source = av().open(str(sound.path), metadata_errors="ignore")
         found = [*self.source.streams.audio]
         # Film and sound begin together where they did so in the source.
-        video = self.source.streams.video[0]
+        video = video_of(self.source)
         self.begin = (video.start_time or 0) * Fraction(video.time_base)
         self.streams = {each.index: _copied(container, each) for each in found}
         self.packets = self.source.demux(*found) if found else iter(())

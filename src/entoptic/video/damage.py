@@ -1,0 +1,74 @@
+"""Damage of films, found by decoding them once before any work."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from entoptic.errors import BadFilm
+from entoptic.video.containers import decoded, opened, video_of
+from entoptic.video.reading import Facts, frames_of
+
+# Films whose last frame ends so much before they should, in seconds, are cut off.
+_LACKING = Fraction(1, 2)
+
+
+def check_whole(facts: Facts, end: Fraction | None = None) -> None:
+    """Decode a film to find out whether it can be, and is as long as it says.
+
+    Args:
+        facts: of the film, or the folder of pictures.
+        end: seconds beyond which it isn't looked at; None for all of it.
+
+    Raises:
+        BadFilm: a frame is damaged or of another size, or the film is cut off.
+    """
+    if facts.path.is_dir():
+        for each in frames_of(facts):
+            if end is not None and each.time >= end:
+                return
+        return
+    with opened(facts.path) as container:
+        stream = video_of(container)
+        start = over = None
+        for number, frame in enumerate(decoded(facts.path, container)):
+            _check_same_size(facts, number, frame)
+            if frame.pts is None:
+                continue
+            time = frame.pts * facts.time_base
+            start = time if start is None else start
+            if end is not None and time - start >= end:
+                return
+            over = time + (frame.duration or 0) * facts.time_base
+        wanted = _end_of(stream)
+        if wanted is None or over is None or start is None or wanted - over <= _LACKING:
+            return
+    raise BadFilm(
+        f"{str(facts.path)!r} is cut off or damaged: it should be {float(wanted - start):.2f} s "
+        f"long, and its last frame ends after {float(over - start):.2f} s; get it again, or take "
+        f"what there is with --end {float(over - start):.2f}"
+    )
+
+
+def _check_same_size(facts: Facts, number: int, frame: Any) -> None:
+    turned = frame.rotation % 180 != 0
+    height, width = (frame.width, frame.height) if turned else (frame.height, frame.width)
+    if (height, width) != (facts.height, facts.width):
+        raise BadFilm(
+            f"frame {number} of {str(facts.path)!r} is {width}x{height} and the first "
+            f"{facts.width}x{facts.height} (width x height); cut the film there"
+        )
+
+
+def _end_of(stream: Any) -> Fraction | None:
+    """Return the time at which a stream ends, in seconds, as the file says it."""
+    if stream.duration:
+        units: int = (stream.start_time or 0) + stream.duration
+        return units * Fraction(stream.time_base)
+    # Matroska says it in a tag, hours:minutes:seconds.
+    parts = stream.metadata.get("DURATION", "").split(":")
+    try:
+        hours, minutes, seconds = (Fraction(each) for each in parts)
+    except ValueError:
+        return None
+    return 3600 * hours + 60 * minutes + seconds

@@ -18,7 +18,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 
 # Of JPEG, and the longest side of a picture that is kept.
-QUALITY, LONGEST = 80, 900
+QUALITY, LONGEST = 70, 900
 
 
 def all_of(folder: Path) -> list[Path]:
@@ -87,7 +87,7 @@ def run(notebook: Path) -> None:
 
 
 def _small(output: Any) -> Any:
-    """An output without progress bars, whose picture is a small JPEG."""
+    """An output without progress bars and what was cleared, whose picture is a small JPEG."""
     from PIL import Image
 
     if output.output_type == "stream" and output.name == "stderr":
@@ -102,7 +102,7 @@ def _small(output: Any) -> Any:
         picture.save(stream, "JPEG", quality=QUALITY)
         data["image/jpeg"] = base64.b64encode(stream.getvalue()).decode()
     data.pop("text/html", None)
-    return output
+    return output if output.output_type == "stream" or any(data.values()) else None
 
 
 if __name__ == "__main__":

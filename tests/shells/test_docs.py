@@ -29,6 +29,7 @@ from entoptic.cli.main import main, outcome
 from entoptic.objectives import parse, vocabulary
 from entoptic.transforms import transforms
 from filming import film, moving
+from notebook import begin_notebook
 
 ROOT = layout.ROOT
 PAGES = sorted(
@@ -289,7 +290,8 @@ def test_every_command_of_the_guides_runs(command: str, folder: Path) -> None:
 @pytest.mark.parametrize(
     "notebook", notebooks.all_of(ROOT / "examples"), ids=lambda each: each.stem
 )
-def test_a_tutorial_runs(notebook: Path, folder: Path) -> None:
+def test_a_tutorial_runs(notebook: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin_notebook(monkeypatch)
     names: dict[str, Any] = {"__name__": "notebook"}
     for cell in notebooks.code(notebook):
         tree = ast.parse(small(cell))

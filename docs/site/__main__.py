@@ -16,6 +16,9 @@ from docs.site import layout
 
 OUT = layout.ROOT / "out"
 
+# A tag with where it leads, which may have spaces in it where it is quoted.
+_LINK = r'<(\w+)\b[^>]*?\b(?:href|src)=(?:"([^"]+)"|([^"\s>]+))'
+
 # With it search works from files, without a server. Zensical would fetch it from the net.
 SHIM = "https://unpkg.com/iframe-worker/shim"
 
@@ -48,8 +51,8 @@ def faults(site: Path) -> Iterator[str]:
     ids = {page: set(re.findall(r'\bid="?([^"\s>]+)', text)) for page, text in pages.items()}
     for page, text in pages.items():
         shown = page.relative_to(site.resolve())
-        for tag, target in re.findall(r'<(\w+)\b[^>]*?\b(?:href|src)="?([^"\s>]+)', text):
-            target = unescape(target)
+        for tag, quoted, bare in re.findall(_LINK, text):
+            target = unescape(quoted or bare)
             if re.match(r"(https?:)?//", target):
                 if tag in {"script", "link", "img"} and "canonical" not in text:
                     yield f"{shown}: {tag} comes from the net: {target}"

@@ -30,6 +30,8 @@ Meaning: TypeAlias = Callable[[str, Any], Any]
 _Taker = TypeVar("_Taker", bound=Callable[..., Any])
 
 _TYPED = "entoptic_typed"
+_WORDS = "entoptic_words"
+_BOUNDS = "entoptic_bounds"
 
 
 def typed(meaning: Meaning) -> type:
@@ -40,6 +42,26 @@ def typed(meaning: Meaning) -> type:
     """
     kind: type = getattr(meaning, _TYPED, str)
     return kind
+
+
+def choices(meaning: Meaning) -> tuple[Any, ...]:
+    """Return the words that a meaning has to choose from; none where it isn't `one_of`.
+
+    >>> choices(one_of("off", "both")), choices(flag)
+    (('off', 'both'), ())
+    """
+    words: tuple[Any, ...] = getattr(meaning, _WORDS, ())
+    return words
+
+
+def bounds(meaning: Meaning) -> tuple[float, float]:
+    """Return the least and the largest number that a meaning takes; a number may exclude them.
+
+    >>> bounds(whole(1, 100)), bounds(number(above=0)), bounds(flag)
+    ((1, 100), (0, inf), (-inf, inf))
+    """
+    found: tuple[float, float] = getattr(meaning, _BOUNDS, (-math.inf, math.inf))
+    return found
 
 
 def of_text(meaning: Meaning, wanted: str = "must be a number") -> Meaning:
@@ -166,6 +188,7 @@ def whole(least: int, most: int = _LARGEST) -> Meaning:
             raise refused(name, value, f"must be a whole number {span}")
         return int(value)
 
+    setattr(meant, _BOUNDS, (least, most))
     return _reads(int, meant)
 
 
@@ -200,6 +223,7 @@ def number(
             raise refused(name, value, wanted)
         return int(value) if isinstance(value, numbers.Integral) else float(value)
 
+    setattr(meant, _BOUNDS, (max(least, above), min(most, below)))
     return _reads(float, meant)
 
 
@@ -250,6 +274,7 @@ def one_of(*words: Any) -> Meaning:
             raise refused(name, value, f"is one of {', '.join(map(str, words))}")
         return value
 
+    setattr(meant, _WORDS, words)
     return meant
 
 

@@ -59,6 +59,8 @@ class Setting:
             argument that takes them all, or names with commas between them.
         hidden: whether only Python and jobs have it.
         kept: whether a job keeps it.
+        slider: where a slider for it begins and ends, and its step; sensible values, which are
+            fewer than those that are allowed.
     """
 
     meaning: Meaning
@@ -73,6 +75,7 @@ class Setting:
     many: bool = False
     hidden: bool = False
     kept: bool = True
+    slider: tuple[float, float, float] | None = None
 
 
 def setting(default: Any, meaning: Meaning, help: str, *, under: str = SHOW, **more: Any) -> Any:

@@ -55,8 +55,16 @@ class Visualization(Recipe, ABC):
         "Size of each picture in pixels: its side (the long side, of a photo), or HxW.",
         under=OPTIMIZE,
         metavar="PIXELS",
+        slider=(64, 512, 16),
     )
-    steps: int = setting(256, whole(0, 1_000_000), "Number of steps.", under=OPTIMIZE, metavar="N")
+    steps: int = setting(
+        256,
+        whole(0, 1_000_000),
+        "Number of steps.",
+        under=OPTIMIZE,
+        metavar="N",
+        slider=(16, 1024, 16),
+    )
     method: str | None = setting(
         None,
         text,
@@ -91,6 +99,7 @@ class Visualization(Recipe, ABC):
         under=OPTIMIZE,
         metavar="X",
         told="the method's",
+        slider=(0.005, 0.2, 0.005),
     )
     batch: int | str = setting(
         AUTO,

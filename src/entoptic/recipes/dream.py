@@ -167,6 +167,7 @@ class Dream(Recipe):
         under=OPTIMIZE,
         metavar="PIXELS",
         told="the photo's",
+        slider=(128, 2048, 32),
     )
     octaves: int | None = setting(
         None,
@@ -175,6 +176,7 @@ class Dream(Recipe):
         under=OPTIMIZE,
         metavar="N",
         usual=4,
+        slider=(1, 10, 1),
     )
     octave_scale: float = setting(
         1.4,
@@ -182,6 +184,7 @@ class Dream(Recipe):
         "Ratio of one size to the one before.",
         under=OPTIMIZE,
         metavar="S",
+        slider=(1.1, 2, 0.05),
     )
     steps: int | None = setting(
         None,
@@ -190,6 +193,7 @@ class Dream(Recipe):
         under=OPTIMIZE,
         metavar="N",
         usual=10,
+        slider=(1, 60, 1),
     )
     strength: float = setting(
         1.0,
@@ -197,6 +201,7 @@ class Dream(Recipe):
         "Factor for the step size: 0.5 is subtle, 2 wild.",
         under=OPTIMIZE,
         metavar="X",
+        slider=(0.1, 4, 0.1),
     )
     step_size: float | None = setting(
         None,
@@ -220,6 +225,7 @@ class Dream(Recipe):
         under=OPTIMIZE,
         metavar="X",
         usual=0.0,
+        slider=(0, 5, 0.1),
     )
     shaping: ShapingLike | None = setting(
         None,
@@ -238,6 +244,7 @@ class Dream(Recipe):
         under=OPTIMIZE,
         metavar="X",
         usual=0.0,
+        slider=(0, 0.3, 0.01),
     )
     detail: int | None = setting(
         None,
@@ -247,6 +254,7 @@ class Dream(Recipe):
         under=OPTIMIZE,
         metavar="PIXELS",
         told="the picture's own",
+        slider=(128, 2048, 32),
     )
     rules: RulesLike | None = setting(
         None,
@@ -263,6 +271,7 @@ class Dream(Recipe):
         "Largest random shift before each step in pixels.",
         under=OPTIMIZE,
         metavar="N",
+        slider=(0, 64, 1),
     )
     transforms: str | Transform | Sequence[Transform] | None = setting(
         None,
@@ -295,6 +304,7 @@ class Dream(Recipe):
         "Share of the photo that is mixed in at the end.",
         under=FINISH,
         metavar="X",
+        slider=(0, 1, 0.05),
     )
     tile: int | str = setting(
         "auto",

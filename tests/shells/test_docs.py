@@ -256,8 +256,8 @@ def test_every_command_of_the_pages_is_understood(command: str) -> None:
 
 
 def runs_here(command: str) -> bool:
-    """Whether a command needs no file of a network, GPU, stdin, stopped picture, or minutes."""
-    needs = r"caffe:|python:|timm:|onnx:|cuda| - |completion|--finish|--preview|fires/"
+    """Whether a command ends by itself, without a file of a network, GPU, stdin, or minutes."""
+    needs = r"caffe:|python:|timm:|onnx:|cuda| - |completion|--finish|--preview|fires/|studio"
     return not re.search(needs, command)
 
 

@@ -73,7 +73,7 @@ def test_the_wheel_holds_the_package_its_data_and_its_licence(wheel: Path) -> No
     assert inside > NEEDED
 
 
-def test_the_source_archive_builds_alone_and_holds_no_tests_and_one_picture(
+def test_the_source_archive_builds_alone_and_holds_no_tests_and_two_pictures(
     source_archive: Path,
 ) -> None:
     with tarfile.open(source_archive) as archive:
@@ -83,8 +83,12 @@ def test_the_source_archive_builds_alone_and_holds_no_tests_and_one_picture(
     others = {name.partition("/")[0] for name in names if "/" in name}
     assert others == {"src"}
     pictures = {name for name in names if name.endswith((".png", ".jpg", ".webp"))}
-    # Which catalogs show to each layer, where no other photo is given.
-    assert pictures == {"src/entoptic/catalogs/clouds.jpg"}
+    # Which catalogs show to each layer, where no other photo is given; and the studio's example,
+    # which is larger.
+    assert pictures == {
+        "src/entoptic/catalogs/clouds.jpg",
+        "src/entoptic/studio/static/clouds.jpg",
+    }
 
 
 def test_the_installed_wheel_shows_its_help_and_dreams(wheel: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from entoptic.cli.printing import echo
 from entoptic.cli.recipes import command_of
 from entoptic.cli.redo import redo_command
 from entoptic.cli.spectra import spectrum_command
+from entoptic.cli.studio import studio_command
 from entoptic.cli.tables import identify_command, layers_command, models_command
 from entoptic.errors import (
     BadExpression,
@@ -143,6 +144,7 @@ _OWN_COMMANDS = {
 for _name in sorted(recipes, key=lambda name: recipes[name].order):
     main.add_command(_OWN_COMMANDS.get(_name) or command_of(recipes[_name]))
 for _command in (
+    studio_command,
     *CATALOG_COMMANDS,
     redo_command,
     layers_command,

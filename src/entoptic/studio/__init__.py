@@ -1,0 +1,1 @@
+"""The studio: dreams, units, films and what a network sees, live on a page of one's own machine."""

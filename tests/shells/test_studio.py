@@ -1,0 +1,331 @@
+"""The studio's server: who is let in, and what is refused; asked without a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import unquote
+from urllib.request import urlopen
+
+import pytest
+import torch
+from PIL import Image
+
+from entoptic.errors import BadSetting
+from entoptic.images import write
+from entoptic.studio.guard import Guard
+from entoptic.studio.limits import Limits
+from entoptic.studio.server import address_of, listening
+from entoptic.studio.studio import Studio
+from shells.command import entoptic, picture, process
+
+pytest.importorskip("gradio", reason="needs Gradio: pip install 'entoptic[studio]'")
+
+from entoptic.studio.addresses import addresses_of
+
+LOCAL = "127.0.0.1:7860"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server answers; of status 0 where it ends the connection without a word."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
+class Served:
+    """A studio, and its application, which is asked as a server asks it."""
+
+    def __init__(self, folder: Path, token: str | None = None, **limits: int) -> None:
+        self.studio = Studio(folder, Limits(**limits))
+        uploads = {"/studio/photos": limits.get("upload", 64) << 20}
+        app = addresses_of(self.studio)
+        self.app: Any = Guard(app, token=token, local=token is None, uploads=uploads)
+
+    def get(self, address: str, **headers: str) -> Answer:
+        return asyncio.run(self._ask("GET", address, [b""], headers))
+
+    def post(self, address: str, *parts: bytes, length: bool = True, **headers: str) -> Answer:
+        if length:
+            headers["content-length"] = str(sum(map(len, parts)))
+        return asyncio.run(self._ask("POST", address, parts or [b""], headers))
+
+    async def _ask(
+        self, method: str, address: str, parts: Any, headers: Mapping[str, str]
+    ) -> Answer:
+        path, _, query = address.partition("?")
+        about = {"host": LOCAL} | dict(headers)
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
+            "scheme": "http", "path": unquote(path), "raw_path": path.encode(), "root_path": "",
+            "query_string": query.encode(), "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 1),
+            "headers": [(name.encode(), value.encode()) for name, value in about.items()],
+        }  # fmt: skip
+        waiting = iter([*parts])
+        left = len(parts)
+        said: list[Any] = []
+
+        async def receive() -> Any:
+            part = next(waiting, None)
+            if part is None:
+                await asyncio.Event().wait()  # until it is cancelled
+            nonlocal left
+            left -= 1
+            return {"type": "http.request", "body": part, "more_body": left > 0}
+
+        async def send(message: Any) -> None:
+            said.append(message)
+
+        await self.app(scope, receive, send)
+        if not said:
+            return Answer(0, {}, b"")
+        found = {name.decode(): value.decode() for name, value in said[0]["headers"]}
+        body = b"".join(each.get("body", b"") for each in said[1:])
+        return Answer(said[0]["status"], found, body)
+
+    def close(self) -> None:
+        self.studio.close()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A studio on this machine, whose uploads are bounded at a megabyte."""
+    found = Served(tmp_path_factory.mktemp("served") / "studio", upload=1)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def png(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    file = tmp_path_factory.mktemp("png") / "sky.png"
+    picture().save(file)
+    return file.read_bytes()
+
+
+def test_the_command_serves_a_page_that_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    with listening("127.0.0.1", None) as free:
+        address = address_of(free, None)
+    port = address.rstrip("/").rpartition(":")[2]
+    started = process("studio", "--port", port, "--folder", "kept", folder=tmp_path)
+    assert started.stdout is not None
+    try:
+        assert started.stdout.readline() == f"The studio is at {address}\n"
+        told = started.stdout.readline()
+        assert told == f"Pictures are kept in {tmp_path / 'kept'}. Ctrl-C ends it.\n"
+        with urlopen(address, timeout=60) as answer:
+            policy, text = answer.headers["content-security-policy"], answer.read().decode()
+        assert "default-src 'self'" in policy
+        assert not re.search(r"https?:|\*", policy)
+        loaded = re.findall(r'<(?:script|link)[^>]+(?:src|href)="([^"]+)"', text)
+        assert "studio/static/studio.js" in text
+        assert not [each for each in loaded if each.startswith(("http", "//"))]
+        for path in ("gradio_api/file=/etc/passwd", "gradio_api/file=../../etc/passwd"):
+            with pytest.raises(HTTPError, match=r"40[34]"):
+                urlopen(address + path, timeout=60)
+        started.send_signal(signal.SIGINT)
+        assert started.wait(60) in (0, 130)
+        assert "Traceback" not in (started.stderr.read() if started.stderr else "")
+    finally:
+        started.kill()
+        started.communicate()
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "192.168.1.5", ""])
+def test_other_names_of_this_machine_are_refused(served: Served, host: str) -> None:
+    answer = served.get("/studio/history", host=host)
+    assert answer.status == 403
+    assert answer.text == "this studio is for this machine alone; open it by its own address"
+
+
+@pytest.mark.parametrize("host", ["localhost:7860", "127.0.0.1:7860", "[::1]:7860"])
+def test_its_own_names_are_let_through(served: Served, host: str) -> None:
+    assert served.get("/studio/history", host=host).status == 200
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:9999", "null"])
+@pytest.mark.parametrize("path", ["/studio/photos", "/studio/history/a.png/delete"])
+def test_pages_from_elsewhere_may_ask_nothing(served: Served, origin: str, path: str) -> None:
+    answer = served.post(path, b"{}", origin=origin)
+    assert (answer.status, answer.text) == (403, "another page may ask nothing of this studio")
+
+
+def test_a_photo_is_kept_and_shown(served: Served, png: bytes) -> None:
+    answer = served.post("/studio/photos?name=My%20sky.png", png)
+    found = answer.json()
+    assert found == {"name": found["name"], "height": 36, "width": 48, "entoptic": False}
+    shown = served.get(f"/studio/photos/{found['name']}?small=1")
+    assert (shown.status, shown.headers["content-type"]) == (200, "image/jpeg")
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "told"),
+    [
+        (b"", 400, "is empty"),
+        (b"GIF89a", 400, "'photo'"),
+        (b"<svg onload=alert(1)>", 400, "'photo'"),
+        (b"x" * 2_000_000, 413, "that is too large; at most 1 MB"),
+    ],
+)
+def test_what_is_no_photo_is_refused(
+    served: Served, content: bytes, status: int, told: str
+) -> None:
+    answer = served.post("/studio/photos", content)
+    assert answer.status == status
+    assert told in answer.text
+
+
+def test_a_body_without_a_length_is_bounded_too(served: Served) -> None:
+    before = sorted(served.studio.folder.rglob("*"))
+    answer = served.post("/studio/photos", *[b"x" * 65536] * 64, length=False)
+    assert (answer.status, answer.json()) == (400, {"error": "that is too large; at most 1 MB"})
+    assert sorted(served.studio.folder.rglob("*")) == before
+
+
+def test_a_small_file_of_a_huge_picture_is_refused(served: Served, tmp_path: Path) -> None:
+    file = tmp_path / "huge.png"
+    Image.new("1", (20_000, 20_000)).save(file)
+    answer = served.post("/studio/photos", file.read_bytes())
+    assert answer.status == 400
+    assert "more than the limit of 60" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/studio/photos/..%2f..%2fetc%2fpasswd",
+        "/studio/photos/%2fetc%2fpasswd",
+        "/studio/history/stars.json",
+        "/studio/history/..%2fphotos",
+        "/studio/history/.%2e",
+        "/studio/history/a%00.png",
+        "/studio/static/..%2fserver.py",
+        "/studio/static/nothing.js",
+        "/studio/history/photos/again",
+        "/openapi.json",
+        "/docs",
+        "/monitoring",
+    ],
+)
+def test_no_path_leads_out_of_the_folder(served: Served, path: str) -> None:
+    answer = served.get(path)
+    assert answer.status in (400, 403, 404, 405)
+    assert "root:" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/studio/layers?model=python:os:getcwd",
+        "/studio/layers?model=onnx:/etc/passwd",
+        "/studio/units?model=squeezenet1_1&layer=fire5&numbers=1,x",
+        "/studio/units?model=squeezenet1_1&layer=../x&numbers=1",
+        "/studio/unit?model=squeezenet1_1&layer=fire5&number=-1",
+        "/studio/unit?model=squeezenet1_1&layer=fire5&number=99999",
+    ],
+)
+def test_units_are_those_of_known_networks(served: Served, path: str) -> None:
+    assert served.get(path).status == 400
+
+
+@pytest.mark.parametrize("action", ["star", "delete", "restore", "use", "run"])
+def test_only_what_is_in_the_history_can_be_changed(served: Served, action: str) -> None:
+    before = sorted(served.studio.folder.rglob("*"))
+    for name in ("photos", "nothing.png", "..", "stars.json"):
+        answer = served.post(f"/studio/history/{name}/{action}")
+        assert answer.status in (404, 405)
+    assert sorted(served.studio.folder.rglob("*")) == before
+
+
+def test_a_picture_of_the_history_is_starred_deleted_and_begun_with(
+    served: Served, png: bytes
+) -> None:
+    (served.studio.folder / "a.png").write_bytes(png)
+    client = served
+    assert client.get("/studio/history").json()[0]["name"] == "a.png"
+    assert client.post("/studio/history/a.png/star").status == 200
+    assert client.get("/studio/history").json()[0]["starred"]
+    assert client.get("/studio/history/a.png").content == png
+    about = client.get("/studio/history/a.png/again").json()
+    assert (about["recipe"], "entoptic redo a.png" in about["again"]["command"]) == (None, True)
+    assert client.post("/studio/history/a.png/use").json()["height"] == 36
+    assert client.post("/studio/history/a.png/delete").status == 200
+    assert client.get("/studio/history/a.png").status == 404
+    assert client.post("/studio/history/a.png/restore").status == 200
+    assert client.get("/studio/history/a.png").content == png
+
+
+def test_others_need_the_token(tmp_path: Path) -> None:
+    served = Served(tmp_path / "studio", token="abc")
+    try:
+        for path in ("/", "/studio/history", "/gradio_api/info", "/?token=abd", "/?token="):
+            answer = served.get(path)
+            assert answer.status == 401, path
+            assert answer.text == "open the address that the command has shown, with its token"
+        let_in = served.get("/?token=abc")
+        assert (let_in.status, let_in.headers["location"]) == (303, "./")
+        cookie = let_in.headers["set-cookie"]
+        assert cookie == "entoptic-studio=abc; HttpOnly; SameSite=Strict; Path=/"
+        assert served.get("/studio/history", cookie="entoptic-studio=abc").status == 200
+        for wrong in ("x", "entoptic-studio=abd", "entoptic-studio=", "a=b;;=;\x01"):
+            assert served.get("/studio/history", cookie=wrong).status == 401
+    finally:
+        served.close()
+
+
+def test_a_port_that_is_taken_is_said_before_any_work(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        ended = entoptic("studio", "--port", str(port), folder=tmp_path)
+    assert ended.code == 2
+    assert f"can't listen on 127.0.0.1, port {port} (" in ended.err
+    assert "name another with --port" in ended.err
+    assert not [*tmp_path.iterdir()]
+
+
+def test_another_free_port_is_taken_where_none_is_named() -> None:
+    with listening("127.0.0.1", None) as first, listening("127.0.0.1", None) as second:
+        ports = [each.getsockname()[1] for each in (first, second)]
+        assert 7860 <= ports[0] < ports[1]
+        assert address_of(first, "t") == f"http://127.0.0.1:{ports[0]}/?token=t"
+    with pytest.raises(BadSetting, match=r"can't listen on 203\.0\.113\.1, port 80 \("):
+        listening("203.0.113.1", 80)
+
+
+def test_a_forged_job_in_a_picture_is_only_read(served: Served, tmp_path: Path) -> None:
+    for number, job in enumerate(
+        (
+            "{}",
+            "[" * 10_000,
+            '{"entoptic": 1, "recipe": "dream", "model": "python:os:getcwd", "objective": "x", '
+            '"settings": {}, "photo": null, "guides": [], "seed": 0, "device": "cpu", '
+            '"stopped_after": null, "made_with": {}}',
+            '{"entoptic": 99}',
+        )
+    ):
+        file = write(tmp_path / f"{number}.png", _gray(), job=job)
+        answer = served.post("/studio/photos", file.read_bytes())
+        assert answer.status in (200, 400), job[:40]
+        assert served.get("/studio/history").status == 200
+
+
+def _gray() -> Any:
+    return torch.full((1, 3, 8, 8), 0.5)

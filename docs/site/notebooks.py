@@ -75,9 +75,10 @@ def run(notebook: Path) -> None:
 
     read = nbformat.read(notebook, as_version=4)
     # What a notebook saves goes nowhere; what lies beside it can be imported.
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(notebook.parent.resolve()), *sys.path])
+    paths = os.pathsep.join([str(notebook.parent.resolve()), *sys.path])
     with tempfile.TemporaryDirectory() as folder:
-        NotebookClient(read, timeout=600, resources={"metadata": {"path": folder}}).execute()
+        client = NotebookClient(read, timeout=600, resources={"metadata": {"path": folder}})
+        client.execute(env={**os.environ, "PYTHONPATH": paths})
     for cell in read.cells:
         cell.metadata.clear()
         if cell.cell_type == "code":

@@ -6,7 +6,9 @@ Numbers of steps and sizes of pictures are made small first; all else runs as it
 from __future__ import annotations
 
 import ast
+import base64
 import doctest
+import io
 import json
 import re
 import shlex
@@ -297,6 +299,30 @@ def test_a_tutorial_runs(notebook: Path, folder: Path, monkeypatch: pytest.Monke
     for cell in notebooks.code(notebook):
         tree = ast.parse(small(cell))
         exec(compile(tree, notebook.name, "exec"), names)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "notebook", notebooks.all_of(ROOT / "examples"), ids=lambda each: each.stem
+)
+def test_a_tutorial_shows_each_picture_once_in_jupyter(notebook: Path, tmp_path: Path) -> None:
+    """In full, by a kernel; what grows under `show=True` makes room for the cell's value."""
+    for package in ("nbclient", "nbformat", "ipykernel"):
+        pytest.importorskip(package, reason="needs the extra 'docs'")
+    for file in (notebook, notebook.parent / "make_clouds.py"):
+        shutil.copy(file, tmp_path)
+    notebooks.run(tmp_path / notebook.name)
+    made, kept = notebooks.cells(tmp_path / notebook.name), notebooks.cells(notebook)
+    for new, old in zip(made, kept, strict=True):
+        assert shapes(new) == shapes(old), "".join(new["source"])
+    assert all(len(shapes(each)) <= 1 for each in made)
+
+
+def shapes(cell: dict[str, Any]) -> list[tuple[int, int]]:
+    """The sizes of the pictures that a cell shows."""
+    data = [each.get("data", {}) for each in cell.get("outputs", [])]
+    files = ["".join(each["image/jpeg"]) for each in data if "image/jpeg" in each]
+    return [Image.open(io.BytesIO(base64.b64decode(each))).size for each in files]
 
 
 @pytest.mark.parametrize(

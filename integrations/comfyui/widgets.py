@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from entoptic.checks import bounds, choices, typed
 from entoptic.jobs.functions import default_of
-from entoptic.jobs.recipe import Recipe, Setting, settings
+from entoptic.jobs.recipe import OPTIMIZE, Recipe, Setting, settings
 
 Widget = tuple[Any, dict[str, Any]]
 """What ComfyUI wants of an input: its type, or the words to choose from, and options."""
@@ -21,6 +20,9 @@ UNSET = -1
 
 # ComfyUI's page counts in JavaScript's numbers; larger whole ones aren't exact there.
 _LARGEST = 2**53 - 1
+
+# Of numbers for which no slider is declared.
+_STEP = 0.001
 
 # Roles whose values come by wires.
 _WIRED = {"model", "photo", "guide", "device"}
@@ -84,22 +86,22 @@ def _widget(recipe: type[Recipe], name: str, setting: Setting) -> Widget:
     default: Any = recipe.__dataclass_fields__[name].default
     open_, kind = _is_open(recipe, name), typed(setting.meaning)
     options: dict[str, Any] = {"tooltip": _tooltip(recipe, name, setting)}
+    if setting.heading == OPTIMIZE and setting.slider is None and setting.role != "seed":
+        options["advanced"] = True  # ComfyUI's page folds these away
     if words := choices(setting.meaning):
         listed = [DEFAULT, *words] if open_ else [*words]
         return listed, options | {"default": DEFAULT if open_ else default}
     if kind is bool:
         return "BOOLEAN", options | {"default": default}
     if kind in (int, float):
-        return _number(kind, UNSET if open_ else default, bounds(setting.meaning), options)
+        return _number(kind, UNSET if open_ else default, setting, options)
     many = setting.role == "units"
     text = "" if open_ or not isinstance(default, str | int | float) else str(default)
     return "STRING", options | {"default": text, "multiline": many}
 
 
-def _number(
-    kind: type, default: float, between: tuple[float, float], options: dict[str, Any]
-) -> Widget:
-    least, most = between
+def _number(kind: type, default: float, setting: Setting, options: dict[str, Any]) -> Widget:
+    least, most = bounds(setting.meaning)
     assert least >= 0  # so that UNSET is none of them
     options |= {
         "default": kind(default),
@@ -108,7 +110,9 @@ def _number(
     }
     if kind is int:
         return "INT", options
-    return "FLOAT", options | {"step": 10.0 ** (-2 if most > 1 or not math.isfinite(most) else -3)}
+    step = _STEP if setting.slider is None else setting.slider[2]
+    # ComfyUI's page would round what is typed to a whole number of steps.
+    return "FLOAT", options | {"step": step, "round": False}
 
 
 def _tooltip(recipe: type[Recipe], name: str, setting: Setting) -> str:

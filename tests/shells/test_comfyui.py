@@ -285,7 +285,9 @@ def test_widgets_are_the_settings_of_the_recipes(comfy: ComfyUI) -> None:
         "min": -1,
         "max": 100,
     }
-    assert optional["strength"][1]["default"] == 1.0
+    strength = optional["strength"][1]
+    assert (strength["default"], strength["min"], strength["max"]) == (1.0, 0.0, 1000.0)
+    assert (strength["step"], strength["round"]) == (0.1, False)
     assert optional["protect"] == (
         ["default", "saliency", "gradient"],
         {"default": "default", "tooltip": settings(recipes["dream"])["protect"].help},
@@ -295,6 +297,9 @@ def test_widgets_are_the_settings_of_the_recipes(comfy: ComfyUI) -> None:
     shown = default_of(recipes["dream"], "jitter")
     assert optional["jitter"][1]["tooltip"] == f"{told} [default: {shown}]"
     assert optional["seed"][1]["control_after_generate"]
+    advanced = {name for name, (_, options) in optional.items() if options.get("advanced")}
+    assert {"optimizer", "rules", "memory", "precision"} <= advanced
+    assert not {"layer", "octaves", "strength", "seed", "mask", "keep_colors"} & advanced
     assert not {"model", "photo", "device", "region", "noise", "together"} & optional.keys()
     for kind in load_nodes().NODE_CLASS_MAPPINGS.values():
         json.dumps(kind.INPUT_TYPES())  # as ComfyUI's page is given it

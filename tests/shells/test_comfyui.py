@@ -91,7 +91,8 @@ def test_a_file_that_an_objective_names_is_one_of_the_input_folder(
     objective = f"match('fire2', {str(comfy.folder / 'input' / 'guide.png')!r})"
     alone = ent.dream(model, as_image(photos[0]), octaves=1, steps=1, objective=objective)
     assert torch.equal(as_image(made[0]), alone.image)
-    for name in ("../secret.png", str(comfy.folder / "secret.png"), "."):
+    (comfy.folder / "input" / "link.png").symlink_to(comfy.folder / "secret.png")
+    for name in ("../secret.png", str(comfy.folder / "secret.png"), "link.png", "."):
         with pytest.raises(NotAllowed, match="files of ComfyUI's input folder only"):
             comfy.run(dream(**inputs, objective=f"match('fire2', {name!r})"), {"photos": photos})
 

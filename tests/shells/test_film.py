@@ -129,10 +129,10 @@ def until(path: Path) -> None:
     pytest.fail(f"{path} never came")
 
 
-def killed(folder: Path, moments: int, seed: int) -> None:
+def killed(folder: Path, moments: int, seed: int, *more: str) -> None:
     """Kill the making of a film so often, and then let it end."""
     rng = random.Random(seed)
-    how = ("film", "long.mp4", "-o", "made.mp4", *QUICK)
+    how = ("film", "long.mp4", "-o", "made.mp4", *QUICK, *more)
     for _ in range(moments):
         child = process(*how, folder=folder)
         until(folder / "made.mp4.parts")
@@ -146,13 +146,22 @@ def killed(folder: Path, moments: int, seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "moments", [2, pytest.param(20, marks=pytest.mark.slow)], ids=["twice", "twenty times"]
+    ("moments", "more"),
+    [
+        (2, ()),
+        pytest.param(20, (), marks=pytest.mark.slow),
+        pytest.param(20, ("--workers", "2"), marks=pytest.mark.slow),
+    ],
+    ids=["twice", "twenty times", "twenty times, with workers"],
 )
-def test_a_film_that_is_killed_equals_an_undisturbed_one(folder: Path, moments: int) -> None:
-    film(folder / "long.mp4", moving(100))
+def test_a_film_that_is_killed_equals_an_undisturbed_one(
+    folder: Path, moments: int, more: tuple[str, ...]
+) -> None:
+    # Three scenes.
+    film(folder / "long.mp4", [*moving(50, seed=1), *moving(20, seed=2), *moving(30, seed=3)])
     whole = ("film", "long.mp4", "-o", "whole.mp4", *QUICK)
     assert entoptic(*whole, folder=folder).code == 0
-    killed(folder, moments, seed=moments)
+    killed(folder, moments, moments, *more)
     assert same(folder / "made.mp4", folder / "whole.mp4")
     left = {each.name for each in folder.iterdir()}
     assert left == {"clip.mp4", "long.mp4", "whole.mp4", "made.mp4"}

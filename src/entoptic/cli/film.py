@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entoptic.checks import whole
 from entoptic.cli import options, signals
 from entoptic.cli.printing import echo
 from entoptic.cli.progress import Teller
 from entoptic.cli.recipes import arguments, declared_command
 from entoptic.jobs.defaults import USUAL
-from entoptic.recipes.film import DreamedFilm
+from entoptic.recipes.film import DreamedFilm, FilmOfDreams
 
 if TYPE_CHECKING:
     from entoptic.jobs.film_making import Making
     from entoptic.video.reading import Pixels
 
-_RESULT = "The result"
+_RESULT, _WORK = "The result", "The work"
 
 SHOWN = options.together(
     options.option(_RESULT, "--force", "-f", is_flag=True, help="Replace the film if it exists."),
@@ -35,15 +36,49 @@ SHOWN = options.together(
 """What is shown while a film is made, and in the end."""
 
 
+_WORKERS = options.together(
+    options.option(
+        _WORK, "--on", metavar="WHERE",
+        help="Where scenes are dreamt, several at once: local, in processes; ray on this machine; "
+        "ray:auto, the cluster of this node; ray://HOST:PORT. By default in this process.",
+    ),
+    options.option(
+        _WORK, "--workers", type=int, metavar="N",
+        help="Number of workers. [default: a few on a CPU, else one a device; on Ray all there is "
+        "room for]",
+    ),
+)  # fmt: skip
+
+
+def by_workers(plan: Making, on: str | None, workers: int | None) -> Making:
+    """Return a film whose scenes are dreamt by workers, as they were typed."""
+    from entoptic.runners.named import runner_of
+    from entoptic.runners.scenes import by_workers
+
+    count = None if workers is None else whole(1, 1024)("--workers", workers)
+    return by_workers(plan, runner_of("local" if on is None else on, count))
+
+
 def film_command(recipe: type[DreamedFilm]) -> click.Command:
     """Return the command of a recipe that makes a film."""
 
-    def callback(force: bool, watch: str | None, as_json: bool, quiet: bool, **given: Any) -> int:
+    def callback(
+        force: bool,
+        watch: str | None,
+        as_json: bool,
+        quiet: bool,
+        on: str | None = None,
+        workers: int | None = None,
+        **given: Any,
+    ) -> int:
         plan: Any = recipe(**{"model": USUAL} | arguments(recipe, given)).plan()
         plan.check_free(force)
+        if on is not None or workers is not None:
+            plan = by_workers(plan, on, workers)
         return make_film(plan, watch, as_json, quiet)
 
-    return declared_command(recipe, SHOWN(callback))
+    shared = _WORKERS(callback) if issubclass(recipe, FilmOfDreams) else callback
+    return declared_command(recipe, SHOWN(shared))
 
 
 def make_film(plan: Making, watch: str | None, as_json: bool, quiet: bool) -> int:

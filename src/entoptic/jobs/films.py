@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -48,7 +48,7 @@ from entoptic.video.reading import (
 from entoptic.video.writing import ENDINGS, Sound, check_form, check_sound, form_of
 
 if TYPE_CHECKING:
-    from entoptic.networks import Model
+    from entoptic.networks import Model, ModelLike
     from entoptic.objectives.files import Files
     from entoptic.recipes.film import Film
 
@@ -65,6 +65,8 @@ class FilmPlan(Making):
         source: properties of the film that is read.
         mask: properties of the film that is its mask.
         together: how many frames the network is shown together at most.
+        network: as it was given; a name, where it was one.
+        by: makes the frames; by default they are made here.
     """
 
     model: Model
@@ -72,6 +74,8 @@ class FilmPlan(Making):
     source: Facts
     mask: Facts | None
     together: int
+    network: ModelLike
+    by: Callable[[Parts, Tell], Steps] | None = None
 
     @property
     def count(self) -> int | None:
@@ -104,6 +108,9 @@ class FilmPlan(Making):
 
     def steps(self, parts: Parts, tell: Tell = lambda _: None) -> Steps:
         """See `Making.steps`; several scenes at once where the network gains by it."""
+        if self.by is not None:
+            yield from self.by(parts, tell)
+            return
         states = parts.kept().states
         scenes = parts.scenes()
         if scenes is None and self.recipe.coherence and self.together > 1:
@@ -213,7 +220,7 @@ def plan_film(recipe: Film, files: Files | None = None) -> FilmPlan:
     for each in (source, mask):
         if each is not None:
             check_whole(each, end)
-    model = recipe.network()
+    given, model = recipe.model, recipe.network()
     recipe = replace(cast("Any", recipe), model=model)
     black = torch.zeros(1, 3, height, width)
     frame = next(frames_of(source), None)
@@ -227,7 +234,7 @@ def plan_film(recipe: Film, files: Files | None = None) -> FilmPlan:
     job = film_job(recipe, first, Source(str(path), _hash_of(path)))
     # What changes over time is another dream at each.
     together = 1 if recipe.keys() else most_together(first, "auto")
-    return FilmPlan(facts, form, job, tuple(notes), model, recipe, source, mask, together)
+    return FilmPlan(facts, form, job, tuple(notes), model, recipe, source, mask, together, given)
 
 
 def _usual_ending(path: Path) -> str:

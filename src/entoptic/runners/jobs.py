@@ -12,12 +12,16 @@ from torch import nn
 from entoptic.checks import path, refused, several, taking
 from entoptic.errors import BadSetting, EntopticError, JobsFailed, NotAllowed, one_line
 from entoptic.images import PictureLike
+from entoptic.jobs.film_making import FilmMade
+from entoptic.jobs.film_settings import FilmRecipe
+from entoptic.jobs.functions import known
 from entoptic.jobs.job import Job, Result
 from entoptic.jobs.recipe import Recipe
 from entoptic.networks import Model, load, model_of
 from entoptic.runners.named import runner_of
 from entoptic.runners.run import run_one
 from entoptic.runners.runner import Batch, Failed, Runner, Work
+from entoptic.runners.scenes import by_workers
 from entoptic.types import PathLike
 
 JobLike: TypeAlias = Recipe | Job | PathLike
@@ -27,6 +31,17 @@ JobLike: TypeAlias = Recipe | Job | PathLike
 _TOLD = 3
 # Seconds after which a runner yields although nothing has happened.
 _TICK = 5.0
+
+
+@overload
+def run(
+    job: FilmRecipe,
+    *,
+    on: str | Runner | None = None,
+    workers: int | None = None,
+    model: str | Model | None = None,
+    **changes: Any,
+) -> FilmMade: ...
 
 
 @overload
@@ -63,15 +78,15 @@ def run(
     model: str | Model | Sequence[str | Model] | None = None,
     look_in: Sequence[PathLike] = (),
     **changes: Any,
-) -> Result | list[Result]:
+) -> Result | FilmMade | list[Result]:
     """Carry out a job, or a list of them.
 
     Args:
         job: a recipe, such as `Dream(...)`; a `Job`; the text of one, as JSON; or the name of a
             picture that carries one, or of a file of JSON. Or a list of these.
-        on: where a list runs: `local`, in processes of this machine; `ray`, `ray:auto` or
-            `ray://HOST:PORT`, on a cluster; or a runner, such as `Ray(gpus=0.5)`. By default here,
-            one job after the other.
+        on: where a list runs, or the scenes of a film are dreamt: `local`, in processes of this
+            machine; `ray`, `ray:auto` or `ray://HOST:PORT`, on a cluster; or a runner, such as
+            `Ray(gpus=0.5)`. By default here, one job after the other.
         workers: number of workers, where `on` is a text.
         photo: where the photo is now, if it isn't found; or another photo.
         model: the network that the job names, by which you allow it; or another one;
@@ -81,7 +96,7 @@ def run(
 
     Returns:
         The picture with its job; without changes the same bytes on the same machine. Of a list all
-        pictures, in its order, each the same wherever it is made.
+        pictures, in its order, each the same wherever it is made. Of a film that film.
 
     Raises:
         JobsFailed: jobs of a list failed; the error has the results of the others.
@@ -95,12 +110,17 @@ def run(
     [1, 1]
     """
     given = {"photo": photo, "model": model, "look_in": look_in} | changes
+    if on is None and workers is not None and isinstance(job, FilmRecipe | list | tuple):
+        raise BadSetting("workers are given, but not where they are; say on='local' or on='ray'")
+    if isinstance(job, FilmRecipe) and on is not None:
+        named = {name: value for name, value in given.items() if value is not None}
+        del named["look_in"]
+        film: Any = replace(job, **known(type(job), named))
+        return by_workers(film.plan(), runner_of(on, workers)).run()
     if isinstance(job, Recipe | Job) or not isinstance(job, list | tuple):
         if on is not None or workers is not None:
             raise refused("job", job, "must be a list where `on` or `workers` is given")
         return run_one(job, **given)  # type: ignore[arg-type]
-    if on is None and workers is not None:
-        raise BadSetting("workers are given, but not where they are; say on='local' or on='ray'")
     for number, each in enumerate(job):
         if not isinstance(each, Recipe | Job | PathLike):
             raise refused(f"jobs[{number}]", each, "must be a recipe, a Job, or a file with one")

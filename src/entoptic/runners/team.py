@@ -52,6 +52,13 @@ Worker: TypeAlias = Any
 """What a crew knows a worker by."""
 
 
+class Later:
+    """There are no batches now, but there will be when others are made."""
+
+
+LATER = Later()
+
+
 class Crew(ABC):
     """Workers of one kind: how one is started, given a batch, heard and ended."""
 
@@ -112,7 +119,11 @@ class Team:
         self._lost: Counter[int] = Counter()
         self._false_starts = 0
 
-    def run(self, take: Callable[[], Batch | None], tick: float) -> Iterator[Answer | None]:
+    def places(self) -> int:
+        """Return how many workers there can be now."""
+        return self._crew.places()
+
+    def run(self, take: Callable[[], Batch | Later | None], tick: float) -> Iterator[Answer | None]:
         """Yield the answers of batches as they come, until there are no more.
 
         No more batches are taken than there are workers. One whose worker ends without an answer
@@ -120,7 +131,8 @@ class Team:
         next batch before the answer is yielded, and so doesn't wait for what becomes of it.
 
         Args:
-            take: returns the next batch; None where there is none, and then isn't called again.
+            take: returns the next batch; None where there is none, and then isn't called again;
+                `LATER` where it is to be called again after the next answer.
             tick: None is yielded where no answer has come for so many seconds.
 
         Raises:
@@ -131,10 +143,11 @@ class Team:
         more = True
         while True:
             places = self._crew.places()
-            while more and len(waiting) + self._busy() < places:
+            later = False
+            while more and not later and len(waiting) + self._busy() < places:
                 taken = take()
-                more = taken is not None
-                waiting += [taken] if taken else []
+                more, later = taken is not None, isinstance(taken, Later)
+                waiting += [taken] if isinstance(taken, Batch) else []
             wanted = min(places, len(waiting) + self._busy())
             while len(self._members) < wanted:
                 self._members.append(_Member(self._crew.start()))
@@ -142,6 +155,9 @@ class Team:
             yield from answers
             if not (more or waiting or self._busy()):
                 return
+            if later and any(answers):
+                answers = []  # there may be more, now that these have been looked at
+                continue
             answers = self._answers(waiting, tick)
 
     def _busy(self) -> int:

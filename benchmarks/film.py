@@ -23,9 +23,10 @@ import torch
 from numpy.typing import NDArray
 
 import entoptic as ent
-from entoptic.jobs.film_frames import at_size, image_of
+from entoptic.jobs.film_frames import at_size
 from entoptic.video.motion import Motion, dis, motion
-from entoptic.video.reading import Pixels, facts_of, frames_of
+from entoptic.video.pixels import Pixels, image_of
+from entoptic.video.reading import facts_of, frames_of
 
 Make = Callable[[float], list[Pixels]]
 Begin = Callable[[int, Pixels], NDArray[Any]]

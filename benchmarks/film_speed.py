@@ -26,7 +26,8 @@ import torch
 import entoptic as ent
 from entoptic.images.resize import fit_long_side
 from entoptic.jobs.dream_batches import dream_each
-from entoptic.jobs.film_frames import at_size, image_of
+from entoptic.jobs.film_frames import at_size
+from entoptic.video.pixels import image_of
 from entoptic.video.reading import Frame, facts_of, frames_of
 from entoptic.video.writing import lossless, write_film
 
@@ -63,7 +64,7 @@ def cut(clip: Path, size: int, count: int, scenes: int, folder: Path) -> tuple[P
         for n, each in enumerate(frames)
     ]
     film = folder / "clip.mkv"
-    write_film(lossless(film), replace(facts, height=height, width=width), frames, job="")
+    write_film(lossless(film, 8), replace(facts, height=height, width=width), frames, job="")
     photos = [ent.write(folder / f"{each.number:04}.png", image_of(each.pixels)) for each in frames]
     return film, photos
 

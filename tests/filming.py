@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
 import entoptic as ent
-
-Pixels = NDArray[np.uint8]
+from entoptic.video.pixels import Pixels
 
 
 def texture(height: int, width: int, seed: int = 0) -> Pixels:

@@ -187,6 +187,7 @@ def of_recipes() -> str:
         from ..objectives import Objective
         from ..transforms import Transform
         from ..types import PathLike
+        from ..video.pixels import Bits
     '''
     return textwrap.dedent(head).lstrip() + "\n" + "\n".join(made)
 

@@ -259,9 +259,10 @@ class DreamFrames:
     ) -> tuple[Tensor, LastFrame]:
         """Dream one frame after the other; raises EntopticError before any work."""
         from entoptic.jobs.film_dreams import Dreamer
-        from entoptic.jobs.film_frames import image_of as image_of_pixels, seen
+        from entoptic.jobs.film_frames import seen
         from entoptic.jobs.film_parts import State
         from entoptic.video.motion import opencv
+        from entoptic.video.pixels import image_of as image_of_pixels
 
         opencv()
         how = values(Film, given, _OF_A_FILE)
@@ -297,8 +298,9 @@ def _shots(
     film: Film, frames: list[Tensor], mask: Tensor | None, last: LastFrame | None
 ) -> list[Any]:
     """Return frames as films have them, with where scenes begin."""
-    from entoptic.jobs.film_frames import Shot, pixels_of
+    from entoptic.jobs.film_frames import Shot
     from entoptic.video.cuts import is_cut, small
+    from entoptic.video.pixels import pixels_of
     from entoptic.video.reading import Frame
 
     start = 0 if last is None else last.shot.frame.number + 1

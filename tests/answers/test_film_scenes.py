@@ -21,8 +21,9 @@ from entoptic.jobs.film_scenes import by_scene, find_scenes
 from entoptic.jobs.films import FilmPlan
 from entoptic.recipes.film import Film
 from entoptic.video import reading
+from entoptic.video.pixels import Pixels
 from entoptic.video.reading import Mark, facts_of, frames_of, frames_since
-from filming import Pixels, film, moving, small_network
+from filming import film, moving, small_network
 
 pytest.importorskip("av")
 pytest.importorskip("cv2")

@@ -21,8 +21,9 @@ from entoptic.jobs.keys import Keys
 from entoptic.recipes.film import Film
 from entoptic.video.cuts import is_cut
 from entoptic.video.motion import dis, motion
+from entoptic.video.pixels import Pixels
 from entoptic.video.reading import Frame, facts_of, frames_of
-from filming import Pixels, film, moving, packets, small_network, texture
+from filming import film, moving, packets, small_network, texture
 
 pytest.importorskip("av")
 pytest.importorskip("cv2")

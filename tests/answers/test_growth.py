@@ -19,8 +19,9 @@ from entoptic.jobs.growth import GrowthPlan, blended, picture_of_film
 from entoptic.jobs.job import Job
 from entoptic.jobs.recipe import Recipe, recipes, settings
 from entoptic.recipes.grow import Grow
+from entoptic.video.pixels import Pixels
 from entoptic.video.reading import facts_of, frames_of
-from filming import Pixels, small_network, texture
+from filming import small_network, texture
 
 pytest.importorskip("av")
 pytest.importorskip("cv2")

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 import entoptic as ent
 from entoptic.jobs.zooms import ZoomPlan
 from entoptic.recipes.zoom import Zoom
+from entoptic.video.pixels import Pixels
 from entoptic.video.reading import facts_of, frames_of
-from filming import Pixels, small_network, texture
+from filming import small_network, texture
 
 pytest.importorskip("av")
 pytest.importorskip("cv2")

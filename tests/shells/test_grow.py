@@ -129,7 +129,9 @@ def test_its_help_shows_the_options_of_the_picture_and_of_the_film(tmp_path: Pat
 
 
 def test_the_frames_of_a_folder_are_no_pictures_of_their_own(folder: Path) -> None:
-    assert entoptic("grow", "sky.png", *QUICK, *SHORT, "-o", "made/", folder=folder).code == 0
+    how = ("-o", "made/", "--bits", "16")
+    assert entoptic("grow", "sky.png", *QUICK, *SHORT, *how, folder=folder).code == 0
+    assert ent.images.bits_of(folder / "made" / "frame000003.png") == 16
     done = entoptic("redo", "made/frame000000.png", folder=folder)
     assert done.code == 1
     assert "is a frame of a grow; make the film's file again" in done.err

@@ -70,7 +70,7 @@ def test_frames_without_loss_are_the_same_bytes(tmp_path: Path) -> None:
     frames = moving(4, 47, 63)
     facts = facts_of(film(tmp_path / "a.mkv", frames, codec="ffv1", pixels="bgr0"))
     given = [Frame(n, Fraction(n, 25), None, each) for n, each in enumerate(frames)]
-    write_film(lossless(tmp_path / "b.mkv"), facts, given, job="")
+    write_film(lossless(tmp_path / "b.mkv", 8), facts, given, job="")
     found = list(frames_of(facts_of(tmp_path / "b.mkv")))
     assert all(np.array_equal(a, b.pixels) for a, b in zip(frames, found, strict=True))
 

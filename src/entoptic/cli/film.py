@@ -20,7 +20,7 @@ from entoptic.recipes.film import DreamedFilm, FilmOfDreams
 
 if TYPE_CHECKING:
     from entoptic.jobs.film_making import Making
-    from entoptic.video.reading import Pixels
+    from entoptic.video.pixels import Pixels
 
 _RESULT, _WORK = "The result", "The work"
 
@@ -113,11 +113,9 @@ def _shown(path: Path) -> Callable[[Pixels], None]:
     """Return what writes a frame as a picture."""
 
     def show(pixels: Pixels) -> None:
-        import torch
-
         from entoptic import images
+        from entoptic.video.pixels import image_of
 
-        image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-        images.write(path, image, replace=True)
+        images.write(path, image_of(pixels), replace=True)
 
     return show

@@ -202,6 +202,8 @@ def _film(
     from entoptic.runners.films import plan_film_redo
 
     output = delivery.output or film.with_name(f"{film.stem}-redo{film.suffix}")
+    if delivery.bits is not None:
+        changes["bits"] = delivery.bits
     plan = plan_film_redo(film, output, photo=photo, look_in=look_in, **changes)
     plan.check_free(delivery.force)
     return make_film(plan, None, delivery.as_json, delivery.quiet)

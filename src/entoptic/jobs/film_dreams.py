@@ -14,13 +14,13 @@ from torch import Tensor
 from entoptic.analysis.protection import protection
 from entoptic.images.finish import Finish
 from entoptic.images.stored import Stored
-from entoptic.jobs.film_frames import Seen, Values, image_of, image_of_values, pixels_of, values_of
+from entoptic.jobs.film_frames import Seen, Values, image_of_values, values_of
 from entoptic.jobs.film_parts import State
 from entoptic.jobs.keys import largest, value_at
 from entoptic.jobs.octaves import Region
 from entoptic.jobs.regions import protected
 from entoptic.types import Image
-from entoptic.video.reading import Pixels
+from entoptic.video.pixels import Pixels, bits_of, image_of, pixels_of
 
 if TYPE_CHECKING:
     from entoptic.images import PictureLike
@@ -95,7 +95,7 @@ class Dreamer:
         finished = self._finished(source, _plus(source, detail), time)
         if seen.mask is not None:
             finished = torch.where(seen.mask > 0, finished, source)
-        return pixels_of(finished), state
+        return pixels_of(finished, bits_of(seen.frame.pixels)), state
 
     def fresh(self, image: Image, time: float) -> Image:
         """Return the dream of an image at a time of the film."""

@@ -18,7 +18,8 @@ from entoptic.images.resize import resize
 from entoptic.types import Image
 from entoptic.video.cuts import is_cut, small
 from entoptic.video.motion import Motion, dis, motion
-from entoptic.video.reading import Facts, Frame, Pixels, frames_of
+from entoptic.video.pixels import Pixels, bits_of, image_of, pixels_of
+from entoptic.video.reading import Facts, Frame, frames_of
 
 if TYPE_CHECKING:
     from entoptic.recipes.film import Film
@@ -146,12 +147,8 @@ def at_size(pixels: Pixels, height: int, width: int) -> Pixels:
     """Return a frame resized; at its own size, itself."""
     if pixels.shape[:2] == (height, width):
         return pixels
-    return pixels_of(resize(image_of(pixels), height, width).clamp(0, 1))
-
-
-def image_of(pixels: Pixels) -> Image:
-    """Return a frame as an image."""
-    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    resized = resize(image_of(pixels), height, width).clamp(0, 1)
+    return pixels_of(resized, bits_of(pixels))
 
 
 def image_of_values(values: Values) -> Image:
@@ -162,12 +159,6 @@ def image_of_values(values: Values) -> Image:
 def values_of(image: Image) -> Values:
     """Return an image's numbers for pixels, (height, width, 3)."""
     values: Values = image[0].permute(1, 2, 0).contiguous().numpy()
-    return values
-
-
-def pixels_of(image: Image) -> Pixels:
-    """Return an image as a frame of 8 bits."""
-    values: Pixels = (image[0].permute(1, 2, 0) * 255).round().byte().contiguous().numpy()
     return values
 
 

@@ -15,7 +15,8 @@ from entoptic.errors import AlreadyThere, BadSetting, CannotWrite
 from entoptic.jobs.film_parts import Parts, State
 from entoptic.jobs.job import Job
 from entoptic.jobs.progress import duration
-from entoptic.video.reading import Facts, Frame, Pixels
+from entoptic.video.pixels import Pixels
+from entoptic.video.reading import Facts, Frame
 from entoptic.video.writing import FOLDER, Form, Sound, write_film
 
 # A part of the film is written after so many frames or seconds, so no more is lost.

@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -174,7 +174,7 @@ class Parts:
     def _write(self, frames: Sequence[Frame]) -> None:
         """Write a part."""
         file = self._file(frames[0].number)
-        write_film(lossless(file), self.facts, frames, job="")
+        write_film(lossless(file, self.facts.bits), self.facts, frames, job="")
         times = [
             [str(each.time), None if each.duration is None else str(each.duration)]
             for each in frames
@@ -196,7 +196,7 @@ class Parts:
     def frames(self) -> Iterator[Frame]:
         """Yield all finished frames in order."""
         for first, _ in self.kept().parts:
-            decoded = frames_of(facts_of(self._file(first)))
+            decoded = frames_of(replace(facts_of(self._file(first)), bits=self.facts.bits))
             found = zip(self._times(first), decoded, strict=True)
             for number, ((time, duration), frame) in enumerate(found, first):
                 length = None if duration is None else Fraction(duration)

@@ -12,7 +12,8 @@ from entoptic.jobs.film_dreams import Dreamer
 from entoptic.jobs.film_frames import Seen, Shot, ahead, kept, seen
 from entoptic.jobs.film_parts import Scene, State
 from entoptic.video.cuts import is_cut, small
-from entoptic.video.reading import Facts, Frame, Mark, Pixels, frames_of
+from entoptic.video.pixels import Pixels
+from entoptic.video.reading import Facts, Frame, Mark, frames_of
 
 if TYPE_CHECKING:
     from entoptic.recipes.film import Film

@@ -53,6 +53,13 @@ def _frames_a_second(name: str, value: Any) -> Fraction:
     return found
 
 
+def _bits_of_a_channel(name: str, value: Any) -> int:
+    # Of a number first: what is compared with others may be an array.
+    if type(value) not in (int, str) or str(value) not in ("8", "16"):
+        raise refused(name, value, "must be 8 or 16")
+    return int(value)
+
+
 def output(told: str) -> Any:
     """Declare the film that is made."""
     return setting(
@@ -82,4 +89,16 @@ def codec() -> Any:
         under=FILM,
         metavar="C",
         told="the format's usual one",
+    )
+
+
+def bits() -> Any:
+    """Declare bits per channel."""
+    return setting(
+        None,
+        _bits_of_a_channel,
+        "Bits per channel of a folder of pictures, and of .apng: 8, 16.",
+        under=FILM,
+        metavar="N",
+        told="8",
     )

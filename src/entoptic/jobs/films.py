@@ -23,7 +23,6 @@ from entoptic.jobs.film_frames import (
     ahead,
     at_size,
     exact,
-    image_of,
     kept,
     seen,
     shots,
@@ -36,6 +35,7 @@ from entoptic.jobs.job import Source
 from entoptic.paths import is_same
 from entoptic.video.damage import check_whole
 from entoptic.video.motion import check_installed
+from entoptic.video.pixels import image_of
 from entoptic.video.reading import (
     Facts,
     Frame,
@@ -197,9 +197,10 @@ def plan_film(recipe: Film, files: Files | None = None) -> FilmPlan:
             end=end if recipe.end is None else min(end, recipe.end),
         )
     output = Path(recipe.output or path.with_name(f"{path.stem}-dream{_usual_ending(path)}"))
-    form = form_of(output, recipe.codec)
+    form = form_of(output, recipe.codec, recipe.bits)
     if is_same(output, path):
         raise BadSetting(f"{str(output)!r} is the film that is read; name another output")
+    source = replace(source, bits=form.bits)
     height, width = _size_of(recipe, source)
     check_pixels(height, width)
     audio = 0 if recipe.silent else source.audio

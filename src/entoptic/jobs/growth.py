@@ -14,7 +14,6 @@ import torch
 from entoptic.ascent.loop import Step
 from entoptic.errors import BadSetting
 from entoptic.jobs.easings import EASINGS
-from entoptic.jobs.film_frames import pixels_of
 from entoptic.jobs.film_making import FilmMade, Making, Stopped, Tell
 from entoptic.jobs.film_parts import State
 from entoptic.jobs.job import Job
@@ -22,7 +21,8 @@ from entoptic.jobs.plan import Plan
 from entoptic.jobs.sheets import SheetPlan
 from entoptic.types import Alpha, Image
 from entoptic.video.motion import check_installed
-from entoptic.video.reading import USUAL_RATE, Facts, Frame, Pixels
+from entoptic.video.pixels import Pixels, pixels_of
+from entoptic.video.reading import USUAL_RATE, Facts, Frame
 from entoptic.video.writing import check_form, form_of
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class GrowthPlan(Making):
         length = 1 / self.facts.rate
         for number, image in enumerate(blended(pictures, self._positions)):
             if number >= finished:
-                frame = Frame(number, number * length, length, pixels_of(image))
+                frame = Frame(number, number * length, length, pixels_of(image, self.form.bits))
                 yield frame, State(number + 1)
 
     @property
@@ -146,14 +146,15 @@ def plan_growth(recipe: Grow, files: Files | None = None) -> GrowthPlan:
     """Check a film of a growing picture and lay it out; see `Recipe.plan`."""
     check_installed()
     if recipe.output is not None:
-        form_of(Path(recipe.output), recipe.codec)  # before a network is loaded
+        form_of(Path(recipe.output), recipe.codec, recipe.bits)  # before a network is loaded
     given = recipe.recipe
     plan = given if isinstance(given, Plan) else given.plan(files)
     if plan.count == 0:
         raise BadSetting("nothing grows in 0 steps; make it 1 at least")
     job = plan.job
     stem = Path(f"{job.recipe}.png" if job.photo is None else job.photo.name or "photo")
-    form = form_of(Path(recipe.output or stem.with_name(f"{stem.stem}-grow.mp4")), recipe.codec)
+    output = Path(recipe.output or stem.with_name(f"{stem.stem}-grow.mp4"))
+    form = form_of(output, recipe.codec, recipe.bits)
     path = _is_path(plan)
     height, width = plan.each([]).shape[-2:] if isinstance(plan, SheetPlan) and path else plan.shape
     rate = USUAL_RATE if recipe.rate is None else Fraction(recipe.rate)
@@ -166,6 +167,7 @@ def plan_growth(recipe: Grow, files: Files | None = None) -> GrowthPlan:
         matrix=1,
         primaries=1,
         transfer=1,
+        bits=form.bits,
     )
     check_form(form, facts)
     notes = list(plan.notes)

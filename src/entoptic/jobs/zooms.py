@@ -18,13 +18,14 @@ from torch import Tensor
 from entoptic.errors import BadSetting
 from entoptic.images import picture_of
 from entoptic.jobs.film_dreams import Dreamer, film_job, first_dream
-from entoptic.jobs.film_frames import Values, image_of_values, pixels_of, values_of
+from entoptic.jobs.film_frames import Values, image_of_values, values_of
 from entoptic.jobs.film_making import Making
 from entoptic.jobs.film_parts import State
 from entoptic.jobs.inputs import source_of
 from entoptic.jobs.keys import value_at
 from entoptic.types import Image
 from entoptic.video.motion import check_installed, opencv
+from entoptic.video.pixels import Pixels, pixels_of
 from entoptic.video.reading import USUAL_RATE, Facts, Frame
 from entoptic.video.writing import check_form, form_of
 
@@ -73,7 +74,7 @@ class ZoomPlan(Making):
         length = 1 / self.facts.rate
         for number in range(state.frames, self.count + self.fading):
             image, state = self._next(dreamer, number, state)
-            yield Frame(number, number * length, length, pixels_of(image)), state
+            yield Frame(number, number * length, length, pixels_of(image, self.form.bits)), state
 
     def arranged(self, frames: Callable[[], Iterator[Frame]]) -> Iterator[Frame]:
         """See `Making.arranged`; a loop begins with what comes after its end, and fades."""
@@ -83,7 +84,8 @@ class ZoomPlan(Making):
                 share = (frame.number + 1) / (len(beyond) + 1)
                 after = beyond[frame.number].pixels.astype(np.float32)
                 mixed = after + share * (frame.pixels - after)
-                frame = replace(frame, pixels=np.rint(mixed).astype(np.uint8))
+                pixels: Pixels = np.rint(mixed).astype(frame.pixels.dtype)
+                frame = replace(frame, pixels=pixels)
             yield frame
 
     def _next(self, dreamer: Dreamer, number: int, before: State) -> tuple[Image, State]:
@@ -181,7 +183,7 @@ def plan_zoom(recipe: Zoom, files: Files | None = None) -> ZoomPlan:
     photo = picture_of(recipe.photo)
     stem = Path("photo") if photo.path is None else photo.path
     output = Path(recipe.output or stem.with_name(f"{stem.stem}-zoom.mp4"))
-    form = form_of(output, recipe.codec)
+    form = form_of(output, recipe.codec, recipe.bits)
     model = recipe.network()
     recipe = replace(cast("Any", recipe), model=model, photo=photo)
     first = first_dream(recipe, model, photo, files)
@@ -198,6 +200,7 @@ def plan_zoom(recipe: Zoom, files: Files | None = None) -> ZoomPlan:
         matrix=1,
         primaries=1,
         transfer=1,
+        bits=form.bits,
     )
     check_form(form, facts)
     begin = first.photo.image[..., : facts.height, : facts.width]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from entoptic.checks import as_given, flag, number, path, text, whole
 from entoptic.errors import BadSetting
-from entoptic.jobs.film_settings import FILM, FilmRecipe, codec, output, rate
+from entoptic.jobs.film_settings import FILM, FilmRecipe, bits, codec, output, rate
 from entoptic.jobs.keys import Keys, over_time
 from entoptic.jobs.recipe import recipe, required, setting, settings, with_default
 from entoptic.recipes.dream import Dream
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from entoptic.objectives.files import Files
     from entoptic.types import PathLike
     from entoptic.video.motion import Flow
+    from entoptic.video.pixels import Bits
 
 COHERE = "How frames cohere"
 
@@ -112,6 +113,7 @@ class FilmOfDreams(DreamedFilm, ABC):
     )
     rate: Fraction | float | str | None = rate("Frames per second of a folder of pictures.")
     codec: str | None = codec()
+    bits: Bits | None = bits()
     silent: bool = setting(False, flag, "Leave the sound out.", under=FILM)
     preview: bool = setting(
         False, flag, "Small and short: 256 pixels, the first 3 seconds.", under=FILM, kept=False

@@ -23,6 +23,7 @@ from ..networks.gradient_rules.by_name import RulesLike
 from ..objectives import Objective
 from ..transforms import Transform
 from ..types import PathLike
+from ..video.pixels import Bits
 
 def accentuate(
     model: ModelLike,
@@ -681,6 +682,7 @@ def film(
     every: int = 1,
     rate: Fraction | float | str | None = None,
     codec: str | None = None,
+    bits: Bits | None = None,
     silent: bool = False,
     preview: bool = False,
     mask: PathLike | None = None,
@@ -750,6 +752,7 @@ def film(
         every: Number of frames of which one is kept. [default: 1]
         rate: Frames per second of a folder of pictures. [default: 25]
         codec: Codec: h264, hevc, vp9, prores. [default: the format's usual one]
+        bits: Bits per channel of a folder of pictures, and of .apng: 8, 16. [default: 8]
         silent: Leave the sound out.
         preview: Small and short: 256 pixels, the first 3 seconds.
         mask: Mask, a picture or a film: steps have full strength where it is white, and the
@@ -957,6 +960,7 @@ def grow(
     easing: str = "smooth",
     rate: Fraction | float | str | None = None,
     codec: str | None = None,
+    bits: Bits | None = None,
 ) -> FilmMade:
     r"""Show how a picture is optimised, as a film.
 
@@ -982,6 +986,7 @@ def grow(
             the end). [default: smooth]
         rate: Frames per second. [default: 25]
         codec: Codec: h264, hevc, vp9, prores. [default: the format's usual one]
+        bits: Bits per channel of a folder of pictures, and of .apng: 8, 16. [default: 8]
 
     Returns:
         The film: its file, its frames, the job that makes it again.
@@ -1474,6 +1479,7 @@ def zoom(
     seconds: float = 10.0,
     rate: Fraction | float | str | None = None,
     codec: str | None = None,
+    bits: Bits | None = None,
     zoom: float | str | Keys = 1.6,
     turn: float | str | Keys = 0.0,
     down: float | str | Keys = 0.0,
@@ -1541,6 +1547,7 @@ def zoom(
         seconds: Length of the film. [default: 10]
         rate: Frames per second. [default: 25]
         codec: Codec: h264, hevc, vp9, prores. [default: the format's usual one]
+        bits: Bits per channel of a folder of pictures, and of .apng: 8, 16. [default: 8]
         zoom: Factor by which the picture grows in a second; over time as 0s:A,4s:B. [default:
             1.6]
         turn: Degrees that the picture turns in a second, clockwise; over time as 0s:A,4s:B.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from entoptic.checks import number, one_of, refused
 from entoptic.jobs.easings import EASINGS
-from entoptic.jobs.film_settings import FILM, FilmRecipe, codec, output, rate
+from entoptic.jobs.film_settings import FILM, FilmRecipe, bits, codec, output, rate
 from entoptic.jobs.recipe import Recipe, recipe, required, setting, with_default
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from entoptic.networks import DeviceLike, ModelLike
     from entoptic.objectives.files import Files
     from entoptic.types import PathLike
+    from entoptic.video.pixels import Bits
 
 # Longer films are for `zoom`.
 _LONGEST_S = 36_000
@@ -105,6 +106,7 @@ class Grow(FilmRecipe):
     )
     rate: Fraction | float | str | None = rate("Frames per second.")
     codec: str | None = codec()
+    bits: Bits | None = bits()
 
     def plan(  # type: ignore[override]
         self, files: Files | None = None

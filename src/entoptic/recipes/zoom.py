@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from entoptic.checks import flag, number, refused
-from entoptic.jobs.film_settings import FILM, codec, output, rate
+from entoptic.jobs.film_settings import FILM, bits, codec, output, rate
 from entoptic.jobs.keys import Keys, over_time
 from entoptic.jobs.recipe import PHOTO, recipe, required, setting
 from entoptic.recipes.film import DreamedFilm, dream_fields
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from entoptic.jobs.zooms import ZoomPlan
     from entoptic.objectives.files import Files
     from entoptic.types import PathLike
+    from entoptic.video.pixels import Bits
 
 CAMERA = "How the camera moves"
 
@@ -57,6 +58,7 @@ class ZoomOfDreams(DreamedFilm, ABC):
     )
     rate: Fraction | float | str | None = rate("Frames per second.")
     codec: str | None = codec()
+    bits: Bits | None = bits()
     zoom: float | str | Keys = setting(
         1.6,
         over_time(number(least=0.05, most=20)),

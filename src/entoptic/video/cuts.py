@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from entoptic.video.motion import dis, motion, opencv, warped
-from entoptic.video.reading import Pixels
+from entoptic.video.pixels import Pixels, eight_bits
 
 # A cut: so little is seen in both frames, which differ by so much on average.
 _VISIBLE, _DIFFERENCE = 0.45, 0.06
@@ -14,7 +14,8 @@ _SIDE = 160
 
 
 def small(pixels: Pixels) -> Pixels:
-    """Return a frame at the size at which cuts are found."""
+    """Return a frame at the size, and of the bits, at which cuts are found."""
+    pixels = eight_bits(pixels)
     height, width = pixels.shape[:2]
     scale = _SIDE / max(height, width)
     if scale >= 1:

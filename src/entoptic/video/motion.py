@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from entoptic.video.containers import av, package
-from entoptic.video.reading import Pixels
+from entoptic.video.pixels import Pixels, eight_bits
 
 Field: TypeAlias = NDArray[np.float32]
 """(height, width, 2): for each pixel an offset, (across, down), in pixels."""
 
 Flow: TypeAlias = Callable[[Pixels, Pixels], Field]
-"""Optical flow: of two frames, where each pixel of the first is in the second."""
+"""Optical flow: of two frames of 8 bits, where each pixel of the first is in the second."""
 
 # Pixels: how far a way there and back may end from its beginning, and a share of its length.
 _ERROR, _ERROR_SHARE = 0.7, 0.01
@@ -52,6 +52,7 @@ def motion(before: Pixels, now: Pixels, flow: Flow) -> Motion:
     Optical Flow", 2010), and where both frames look alike.
     """
     cv2 = opencv()
+    before, now = eight_bits(before), eight_bits(now)
     back, forth = flow(now, before), flow(before, now)
     error = np.square(back + warped(forth, back)).sum(-1)
     length = np.square(back).sum(-1) + np.square(forth).sum(-1)

@@ -11,17 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from entoptic import images
 from entoptic.errors import BadFilm, BadSetting, EntopticError
 from entoptic.video.containers import av, decoded, opened, video_of
+from entoptic.video.deep import deep_pixels
+from entoptic.video.pixels import Bits, Pixels, pixels_of
 
 if TYPE_CHECKING:
     from av import VideoFrame
-
-Pixels = NDArray[np.uint8]
-"""(height, width, 3), sRGB."""
 
 USUAL_RATE = Fraction(25)
 """Frames per second of a folder of pictures."""
@@ -46,6 +44,7 @@ class Facts:
         full_range: whether luma takes all values, 0 to 255.
         frames: how many, as far as the file says.
         audio: number of audio streams.
+        bits: per channel, in which frames are read or written.
     """
 
     path: Path
@@ -60,6 +59,7 @@ class Facts:
     full_range: bool = False
     frames: int | None = None
     audio: int = 0
+    bits: Bits = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class Frame:
         number: from 0.
         time: seconds from the film's first frame.
         duration: seconds that it is shown; None where the next frame's time says it.
-        pixels: (height, width, 3), sRGB.
+        pixels: (height, width, 3), sRGB, of 8 or 16 bits.
     """
 
     number: int
@@ -199,7 +199,7 @@ def _timed(
     last: Fraction | None = None
     base = facts.time_base
     for number, each in enumerate(frames, first):
-        pixels = _pixels(each)
+        pixels = _pixels(each, facts.bits)
         if pixels.shape[:2] != (facts.height, facts.width):
             found = f"{pixels.shape[1]}x{pixels.shape[0]}"
             raise BadFilm(
@@ -242,11 +242,13 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _pixels(frame: VideoFrame) -> Pixels:
+def _pixels(frame: VideoFrame, bits: Bits) -> Pixels:
     """Return a frame as it is shown: sRGB by the file's own matrix and range, upright."""
+    if bits == 16:
+        return _upright(deep_pixels(frame), frame.rotation)
     if frame.format.has_palette or any(each.is_alpha for each in frame.format.components):
         return _upright(_on_black(frame), frame.rotation)
-    pixels: Pixels = frame.reformat(format="rgb24").to_ndarray()  # type: ignore[assignment]
+    pixels: Any = frame.reformat(format="rgb24").to_ndarray()
     return _upright(pixels, frame.rotation)
 
 
@@ -259,7 +261,8 @@ def _on_black(frame: VideoFrame) -> Pixels:
 
 def _upright(pixels: Pixels, rotation: int) -> Pixels:
     """Turn a frame as its file says, counterclockwise in degrees."""
-    return np.ascontiguousarray(np.rot90(pixels, rotation // 90 % 4))
+    turned: Pixels = np.ascontiguousarray(np.rot90(pixels, rotation // 90 % 4))
+    return turned
 
 
 def _facts_of_folder(folder: Path) -> Facts:
@@ -287,8 +290,8 @@ def _frames_of_folder(facts: Facts, first: int = 0) -> Iterator[Frame]:
                 f"{facts.width}x{facts.height} (width x height); make them of one size"
             )
         image = picture.image if picture.alpha is None else picture.image * picture.alpha
-        values = (image[0].permute(1, 2, 0) * 255).round().byte().numpy()
-        yield Frame(number, number / facts.rate, 1 / facts.rate, np.ascontiguousarray(values))
+        pixels = pixels_of(image, facts.bits)
+        yield Frame(number, number / facts.rate, 1 / facts.rate, pixels)
 
 
 def pictures_in(folder: Path) -> list[Path]:

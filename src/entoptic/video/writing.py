@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from entoptic import images
 from entoptic.errors import BadFilm, BadSetting, CannotWrite
 from entoptic.paths import make_folder
 from entoptic.video.containers import av, video_of
-from entoptic.video.reading import Facts, Frame, Pixels
+from entoptic.video.deep import for_luma
+from entoptic.video.pixels import Bits, Pixels, bits_of, image_of
+from entoptic.video.reading import Facts, Frame
 
 FOLDER = "folder"
 """The format of a folder of pictures."""
@@ -34,6 +36,7 @@ class Codec:
         even: whether height and width must be even.
         tag: the codec's tag in MP4 and MOV, where the usual one isn't played everywhere.
         hue: whether pixels are luma and chroma, so that a matrix is chosen.
+        bits: per channel, of the frames that it is given.
     """
 
     encoder: str
@@ -42,6 +45,7 @@ class Codec:
     even: bool = True
     tag: str | None = None
     hue: bool = True
+    bits: Bits = 8
 
 
 CODECS: Mapping[str, Codec] = {
@@ -57,7 +61,7 @@ CODECS: Mapping[str, Codec] = {
         tag="hvc1",
     ),
     "vp9": Codec("libvpx-vp9", "yuv420p", {"crf": "24", "b": "0", "row-mt": "1", "cpu-used": "3"}),
-    "prores": Codec("prores_ks", "yuv422p10le", {"profile": "hq"}, tag="apch"),
+    "prores": Codec("prores_ks", "yuv422p10le", {"profile": "hq"}, tag="apch", bits=16),
     "gif": Codec("gif", "pal8", even=False, hue=False),
     "webp": Codec("libwebp_anim", "bgra", {"quality": "90", "loop": "0"}, even=False, hue=False),
     "apng": Codec("apng", "rgb24", {"plays": "0"}, even=False, hue=False),
@@ -97,11 +101,13 @@ class Form:
         path: the file, or a folder for pictures.
         container: FFmpeg's name of the format; `FOLDER` for pictures.
         codec: None for pictures.
+        bits: per channel, of the frames that are written.
     """
 
     path: Path
     container: str
     codec: Codec | None
+    bits: Bits
 
     @property
     def silent(self) -> bool:
@@ -124,26 +130,28 @@ class Sound:
     end: Fraction | None
 
 
-def lossless(path: Path) -> Form:
+def lossless(path: Path, bits: Bits) -> Form:
     """Return the format of frames that are read again as they were."""
-    return Form(path, "matroska", Codec("ffv1", "bgr0", even=False, hue=False))
+    pixels = "bgr0" if bits == 8 else "gbrp16le"
+    return Form(path, "matroska", Codec("ffv1", pixels, even=False, hue=False, bits=bits), bits)
 
 
-def form_of(path: Path, codec: str | None) -> Form:
+def form_of(path: Path, codec: str | None, bits: Bits | None = None) -> Form:
     """Return the format of a film by its ending.
 
     Args:
         path: the file; a folder of pictures where it ends with `/` or is one.
         codec: one of `CODECS`; by default the format's usual one.
+        bits: per channel of pictures; by default 8. Other films have those of their codec.
 
     Raises:
-        BadSetting: there is no such format; or it can't hold that codec.
+        BadSetting: there is no such format; or it can't hold that codec, or so many bits.
     """
     suffix = path.suffix.lower()
     if path.is_dir() or not suffix:
         if codec is not None:
             raise BadSetting("codec is of a film; leave it out for a folder of pictures")
-        return Form(path, FOLDER, None)
+        return Form(path, FOLDER, None, bits or 8)
     if suffix not in _FORMATS:
         raise BadSetting(
             f"can't write a film as {suffix!r}; take one of {' '.join(ENDINGS)}, or a name "
@@ -152,7 +160,15 @@ def form_of(path: Path, codec: str | None) -> Form:
     container, held = _FORMATS[suffix]
     if codec is not None and codec not in held:
         raise BadSetting(f"{suffix} can't hold {codec}; it holds {', '.join(held)}")
-    return Form(path, container, CODECS[codec or held[0]])
+    found = CODECS[codec or held[0]]
+    if bits == 16 and suffix == ".apng":
+        found = replace(found, pixels="rgb48be", bits=16)
+    if bits == 16 and found.bits == 8:
+        raise BadSetting(
+            f"{suffix} has 8 bits; 16 have a folder of pictures and .apng, and prores (.mov, .mkv) "
+            "is of 10, made from 16"
+        )
+    return Form(path, container, found, found.bits)
 
 
 def write_film(
@@ -180,7 +196,7 @@ def write_film(
         BadFilm: the format can't hold such frames, or such sound.
     """
     if form.container == FOLDER:
-        return _write_pictures(form.path, frames, job)
+        return _write_pictures(form, frames, job)
     with _replacing(form.path, draft) as temporary:
         _encode(form, temporary, facts, frames, job, sound if not form.silent else None)
     return form.path
@@ -293,7 +309,9 @@ def _frame(pixels: Pixels, codec: Codec, facts: Facts) -> Any:
     if codec.even and (height % 2 or width % 2):
         # The edge once more, where the codec takes no odd sizes.
         pixels = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    frame = av().VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+    deep = bits_of(pixels) == 16
+    pixels = for_luma(pixels) if deep and codec.hue else np.ascontiguousarray(pixels)
+    frame = av().VideoFrame.from_ndarray(pixels, format="rgb48le" if deep else "rgb24")
     if not codec.hue:
         return frame if codec.pixels == "pal8" else frame.reformat(format=codec.pixels)
     frame = frame.reformat(
@@ -406,12 +424,10 @@ def check_sound(form: Form, path: Path) -> None:
         _Copied(container, Sound(path, Fraction(0), None))
 
 
-def _write_pictures(folder: Path, frames: Iterable[Frame], job: str) -> Path:
+def _write_pictures(form: Form, frames: Iterable[Frame], job: str) -> Path:
     """Write each frame as a PNG with the film's job."""
-    import torch
-
-    make_folder(folder)
+    make_folder(form.path)
     for number, each in enumerate(frames):
-        image = torch.from_numpy(each.pixels).permute(2, 0, 1)[None].float() / 255
-        images.write(folder / f"frame{number:06}.png", image, job=job, replace=True)
-    return folder
+        file = form.path / f"frame{number:06}.png"
+        images.write(file, image_of(each.pixels), job=job, bits=form.bits, replace=True)
+    return form.path

@@ -19,8 +19,10 @@ import pytest
 import torch
 from PIL import Image
 
+import entoptic as ent
 from entoptic.errors import BadSetting
 from entoptic.images import write
+from entoptic.jobs.inputs import scaled
 from entoptic.studio.guard import Guard
 from entoptic.studio.limits import Limits
 from entoptic.studio.server import address_of, listening
@@ -269,6 +271,85 @@ def test_a_picture_of_the_history_is_starred_deleted_and_begun_with(
     assert client.get("/studio/history/a.png").status == 404
     assert client.post("/studio/history/a.png/restore").status == 200
     assert client.get("/studio/history/a.png").content == png
+
+
+@pytest.fixture(scope="module")
+def sky(served: Served, png: bytes) -> str:
+    """The name of a photo of the studio's."""
+    return str(served.post("/studio/photos?name=sky.png", png).json()["name"])
+
+
+def test_what_a_network_takes_a_photo_for_is_what_identify_says(
+    served: Served, sky: str, tmp_path: Path
+) -> None:
+    answer = served.get(f"/studio/see/classes?model=squeezenet1_1&photo={sky}")
+    picture().save(tmp_path / "sky.png")
+    wanted = ent.identify(ent.load(), tmp_path / "sky.png", top=6)
+    assert [(each["number"], each["probability"]) for each in answer.json()] == [
+        (each.number, each.probability) for each in wanted
+    ]
+
+
+def test_a_position_has_the_channels_that_are_strongest_there(
+    served: Served, sky: str, tmp_path: Path
+) -> None:
+    asked = f"model=squeezenet1_1&photo={sky}&layer=fire3"
+    found = served.get(f"/studio/see/position?{asked}&down=0.99&across=0.0").json()
+    picture().save(tmp_path / "sky.png")
+    model, layer = ent.load(), "fire3"
+    shown = scaled(ent.read(tmp_path / "sky.png"), 224).image
+    acts = next(iter(model.activations(shown, [layer]).values()))[0]
+    assert (found["row"], found["column"]) == (acts.shape[1] - 1, 0)
+    assert (found["rows"], found["columns"]) == acts.shape[1:]
+    values = acts[:, -1, 0]
+    assert [each["number"] for each in found["channels"]] == values.topk(8).indices.tolist()
+    assert found["channels"][0]["value"] == pytest.approx(float(values.max()), rel=1e-5)
+
+
+def test_gradients_maps_and_sheets_are_pictures(served: Served, sky: str) -> None:
+    asked = f"model=squeezenet1_1&photo={sky}"
+    there = f"{asked}&layer=fire3"
+    found = served.get(f"/studio/see/position?{there}&down=0.5&across=0.5").json()
+    number, row, column = found["channels"][0]["number"], found["row"], found["column"]
+    for address in (
+        f"looked?{asked}&number=3",
+        f"gradient?{there}&number={number}&row={row}&column={column}",
+        f"map?{asked}&layer=fire3&number=1",
+        f"maps?{asked}&layer=fire3",
+    ):
+        answer = served.get(f"/studio/see/{address}")
+        assert (answer.status, answer.content[:2]) == (200, b"\xff\xd8"), answer.text
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("position?{}&layer=fire3&down=1.5&across=0", "the position must be in the photo"),
+        ("position?{}&layer=fire3&down=nan&across=0", "the position must be in the photo"),
+        ("position?{}&layer=../x&down=0&across=0", "has no layer '../x'"),
+        ("position?{}&layer=fire3&down=a&across=0", "can't be read: down"),
+        ("gradient?{}&layer=fire3&number=1&row=99999&column=0", "no such channel or position"),
+        ("gradient?{}&layer=fire3&number=-1&row=0&column=0", "can't be read: number"),
+        ("map?{}&layer=fire3&number=128", "fire3 has no channel 128"),
+        ("looked?{}&number=1000", "1000"),
+        ("classes?model=python:x:y&photo=sky", "no such network"),
+        ("classes?model=squeezenet1_1&photo=../sky.png", "no picture"),
+    ],
+)
+def test_what_cant_be_seen_is_said(served: Served, sky: str, address: str, told: str) -> None:
+    answer = served.get("/studio/see/" + address.format(f"model=squeezenet1_1&photo={sky}"))
+    assert answer.status in (400, 404)
+    assert told in answer.json()["error"]
+
+
+@pytest.mark.parametrize("name", ["a.exe", "a.mp4", "../a.webm", "a"])
+def test_what_is_no_film_is_refused(served: Served, name: str) -> None:
+    pytest.importorskip("av", reason="needs PyAV: pip install 'entoptic[film]'")
+    before = sorted(served.studio.folder.rglob("*"))
+    answer = served.post(f"/studio/films?name={name}", b"no film at all")
+    assert answer.status == 400
+    assert name in answer.json()["error"]
+    assert sorted(served.studio.folder.rglob("*")) == before
 
 
 def test_others_need_the_token(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ __all__ = ["browser"]  # a fixture of this module, too
 pytest.importorskip("gradio", reason="needs Gradio: pip install 'entoptic[studio]'")
 
 DONE = "#{0}-begin:not([hidden])"
-SECONDS = 60_000
+SECONDS = 30_000
 
 
 class House:
@@ -276,6 +276,51 @@ def test_a_unit_is_visualized(page: Page) -> None:
     assert read(page.finish("visualize")).width == 64
 
 
+def test_a_position_is_clicked_and_its_unit_seen_and_dreamt(page: Page, house: House) -> None:
+    page.tab("See")
+    page.page.set_input_files("#see-see input[type=file]", house.folder / "sky.png")
+    page.page.wait_for_selector(".class")
+    page.page.click("#seen-see [data-layer=fire3].layer")
+    page.page.click("#see-see .frame")
+    page.page.wait_for_selector(".channel")
+    number = page.page.locator(".channel").first.get_attribute("data-number")
+    page.page.click(".channel >> nth=0 >> text=Map")
+    page.page.wait_for_function(
+        "number => document.querySelector('#see-see .shown').innerText.endsWith(`fire3:${number}`)",
+        arg=number,
+    )
+    page.page.wait_for_selector("#see-see .after[src^=blob]")
+    where = "[...document.querySelectorAll('.seen > .caption')].at(-1).innerText"
+    before = page.page.evaluate(where)
+    page.page.focus("#see-see .frame")
+    page.page.keyboard.press("ArrowRight")
+    page.page.wait_for_function(f"before => {where} !== before", arg=before)
+    page.page.click(".class >> nth=0")
+    page.page.wait_for_selector("#see-see .frame.looked")
+    chosen = page.page.locator(".channel").first.get_attribute("data-number")
+    page.page.click(".channel >> nth=0 >> text=Dream it")
+    assert page.page.inner_text("#picker-dream .chip b") == f"fire3:{chosen}"
+    assert page.page.locator("#stage-dream .frame.filled").is_visible()
+
+
+def test_a_zoom_is_previewed_and_made(page: Page, house: House) -> None:
+    pytest.importorskip("av", reason="needs PyAV: pip install 'entoptic[film]'")
+    page.tab("Film")
+    page.page.set_input_files("#stage-zoom input[type=file]", house.folder / "sky.png")
+    page.page.wait_for_selector("#stage-zoom .frame.filled")
+    page.set("zoom-size", 128)
+    page.set("zoom-seconds", 1)
+    page.page.click("#zoom-preview")
+    page.page.wait_for_function(
+        "document.querySelector('#stage-zoom .status').innerText.startsWith('Done')"
+    )
+    assert "kept" not in page.status("zoom")
+    page.page.click("#zoom-begin")
+    file = page.finish("zoom")
+    assert (file.name, file.is_file()) == ("sky-zoom.mp4", True)
+    page.page.wait_for_selector("#stage-zoom video:not([hidden])")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_all_without_scrolling_sideways(
     browser: Any, house: House, scheme: str
@@ -288,7 +333,7 @@ def test_a_phone_shows_all_without_scrolling_sideways(
         has_touch=True,
         is_mobile=True,
     )
-    for name in ("Dream", "Units", "History"):
+    for name in ("Dream", "Units", "See", "Film", "History"):
         phone.tab(name)
         assert phone.page.evaluate("document.documentElement.scrollWidth") == 360, name
     color = phone.page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -360,6 +360,23 @@ def test_pictures_of_units_are_made_while_nothing_else_is_asked_for(studio: Stud
         studio.units.want("squeezenet1_1", "fire2", [128])
 
 
+def test_a_zoom_is_previewed_and_made(studio: Studio, photo: str) -> None:
+    pytest.importorskip("av", reason="needs PyAV: pip install 'entoptic[film]'")
+    pytest.importorskip("cv2", reason="needs OpenCV: pip install 'entoptic[film]'")
+    zoom = asked(photo, seconds=0.2, size=64)
+    before = len(studio.shelf("").items())
+    preview = studio.engine.wait(studio.start("", "zoom", zoom, preview=True), LONG)
+    assert (preview.state, preview.made and preview.made.name) == ("done", None), preview.error
+    assert (preview.version, len(studio.shelf("").items())) == (5, before)
+    film = studio.engine.wait(studio.start("", "zoom", zoom), LONG)
+    assert film.made is not None, film.error
+    assert film.made.name == "My-sky-zoom.mp4"
+    assert studio.shelf("").items()[0].film
+    assert f"zoom photos/{photo} --octaves 1 --steps 2" in film.made.again["command"]
+    with pytest.raises(BadSetting, match="900 s long, and this studio makes at most 600"):
+        studio.start("", "zoom", zoom | {"seconds": 900})
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [

@@ -6,9 +6,10 @@ import functools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -18,9 +19,13 @@ from entoptic.studio.shelf import Shelf
 from entoptic.studio.studio import Studio
 from entoptic.studio.works import jpeg
 
+Number: TypeAlias = Annotated[int, Query(ge=0, le=1_000_000)]
+
 STATIC = Path(__file__).parent / "static"
 
 _SMALL_SIDE = 360
+# Seconds that a question may wait for the worker, which may be in a long step.
+_PATIENCE_S = 120
 _LARGE_SIDE = 1600
 
 
@@ -39,20 +44,27 @@ def addresses_of(studio: Studio) -> FastAPI:
         status = 404 if isinstance(error, PictureNotFound) else 400
         return JSONResponse({"error": str(error)}, status)
 
+    @app.exception_handler(RequestValidationError)
+    async def misread(request: Request, error: RequestValidationError) -> Response:
+        wrong = ", ".join(str(each["loc"][-1]) for each in error.errors())
+        return JSONResponse({"error": f"what the page asked for can't be read: {wrong}"}, 400)
+
     @app.get("/studio/static/{name}")
     def static(name: str) -> Response:
         if name not in {each.name for each in STATIC.iterdir()}:
             raise PictureNotFound(f"there is no {name!r}")
         return FileResponse(STATIC / name, headers={"cache-control": "no-cache"})
 
-    @app.post("/studio/photos")
-    async def add(request: Request, visit: str = "", name: str = "photo") -> Any:
+    @app.post("/studio/{kind}")
+    async def add(kind: str, request: Request, visit: str = "", name: str = "photo") -> Any:
+        if kind not in ("photos", "films"):
+            raise PictureNotFound(f"nothing is called {kind!r}")
         data = bytearray()
         async for part in request.stream():
             data += part
             if len(data) > studio.limits.upload << 20:
                 raise BadSetting(f"that is too large; at most {studio.limits.upload} MB")
-        return await run_in_threadpool(_added, studio, visit, bytes(data), name)
+        return await run_in_threadpool(_added, studio, visit, kind, bytes(data), name)
 
     @app.get("/studio/photos/{name}")
     def photo(name: str, visit: str = "", small: bool = False) -> Response:
@@ -120,11 +132,60 @@ def addresses_of(studio: Studio) -> FastAPI:
             raise PictureNotFound(f"the picture of {layer}:{number} isn't made yet")
         return FileResponse(file, headers={"cache-control": "max-age=3600"})
 
+    _see(app, studio)
     return app
 
 
-def _added(studio: Studio, visit: str, data: bytes, name: str) -> dict[str, Any]:
+def _see(app: FastAPI, studio: Studio) -> None:
+    """Add the addresses of what networks make of photos; the engine's worker answers."""
+    seeing = studio.seeing
+
+    def answer(visit: str, ask: Callable[..., Any], *asked: Any) -> Any:
+        shelf = studio.shelf(visit)
+        return studio.engine.ask(functools.partial(ask, shelf, *asked)).result(_PATIENCE_S)
+
+    def shown(visit: str, ask: Callable[..., bytes], *asked: Any) -> Response:
+        return Response(answer(visit, ask, *asked), media_type="image/jpeg")
+
+    @app.get("/studio/see/classes")
+    def classes(model: str, photo: str, visit: str = "") -> Any:
+        return answer(visit, seeing.classes, model, photo)
+
+    @app.get("/studio/see/looked")
+    def looked(model: str, photo: str, number: Number, visit: str = "") -> Response:
+        return shown(visit, seeing.looked, model, photo, number)
+
+    @app.get("/studio/see/position")
+    def position(
+        model: str, photo: str, layer: str, down: float, across: float, visit: str = ""
+    ) -> Any:
+        return answer(visit, seeing.position, model, photo, layer, down, across)
+
+    @app.get("/studio/see/gradient")
+    def gradient(
+        model: str,
+        photo: str,
+        layer: str,
+        number: Number,
+        row: Number,
+        column: Number,
+        visit: str = "",
+    ) -> Response:
+        return shown(visit, seeing.gradient, model, photo, layer, number, row, column)
+
+    @app.get("/studio/see/map")
+    def one_map(model: str, photo: str, layer: str, number: Number, visit: str = "") -> Response:
+        return shown(visit, seeing.map, model, photo, layer, number)
+
+    @app.get("/studio/see/maps")
+    def maps(model: str, photo: str, layer: str, visit: str = "") -> Response:
+        return shown(visit, seeing.maps, model, photo, layer)
+
+
+def _added(studio: Studio, visit: str, kind: str, data: bytes, name: str) -> dict[str, Any]:
     shelf = studio.shelf(visit)
+    if kind == "films":
+        return shelf.add_film(data, name)
     kept = shelf.add(data, name)
     photo = shelf.photo(kept)
     found: dict[str, Any] = {"name": kept, "height": photo.height, "width": photo.width}

@@ -182,6 +182,9 @@ def _words(name: str) -> list[str]:
     return []
 
 
+# Recipes that share the controls of a tab.
+_TOGETHER = {"zoom": ("zoom", "film")}
+
 # What the page's own components say beside settings: a picture to go on with, or to read.
 _NOT_ASKED = ("result", "source", "shelf")
 
@@ -242,6 +245,19 @@ class Stage:
         own = {name: value for name, value in mine.items() if name not in _NOT_ASKED}
         return asked | {name: value for name, value in own.items() if value is not None}
 
+    def _recipe(self, asked: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Return the recipe that is meant: a tab for films has one for films and one for photos."""
+        name = asked.pop("recipe", None)
+        if not isinstance(name, str) or name not in _TOGETHER.get(self.tab, ()):
+            return self.tab, asked
+        declared = settings(recipes[name])
+        both = {each for each in asked if each in declared or each not in self.form.declared}
+        return name, {each: asked[each] for each in both}
+
+    @property
+    def form(self) -> Form:
+        return self.forms[self.tab]
+
     async def _begin(self, request: gr.Request, *given: Any) -> AsyncIterator[Any]:
         async for each in self._started(given, owner_of(request), preview=False):
             yield each
@@ -255,7 +271,7 @@ class Stage:
     ) -> AsyncIterator[Any]:
         try:
             asked = self._asked(given)
-            recipe = asked.pop("recipe", self.tab)
+            recipe, asked = self._recipe(asked)
             run = await asyncio.to_thread(self.studio.start, owner, recipe, asked, preview=preview)
         except EntopticError as error:
             yield {"kind": "error", "error": told(error)}
@@ -297,7 +313,7 @@ class Stage:
     def _texts(self, request: gr.Request, *given: Any) -> Any:
         try:
             asked = self._asked(given)
-            recipe = asked.pop("recipe", self.tab)
+            recipe, asked = self._recipe(asked)
             return self.studio.texts(owner_of(request), recipe, asked)
         except EntopticError as error:
             return {"error": told(error)}
@@ -362,6 +378,10 @@ def page_of(studio: Studio) -> gr.Blocks:
                 _dream(studio)
             with gr.Tab("Units", id="units"):
                 _units(studio)
+            with gr.Tab("See", id="see"):
+                _see(studio)
+            with gr.Tab("Film", id="zoom"):
+                _film(studio)
             with gr.Tab("History", id="history"):
                 _component("history", (), tab="page")
         _visits(studio, page, hello)
@@ -425,6 +445,43 @@ def _dream(studio: Studio) -> None:
         lambda name, chosen: form.updates(form.usual(name, chosen) | {"size": None}),
         [network, look],
         list(form.controls.values()),
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+def _see(studio: Studio) -> None:
+    with gr.Row(elem_classes="room"):
+        with gr.Column(elem_classes="light"):
+            _component("see", (), tab="see")
+        with gr.Column(elem_classes="desk"):
+            network = _network(studio, "see")
+            _component("seen", (), tab="see")
+    network.change(None, [network], None, js="(name) => { Studio.network('see', name) }")
+
+
+def _film(studio: Studio) -> None:
+    form = Form("zoom", studio)
+    stage = Stage(studio, "zoom", {"zoom": form})
+    with gr.Row(elem_classes="room"):
+        with gr.Column(elem_classes="light"):
+            stage.draw(photo=True, mask=False, verb="Make the film", preview=True)
+        with gr.Column(elem_classes="desk"):
+            network = _network(studio, "zoom")
+            looks = list(looks_of(studio.networks[studio.networks.names[0]]))
+            look = gr.Dropdown(looks, value=USUAL_LOOK, label="Look", elem_id="zoom-look")
+            _component("picker", ("picked",), tab="zoom", blend=True)
+            form.first()
+            with gr.Accordion("More", open=False):
+                form.more()
+            with gr.Accordion("Command and Python", open=False):
+                texts = _component("texts", (), tab="zoom")
+    stage.connect(network, look, texts)
+    network.change(
+        partial(_other_network, form),
+        [network],
+        [look, *form.controls.values()],
+        js="(name) => { Studio.network('zoom', name); return name }",
         show_progress="hidden",
         api_visibility="private",
     )

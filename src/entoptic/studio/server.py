@@ -59,7 +59,8 @@ def application(studio: Studio, *, token: str | None = None, local: bool = True)
         mcp_server=False,
         **look_of(),
     )
-    uploads = {"/studio/photos": studio.limits.upload << 20}
+    upload = studio.limits.upload << 20
+    uploads = {"/studio/photos": upload, "/studio/films": upload}
     return Guard(app, token=token, local=local, uploads=uploads)
 
 

@@ -13,13 +13,13 @@ import re
 import secrets
 import shlex
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from entoptic import images
-from entoptic.errors import BadPicture, BadSetting, NoJob, PictureNotFound
+from entoptic.errors import BadFilm, BadPicture, BadSetting, NoJob, PictureNotFound
 from entoptic.images import Picture
 from entoptic.jobs.job import Job, Result
 from entoptic.jobs.written import literal
@@ -27,8 +27,11 @@ from entoptic.paths import make_folder
 
 PHOTOS, DELETED = "photos", "deleted"
 _STARS = "stars.json"
-_NAME = re.compile(r"\w[\w. -]{0,150}\.(?:png|jpe?g|webp|tiff?|gif|bmp|avif|hei[cf]|jxl|mp4)")
+_NAME = re.compile(
+    r"\w[\w. -]{0,150}\.(?:png|jpe?g|webp|tiff?|gif|bmp|avif|hei[cf]|jxl|mp4|mov|webm|mkv|m4v)"
+)
 _FILMS = (".mp4",)
+_FILM_ENDINGS = ("mp4", "mov", "webm", "mkv", "m4v", "gif")
 # Ends of photos' names, by what Pillow calls their kind.
 _ENDINGS = {"PNG": "png", "JPEG": "jpg", "MPO": "jpg", "WEBP": "webp", "TIFF": "tif", "GIF": "gif"}
 _ENDINGS |= {"BMP": "bmp", "AVIF": "avif", "HEIF": "heic", "JXL": "jxl"}
@@ -78,8 +81,28 @@ class Shelf:
             BadPicture: it is none, is damaged, or is too large.
             BadSetting: the folder is full.
         """
+        return self._added(data, called, _ENDINGS.get(_kind(data), "png"), _read_photo)
+
+    def add_film(self, data: bytes, called: str) -> dict[str, Any]:
+        """Keep a film likewise; return its name, height and width.
+
+        Raises:
+            BadFilm: it is none, or is damaged.
+            BadSetting: the folder is full.
+            MissingExtra: films need PyAV.
+        """
+        from entoptic.video.reading import facts_of
+
+        ending = Path(called).suffix.lower().removeprefix(".")
+        if ending not in _FILM_ENDINGS:
+            raise BadSetting(f"{called!r} is no film; choose one of {', '.join(_FILM_ENDINGS)}")
+        name = self._added(data, called, ending, facts_of)
+        facts = facts_of(self.photo_file(name))
+        return {"name": name, "height": facts.height, "width": facts.width, "film": True}
+
+    def _added(self, data: bytes, called: str, ending: str, check: Callable[[Path], object]) -> str:
+        """Keep what a page sends, if it is what it should be; return its name."""
         digest = hashlib.sha256(data).hexdigest()[:12]
-        ending = _ENDINGS.get(_kind(data), "png")
         stem = re.sub(r"[^\w-]+", "-", Path(called).stem).strip("-_")[:40] or "photo"
         stem = stem.removesuffix(f"-{digest}")
         target = self.folder / PHOTOS / f"{stem}-{digest}.{ending}"
@@ -92,13 +115,14 @@ class Shelf:
                     f"the studio's photos take {taken / 1e6:.0f} MB, which is nearly all they may; "
                     f"delete some in {str(self.folder / PHOTOS)!r}"
                 )
-            draft = target.with_name(f".{secrets.token_hex(8)}")
+            draft = target.with_name(f".{secrets.token_hex(8)}.{ending}")
             try:
                 draft.write_bytes(data)
-                images.read(draft, max_pixels=_MOST_PIXELS)  # what isn't a picture isn't kept
+                check(draft)  # what isn't a picture isn't kept
                 draft.replace(target)
-            except BadPicture as error:
-                raise BadPicture(str(error).replace(repr(str(draft)), repr(called))) from None
+            except (BadPicture, BadFilm) as error:
+                told = str(error).replace(repr(str(draft)), repr(called))
+                raise type(error)(told) from None
             finally:
                 draft.unlink(missing_ok=True)
         return target.name
@@ -237,6 +261,10 @@ class Shelf:
             if each.name == name:
                 return each
         raise PictureNotFound(f"the studio has no picture {name!r}; it may have been deleted")
+
+
+def _read_photo(file: Path) -> object:
+    return images.read(file, max_pixels=_MOST_PIXELS)
 
 
 def _kind(data: bytes) -> str:

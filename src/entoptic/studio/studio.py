@@ -17,6 +17,7 @@ from entoptic.jobs.recipe import recipes
 from entoptic.studio.engine import Engine, Run, Work
 from entoptic.studio.limits import Limits
 from entoptic.studio.networks import Networks
+from entoptic.studio.seeing import Seeing
 from entoptic.studio.shelf import Shelf
 from entoptic.studio.unit_pictures import UnitPictures
 from entoptic.studio.wishes import NoFiles, Wish, Wishes
@@ -51,6 +52,7 @@ class Studio:
         self.networks = Networks(models)
         self._shelf = Shelf(folder, self.limits.folder * 1_000_000)
         self._private: dict[str, Shelf] = {}
+        self.seeing = Seeing(self.networks)
         self.units = UnitPictures(self.networks, folder / "units", catalogs)
         self.engine = Engine(self.limits.queue, self.units)
         self.example = self._shelf.add(EXAMPLE.read_bytes(), "clouds.jpg")

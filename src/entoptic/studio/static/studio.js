@@ -32,6 +32,7 @@ const Studio = (() => {
     } catch {
       throw new Error("The studio doesn't answer; was its command ended?");
     }
+    if (answer.ok && answer.headers.get("content-type").startsWith("image/")) return URL.createObjectURL(await answer.blob());
     const text = await answer.text();
     if (answer.ok) return JSON.parse(text);
     let told = text;
@@ -438,7 +439,8 @@ const Studio = (() => {
     const inside = make("div", { class: "inside", hidden: true }, make("div", { class: "side" }, blend ? whole : null, find), grid, more);
     element.replaceChildren(make("section", { class: "picker", "aria-label": "What to look for" },
       make("div", { class: "caption" }, blend ? "What to look for" : "Unit", make("small", {}, "early layers to late ones")), strip, inside, chips, words));
-    let layers = [], layer = null, shown = COLUMNS * ROWS, polling = null;
+    let layers = [], layer = null, shown = COLUMNS * ROWS;
+    const { tile, poll } = pictures(element, own, () => layer?.layer);
     own.network = (name) => { own.model = name; own.units = []; own.layer = null; own.expression = words.value = ""; load(); };
     own.picker = () => { words.value = own.expression; marks(); };
     ready.then(async () => {
@@ -450,14 +452,10 @@ const Studio = (() => {
       layer = null;
       inside.hidden = true;
       try { layers = await ask("layers", { model: own.model }); } catch { return; }
-      strip.replaceChildren(...layers.map((each) => make("button", { type: "button", role: "option", class: "layer", "aria-selected": "false", "data-layer": each.layer, onclick: () => open(each) },
-        make("span", { class: "mosaic" }, ...first(each).map((number) => tile(each.layer, number))), make("span", {}, each.layer))));
+      strip.replaceChildren(...layers.map((each) => mosaic(each, tile, () => open(each))));
       marks();
       poll();
     }
-
-    const first = (each) => [0, 1, 2, 3].filter((number) => number < each.channels);
-    const tile = (name, number) => make("img", { alt: "", "data-unit": `${name}:${number}`, "data-layer": name, "data-number": number });
 
     function open(each) {
       layer = layer === each ? null : each;
@@ -506,17 +504,22 @@ const Studio = (() => {
         button("×", () => toggle(each.name), { "aria-label": `Without ${each.name}` }))),
         ...(own.layer ? [make("div", { class: "chip" }, make("b", {}, `${own.layer}, the whole layer`), button("×", () => { own.layer = null; picked(); }, { "aria-label": "Without a layer" }))] : []));
     }
+  }
 
-    // Ask for the pictures that are in sight and not there yet, until all are there.
+  // Pictures of units in an element: asked for while they are in sight, until all are there.
+  function pictures(element, own, foremost) {
+    let waiting = null;
+    const tile = (name, number) => make("img", { alt: "", "data-unit": `${name}:${number}`, "data-layer": name, "data-number": number });
+
     async function poll() {
-      clearTimeout(polling);
+      clearTimeout(waiting);
       if (!element.isConnected) return;
       const lacking = {};
       const hidden = !element.offsetParent;
       for (const each of hidden ? [] : element.querySelectorAll("img[data-unit]:not([src]):not(.broken)")) (lacking[each.dataset.layer] ??= []).push(each);
       const names = Object.keys(lacking);
-      // The open layer last: what was asked for last is made first.
-      names.sort((one, other) => (one === layer?.layer) - (other === layer?.layer));
+      // What was asked for last is made first.
+      names.sort((one, other) => (one === foremost()) - (other === foremost()));
       for (const name of names) {
         let found;
         try { found = await ask("units", { model: own.model, layer: name, numbers: [...new Set(lacking[name].map((each) => each.dataset.number))].join(",") }); } catch { continue; }
@@ -526,7 +529,191 @@ const Studio = (() => {
           else if (how && how !== "wanted") { each.classList.add("broken"); each.title = how; }
         }
       }
-      if (names.length || hidden) polling = setTimeout(poll, 900);
+      if (names.length || hidden) waiting = setTimeout(poll, 900);
+    }
+    return { tile, poll };
+  }
+
+  const first = (each) => [0, 1, 2, 3].filter((number) => number < each.channels);
+  const mosaic = (each, tile, press) => make("button", { type: "button", role: "option", class: "layer", "aria-selected": "false", "data-layer": each.layer, onclick: press },
+    make("span", { class: "mosaic" }, ...first(each).map((number) => tile(each.layer, number))), make("span", {}, each.layer));
+
+  // What a network makes of a photo: on the left the photo, on the right what is found in it
+
+  function see({ element }) {
+    const own = mine("see");
+    const photo = make("img", { class: "before", alt: "The photo", hidden: true });
+    const over = make("img", { class: "after", alt: "", hidden: true });
+    const cell = make("i", { class: "cell", hidden: true });
+    const choose = make("input", { type: "file", accept: "image/*", hidden: true, onchange: () => { if (choose.files[0]) take(choose.files[0]); choose.value = ""; } });
+    const empty = make("div", { class: "void" }, make("p", { class: "large" }, "Drop a photo here, and see what a network sees in it"),
+      make("p", { class: "side" }, button("Choose a photo", () => choose.click(), { class: "plain" }), button("Example", () => set({ name: example, height: 640, width: 960 }), { class: "plain", id: "see-example" })));
+    const frame = make("div", { class: "frame", tabindex: 0, "aria-label": "The photo: click a position, or move with the arrows" }, empty, photo, over, cell);
+    const caption = make("p", { class: "shown", role: "status" });
+    const wrong = make("p", { class: "wrong", role: "alert", hidden: true });
+    const plain = button("The photo alone", () => show(null), { class: "tool", hidden: true });
+    const another = button("Another photo", () => set(null), { class: "tool", hidden: true });
+    element.replaceChildren(make("section", { class: "stage", "aria-label": "See" }, frame, caption, wrong, make("div", { class: "tools" }, another, plain), choose));
+    own.show = show;
+    own.told = told;
+    own.mark = mark;
+
+    function told(error) { wrong.hidden = !error; wrong.textContent = error || ""; }
+
+    async function take(file) {
+      told(null);
+      frame.classList.add("busy");
+      try { set(await ask("photos", { name: file.name }, { method: "POST", body: file })); } catch (error) { told(error.message); }
+      frame.classList.remove("busy");
+    }
+
+    function set(chosen) {
+      own.photo = chosen;
+      told(null);
+      show(null);
+      mark(null);
+      empty.hidden = Boolean(chosen);
+      photo.hidden = !chosen;
+      another.hidden = !chosen;
+      frame.classList.toggle("filled", Boolean(chosen));
+      if (chosen) {
+        frame.style.setProperty("--ratio", chosen.width / chosen.height);
+        photo.src = address(`photos/${encodeURIComponent(chosen.name)}`);
+        caption.textContent = "Click a position in the photo.";
+      } else {
+        frame.style.removeProperty("--ratio");
+        caption.textContent = "";
+      }
+      own.seen?.();
+    }
+
+    // Show a picture in place of the photo; null for the photo itself.
+    async function show(path, more, words) {
+      plain.hidden = !path;
+      if (!path) { over.hidden = true; frame.classList.remove("sheet", "looked"); caption.textContent = ""; return; }
+      told(null);
+      frame.classList.add("busy");
+      try {
+        const found = await ask(`see/${path}`, { model: own.model, photo: own.photo.name, ...more });
+        URL.revokeObjectURL(over.src);
+        over.src = found;
+        over.alt = words;
+        over.hidden = false;
+      } catch (error) { told(error.message); plain.hidden = over.hidden; return; } finally { frame.classList.remove("busy"); }
+      frame.classList.toggle("sheet", path === "maps");
+      frame.classList.toggle("looked", path === "looked");
+      caption.textContent = words;
+    }
+
+    function mark(found) {
+      cell.hidden = !found;
+      if (!found) return;
+      Object.assign(cell.style, { left: `${found.column / found.columns * 100}%`, top: `${found.row / found.rows * 100}%`, width: `${100 / found.columns}%`, height: `${100 / found.rows}%` });
+    }
+
+    frame.addEventListener("click", (event) => {
+      if (!own.photo || event.target.closest("button") || frame.classList.contains("sheet")) return;
+      const box = frame.getBoundingClientRect();
+      own.at = [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width].map((each) => Math.min(0.999, Math.max(0, each)));
+      own.position();
+    });
+    frame.addEventListener("keydown", (event) => {
+      const way = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+      if (!way || !own.photo) return;
+      event.preventDefault();
+      const [down, across] = own.at || [0.5, 0.5];
+      own.at = [down + way[0] / (own.rows || 13), across + way[1] / (own.columns || 13)].map((each) => Math.min(0.999, Math.max(0, each)));
+      own.position();
+    });
+    frame.addEventListener("dragover", (event) => { event.preventDefault(); frame.classList.add("over"); });
+    frame.addEventListener("dragleave", () => frame.classList.remove("over"));
+    frame.addEventListener("drop", (event) => {
+      event.preventDefault();
+      frame.classList.remove("over");
+      if (event.dataTransfer.files[0]) take(event.dataTransfer.files[0]);
+    });
+  }
+
+  function seen({ element }) {
+    const own = mine("see");
+    const classes = make("div", { class: "classes" });
+    const strip = make("div", { class: "strip", role: "listbox", "aria-label": "Layers, early to late" });
+    const units = make("div", { class: "channels" });
+    const all = button("All feature maps of this layer", () => own.show("maps", { layer: layer.layer }, `All feature maps of ${layer.layer}`), { class: "tool", hidden: true, id: "see-maps" });
+    const title = (text, small) => make("div", { class: "caption" }, text, make("small", {}, small));
+    const where = title("At a position", "click one in the photo");
+    element.replaceChildren(make("section", { class: "picker seen", "aria-label": "What it sees" },
+      title("What it takes the photo for", "click one: where it looked"), classes, title("Layer", "early to late"), strip, all, where, units));
+    let layers = [], layer = null, asked = 0, unit = null;
+    const { tile, poll } = pictures(element, own, () => null);
+    own.network = (name) => { own.model = name; load(); };
+    own.seen = photo;
+    own.position = position;
+    ready.then(() => { own.model ??= document.querySelector("#see-model input")?.value; load(); });
+
+    async function load() {
+      try { layers = await ask("layers", { model: own.model }); } catch { return; }
+      layer = layers[Math.floor(layers.length / 2)];
+      strip.replaceChildren(...layers.map((each) => mosaic(each, tile, () => choose(each))));
+      marks();
+      strip.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "center" });
+      poll();
+      photo();
+    }
+
+    function marks() {
+      for (const each of strip.children) each.setAttribute("aria-selected", String(each.dataset.layer === layer?.layer));
+      all.hidden = !own.photo;
+    }
+
+    function choose(each) {
+      layer = each;
+      marks();
+      if (own.at) position();
+    }
+
+    async function photo() {
+      classes.replaceChildren();
+      units.replaceChildren();
+      own.at = null;
+      marks();
+      if (!own.photo) { classes.replaceChildren(make("p", { class: "soft" }, "Choose a photo first.")); return; }
+      let found;
+      try { found = await ask("see/classes", { model: own.model, photo: own.photo.name }); } catch (error) { classes.replaceChildren(make("p", { class: "soft" }, error.message)); return; }
+      classes.replaceChildren(...found.map((each) => make("button", { type: "button", class: "class", onclick: () => own.show("looked", { number: each.number }, `Where the score of “${each.label}” depends on the photo most`) },
+        make("span", {}, each.label), make("b", {}, `${(each.probability * 100).toFixed(each.probability < 0.1 ? 1 : 0)} %`), make("i", { style: `width:${Math.max(1, each.probability * 100)}%` }))));
+    }
+
+    async function position() {
+      const mineNow = ++asked;
+      let found;
+      try { found = await ask("see/position", { model: own.model, photo: own.photo.name, layer: layer.layer, down: own.at[0], across: own.at[1] }); } catch (error) { own.told(error.message); return; }
+      if (mineNow !== asked) return;
+      own.told(null);
+      own.mark(found);
+      [own.rows, own.columns] = [found.rows, found.columns];
+      where.lastChild.textContent = `row ${found.row} of ${found.rows}, column ${found.column} of ${found.columns}: the strongest channels of ${layer.layer}`;
+      units.replaceChildren(...found.channels.map((each) => make("div", { class: "channel", "data-number": each.number },
+        tile(layer.layer, each.number), make("div", {}, make("b", {}, each.label || `${layer.layer}:${each.number}`), make("small", {}, `${each.value.toPrecision(3)}, ${Math.round(each.share * 100)} % of its most`),
+          make("div", { class: "side" }, button("Map", () => see1(each, "map"), { class: "tool" }), button("Gradient", () => see1(each, "gradient", { row: found.row, column: found.column }), { class: "tool" }), button("Dream it", () => { unit = each.number; dream(); }, { class: "tool" }))))));
+      if (!found.channels.length) units.replaceChildren(make("p", { class: "soft" }, "No channel is active here."));
+      poll();
+    }
+
+    function see1(each, path, more = {}) {
+      const name = `${layer.layer}:${each.number}`;
+      own.show(path, { layer: layer.layer, number: each.number, ...more }, path === "map" ? `Feature map of ${name}` : `Gradient of ${name} at the position: middle gray is none`);
+    }
+
+    function dream() {
+      const to = mine("dream");
+      to.stage.set(own.photo);
+      to.units = [{ name: `${layer.layer}:${unit}`, weight: 1 }];
+      to.layer = null;
+      to.expression = "";
+      to.picker();
+      to.stage.settings();
+      go("Dream");
     }
   }
 
@@ -668,5 +855,5 @@ const Studio = (() => {
 
   const network = (tab, name) => mine(tab).network?.(name);
 
-  return { top, stage, picker, guide, texts, history, along, network };
+  return { top, stage, picker, see, seen, guide, texts, history, along, network };
 })();

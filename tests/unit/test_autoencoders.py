@@ -189,6 +189,94 @@ def test_vit_prisma_normalizes_the_activations_as_it_says(tmp_path: Path) -> Non
     )
 
 
+class PrismaLayout(nn.Module):
+    """The parameters of ViT-Prisma's StandardSparseAutoencoder, in its order."""
+
+    def __init__(self, inputs: int, codes: int) -> None:
+        super().__init__()
+        rng = torch.Generator().manual_seed(0)
+        self.W_dec = nn.Parameter(torch.randn(codes, inputs, generator=rng))
+        self.W_enc = nn.Parameter(self.W_dec.data.t().clone())
+        self.b_enc = nn.Parameter(torch.randn(codes, generator=rng))
+        self.b_dec = nn.Parameter(torch.randn(inputs, generator=rng))
+
+
+# What `save_config` of ViT-Prisma writes of a VisionModelSAERunnerConfig, but for its paths.
+PRISMA_CONFIG = """{
+    "model_class_name": "HookedViT",
+    "model_name": "wkcn/TinyCLIP-ViT-40M-32-Text-19M-LAION400M",
+    "vit_model_cfg": null,
+    "model_path": null,
+    "hook_point_layer": 9,
+    "layer_subtype": "hook_resid_post",
+    "hook_point_head_index": null,
+    "context_size": 50,
+    "use_cached_activations": false,
+    "use_patches_only": false,
+    "d_in": 4,
+    "activation_fn_str": "topk",
+    "activation_fn_kwargs": {
+        "k": 3
+    },
+    "cls_token_only": false,
+    "max_grad_norm": 1.0,
+    "initialization_method": "encoder_transpose_decoder",
+    "normalize_activations": "layer_norm",
+    "num_epochs": 10,
+    "image_size": 224,
+    "device": {
+        "__type__": "torch.device",
+        "value": "cpu"
+    },
+    "seed": 42,
+    "dtype": {
+        "__type__": "torch.dtype",
+        "value": "torch.float32"
+    },
+    "architecture": "standard",
+    "b_dec_init_method": "geometric_median",
+    "expansion_factor": 2,
+    "from_pretrained_path": null,
+    "d_sae": 8,
+    "l1_coefficient": 0.0002,
+    "lp_norm": 1,
+    "use_ghost_grads": true
+}"""
+
+
+def test_a_file_as_vit_prisma_writes_it_has_the_codes_that_it_finds_itself(tmp_path: Path) -> None:
+    sae = PrismaLayout(4, 8)
+    torch.save(sae.state_dict(), tmp_path / "weights.pt")
+    (tmp_path / "config.json").write_text(PRISMA_CONFIG)
+    found = read_autoencoder(tmp_path / "weights.pt")
+    tokens = torch.randn(5, 4, generator=torch.Generator().manual_seed(1))
+    # Centered and divided by the deviation; then without the decoder's bias, encoded; 3 are kept.
+    centered = tokens - tokens.mean(1, keepdim=True)
+    normed = centered / (centered.std(1, keepdim=True) + 1e-5)
+    before = (normed - sae.b_dec) @ sae.W_enc + sae.b_enc
+    wanted = torch.zeros(5, 8)
+    for row, each in enumerate(before.tolist()):
+        for code in sorted(range(8), key=lambda n: -each[n])[:3]:
+            wanted[row, code] = max(each[code], 0)
+    assert (wanted > 0).sum() > 8
+    torch.testing.assert_close(found.codes(tokens.T[None])[0].T, wanted)
+
+
+def test_what_a_config_of_vit_prisma_leaves_out_is_its_default(tmp_path: Path) -> None:
+    prisma(tmp_path / "a" / "weights.pt", {"normalize_activations": "layer_norm"})
+    wanted = codes(read_autoencoder(tmp_path / "a" / "weights.pt"))
+    (tmp_path / "a" / "config.json").write_text("{}")
+    assert codes(read_autoencoder(tmp_path / "a" / "weights.pt")) == wanted
+    prisma(tmp_path / "a" / "weights.pt", {"normalize_activations": None})
+    assert codes(read_autoencoder(tmp_path / "a" / "weights.pt")) == AFTER_RELU
+
+
+def test_an_autoencoder_of_the_class_token_alone_is_refused(tmp_path: Path) -> None:
+    path = prisma(tmp_path / "weights.pt", {"cls_token_only": True})
+    with pytest.raises(BadUnitFile, match=r"config.json' says cls_token_only: .* of patches"):
+        read_autoencoder(path)
+
+
 def test_features_without_positions_are_one(tmp_path: Path) -> None:
     found = read_autoencoder(overcomplete(tmp_path / "sae.pt")).with_activation(RELU)
     assert found.codes(torch.tensor([[2.0, 1.0]])).tolist() == [[[3.0], [1.0], [0.0]]]

@@ -193,16 +193,24 @@ def _prisma(
     said: tuple[Path, str],
     found: Mapping[str, Tensor],
 ) -> SparseEncoder:
-    """Read soniajoseph/ViT-Prisma: a state dict, with its settings in config.json."""
+    """Read soniajoseph/ViT-Prisma: a state dict, with its settings in config.json.
+
+    What `save_config` leaves out is what its VisionModelSAERunnerConfig has by default.
+    """
     architecture = config.get("architecture", "standard")
-    kind = config.get("activation_fn_str")
-    scaling: Any = config.get("normalize_activations", "none") or "none"
+    kind = config.get("activation_fn_str", "relu")
+    scaling: Any = config.get("normalize_activations", "layer_norm") or "none"
     known = scaling in get_args(Scaling)
     if architecture != "standard" or kind not in ("relu", "topk") or not known:
         raise BadUnitFile(
             f"{str(said[0])!r} says architecture {architecture!r}, activation_fn_str {kind!r}, "
             f"normalize_activations {scaling!r}; of ViT-Prisma, standard ones with relu or topk "
             "are read, and layer_norm, constant_norm_rescale or none"
+        )
+    if config.get("cls_token_only"):
+        raise BadUnitFile(
+            f"{str(said[0])!r} says cls_token_only: the autoencoder was trained on the class token "
+            "alone, and codes are looked for at positions; take one of patches, or of all tokens"
         )
     weight = _matrix(path, found, "W_enc").T.contiguous()
     bias = _per_code(path, found, "b_enc", len(weight))

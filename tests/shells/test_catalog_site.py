@@ -134,6 +134,31 @@ def test_search_finds_layers_numbers_and_classes(pages: Pages) -> None:
     assert page.evaluate("location.hash") == "#after/first/2"
 
 
+def test_more_results_than_are_drawn_at_first_are_there_when_one_of_them_is_chosen(
+    pages: Pages,
+) -> None:
+    page = pages.open()
+    page.evaluate("""() => {
+        const { layers } = entoptic.here.catalogs[0];
+        for (let more = 0; more < 20; more++) layers.push(layers[0]);
+    }""")
+    page.keyboard.press("/")
+    page.wait_for_function("() => document.getElementById('search').open")
+    drawn, chosen = page.evaluate("""() => {
+        const words = document.getElementById("words"), list = document.getElementById("found");
+        words.value = "first";
+        words.dispatchEvent(new Event("input"));
+        const drawn = list.children.length;
+        words.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true }));
+        return [drawn, list.querySelector("[aria-selected=true]").id];
+    }""")
+    assert (drawn, chosen) == (12, "hit21")
+    page.fill("#words", "firs")
+    page.wait_for_function("() => document.getElementById('found').children.length === 22")
+    ids = page.evaluate("() => [...document.querySelectorAll('.hit')].map((one) => one.id)")
+    assert ids == [f"hit{number}" for number in range(22)]
+
+
 def test_a_unit_is_opened_its_circuit_followed_and_names_stay_text(pages: Pages) -> None:
     page = pages.open("#before/first/3")
     assert page.locator(".excites .name").all_inner_texts() == [LABELS[0]]

@@ -5,6 +5,7 @@ entoptic.search = (() => {
   const { here, placeOf, labels, link, h, many, unitName } = entoptic;
   const { thumb } = entoptic.pages;
   const MOST = 40;
+  const AT_ONCE = 12; // as many as are seen before one scrolls
   const named = new Map(); // labels in small letters, by layer
   let results = [], chosen = 0;
 
@@ -64,15 +65,20 @@ entoptic.search = (() => {
     const choose = (at) => {
       if (!results.length) { words.removeAttribute("aria-activedescendant"); return; }
       chosen = (at + results.length) % results.length;
+      if (chosen >= list.children.length) drawRest();
       [...list.children].forEach((one, place) => one.setAttribute("aria-selected", String(place === chosen)));
       words.setAttribute("aria-activedescendant", `hit${chosen}`);
       list.children[chosen].scrollIntoView({ block: "nearest" });
     };
+    // After the first have been painted, or as soon as one of the others is chosen.
+    const drawRest = () => list.append(...results.slice(list.children.length).map((one, at) => row(one, list.children.length + at)));
     const draw = () => {
       const got = found(words.value);
       ({ results } = got);
       chosen = 0;
-      list.replaceChildren(...results.map(row));
+      list.replaceChildren(...results.slice(0, AT_ONCE).map(row));
+      list.scrollTop = 0;
+      requestAnimationFrame(() => setTimeout(() => { if (results === got.results) drawRest(); }));
       told.textContent = !words.value.trim() ? "" : results.length
         ? (got.more ? `${got.more.toLocaleString("en")} more; write more of the name` : many(results.length, "result"))
         : "Nothing of that name or number.";

@@ -171,7 +171,7 @@ def networks() -> list[Model]:
 def test_the_defaults_in_the_help_are_the_true_ones(
     name: str, networks: list[Model], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("entoptic.jobs.sheets.roomy_batch", lambda *_: ROOM)
+    monkeypatch.setattr("entoptic.jobs.plan_sheet.roomy_batch", lambda *_: ROOM)
     true = [true_defaults(plans(name, each, folder / "sky.png")) for each in networks]
     shown = shown_defaults(name)
     assert shown.keys() >= {"size", "steps", "seed", "precision", "device"}

@@ -14,7 +14,9 @@ import pytest
 import torch
 
 import entoptic as ent
+from entoptic.video.containers import comment_of
 from entoptic.video.reading import facts_of, frames_of
+from entoptic.video.writing import form_of, write_film
 from filming import film, moving, packets
 from shells.command import entoptic, finished, process
 
@@ -83,6 +85,101 @@ def test_a_film_whose_source_is_gone_says_so(folder: Path, change: Any, message:
     done = entoptic("redo", "made.mp4", "--quiet", folder=folder)
     assert done.code == 1
     assert message in done.err
+
+
+FILES = {
+    "a guide at the usual layer": ("--guide", "guide.png"),
+    "a guide at layers over time": ("--guide", "guide.png", "--layer", "0s:conv1,1s:fire2"),
+    "an objective with a guide": ("--objective", "match('conv1', 'guide.png')"),
+    "a region and a mask": ("--region", "half.png=conv1:3", "--mask", "half.png"),
+    "a region with a guide": ("--region", "half.png=match('conv1', 'guide.png')"),
+    "a film as mask": ("--mask", "clip.mp4"),
+    "texts": ("--transforms", "jitter(2)", "--optimizer", "adam(0.05)", "--rules", "guided"),
+}
+
+
+@pytest.fixture
+def files(folder: Path) -> Path:
+    half = torch.zeros(1, 3, 48, 64)
+    half[..., :24, :] = 1
+    ent.write(folder / "half.png", half)
+    ent.write(folder / "guide.png", torch.rand(1, 3, 40, 40, generator=torch.manual_seed(0)))
+    film(folder / "two.mp4", moving(2))
+    return folder
+
+
+@pytest.mark.parametrize("how", FILES.values(), ids=FILES.keys())
+def test_a_film_with_files_is_made_again_where_they_are_found(
+    files: Path, how: tuple[str, ...]
+) -> None:
+    quick = ("--octaves", "1", "--steps", "1", "--quiet", "-o", "made.mkv")
+    done = entoptic("film", "two.mp4", *quick, *how, folder=files)
+    assert done.code == 0, done.err
+    other = files / "other"
+    other.mkdir()
+    for name in ("half.png", "guide.png", "clip.mp4", "two.mp4"):
+        (files / name).rename(other / name)
+    again = entoptic("redo", "made.mkv", "--look-in", "other", "--quiet", folder=files)
+    assert again.code == 0, again.err
+    assert same(files / "made-redo.mkv", files / "made.mkv")
+
+
+@pytest.mark.parametrize(
+    ("how", "name", "message"),
+    [
+        (FILES["a guide at layers over time"], "guide.png", "the guide 'guide.png' has changed"),
+        (FILES["an objective with a guide"], "guide.png", "the guide 'guide.png' has changed"),
+        (FILES["a region and a mask"], "half.png", "the mask 'half.png' that 'made.mkv' was made"),
+        (FILES["a region with a guide"], "half.png", "the guide 'half.png' has changed"),
+        (FILES["a film as mask"], "clip.mp4", "isn't here, or has changed; say where it is with"),
+    ],
+)
+def test_a_film_whose_files_have_changed_says_so(
+    files: Path, how: tuple[str, ...], name: str, message: str
+) -> None:
+    quick = ("--octaves", "1", "--steps", "1", "--quiet", "-o", "made.mkv")
+    assert entoptic("film", "two.mp4", *quick, *how, folder=files).code == 0
+    if name.endswith("png"):
+        ent.write(files / name, torch.rand(1, 3, 48, 64))
+    else:
+        film(files / name, moving(3, seed=5))
+    done = entoptic("redo", "made.mkv", "--quiet", folder=files)
+    assert done.code == 1
+    assert message in done.err
+    assert not (files / "made-redo.mkv").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"objective": "match('conv1', 'a') + match('conv1', 'b')"}, "a layer, and several guides"),
+        ({"settings": {"region": ["half.png"]}}, "damaged: region is 'half.png'"),
+        ({"settings": {"mask": "/etc/passwd"}}, "the mask '/etc/passwd' that 'made.mkv' was made"),
+    ],
+)
+def test_a_strangers_film_reads_nothing_else(
+    files: Path, changes: dict[str, Any], message: str
+) -> None:
+    assert entoptic("film", "two.mp4", *QUICK, "-o", "made.mkv", folder=files).code == 0
+    job = json.loads(str(comment_of(files / "made.mkv")))
+    changed = job | changes | {"settings": job["settings"] | changes.get("settings", {})}
+    facts = facts_of(files / "made.mkv")
+    write_film(form_of(files / "made.mkv", None), facts, frames_of(facts), job=json.dumps(changed))
+    done = entoptic("redo", "made.mkv", "--quiet", folder=files)
+    assert done.code == 1
+    assert message in done.err
+
+
+def test_a_film_of_a_folder_is_made_again(files: Path) -> None:
+    (files / "frames").mkdir()
+    for number in range(2):
+        ent.write(files / "frames" / f"{number}.png", torch.rand(1, 3, 48, 64))
+    assert entoptic("film", "frames", *QUICK, "-o", "made.mkv", folder=files).code == 0
+    assert entoptic("redo", "made.mkv", "--quiet", folder=files).code == 0
+    assert same(files / "made-redo.mkv", files / "made.mkv")
+    (files / "frames" / "1.png").unlink()
+    done = entoptic("redo", "made.mkv", "-o", "b.mkv", "--quiet", folder=files)
+    assert "the film 'frames' that 'made.mkv' was made from isn't here" in done.err
 
 
 def test_a_film_without_a_job_is_not_made_again(folder: Path) -> None:
@@ -171,7 +268,6 @@ def test_a_full_disk_keeps_what_is_finished(folder: Path, monkeypatch: pytest.Mo
     import errno
 
     from entoptic.jobs import film_parts
-    from entoptic.video.writing import write_film
 
     how = ("film", "clip.mp4", "-o", "made.mp4", *QUICK)
 

@@ -41,7 +41,7 @@ class Here(Runner):
         self.given: list[list[tuple[int, int, int]]] = []
 
     def start(self, work: Work, device: Any = "auto") -> Team:
-        return Team(_Here(self, work))
+        return Team(_Here(self, pickle.loads(pickle.dumps(work))))
 
 
 class _Here(Crew):
@@ -191,13 +191,14 @@ def test_a_team_asks_again_when_there_may_be_more() -> None:
             asked.append(found)
         return found or (LATER if made < 3 else None)
 
-    with Here(2).start(Twice()) as team:
+    with Team(_Here(Here(2), Twice())) as team:
         for answer in team.run(take, 1.0):
             assert isinstance(answer, Done)
             answers.append(answer)
     assert [each.key for each in answers] == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_processes_make_the_same_film(source: Path) -> None:
     how = {**SHORT, "layer": "conv1", "steps": 1}
     made = ent.run(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from entoptic.analysis.protection import protection
+from entoptic.images import picture_of
 from entoptic.images.finish import Finish
 from entoptic.images.stored import Stored
 from entoptic.jobs.film_frames import Seen, Values, image_of_values, values_of
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
 # had longer to find it; at this share of a fresh dream's root mean square the scores are alike.
 _ROOM = 1.25
 
+# Settings that a job keeps in other words than those in which they are given.
+_TEXTS = ("transforms", "shaping", "rules", "optimizer", "region")
+
+_Film = TypeVar("_Film")
+
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
@@ -46,10 +52,11 @@ class Dreamer:
     Args:
         film: how; a film, or a zoom.
         model: the network.
+        files: reads the files that objectives name; by default where their names say they are.
     """
 
-    def __init__(self, film: Film | Zoom, model: Model) -> None:
-        self.film, self.model = film, model
+    def __init__(self, film: Film | Zoom, model: Model, files: Files | None = None) -> None:
+        self.film, self.model, self.files = film, model, files
         self.dream: Dream = replace(film.dream(), model=model, size=None)
         self.keys = film.keys()
         self.most = largest(self.film.strength)
@@ -168,7 +175,7 @@ class Dreamer:
         if key not in self._plans:
             if len(self._plans) > 8:
                 self._plans.clear()  # of times that are over
-            self._plans[key] = replace(self.dream, photo=source, **settings).plan()
+            self._plans[key] = replace(self.dream, photo=source, **settings).plan(self.files)
         return self._plans[key]
 
     def _finished(self, source: Image, image: Image, time: float) -> Image:
@@ -265,12 +272,33 @@ def first_dream(
     return dream.plan(files)
 
 
-def film_job(film: Film | Zoom, first: DreamPlan, source: Source) -> Job:
+def film_job(
+    film: Film | Zoom, first: DreamPlan, source: Source, mask: Source | None = None
+) -> Job:
     """Return what makes a film.
 
     Args:
         film: how.
         first: how its first frame is dreamt.
         source: the film that is read, or the photo.
+        mask: the film, or the picture, that is its mask.
     """
-    return replace(first.job, recipe=film.name, settings=film.kept(), photo=source, seed=film.seed)
+    # As texts, and regions by the names of their files.
+    texts = {name: first.job.settings[name] for name in _TEXTS if getattr(film, name) is not None}
+    return replace(
+        first.job,
+        recipe=film.name,
+        settings=film.kept() | texts,
+        photo=source,
+        guides=first.job.guides if mask is None else (*first.job.guides, mask),
+        seed=film.seed,
+    )
+
+
+def with_pictures(film: _Film) -> _Film:
+    """Return a film with its guide and the masks of its regions read, once for all frames."""
+    given: Any = film
+    guide = None if given.guide is None else picture_of(given.guide)
+    region = tuple((picture_of(mask, "mask"), of) for mask, of in given.region)
+    found: _Film = replace(given, guide=guide, region=region)
+    return found

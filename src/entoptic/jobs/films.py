@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ import torch
 from entoptic.errors import BadSetting
 from entoptic.images.resize import fit_long_side
 from entoptic.jobs.dream_batches import most_together
-from entoptic.jobs.film_dreams import Dreamer, film_job, first_dream
+from entoptic.jobs.film_dreams import Dreamer, film_job, first_dream, with_pictures
 from entoptic.jobs.film_frames import (
     Seen,
     Shot,
@@ -30,6 +29,7 @@ from entoptic.jobs.film_frames import (
 from entoptic.jobs.film_making import Making, Steps, Tell
 from entoptic.jobs.film_parts import Parts, Scene, State
 from entoptic.jobs.film_scenes import Going, advance, by_scene, dream_scenes, find_scenes
+from entoptic.jobs.finding import hash_of_film
 from entoptic.jobs.inputs import check_pixels
 from entoptic.jobs.job import Source
 from entoptic.paths import is_same
@@ -43,7 +43,6 @@ from entoptic.video.reading import (
     facts_of,
     frames_of,
     frames_since,
-    pictures_in,
 )
 from entoptic.video.writing import ENDINGS, Sound, check_form, check_sound, form_of
 
@@ -66,6 +65,7 @@ class FilmPlan(Making):
         mask: properties of the film that is its mask.
         together: how many frames the network is shown together at most.
         network: as it was given; a name, where it was one.
+        files: reads the files that objectives name.
         by: makes the frames; by default they are made here.
     """
 
@@ -75,6 +75,7 @@ class FilmPlan(Making):
     mask: Facts | None
     together: int
     network: ModelLike
+    files: Files | None = None
     by: Callable[[Parts, Tell], Steps] | None = None
 
     @property
@@ -95,7 +96,7 @@ class FilmPlan(Making):
             state: after the last finished frame, to go on from; None for the film's begin.
         """
         state = state or State()
-        dreamer = Dreamer(self.recipe, self.model)
+        dreamer = Dreamer(self.recipe, self.model, self.files)
         together = 1 if self.recipe.coherence else self.together
         frames = kept(self.recipe, frames_of(self.source))
         before, found = self._shots(frames, 0, state.frames)
@@ -116,7 +117,7 @@ class FilmPlan(Making):
         if scenes is None and self.recipe.coherence and self.together > 1:
             scenes = yield from self.scenes(parts, tell)
         if scenes is not None and len(scenes) > 1:
-            dreamer = Dreamer(self.recipe, self.model)
+            dreamer = Dreamer(self.recipe, self.model, self.files)
             states = by_scene(scenes, states)
             yield from dream_scenes(dreamer, self.together, scenes, states, self._of_scene)
             return
@@ -222,7 +223,7 @@ def plan_film(recipe: Film, files: Files | None = None) -> FilmPlan:
         if each is not None:
             check_whole(each, end)
     given, model = recipe.model, recipe.network()
-    recipe = replace(cast("Any", recipe), model=model)
+    recipe = with_pictures(replace(cast("Any", recipe), model=model))
     black = torch.zeros(1, 3, height, width)
     frame = next(frames_of(source), None)
     begin = black if frame is None else image_of(at_size(frame.pixels, height, width))
@@ -232,10 +233,12 @@ def plan_film(recipe: Film, files: Files | None = None) -> FilmPlan:
         notes.append(f"{output.suffix or 'a folder of pictures'} has no sound")
     if (height % 2 or width % 2) and form.codec is not None and form.codec.even:
         notes.append("height and width must be even; the last row or column is there twice")
-    job = film_job(recipe, first, Source(str(path), _hash_of(path)))
+    masked = None if mask is None else _source(mask.path)
+    job = film_job(recipe, first, _source(path), masked)
     # What changes over time is another dream at each.
     together = 1 if recipe.keys() else most_together(first, "auto")
-    return FilmPlan(facts, form, job, tuple(notes), model, recipe, source, mask, together, given)
+    of_film = facts, form, job, tuple(notes), model, recipe, source, mask
+    return FilmPlan(*of_film, together=together, network=given, files=files)
 
 
 def _usual_ending(path: Path) -> str:
@@ -261,12 +264,5 @@ def _size_of(recipe: Film, source: Facts) -> tuple[int, int]:
     return fit_long_side(source.height, source.width, size)
 
 
-def _hash_of(path: Path) -> str:
-    """Return the SHA-256 of a film's bytes; of a folder, of its pictures' one after another."""
-    if not path.is_dir():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    found = hashlib.sha256()
-    for each in pictures_in(path):
-        found.update(each.read_bytes())
-    return found.hexdigest()
+def _source(path: Path) -> Source:
+    return Source(str(path), hash_of_film(path))

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from entoptic import images
 from entoptic.analysis.spectrum import Spectrum, read_spectrum
-from entoptic.errors import BadSetting, PictureNotFound
+from entoptic.errors import BadFilm, BadSetting, PictureNotFound
 from entoptic.formats.arrays import Arrays, read_arrays, read_bytes
 from entoptic.formats.autoencoders import read_autoencoder
 from entoptic.formats.sparse_encoder import SparseEncoder
@@ -26,6 +26,7 @@ from entoptic.images import Picture, PictureLike, picture_of
 from entoptic.images.large import MAX_MAPPED_PIXELS
 from entoptic.jobs.job import Job, Source
 from entoptic.types import PathLike
+from entoptic.video.reading import pictures_in
 
 # As many as the largest TIFF file that is read has, uncompressed at 16 bits with alpha.
 _MOST_BYTES = 8 * MAX_MAPPED_PIXELS
@@ -59,13 +60,20 @@ class Finder:
         """Return the film to begin with, or another one that is given."""
         if given is not None:
             return Path(given)
-        source = self.job.photo or Source(None, None)
+        return self._film("film", self.job.photo or Source(None, None), "--photo FILE")
+
+    def mask(self, name: str) -> Path:
+        """Return the film, or the picture, that is a film's mask."""
+        known = {each.name: each for each in self.job.guides}
+        return self._film("mask", known.get(name, Source(name, None)), "--mask FILE")
+
+    def _film(self, what: str, source: Source, option: str) -> Path:
         for place in self._places(source.name or ""):
-            if source.sha256 is not None and _digest(place) == source.sha256:
+            if source.sha256 is not None and _digest_of_film(place) == source.sha256:
                 return place
         raise PictureNotFound(
-            f"the film {source.name!r} that {str(self.picture)!r} was made from isn't here, or has "
-            "changed; say where it is with --photo FILE"
+            f"the {what} {source.name!r} that {str(self.picture)!r} was made from isn't here, or "
+            f"has changed; say where it is with {option}"
         )
 
     def guide(self, name: str) -> Picture:
@@ -147,6 +155,27 @@ class Finder:
             if there.is_relative_to(whole) and whole != whole.parent:
                 yield folder / called
             yield folder / called.name
+
+
+def hash_of_film(path: Path) -> str:
+    """Return the SHA-256 of a film's bytes; of a folder, of its pictures' one after another."""
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    found = hashlib.sha256()
+    for each in pictures_in(path):
+        found.update(each.read_bytes())
+    return found.hexdigest()
+
+
+def _digest_of_film(path: Path) -> str | None:
+    """Return the same; None where there is no regular file and no folder of pictures."""
+    if not path.is_dir():
+        return _digest(path)
+    try:
+        return hash_of_film(path)
+    except (BadFilm, OSError):
+        return None
 
 
 def _digest(path: Path) -> str | None:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from entoptic.errors import BadSetting
 from entoptic.images import picture_of
-from entoptic.jobs.film_dreams import Dreamer, film_job, first_dream
+from entoptic.jobs.film_dreams import Dreamer, film_job, first_dream, with_pictures
 from entoptic.jobs.film_frames import Values, image_of_values, values_of
 from entoptic.jobs.film_making import Making
 from entoptic.jobs.film_parts import State
@@ -50,11 +50,13 @@ class ZoomPlan(Making):
         model: the network.
         recipe: what is wanted.
         photo: the first frame before it is dreamt, at the size of the film.
+        files: reads the files that objectives name.
     """
 
     model: Model
     recipe: Zoom
     photo: Image
+    files: Files | None = None
 
     @property
     def count(self) -> int:
@@ -70,7 +72,7 @@ class ZoomPlan(Making):
     def frames(self, state: State | None = None) -> Iterator[tuple[Frame, State]]:
         """See `Making.frames`; those beyond the end of a loop are for its begin."""
         state = state or State()
-        dreamer = Dreamer(self.recipe, self.model)
+        dreamer = Dreamer(self.recipe, self.model, self.files)
         length = 1 / self.facts.rate
         for number in range(state.frames, self.count + self.fading):
             image, state = self._next(dreamer, number, state)
@@ -185,7 +187,7 @@ def plan_zoom(recipe: Zoom, files: Files | None = None) -> ZoomPlan:
     output = Path(recipe.output or stem.with_name(f"{stem.stem}-zoom.mp4"))
     form = form_of(output, recipe.codec, recipe.bits)
     model = recipe.network()
-    recipe = replace(cast("Any", recipe), model=model, photo=photo)
+    recipe = with_pictures(replace(cast("Any", recipe), model=model, photo=photo))
     first = first_dream(recipe, model, photo, files)
     height, width = first.shape
     rate = USUAL_RATE if recipe.rate is None else Fraction(recipe.rate)
@@ -205,4 +207,4 @@ def plan_zoom(recipe: Zoom, files: Files | None = None) -> ZoomPlan:
     check_form(form, facts)
     begin = first.photo.image[..., : facts.height, : facts.width]
     job = film_job(recipe, first, source_of(photo))
-    return ZoomPlan(facts, form, job, first.notes, model, recipe, begin)
+    return ZoomPlan(facts, form, job, first.notes, model, recipe, begin, files)

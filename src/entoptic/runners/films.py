@@ -15,6 +15,8 @@ from entoptic.jobs.growth import picture_of_film
 from entoptic.jobs.job import Job
 from entoptic.jobs.permission import networks_of
 from entoptic.jobs.recipe import Recipe, settings
+from entoptic.jobs.stored import check_stored
+from entoptic.objectives import parse
 from entoptic.recipes import recipes
 from entoptic.recipes.grow import Grow
 from entoptic.runners.run import plan_job
@@ -39,15 +41,14 @@ def plan_film_redo(
         film: that entoptic has made: .mp4, .mov, .mkv or .webm.
         output: the film that is made.
         photo: where its source is now, or another one.
-        look_in: more folders to look for the source in.
+        look_in: more folders to look for its files in.
         changes: other settings of its recipe; `model` by which you allow a network.
 
     Raises:
         NoJob: the film carries none, or a damaged one.
         NotAllowed: the job names a network that only you may name.
-        PictureNotFound: the source isn't found, or isn't what it was.
-        BadSetting: it was made with files that a film's job doesn't keep; or a change that can't
-            be.
+        PictureNotFound: the source, a guide or a mask isn't found, or isn't what it was.
+        BadSetting: a change that can't be.
     """
     path = Path(film)
     job = Job.from_json(_text_of(path))
@@ -60,22 +61,50 @@ def plan_film_redo(
     find = Finder(path, job, (path.parent, Path(), *(Path(each) for each in look_in)))
     (network,) = networks_of(find, wanted)
     stored = _stored(recipe, job)
-    if job.guides or stored.get("mask") is not None or stored.get("region"):
-        raise BadSetting(
-            f"{str(path)!r} was made with guides, masks or other files, which a film's job doesn't "
-            "keep; make it again by its own command"
-        )
-    if not wanted.keys() & {"objective", "layer", "look"} and stored.get("layer") is None:
-        stored["objective"] = job.objective
-    for name in {"objective", "look"} & wanted.keys():
-        stored["layer"] = None
-        stored.pop("objective", None) if name == "look" else None
+    files = _filled(recipe, job, stored, wanted, find)
     source = find.photo(photo) if recipe.name == "zoom" else find.film(photo)
     given = stored | known(recipe, wanted)
     given = {"seed": job.seed, "device": job.device} | given
     again = _stated(recipe, wanted, network, source, output=output, **given)
-    plan: Making = again.plan()
+    plan: Making = again.plan(files)
     return plan
+
+
+def _filled(
+    recipe: Any, job: Job, stored: dict[str, Any], wanted: Mapping[str, Any], find: Finder
+) -> Finder | None:
+    """Put a job's objective and files where the recipe has them; return what finds more files.
+
+    Raises:
+        NoJob: the regions are damaged.
+        NotAllowed: the job names what would have to be imported.
+        PictureNotFound: a file isn't found, or isn't what it was.
+    """
+    mine = {"objective", "layer", "guide", "look"} & wanted.keys()
+    check_stored("" if mine else job.objective, job.settings, wanted)
+    references = () if mine - {"guide"} else parse(job.objective).references()
+    guides = {str(each.guide) for each in references}
+    if not mine and stored.get("layer") is None:
+        stored["objective"] = job.objective
+    elif not mine and len(guides) > 1:
+        raise NoJob("the job in the film is damaged: it has a layer, and several guides")
+    elif not mine and guides:
+        stored["guide"] = find.guide(*guides)  # at layers that may change over time
+    elif mine == {"guide"} and stored.get("layer") is None:
+        layers = {str(each.layer) for each in references}
+        stored["layer"] = layers.pop() if len(layers) == 1 else None
+    elif mine & {"objective", "look"}:
+        stored["layer"] = None
+    if stored.get("mask") is not None and "mask" not in wanted:
+        stored["mask"] = find.mask(str(stored["mask"]))
+    if stored.get("region") and "region" not in wanted:
+        try:
+            regions = settings(recipe)["region"].meaning("region", stored["region"])
+        except BadSetting as error:
+            raise NoJob(f"the job in the film is damaged: {error}") from None
+        stored["region"] = tuple((find.guide(str(mask)), of) for mask, of in regions)
+    # What the user writes names the user's own files.
+    return None if mine else find
 
 
 def _growth(

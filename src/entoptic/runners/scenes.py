@@ -21,6 +21,7 @@ from entoptic.runners.runner import Batch, Done, Runner, Work
 from entoptic.runners.team import LATER, Later, Team
 
 if TYPE_CHECKING:
+    from entoptic.objectives.files import Files
     from entoptic.recipes.film import Film
 
 # Seconds that a worker dreams before it gives back what it has, about: so much is lost if the
@@ -39,10 +40,12 @@ class Dreams(Work):
     Args:
         film: how they are dreamt; with a name, which each worker loads, or the network.
         together: how many frames the network is shown together at most.
+        files: reads the files that objectives name.
     """
 
     film: Film
     together: int
+    files: Files | None
 
     def prepared(self) -> Callable[[bytes, str], bytes]:
         """See `Work`; bytes, since tensors would travel in shared memory, a file handle each."""
@@ -52,7 +55,7 @@ class Dreams(Work):
         def make(job: bytes, device: str) -> bytes:
             if device not in dreamers:
                 there = film if device == "cpu" else replace(film, device=device)
-                dreamers[device] = Dreamer(there, film.model)
+                dreamers[device] = Dreamer(there, film.model, self.files)
             made = dream_stretches(dreamers[device], self.together, pickle.loads(job))
             return pickle.dumps(made)
 
@@ -79,7 +82,7 @@ def by_workers(plan: Making, runner: Runner) -> Making:
         if not scenes:
             return
         film = replace(cast("Any", plan.recipe), model=plan.network)
-        work = Dreams(film, plan.together)
+        work = Dreams(film, plan.together, plan.files)
         sharing = _Sharing(plan, scenes, by_scene(scenes, parts.kept().states))
         with runner.start(work, plan.recipe.device) as team, closing(sharing):
             yield from sharing.steps(team)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from entoptic.networks.sources.spec import Spec
 pytest.importorskip("onnx")
 Shared = Callable[[str], Path]
 
+# Several tests look at one network.
+loaded = functools.lru_cache(maxsize=2)(ent.load)
+
 
 def caffe(shared: Shared, folder: str, prototxt: str, weights: str) -> str:
     where = shared(f"models/caffe/{folder}")
@@ -37,7 +41,7 @@ def recorded_image(recorded: dict[str, np.ndarray]) -> Tensor:
 def test_caffe_networks_give_the_recorded_activations(shared: Shared) -> None:
     recorded = np.load(shared("reference/caffe_forward.npz"))
     models = {
-        "bvlc_googlenet": ent.load(googlenet(shared)),
+        "bvlc_googlenet": loaded(googlenet(shared)),
         "squeezenet_v1.1": ent.load(
             caffe(shared, "squeezenet_v1.1", "deploy.prototxt", "squeezenet_v1.1.caffemodel")
         ),
@@ -76,13 +80,13 @@ def test_gluons_squeezenet_gives_the_recorded_outputs(shared: Shared) -> None:
 def test_the_mobilenet_of_tensorflow_names_photographs(
     shared: Shared, photo: str, words: str
 ) -> None:
-    model = ent.load(f"tensorflow:{shared('models/tensorflow/mobilenet_v1_0.25_128.pb')}")
+    model = loaded(f"tensorflow:{shared('models/tensorflow/mobilenet_v1_0.25_128.pb')}")
     guesses = identify(model, ent.read(shared(f"photos/{photo}")), top=1)
     assert words in guesses[0].label
 
 
 def test_the_network_of_the_first_deepdream_names_a_cat_and_an_espresso(shared: Shared) -> None:
-    model = ent.load(googlenet(shared))
+    model = loaded(googlenet(shared))
     labels = [
         identify(model, ent.read(shared(f"photos/{photo}.png")), top=1)[0].label
         for photo in ("chelsea", "coffee")
@@ -107,14 +111,14 @@ def test_mtcnn_says_the_same_from_caffe_and_from_mxnet(shared: Shared, net: str)
 
 
 def test_layers_keep_the_names_of_the_file(shared: Shared) -> None:
-    table = ent.load(googlenet(shared)).layers("inception_4c/*")
+    table = loaded(googlenet(shared)).layers("inception_4c/*")
     assert ent.Layer("inception_4c/output") in table
     info = table[ent.Layer("inception_4c/output")]
     assert (info.shape, info.stride) == ((1, 512, 14, 14), (16, 16))
 
 
 def test_the_classic_dream_runs_and_its_score_grows(shared: Shared) -> None:
-    model = ent.load(googlenet(shared))
+    model = loaded(googlenet(shared))
     photo = ent.read(shared("photos/sky1024px.jpg"))
     result = ent.dream(model, photo, layer="inception_4c/output", size=160, octaves=1, steps=6)
     assert result.scores[-1] > 1.5 * result.scores[0]
@@ -145,7 +149,7 @@ def test_a_converted_network_says_what_the_original_says(shared: Shared, tmp_pat
     image = torch.rand((1, 3, 224, 224), generator=torch.Generator().manual_seed(2))
     layer = ent.Layer("inception_5b/output")
     outs = [
-        ent.load(each).activations(image, [layer])[layer]
+        loaded(each).activations(image, [layer])[layer]
         for each in (spec, f"onnx:{tmp_path}/net.onnx")
     ]
     # The file carries its preprocessing along.

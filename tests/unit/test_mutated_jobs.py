@@ -104,8 +104,8 @@ def carried_out(folder: Path, count: int, seed: int) -> str:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits and audits are those of Linux")
-def test_a_thousand_mutated_jobs_do_no_harm(folder: Path) -> None:
-    assert carried_out(folder, 1000, 1).startswith("1000 jobs: ")
+def test_mutated_jobs_do_no_harm(folder: Path) -> None:
+    assert carried_out(folder, 300, 1).startswith("300 jobs: ")
 
 
 @pytest.mark.slow

@@ -99,6 +99,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (mine,) = blocks(ROOT / "docs" / "how-to" / "your-objective.md", 'python title="mine.py"')
     (folder / "mine.py").write_text(mine)
     film(folder / "holiday.mp4", moving(6, 24, 32))
+    (folder / "clouds").mkdir()
+    for number in range(2):
+        ent.write(folder / "clouds" / f"frame{number}.png", photo)
     np.save(folder / "atoms.npy", np.eye(4, 256, dtype=np.float32))
     encoder = {"W_enc": torch.eye(256, 4), "b_enc": torch.zeros(4)}
     with (folder / "sae.pt").open("wb") as file:

@@ -206,6 +206,19 @@ def test_a_film_that_was_stopped_plays_and_goes_on_to_the_same_frames(
     assert sorted(each.name for each in tmp_path.iterdir()) == ["made.mkv", "whole.mkv"]
 
 
+def test_a_part_of_large_frames_has_fewer_of_them(
+    dream: ent.Dream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two frames of 40x56 pixels and 3 bytes.
+    monkeypatch.setattr("entoptic.jobs.film_making._PART_BYTES", 2 * 40 * 56 * 3)
+    plan = planned(dream, tmp_path, output=tmp_path / "made.mkv")
+    assert plan.count == 5
+    told: list[str] = []
+    made = plan.run(told.append, stopped=lambda: "frame 5 of 5" in "".join(told))
+    assert (made.frames, made.finished) == (5, False)
+    assert [count for _, count in plan.parts.kept().parts] == [2, 2, 1]
+
+
 def test_a_path_that_is_stopped_before_its_first_frame_leaves_nothing(
     model: ent.Model, tmp_path: Path
 ) -> None:

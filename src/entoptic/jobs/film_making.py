@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -21,6 +21,8 @@ from entoptic.video.writing import FOLDER, Form, Sound, write_film
 
 # A part of the film is written after so many frames or seconds, so no more is lost.
 _PART_FRAMES, _PART_SECONDS = 48, 60.0
+# Or so many bytes of them, which a part holds in memory: 21 frames of 1080 lines and 16 bits.
+_PART_BYTES = 1 << 28
 
 # Seconds between the frames that are shown meanwhile.
 _SHOWN_SECONDS = 2
@@ -211,7 +213,7 @@ class Making(ABC):
                     if made and watch is not None and now - shown > _SHOWN_SECONDS:
                         watch(made[-1].pixels)
                         shown = now
-                    if len(waiting) >= _PART_FRAMES or now - written > _PART_SECONDS:
+                    if _is_full(waiting) or now - written > _PART_SECONDS:
                         if waiting:
                             parts.add(waiting, states)
                         waiting, written = [], now
@@ -229,3 +231,8 @@ class Making(ABC):
             return f"frame {done}, {seconds:.2f} s each"
         left = duration(max(0, self.count - done) * seconds)
         return f"frame {done} of {self.count}, {seconds:.2f} s each, {left} left"
+
+
+def _is_full(part: Sequence[Frame]) -> bool:
+    """Tell whether frames are enough for a part."""
+    return len(part) >= _PART_FRAMES or sum(each.pixels.nbytes for each in part) >= _PART_BYTES

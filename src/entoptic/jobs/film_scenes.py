@@ -11,6 +11,7 @@ from entoptic.errors import BadFilm
 from entoptic.jobs.film_dreams import Dreamer
 from entoptic.jobs.film_frames import Seen, Shot, ahead, kept, seen
 from entoptic.jobs.film_parts import Scene, State
+from entoptic.networks.memory import return_freed_memory
 from entoptic.video.cuts import is_cut, small
 from entoptic.video.pixels import Pixels
 from entoptic.video.reading import Facts, Frame, Mark, frames_of
@@ -161,7 +162,10 @@ def dream_scenes(
             for _, each, frames in going:
                 if not each.left:
                     frames.close()
-            going = [some for some in going if some[1].left]
+            unended = [some for some in going if some[1].left]
+            if len(unended) < len(going):
+                return_freed_memory()  # which many decoders, each in threads of its own, scatter
+            going = unended
     finally:
         for *_, frames in going:
             frames.close()

@@ -50,7 +50,8 @@ class Codec:
 
 CODECS: Mapping[str, Codec] = {
     # x264's macroblock tree reads memory that nobody wrote (seen up to 176x144 pixels), so that the
-    # same frames became different films; without it they don't.
+    # same frames became different films; without it they don't. Dreamt films of 640 pixels are then
+    # 2 to 13% smaller, and 0.3 to 0.8 dB further from their frames.
     "h264": Codec(
         "libx264", "yuv420p", {"crf": "16", "preset": "medium", "x264-params": "mbtree=0"}
     ),

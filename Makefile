@@ -47,9 +47,9 @@ api: .venv/develop ## write the stubs of the public API from the registries
 hooks: .venv/develop ## have git run the quick checks before each commit
 	$(BIN)/pre-commit install
 
-browser: .venv/develop ## look through a catalog's site in Chromium, which is to be on the path
+browser: .venv/develop ## look through a catalog's site and the studio in Chromium, which is to be on the path
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
-	$(BIN)/python -m pytest -q tests/shells/test_catalog_site.py
+	$(BIN)/python -m pytest -q tests/shells/test_catalog_site.py tests/shells/test_studio_page.py -m "slow or not slow"
 
 # Traced lines are slow, so this isn't part of `make test`.
 coverage: .venv/develop ## measure which lines the unit tests and answers run; out/coverage/index.html

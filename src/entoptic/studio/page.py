@@ -18,11 +18,12 @@ from entoptic.jobs.looks import USUAL_LOOK, looks_of
 from entoptic.jobs.recipe import Setting, recipes, settings
 from entoptic.studio.engine import Run, View, told
 from entoptic.studio.studio import Studio
+from entoptic.studio.wishes import defaults_of
 
 STATIC = Path(__file__).parent / "static"
 
 # The page asks so often how far a run is.
-_LOOK_S = 0.1
+_LOOK_S = 0.2
 # Points of the curve of scores; a screen shows no more.
 _POINTS = 120
 
@@ -143,7 +144,7 @@ class Form:
 
     def usual(self, model: str, look: str | None = None) -> dict[str, Any]:
         """Return the values of all controls where nothing is said."""
-        found = self.studio.wishes("").defaults(self.name, self.studio.networks[model], look)
+        found = defaults_of(self.name, self.studio.networks[model], look)
         known = {name: found.get(name) for name in self.declared}
         known["size"] = min(_USUAL_SIZE[self.name], self.studio.limits.size)
         if "detail" in known and known["detail"] is None:

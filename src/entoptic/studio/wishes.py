@@ -100,7 +100,7 @@ class Wishes:
             if each not in declared or not _is_allowed(each, declared[each]):
                 raise BadSetting(f"{each!r} is no setting of a {name} on this page")
             found[each], given[each] = self._meant(each, declared[each], value)
-        usual = self.defaults(name, model, found.get("look"))
+        usual = defaults_of(name, model, found.get("look"))
         for each in [*given]:
             if each in usual and _is_same(usual[each], given[each]):
                 del found[each], given[each]
@@ -115,7 +115,7 @@ class Wishes:
             BadSetting: the network isn't allowed.
         """
         declared = settings(recipes[name])
-        usual = self.defaults(name, self.networks[_a_text("model", stored.get("model"))])
+        usual = defaults_of(name, self.networks[_a_text("model", stored.get("model"))])
         found, left_out = {}, []
         for each, value in stored.items():
             if value in (None, (), [], False) or (each in usual and usual[each] == value):
@@ -125,23 +125,6 @@ class Wishes:
             elif each not in _OF_THE_MACHINE:
                 left_out.append(each)
         return found, left_out
-
-    def defaults(self, name: str, model: Model, look: str | None = None) -> dict[str, Any]:
-        """Return what settings are where nothing is said, by the network and the look."""
-        recipe = recipes[name]
-        fields = recipe.__dataclass_fields__
-        own = {
-            each: fields[each].default
-            for each in settings(recipe)
-            if fields[each].default is not MISSING and fields[each].default is not None
-        }
-        usual = {each: said.usual for each, said in settings(recipe).items() if said.usual}
-        if look is not None and "look" in settings(recipe):
-            from entoptic.jobs.looks import look_settings
-
-            return usual | own | look_settings(model, look)
-        by_network = recipe(model, **_needed(recipe)).defaults(model)
-        return usual | own | dict(by_network)
 
     def _meant(self, name: str, setting: Setting, value: Any) -> tuple[Any, Any]:
         """Return a setting as the recipe has it, and as the command has it."""
@@ -181,6 +164,24 @@ class Wishes:
 
             return name_for(units[0])
         return "noise"
+
+
+def defaults_of(name: str, model: Model, look: str | None = None) -> dict[str, Any]:
+    """Return what settings are where nothing is said, by the network and the look."""
+    recipe = recipes[name]
+    fields = recipe.__dataclass_fields__
+    own = {
+        each: fields[each].default
+        for each in settings(recipe)
+        if fields[each].default is not MISSING and fields[each].default is not None
+    }
+    usual = {each: said.usual for each, said in settings(recipe).items() if said.usual}
+    if look is not None and "look" in settings(recipe):
+        from entoptic.jobs.looks import look_settings
+
+        return usual | own | look_settings(model, look)
+    by_network = recipe(model, **_needed(recipe)).defaults(model)
+    return usual | own | dict(by_network)
 
 
 def _is_same(usual: Any, given: Any) -> bool:

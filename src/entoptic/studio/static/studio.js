@@ -144,6 +144,11 @@ const Studio = (() => {
       told(null);
       if (photo && event !== "goon" && event !== "settings" && !own.photo && !own.noise && !own.film) { told("Choose a photo first."); return; }
       if (!photo && event === "begin" && !state(tab).units.length) { told("Choose a unit first: a layer, then one of its units."); return; }
+      if (event !== "settings") {
+        if (element.classList.contains("running")) return;  // a second click
+        running(true);
+        status.textContent = "Beginning";
+      }
       trigger(event);
     }
 
@@ -358,6 +363,7 @@ const Studio = (() => {
     watch("value", () => {
       const run = props.value;
       if (!run?.kind) return;
+      own.last = run;
       if (run.kind === "error") { running(false); told(run.error); status.textContent = ""; return; }
       if (run.kind === "settings") { told(run.error); if (!run.error) given(run); return; }
       const ended = ["stopped", "done", "failed"].includes(run.state);
@@ -855,5 +861,5 @@ const Studio = (() => {
 
   const network = (tab, name) => mine(tab).network?.(name);
 
-  return { top, stage, picker, see, seen, guide, texts, history, along, network };
+  return { top, stage, picker, see, seen, guide, texts, history, along, network, last: (tab) => mine(tab).last };
 })();

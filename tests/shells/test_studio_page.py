@@ -239,9 +239,9 @@ def test_the_history_is_there_after_a_restart(page: Page, house: House) -> None:
     page.page.wait_for_selector(f".kept[data-name='{name}'] .starred")
     house.stop()
     house.start()
+    page.open()
     # What the browser says of the time without a server is no fault of the page.
     page.said.clear()
-    page.open()
     page.tab("History")
     page.page.wait_for_selector(f".kept[data-name='{name}'] .starred")
     page.page.click(f".kept[data-name='{name}']")

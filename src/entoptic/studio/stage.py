@@ -1,0 +1,207 @@
+"""The stage of a tab: what is begun there, how far it is, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+
+from entoptic.errors import EntopticError
+from entoptic.jobs.looks import USUAL_LOOK
+from entoptic.jobs.recipe import recipes, settings
+from entoptic.studio.components import component
+from entoptic.studio.engine import Run, View, told
+from entoptic.studio.form import Form
+from entoptic.studio.studio import Studio
+
+# The page asks so often how far a run is.
+_LOOK_S = 0.2
+# Points of the curve of scores; a screen shows no more.
+_POINTS = 120
+
+# Recipes that share the controls of a tab.
+_TOGETHER = {"zoom": ("zoom", "film")}
+
+# What the page's own components say beside settings: a picture to go on with, or to read.
+_NOT_ASKED = ("result", "source", "shelf")
+
+# What runs in the browser before Python is told: the state of the tab's own components goes along.
+_ALONG = "(...given) => Studio.along('{tab}', given)"
+
+
+class Stage:
+    """The stage of a tab, and what it asks for.
+
+    Args:
+        studio: that it belongs to.
+        tab: its name.
+        form: of the recipe.
+        network: the control of the network.
+        look: the control of the look, where there is one.
+    """
+
+    def __init__(self, studio: Studio, tab: str, forms: Mapping[str, Form]) -> None:
+        self.studio, self.tab, self.forms = studio, tab, forms
+
+    def draw(self, **options: Any) -> None:
+        """Draw it."""
+        events = ("begin", "preview", "stop", "goon", "changed", "settings")
+        self.stage = component("stage", events, tab=self.tab, **options)
+
+    def connect(self, network: Any, look: Any, texts: Any) -> None:
+        """Connect it with its controls."""
+        form = self.forms[self.tab]
+        controls = [network, *([look] if look is not None else []), *form.controls.values()]
+        self._with_look = look is not None
+        given: dict[str, Any] = {
+            "inputs": [*controls, self.stage],
+            "js": _ALONG.format(tab=self.tab),
+            "show_progress": "hidden",
+            "api_visibility": "private",
+        }
+        at_once: dict[str, Any] = given | {"queue": False}
+        run = given | {"outputs": [self.stage], "concurrency_limit": None}
+        self.stage.begin(self._begin, **run)
+        self.stage.preview(self._preview, **run)
+        self.stage.goon(self._go_on, **run)
+        self.stage.stop(self._stop, **at_once)
+        self.stage.settings(self._settings, **at_once | {"outputs": [self.stage, *controls]})
+        told = at_once | {"outputs": [texts]}
+        self.stage.changed(self._texts, **told)
+        gr.on([each.change for each in controls], self._texts, **told)
+
+    def _asked(self, given: Sequence[Any]) -> dict[str, Any]:
+        *controls, state = given
+        network, *controls = controls
+        asked: dict[str, Any] = {"model": network}
+        if self._with_look:
+            look, *controls = controls
+            asked["look"] = None if look == USUAL_LOOK else look
+        asked |= self.forms[self.tab].said(controls)
+        mine = state if isinstance(state, dict) else {}
+        own = {name: value for name, value in mine.items() if name not in _NOT_ASKED}
+        return asked | {name: value for name, value in own.items() if value is not None}
+
+    def _recipe(self, asked: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Return the recipe that is meant: a tab for films has one for films and one for photos."""
+        name = asked.pop("recipe", None)
+        if not isinstance(name, str) or name not in _TOGETHER.get(self.tab, ()):
+            return self.tab, asked
+        declared = settings(recipes[name])
+        both = {each for each in asked if each in declared or each not in self.form.declared}
+        return name, {each: asked[each] for each in both}
+
+    @property
+    def form(self) -> Form:
+        return self.forms[self.tab]
+
+    async def _begin(self, request: gr.Request, *given: Any) -> AsyncIterator[Any]:
+        async for each in self._started(given, owner_of(request), preview=False):
+            yield each
+
+    async def _preview(self, request: gr.Request, *given: Any) -> AsyncIterator[Any]:
+        async for each in self._started(given, owner_of(request), preview=True):
+            yield each
+
+    async def _started(
+        self, given: Sequence[Any], owner: str, *, preview: bool
+    ) -> AsyncIterator[Any]:
+        try:
+            asked = self._asked(given)
+            recipe, asked = self._recipe(asked)
+            run = await asyncio.to_thread(self.studio.start, owner, recipe, asked, preview=preview)
+        except EntopticError as error:
+            yield {"kind": "error", "error": told(error)}
+            return
+        async for each in watched(self.studio, run):
+            yield each
+
+    async def _go_on(self, request: gr.Request, *given: Any) -> AsyncIterator[Any]:
+        state = given[-1] if isinstance(given[-1], dict) else {}
+        try:
+            run = await asyncio.to_thread(self.studio.go_on, owner_of(request), state.get("result"))
+        except EntopticError as error:
+            yield {"kind": "error", "error": told(error)}
+            return
+        async for each in watched(self.studio, run):
+            yield each
+
+    def _settings(self, request: gr.Request, *given: Any) -> list[Any]:
+        """Set the controls as the job of a picture says."""
+        state = given[-1] if isinstance(given[-1], dict) else {}
+        owner = owner_of(request)
+        form = self.forms[self.tab]
+        nothing = [gr.skip()] * (len(form.controls) + 1 + self._with_look)
+        try:
+            job = self.studio.job_of(
+                owner, str(state.get("source")), state.get("shelf") == "history"
+            )
+            found = self.studio.settings_of(owner, job)
+        except EntopticError as error:
+            return [{"kind": "settings", "error": told(error)}, *nothing]
+        model = found["model"]
+        values = form.usual(model) | found
+        head = [gr.update(value=model), *([gr.update(value=USUAL_LOOK)] if self._with_look else [])]
+        return [{"kind": "settings"} | found, *head, *form.updates(values)]
+
+    def _stop(self, request: gr.Request, *given: Any) -> None:
+        self.studio.engine.stop(owner_of(request))
+
+    def _texts(self, request: gr.Request, *given: Any) -> Any:
+        try:
+            asked = self._asked(given)
+            recipe, asked = self._recipe(asked)
+            return self.studio.texts(owner_of(request), recipe, asked)
+        except EntopticError as error:
+            return {"error": told(error)}
+
+
+def owner_of(request: gr.Request) -> str:
+    """Return whose page asks."""
+    return str(request.session_hash or "")
+
+
+async def watched(studio: Studio, run: Run) -> AsyncIterator[dict[str, Any]]:
+    """Yield how far a run is, whenever that has changed, until it has ended."""
+    before: tuple[Any, ...] = ()
+    version = 0
+    while True:
+        view = studio.engine.view(run)
+        now = (view.state, view.ahead, view.version, view.shown and view.shown.done)
+        if now != before or view.ended:
+            picture = run.picture if view.version != version else None
+            yield message(view, picture)
+            before, version = now, view.version
+        if view.ended:
+            return
+        await asyncio.sleep(_LOOK_S)
+
+
+def message(view: View, picture: bytes | None) -> dict[str, Any]:
+    """Return a view as the page's script reads it."""
+    shown, made = view.shown, view.made
+    every = max(1, len(view.scores) // _POINTS)
+    return {
+        "kind": "run",
+        "number": view.number,
+        "state": view.state,
+        "ahead": view.ahead,
+        "done": shown.done if shown else 0,
+        "count": shown.count if shown else 0,
+        "share": shown.share if shown else 0,
+        "stage": shown.stage if shown else "",
+        "scores": view.scores[::every],
+        "left": view.left,
+        "took": view.took,
+        "picture": None
+        if picture is None
+        else "data:image/jpeg;base64," + base64.b64encode(picture).decode(),
+        "result": made.name if made else None,
+        "notes": made.notes if made else [],
+        "again": made.again if made else {},
+        "error": view.error,
+        "goes_on": view.goes_on,
+    }

@@ -122,7 +122,7 @@ def png(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def test_the_command_serves_a_page_that_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
-    with listening("127.0.0.1", None) as free:
+    with listening("127.0.0.1", 0) as free:
         address = address_of(free, None)
     port = address.rstrip("/").rpartition(":")[2]
     started = process("studio", "--port", port, "--folder", "kept", folder=tmp_path)

@@ -18,6 +18,7 @@ from entoptic.studio.engine import Engine, Made, Report, Run, Shown
 from entoptic.studio.limits import Limits
 from entoptic.studio.shelf import Shelf
 from entoptic.studio.studio import Studio
+from filming import film, moving
 from shells.command import entoptic
 
 LONG = 120
@@ -299,6 +300,40 @@ def test_what_is_masked_stays_as_it_is(studio: Studio, photo: str, tmp_path: Pat
     assert (after[..., 24:, :] == before[..., 24:, :]).all()
     assert (after[..., :24, :] != before[..., :24, :]).any()
     assert f"--mask photos/{name}" in view.made.again["command"]
+
+
+def test_guides_and_masks_are_in_the_command_and_found_again(
+    studio: Studio, photo: str, tmp_path: Path
+) -> None:
+    shelf = studio.shelf("")
+    mask = torch.zeros(1, 3, 48, 64)
+    mask[..., :40] = 1
+    named = {
+        "guide": shelf.add(write(tmp_path / "g.png", mask * 0.5 + 0.2).read_bytes(), "it's.png"),
+        "mask": shelf.add(write(tmp_path / "mask.png", mask).read_bytes(), "mask.png"),
+    }
+    view = studio.engine.wait(studio.start("", "dream", asked(photo) | named), LONG)
+    assert view.made is not None, view.error
+    kept = (studio.folder / str(view.made.name)).read_bytes()
+    words = shlex.split(view.made.again["command"].splitlines()[1])
+    made = tmp_path / "again.png"
+    for command in (words[1:-1], ["redo", str(view.made.name), "-o"]):
+        ended = entoptic(*command, made, "--force", folder=studio.folder)
+        assert ended.code == 0, ended.err
+        assert made.read_bytes() == kept
+
+
+def test_a_film_is_previewed_from_the_studios_folder(studio: Studio, tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="needs PyAV: pip install 'entoptic[film]'")
+    pytest.importorskip("cv2", reason="needs OpenCV: pip install 'entoptic[film]'")
+    clip = film(tmp_path / "clip.mp4", moving(3, 48, 64))
+    kept = studio.shelf("").add_film(clip.read_bytes(), "clip.mp4")
+    assert (kept["height"], kept["width"], kept["film"]) == (48, 64, True)
+    wanted = {"model": "squeezenet1_1", "film": kept["name"], "octaves": 1, "steps": 1}
+    view = studio.engine.wait(studio.start("", "film", wanted, preview=True), LONG)
+    assert (view.state, view.version) == ("done", 3), view.error
+    assert view.made is not None
+    assert view.made.again["command"].endswith(" -o clip-film.mp4")
 
 
 def test_the_history_is_found_again_starred_deleted_and_taken_back(

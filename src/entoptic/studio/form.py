@@ -118,4 +118,8 @@ def _words(name: str) -> list[str]:
         from entoptic.jobs.methods import methods
 
         return list(methods)
+    if name == "canvas":
+        from entoptic.canvas import canvases
+
+        return list(canvases)
     return []

@@ -61,6 +61,8 @@ class Stage:
             "js": _ALONG.format(tab=self.tab),
             "show_progress": "hidden",
             "api_visibility": "private",
+            # Else what is pressed while the answer before it ends would be dropped.
+            "trigger_mode": "multiple",
         }
         at_once: dict[str, Any] = given | {"queue": False}
         run = given | {"outputs": [self.stage], "concurrency_limit": None}
@@ -69,7 +71,7 @@ class Stage:
         self.stage.goon(self._go_on, **run)
         self.stage.stop(self._stop, **at_once)
         self.stage.settings(self._settings, **at_once | {"outputs": [self.stage, *controls]})
-        told = at_once | {"outputs": [texts]}
+        told = at_once | {"outputs": [texts], "trigger_mode": "always_last"}
         self.stage.changed(self._texts, **told)
         gr.on([each.change for each in controls], self._texts, **told)
 

@@ -155,7 +155,7 @@ class Wishes:
 
     def _stem(self, given: Mapping[str, Any], name: str) -> str:
         """Return the begin of the name of a result."""
-        photo = given.get("photo")
+        photo = given.get("photo", given.get("film"))
         if photo is not None:
             return str(photo).removeprefix(f"{PHOTOS}/").rpartition("-")[0]
         units = given.get("units")
@@ -198,7 +198,7 @@ def _needed(recipe: type[Recipe]) -> dict[str, Any]:
     """Return something for the settings that have no default, to ask for the others'."""
     fields = recipe.__dataclass_fields__
     return {
-        name: ["output:0"] if said.role == "units" else ""
+        name: ["output:0"] if said.role == "units" else "photo.png"
         for name, said in settings(recipe).items()
         if fields[name].default is MISSING and name != "model"
     }

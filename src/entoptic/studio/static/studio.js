@@ -73,12 +73,14 @@ const Studio = (() => {
     element.replaceChildren(make("header", { class: "masthead" },
       make("h1", {}, "entoptic"), make("span", {}, "see what a neural network sees"),
       button("", theme, { class: "lamp", "aria-label": "Light or dark", title: "Light or dark", id: "theme" })));
-    watch("value", () => {
+    const greeted = () => {
       if (props.value?.kind !== "hello") return;
       visit = props.value.visit;
       example = props.value.example;
       entered();
-    });
+    };
+    watch("value", greeted);
+    greeted();  // it may have come before this script
   }
 
   function theme() {
@@ -95,7 +97,7 @@ const Studio = (() => {
     const film = make("video", { class: "after", controls: true, loop: true, playsinline: true, muted: true });
     const paint = make("canvas", { class: "paint", "aria-label": "Mask: paint where to dream" });
     const wipe = make("input", { type: "range", min: 0, max: 100, value: 50, class: "wipe", "aria-label": "Before and after", oninput: () => frame.style.setProperty("--at", `${wipe.value}%`) });
-    const choose = make("input", { type: "file", accept: own.kinds || "image/*", hidden: true, onchange: () => { if (choose.files[0]) take(choose.files[0]); choose.value = ""; } });
+    const choose = make("input", { type: "file", accept: preview ? "image/*,video/*" : "image/*", hidden: true, onchange: () => { if (choose.files[0]) take(choose.files[0]); choose.value = ""; } });
     const empty = make("div", { class: "void" },
       make("p", { class: "large" }, photo ? (preview ? "Drop a photo or a film here" : "Drop a photo here") : "Choose a unit, and see what it looks for"),
       ...(photo ? [make("p", { class: "side" },
@@ -173,6 +175,7 @@ const Studio = (() => {
     function set(chosen) {
       own.photo = chosen && !chosen.film ? chosen : null;
       own.film = chosen?.film ? chosen.name : null;
+      own.shape = chosen;
       own.recipe = preview ? (own.film ? "film" : "zoom") : null;
       own.noise = null;
       own.result = null;
@@ -222,13 +225,16 @@ const Studio = (() => {
     // Show what there is.
     function draw() {
       const has = own.photo || own.noise || own.film;
+      own.clip?.remove();
+      own.clip = own.film ? make("p", { class: "clip" }, own.film) : null;
+      if (own.clip) frame.append(own.clip);
       const shown = own.shownPhoto !== own.photo?.name;
       empty.hidden = Boolean(has) || frame.classList.contains("grown");
       before.hidden = !own.photo;
       if (own.photo && shown) before.src = address(`photos/${encodeURIComponent(own.photo.name)}`);
       if (shown) frame.classList.remove("grown", "moving");
       own.shownPhoto = own.photo?.name;
-      if (own.photo) frame.style.setProperty("--ratio", own.photo.width / own.photo.height);
+      if (own.shape) frame.style.setProperty("--ratio", own.shape.width / own.shape.height);
       else if (own.noise) frame.style.setProperty("--ratio", own.noise[1] / own.noise[0]);
       else if (!photo) frame.style.setProperty("--ratio", 1);
       else frame.style.removeProperty("--ratio");

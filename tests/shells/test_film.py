@@ -51,7 +51,15 @@ def test_a_film_is_made_beside_its_source(folder: Path) -> None:
     assert "'clip-dream.mp4' is there already; name another output" in again.err
 
 
-@pytest.mark.parametrize("name", ["made.mp4", "made.mkv", "made.webm", "made.mov"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "made.mp4",
+        "made.mkv",
+        pytest.param("made.webm", marks=pytest.mark.slow),
+        pytest.param("made.mov", marks=pytest.mark.slow),
+    ],
+)
 def test_a_film_is_made_again_from_its_job(folder: Path, name: str) -> None:
     how = ("--silent", "--strength", "0s:0.5,1s:2", "--coherence", "0.6", "-o", name)
     assert entoptic("film", "clip.mp4", *QUICK, *how, folder=folder).code == 0

@@ -178,7 +178,7 @@ _RIGHT: dict[str, Callable[[], Any]] = {
 }
 
 # No work at all, should something wrong be taken.
-_LITTLE = {"steps": 0, "size": 32, "groups": 1}
+_LITTLE = {"steps": 0, "size": 32, "groups": 1, "seconds": 0.08}
 # Settings of another recipe, which are tried with that.
 _OPEN: dict[str, dict[str, Any]] = {
     "changes": {"steps": 0}, "settings": {"steps": 0, "size": 32}

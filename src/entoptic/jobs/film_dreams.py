@@ -298,7 +298,7 @@ def film_job(
 def with_pictures(film: _Film) -> _Film:
     """Return a film with its guide and the masks of its regions read, once for all frames."""
     given: Any = film
-    guide = None if given.guide is None else picture_of(given.guide)
+    guide = None if given.guide is None else picture_of(given.guide, "guide")
     region = tuple((picture_of(mask, "mask"), of) for mask, of in given.region)
     found: _Film = replace(given, guide=guide, region=region)
     return found

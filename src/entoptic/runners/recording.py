@@ -234,7 +234,7 @@ def record(
         WorkerFailed: workers can't begin.
         BadRecord, CannotWrite: of the file.
 
-    >>> import entoptic as ent
+    >>> import torch, entoptic as ent
     >>> photos = [torch.rand(1, 3, 40, 60), torch.rand(1, 3, 50, 40)]
     >>> found = ent.record(ent.load(), ["fire2"], photos, size=64, covariance="mean")
     >>> found.measures["max"].top.values.shape, found.covariance().shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -258,13 +258,13 @@ class DreamFrames:
         **given: Any,
     ) -> tuple[Tensor, LastFrame]:
         """Dream one frame after the other; raises EntopticError before any work."""
-        from entoptic.jobs.film_dreams import Dreamer
+        from entoptic.jobs.film_dreams import Dreamer, first_dream
         from entoptic.jobs.film_frames import seen
         from entoptic.jobs.film_parts import State
-        from entoptic.video.motion import opencv
+        from entoptic.video.motion import check_installed
         from entoptic.video.pixels import image_of as image_of_pixels
 
-        opencv()
+        check_installed()
         how = values(Film, given, _OF_A_FILE)
         if guide is not None:
             how["guide"] = images_of(guide)[0]
@@ -272,9 +272,7 @@ class DreamFrames:
         check_stored(str(film.objective or ""), film.kept(), {})
         shots = _shots(film, images_of(frames), mask, last_frame)
         first = image_of_pixels(shots[0].frame.pixels)
-        for layer in _layers(film):
-            network.resolve(layer)
-        replace(film.dream(), model=network, photo=first).plan(host.NoFiles())
+        first_dream(film, network, first, host.NoFiles())
         dreamer = Dreamer(film, network)
         state = State() if last_frame is None else last_frame.state
         before = None if last_frame is None else last_frame.shot
@@ -286,12 +284,6 @@ class DreamFrames:
             bar.advance(1, functools.partial(Pillow.fromarray, pixels))
         bar.end()
         return image_of(torch.cat(made)), LastFrame(shots[-1], state)
-
-
-def _layers(film: Film) -> list[str]:
-    """Return the layers that a film goes through over its time."""
-    keys = film.keys()
-    return [str(each) for each in keys["layer"].values] if "layer" in keys else []
 
 
 def _shots(

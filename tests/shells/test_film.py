@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -17,22 +16,13 @@ import entoptic as ent
 from entoptic.video.containers import comment_of
 from entoptic.video.reading import facts_of, frames_of
 from entoptic.video.writing import form_of, write_film
-from filming import film, moving, packets
+from filming import are_same, film, frames_in, moving, packets
 from shells.command import entoptic, finished, process
 
 pytest.importorskip("av")
 pytest.importorskip("cv2")
 
 QUICK = ("--octaves", "1", "--steps", "1", "--layer", "conv1", "--quiet")
-
-
-def frames(path: Path) -> list[Any]:
-    return [each.pixels for each in frames_of(facts_of(path))]
-
-
-def same(first: Path, second: Path) -> bool:
-    one, two = frames(first), frames(second)
-    return len(one) == len(two) and all(map(np.array_equal, one, two))
 
 
 @pytest.fixture
@@ -44,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_film_is_made_beside_its_source(folder: Path) -> None:
     done = entoptic("film", "clip.mp4", *QUICK, folder=folder)
     assert (done.code, done.out.strip()) == (0, "clip-dream.mp4")
-    assert len(frames(folder / "clip-dream.mp4")) == 12
+    assert len(frames_in(folder / "clip-dream.mp4")) == 12
     assert packets(folder / "clip-dream.mp4") == packets(folder / "clip.mp4")
     again = entoptic("film", "clip.mp4", *QUICK, folder=folder)
     assert again.code == 1
@@ -66,10 +56,10 @@ def test_a_film_is_made_again_from_its_job(folder: Path, name: str) -> None:
     again = entoptic("redo", name, "--quiet", folder=folder)
     output = folder / f"made-redo{Path(name).suffix}"
     assert (again.code, again.out.strip()) == (0, output.name), again.err
-    assert same(output, folder / name)
+    assert are_same(output, folder / name)
     other = entoptic("redo", name, "-o", "other.mp4", "--strength", "0.2", "-q", folder=folder)
     assert other.code == 0
-    assert not same(folder / "other.mp4", folder / name)
+    assert not are_same(folder / "other.mp4", folder / name)
 
 
 def test_a_zoom_is_made_again_from_its_job(folder: Path) -> None:
@@ -77,7 +67,7 @@ def test_a_zoom_is_made_again_from_its_job(folder: Path) -> None:
     how = ("--seconds", "0.2", "--turn", "30", "--center", "0.2,0.4", "-o", "zoom.mp4")
     assert entoptic("zoom", "sky.png", *QUICK, *how, folder=folder).code == 0
     assert entoptic("redo", "zoom.mp4", "--quiet", folder=folder).code == 0
-    assert same(folder / "zoom-redo.mp4", folder / "zoom.mp4")
+    assert are_same(folder / "zoom-redo.mp4", folder / "zoom.mp4")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +119,7 @@ def test_a_film_with_files_is_made_again_where_they_are_found(
         (files / name).rename(other / name)
     again = entoptic("redo", "made.mkv", "--look-in", "other", "--quiet", folder=files)
     assert again.code == 0, again.err
-    assert same(files / "made-redo.mkv", files / "made.mkv")
+    assert are_same(files / "made-redo.mkv", files / "made.mkv")
 
 
 @pytest.mark.parametrize(
@@ -184,7 +174,7 @@ def test_a_film_of_a_folder_is_made_again(files: Path) -> None:
         ent.write(files / "frames" / f"{number}.png", torch.rand(1, 3, 48, 64))
     assert entoptic("film", "frames", *QUICK, "-o", "made.mkv", folder=files).code == 0
     assert entoptic("redo", "made.mkv", "--quiet", folder=files).code == 0
-    assert same(files / "made-redo.mkv", files / "made.mkv")
+    assert are_same(files / "made-redo.mkv", files / "made.mkv")
     (files / "frames" / "1.png").unlink()
     done = entoptic("redo", "made.mkv", "-o", "b.mkv", "--quiet", folder=files)
     assert "the film 'frames' that 'made.mkv' was made from isn't here" in done.err
@@ -220,9 +210,9 @@ def test_ctrl_c_leaves_a_film_that_plays_and_the_same_command_goes_on(folder: Pa
         pytest.fail("the film was finished before Ctrl-C came; make it longer")
     assert done.code == 130
     assert "the same command goes on" in done.err
-    assert 1 <= len(frames(folder / "made.mp4")) < 70
+    assert 1 <= len(frames_in(folder / "made.mp4")) < 70
     assert entoptic(*how, "-o", "made.mp4", folder=folder).code == 0
-    assert same(folder / "made.mp4", folder / "whole.mp4")
+    assert are_same(folder / "made.mp4", folder / "whole.mp4")
     assert not (folder / "made.mp4.parts").exists()
 
 
@@ -267,7 +257,7 @@ def test_a_film_that_is_killed_equals_an_undisturbed_one(
     whole = ("film", "long.mp4", "-o", "whole.mp4", *QUICK)
     assert entoptic(*whole, folder=folder).code == 0
     killed(folder, moments, moments, *more)
-    assert same(folder / "made.mp4", folder / "whole.mp4")
+    assert are_same(folder / "made.mp4", folder / "whole.mp4")
     left = {each.name for each in folder.iterdir()}
     assert left == {"clip.mp4", "long.mp4", "whole.mp4", "made.mp4"}
 
@@ -289,4 +279,4 @@ def test_a_full_disk_keeps_what_is_finished(folder: Path, monkeypatch: pytest.Mo
     assert "No space left on device" in done.err
     monkeypatch.setattr(film_parts, "write_film", write_film)
     assert entoptic(*how, folder=folder).code == 0
-    assert len(frames(folder / "made.mp4")) == 12
+    assert len(frames_in(folder / "made.mp4")) == 12

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 import entoptic as ent
-from entoptic.video.reading import facts_of, frames_of
-from filming import texture
+from filming import are_same, frames_in, texture
 from shells.command import entoptic, finished, process
 
 pytest.importorskip("av")
@@ -21,15 +18,6 @@ pytest.importorskip("cv2")
 
 QUICK = ("--octaves", "1", "--steps", "2", "--layer", "conv1")
 SHORT = ("--seconds", "0.2", "--hold-first", "0", "--hold-last", "0", "--quiet")
-
-
-def frames(path: Path) -> list[Any]:
-    return [each.pixels for each in frames_of(facts_of(path))]
-
-
-def same(first: Path, second: Path) -> bool:
-    one, two = frames(first), frames(second)
-    return len(one) == len(two) and all(map(np.array_equal, one, two))
 
 
 @pytest.fixture
@@ -42,12 +30,12 @@ def folder(tmp_path: Path) -> Path:
 def test_a_photo_is_dreamt_and_its_film_made_again(folder: Path) -> None:
     done = entoptic("grow", "sky.png", *QUICK, *SHORT, folder=folder)
     assert (done.code, done.out.strip()) == (0, "sky-grow.mp4"), done.err
-    assert len(frames(folder / "sky-grow.mp4")) == 6
+    assert len(frames_in(folder / "sky-grow.mp4")) == 6
     assert entoptic("redo", "sky-grow.mp4", "-q", folder=folder).code == 0
-    assert same(folder / "sky-grow-redo.mp4", folder / "sky-grow.mp4")
+    assert are_same(folder / "sky-grow-redo.mp4", folder / "sky-grow.mp4")
     how = ("--seconds", "0.4", "--strength", "2", "-o", "other.mp4", "-q")
     assert entoptic("redo", "sky-grow.mp4", *how, folder=folder).code == 0
-    assert len(frames(folder / "other.mp4")) == 11
+    assert len(frames_in(folder / "other.mp4")) == 11
     refused = entoptic("grow", "sky.png", *QUICK, *SHORT, folder=folder)
     assert refused.code == 1
     assert "'sky-grow.mp4' is there already; name another output" in refused.err
@@ -59,7 +47,7 @@ def test_a_picture_grows_as_it_was_made(folder: Path) -> None:
     told = json.loads(done.out)
     assert (told["frames"], told["job"]["settings"]["of"]) == (6, "dream")
     assert told["job"]["settings"]["steps"] == 2
-    last = torch.from_numpy(frames(folder / "grow.mkv")[-1]).permute(2, 0, 1)[None] / 255
+    last = torch.from_numpy(frames_in(folder / "grow.mkv")[-1]).permute(2, 0, 1)[None] / 255
     assert float((last - ent.read(folder / "sky-dream.png").image).abs().mean()) < 0.03
     (folder / "sky.png").unlink()
     gone = entoptic("grow", "sky-dream.png", *SHORT, "-o", "b.mkv", folder=folder)
@@ -95,7 +83,7 @@ def test_any_recipe_grows_by_its_own_options(
     done = entoptic("grow", *typed, *SHORT, folder=folder)
     assert (done.code, done.out.strip()) == (0, name), done.err
     assert entoptic("redo", name, "-q", folder=folder).code == 0
-    assert same(folder / f"{Path(name).stem}-redo.mp4", folder / name)
+    assert are_same(folder / f"{Path(name).stem}-redo.mp4", folder / name)
 
 
 @pytest.mark.parametrize(
@@ -152,5 +140,5 @@ def test_a_film_that_is_killed_equals_an_undisturbed_one(folder: Path) -> None:
         pytest.fail("the film was finished before it was killed; make it longer")
     assert not (folder / "made.mp4").exists()
     assert entoptic(*how, "-o", "made.mp4", folder=folder).code == 0
-    assert same(folder / "made.mp4", folder / "whole.mp4")
+    assert are_same(folder / "made.mp4", folder / "whole.mp4")
     assert {each.name for each in folder.iterdir()} == {"sky.png", "whole.mp4", "made.mp4"}

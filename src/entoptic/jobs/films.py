@@ -228,11 +228,9 @@ def plan_film(recipe: Film, files: Files | None = None) -> FilmPlan:
     frame = next(frames_of(source), None)
     begin = black if frame is None else image_of(at_size(frame.pixels, height, width))
     first = first_dream(recipe, model, begin, files, size=None)
-    notes = list(first.notes)
+    notes = [*first.notes, *form.notes(height, width)]
     if audio and form.silent:
         notes.append(f"{output.suffix or 'a folder of pictures'} has no sound")
-    if (height % 2 or width % 2) and form.codec is not None and form.codec.even:
-        notes.append("height and width must be even; the last row or column is there twice")
     masked = None if mask is None else _source(mask.path)
     job = film_job(recipe, first, _source(path), masked)
     # What changes over time is another dream at each.

@@ -158,23 +158,11 @@ def plan_growth(recipe: Grow, files: Files | None = None) -> GrowthPlan:
     path = _is_path(plan)
     height, width = plan.each([]).shape[-2:] if isinstance(plan, SheetPlan) and path else plan.shape
     rate = USUAL_RATE if recipe.rate is None else Fraction(recipe.rate)
-    facts = Facts(
-        path=form.path,
-        height=height,
-        width=width,
-        rate=rate,
-        time_base=1 / rate,
-        matrix=1,
-        primaries=1,
-        transfer=1,
-        bits=form.bits,
-    )
+    facts = Facts.of_pictures(form.path, height, width, rate, form.bits)
     check_form(form, facts)
-    notes = list(plan.notes)
+    notes = [*plan.notes, *form.notes(height, width)]
     if plan.alpha is not None:
         notes.append("a film has no transparency; the picture is shown on black")
-    if (height % 2 or width % 2) and form.codec is not None and form.codec.even:
-        notes.append("height and width must be even; the last row or column is there twice")
     return GrowthPlan(facts, form, _job(recipe, job), tuple(notes), recipe, plan, path)
 
 

@@ -191,19 +191,10 @@ def plan_zoom(recipe: Zoom, files: Files | None = None) -> ZoomPlan:
     first = first_dream(recipe, model, photo, files)
     height, width = first.shape
     rate = USUAL_RATE if recipe.rate is None else Fraction(recipe.rate)
-    even = form.codec is not None and form.codec.even
-    facts = Facts(
-        path=output,
+    if form.codec is not None and form.codec.even:
         # Of a photo nothing is lost if it is a row or a column less.
-        height=height - height % 2 if even else height,
-        width=width - width % 2 if even else width,
-        rate=rate,
-        time_base=1 / rate,
-        matrix=1,
-        primaries=1,
-        transfer=1,
-        bits=form.bits,
-    )
+        height, width = height - height % 2, width - width % 2
+    facts = Facts.of_pictures(output, height, width, rate, form.bits)
     check_form(form, facts)
     begin = first.photo.image[..., : facts.height, : facts.width]
     job = film_job(recipe, first, source_of(photo))

@@ -7,7 +7,7 @@ from typing import Any
 
 from entoptic.errors import BadFilm
 from entoptic.video.containers import decoded, opened, video_of
-from entoptic.video.reading import Facts, frames_of
+from entoptic.video.reading import Facts, check_same_size, frames_of
 
 # Films whose last frame ends so much before they should, in seconds, are cut off.
 _LACKING = Fraction(1, 2)
@@ -32,7 +32,9 @@ def check_whole(facts: Facts, end: Fraction | None = None) -> None:
         stream = video_of(container)
         start = over = None
         for number, frame in enumerate(decoded(facts.path, container)):
-            _check_same_size(facts, number, frame)
+            turned = frame.rotation % 180 != 0
+            size = (frame.width, frame.height) if turned else (frame.height, frame.width)
+            check_same_size(facts, number, *size)
             if frame.pts is None:
                 continue
             time = frame.pts * facts.time_base
@@ -48,16 +50,6 @@ def check_whole(facts: Facts, end: Fraction | None = None) -> None:
         f"long, and its last frame ends after {float(over - start):.2f} s; get it again, or take "
         f"what there is with --end {float(over - start):.2f}"
     )
-
-
-def _check_same_size(facts: Facts, number: int, frame: Any) -> None:
-    turned = frame.rotation % 180 != 0
-    height, width = (frame.width, frame.height) if turned else (frame.height, frame.width)
-    if (height, width) != (facts.height, facts.width):
-        raise BadFilm(
-            f"frame {number} of {str(facts.path)!r} is {width}x{height} and the first "
-            f"{facts.width}x{facts.height} (width x height); cut the film there"
-        )
 
 
 def _end_of(stream: Any) -> Fraction | None:

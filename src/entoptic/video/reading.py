@@ -61,6 +61,21 @@ class Facts:
     audio: int = 0
     bits: Bits = 8
 
+    @classmethod
+    def of_pictures(cls, path: Path, height: int, width: int, rate: Fraction, bits: Bits) -> Facts:
+        """Return the properties of a film that is made of sRGB pictures, at an even rate."""
+        return cls(
+            path=path,
+            height=height,
+            width=width,
+            rate=rate,
+            time_base=1 / rate,
+            matrix=1,
+            primaries=1,
+            transfer=1,
+            bits=bits,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -200,12 +215,7 @@ def _timed(
     base = facts.time_base
     for number, each in enumerate(frames, first):
         pixels = _pixels(each, facts.bits)
-        if pixels.shape[:2] != (facts.height, facts.width):
-            found = f"{pixels.shape[1]}x{pixels.shape[0]}"
-            raise BadFilm(
-                f"frame {number} of {str(facts.path)!r} is {found} and the first "
-                f"{facts.width}x{facts.height} (width x height); cut the film there"
-            )
+        check_same_size(facts, number, *pixels.shape[:2])
         if each.pts is None:
             time = number / facts.rate if last is None else last + 1 / facts.rate
         else:
@@ -216,6 +226,19 @@ def _timed(
         last = time
         length = each.duration * base if each.duration else None
         yield Frame(number, time - start, length, pixels)
+
+
+def check_same_size(facts: Facts, number: int, height: int, width: int) -> None:
+    """Refuse a frame of another size than the film's first.
+
+    Raises:
+        BadFilm: with its number.
+    """
+    if (height, width) != (facts.height, facts.width):
+        raise BadFilm(
+            f"frame {number} of {str(facts.path)!r} is {width}x{height} and the first "
+            f"{facts.width}x{facts.height} (width x height); cut the film there"
+        )
 
 
 def _estimated(container: Any, rate: Fraction) -> int | None:

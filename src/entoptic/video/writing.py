@@ -115,6 +115,12 @@ class Form:
         """Tell whether the format has no sound."""
         return self.container in (*_SILENT, FOLDER)
 
+    def notes(self, height: int, width: int) -> tuple[str, ...]:
+        """Return what the user should know of a film of a size in this format."""
+        if self.codec is None or not self.codec.even or not (height % 2 or width % 2):
+            return ()
+        return ("height and width must be even; the last row or column is there twice",)
+
 
 @dataclass(frozen=True)
 class Sound:

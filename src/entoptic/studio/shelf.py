@@ -21,6 +21,7 @@ from typing import Any
 from entoptic import images
 from entoptic.errors import BadFilm, BadPicture, BadSetting, NoJob, PictureNotFound
 from entoptic.images import Picture
+from entoptic.images.writing import write_file
 from entoptic.jobs.job import Job, Result
 from entoptic.jobs.written import literal
 from entoptic.paths import make_folder
@@ -201,9 +202,7 @@ class Shelf:
         self.file(name)
         with self._lock:
             names = self._stars() - {name} | ({name} if starred else set())
-            draft = self.folder / f".{_STARS}"
-            draft.write_text(json.dumps(sorted(names)), "utf-8")
-            draft.replace(self.folder / _STARS)
+            write_file(self.folder / _STARS, json.dumps(sorted(names)).encode())
 
     def delete(self, name: str) -> None:
         """Put a picture into the folder of deleted ones, from where it can be taken back."""

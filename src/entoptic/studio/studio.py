@@ -56,7 +56,6 @@ class Studio:
         self.units = UnitPictures(self.networks, folder / "units", catalogs)
         self.engine = Engine(self.limits.queue, self.units)
         self.example = self._shelf.add(EXAMPLE.read_bytes(), "clouds.jpg")
-        self._runs: dict[str, Run] = {}
 
     def shelf(self, owner: str) -> Shelf:
         """Return the shelf of a visitor: the studio's, or where each has its own, that one.
@@ -97,7 +96,7 @@ class Studio:
         """
         wishes = self.wishes(owner)
         wish = wishes.read(name, asked)
-        return self._submit(owner, self._work(wishes, wish, name, preview))
+        return self.engine.submit(owner, self._work(wishes, wish, name, preview))
 
     def _work(self, wishes: Wishes, wish: Wish, name: str, preview: bool) -> Work:
         if name not in FILMS:
@@ -131,7 +130,6 @@ class Studio:
         """
         run = self.engine.go_on(owner)
         if run is not None:
-            self._runs[owner] = run
             return run
         if name is None:
             raise BadSetting("there is nothing to go on with; begin a new one")
@@ -151,21 +149,11 @@ class Studio:
             return found
 
         stem = file.stem.removesuffix(f"-{recipe.name}")
-        return self._submit(owner, PictureWork(plan, shelf, stem, recipe, None))
-
-    def _submit(self, owner: str, work: Work) -> Run:
-        run = self.engine.submit(owner, work)
-        self._runs[owner] = run
-        return run
-
-    def run_of(self, owner: str) -> Run | None:
-        """Return the last run of a visitor."""
-        return self._runs.get(owner)
+        return self.engine.submit(owner, PictureWork(plan, shelf, stem, recipe, None))
 
     def leave(self, owner: str) -> None:
         """Stop what a visitor has begun, and forget what is the visitor's alone."""
         self.engine.leave(owner)
-        self._runs.pop(owner, None)
         shelf = self._private.pop(owner, None)
         if shelf is not None:
             shutil.rmtree(shelf.folder, ignore_errors=True)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from entoptic.ascent.loop import Step
 from entoptic.errors import NotEnoughMemory
-from entoptic.images.resize import fit_long_side, resize
+from entoptic.images.preview import preview
 from entoptic.jobs.film_making import Making
 from entoptic.jobs.job import Result
 from entoptic.jobs.plan import Plan
@@ -47,17 +47,17 @@ def jpeg(image: Image, side: int = _SHOWN_SIDE, quality: int = 85) -> bytes:
         side: the longest that it has, in pixels.
         quality: of the compression.
     """
-    height, width = image.shape[-2:]
-    if max(height, width) > side:
-        image = resize(image, *fit_long_side(height, width, side)).clamp(0, 1)
-    samples = (image[0].detach().cpu().permute(1, 2, 0) * 255).round().byte().numpy()
-    return jpeg_of_pixels(samples, quality)
+    return _encoded(preview(image, longest=side), quality)
 
 
-def jpeg_of_pixels(pixels: NDArray[np.uint8], quality: int = 85) -> bytes:
+def jpeg_of_pixels(pixels: NDArray[np.uint8]) -> bytes:
     """Return pixels (height, width, 3) as a JPEG file."""
+    return _encoded(Pillow.fromarray(pixels), 85)
+
+
+def _encoded(picture: Pillow.Image, quality: int) -> bytes:
     stream = io.BytesIO()
-    Pillow.fromarray(pixels).save(stream, "JPEG", quality=quality)
+    picture.save(stream, "JPEG", quality=quality)
     return stream.getvalue()
 
 

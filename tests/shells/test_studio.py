@@ -27,6 +27,7 @@ from entoptic.studio.guard import Guard
 from entoptic.studio.limits import Limits
 from entoptic.studio.server import address_of, listening
 from entoptic.studio.studio import Studio
+from filming import film, moving
 from shells.command import entoptic, picture, process
 
 pytest.importorskip("gradio", reason="needs Gradio: pip install 'entoptic[studio]'")
@@ -350,6 +351,32 @@ def test_what_is_no_film_is_refused(served: Served, name: str) -> None:
     assert answer.status == 400
     assert name in answer.json()["error"]
     assert sorted(served.studio.folder.rglob("*")) == before
+
+
+def test_a_playlist_under_a_films_name_leads_to_no_other_film(
+    served: Served, tmp_path: Path
+) -> None:
+    pytest.importorskip("av")
+    other = film(tmp_path / "other.mp4", moving(3))
+    head = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n"
+    for text in (f"{head}{other}\n#EXT-X-ENDLIST\n", f"ffconcat version 1.0\nfile '{other}'\n"):
+        answer = served.post("/studio/films?name=list.mp4", text.encode())
+        assert answer.status == 400
+        assert answer.json()["error"].startswith("can't decode 'list.mp4'")
+
+
+@pytest.mark.parametrize("tab", ["dream", "zoom"])
+def test_a_look_sets_the_controls_of_dreams_and_leaves_the_others(served: Served, tab: str) -> None:
+    from entoptic.studio.form import Form
+    from entoptic.studio.page import other_look
+
+    form = Form(tab, served.studio)
+    form.controls = dict.fromkeys(form.declared)
+    found = other_look(form, "squeezenet1_1", "original")
+    values = {name: each.get("value") for name, each in zip(form.controls, found, strict=True)}
+    assert (values["steps"], values["octaves"], values["smoothing"]) == (10, 4, 0.0)
+    assert values["size"] is None
+    assert values.get("seconds") is None
 
 
 def test_others_need_the_token(tmp_path: Path) -> None:

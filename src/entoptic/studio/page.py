@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from entoptic.jobs.looks import USUAL_LOOK, looks_of
+from entoptic.jobs.recipe import settings
+from entoptic.recipes.dream import Dream
 from entoptic.studio.components import component
 from entoptic.studio.form import Form
 from entoptic.studio.stage import Stage, owner_of
@@ -84,37 +87,81 @@ def _network(studio: Studio, tab: str) -> gr.Dropdown:
 
 def _dream(studio: Studio) -> None:
     form = Form("dream", studio)
-    stage = Stage(studio, "dream", {"dream": form})
     with gr.Row(elem_classes="room"):
-        with gr.Column(elem_classes="light"):
-            stage.draw(photo=True, mask=True, verb="Dream")
-        with gr.Column(elem_classes="desk"):
-            network = _network(studio, "dream")
+        stage = _stage(form, "Dream", photo=True, mask=True)
+        _desk(form, stage, guide=True)
+
+
+def _film(studio: Studio) -> None:
+    form = Form("zoom", studio)
+    with gr.Row(elem_classes="room"):
+        stage = _stage(form, "Make the film", photo=True, mask=False, preview=True)
+        _desk(form, stage)
+
+
+def _units(studio: Studio) -> None:
+    form = Form("visualize", studio)
+    with gr.Row(elem_classes="room"):
+        stage = _stage(form, "Visualize", photo=False, mask=False)
+        _desk(form, stage)
+
+
+def _stage(form: Form, verb: str, **options: Any) -> Stage:
+    """Draw the stage of a tab."""
+    stage = Stage(form.studio, form.name, {form.name: form})
+    with gr.Column(elem_classes="light"):
+        stage.draw(verb=verb, **options)
+    return stage
+
+
+def _desk(form: Form, stage: Stage, *, guide: bool = False) -> None:
+    """Draw the controls beside a stage, and connect them with it."""
+    studio, tab = form.studio, form.name
+    look = None
+    with gr.Column(elem_classes="desk"):
+        network = _network(studio, tab)
+        if "look" in form.declared:
             looks = list(looks_of(studio.networks[studio.networks.names[0]]))
-            look = gr.Dropdown(looks, value=USUAL_LOOK, label="Look", elem_id="dream-look")
-            component("picker", ("picked",), tab="dream", blend=True)
-            form.first()
-            with gr.Accordion("More", open=False):
-                component("guide", (), tab="dream")
-                form.more()
-            with gr.Accordion("Command and Python", open=False):
-                texts = component("texts", (), tab="dream")
+            look = gr.Dropdown(looks, value=USUAL_LOOK, label="Look", elem_id=f"{tab}-look")
+        component("picker", ("picked",), tab=tab, blend=look is not None)
+        form.first()
+        with gr.Accordion("More", open=False):
+            if guide:
+                component("guide", (), tab=tab)
+            form.more()
+        with gr.Accordion("Command and Python", open=False):
+            texts = component("texts", (), tab=tab)
     stage.connect(network, look, texts)
+    looked = [] if look is None else [look]
     network.change(
-        partial(_other_network, form),
+        partial(_other_network, form, looked),
         [network],
-        [look, *form.controls.values()],
-        js="(name) => { Studio.network('dream', name); return name }",
+        [*looked, *form.controls.values()],
+        js=f"(name) => {{ Studio.network('{tab}', name); return name }}",
         show_progress="hidden",
         api_visibility="private",
     )
-    look.change(
-        lambda name, chosen: form.updates(form.usual(name, chosen) | {"size": None}),
-        [network, look],
-        list(form.controls.values()),
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    if look is not None:
+        look.change(
+            partial(other_look, form),
+            [network, look],
+            list(form.controls.values()),
+            show_progress="hidden",
+            api_visibility="private",
+        )
+
+
+def _other_network(form: Form, looked: Sequence[gr.Dropdown], name: str) -> list[Any]:
+    looks = list(looks_of(form.studio.networks[name]))
+    head = [gr.update(choices=looks, value=USUAL_LOOK) for _ in looked]
+    return [*head, *form.updates(form.usual(name))]
+
+
+def other_look(form: Form, name: str, chosen: str) -> list[Any]:
+    """Return what sets those controls on which a look has a say: how a dream is made."""
+    of_dreams = settings(Dream).keys() - {"size"}
+    usual = form.usual(name, chosen)
+    return form.updates({each: usual[each] for each in usual.keys() & of_dreams})
 
 
 def _see(studio: Studio) -> None:
@@ -125,60 +172,3 @@ def _see(studio: Studio) -> None:
             network = _network(studio, "see")
             component("seen", (), tab="see")
     network.change(None, [network], None, js="(name) => { Studio.network('see', name) }")
-
-
-def _film(studio: Studio) -> None:
-    form = Form("zoom", studio)
-    stage = Stage(studio, "zoom", {"zoom": form})
-    with gr.Row(elem_classes="room"):
-        with gr.Column(elem_classes="light"):
-            stage.draw(photo=True, mask=False, verb="Make the film", preview=True)
-        with gr.Column(elem_classes="desk"):
-            network = _network(studio, "zoom")
-            looks = list(looks_of(studio.networks[studio.networks.names[0]]))
-            look = gr.Dropdown(looks, value=USUAL_LOOK, label="Look", elem_id="zoom-look")
-            component("picker", ("picked",), tab="zoom", blend=True)
-            form.first()
-            with gr.Accordion("More", open=False):
-                form.more()
-            with gr.Accordion("Command and Python", open=False):
-                texts = component("texts", (), tab="zoom")
-    stage.connect(network, look, texts)
-    network.change(
-        partial(_other_network, form),
-        [network],
-        [look, *form.controls.values()],
-        js="(name) => { Studio.network('zoom', name); return name }",
-        show_progress="hidden",
-        api_visibility="private",
-    )
-
-
-def _other_network(form: Form, name: str) -> list[Any]:
-    looks = list(looks_of(form.studio.networks[name]))
-    return [gr.update(choices=looks, value=USUAL_LOOK), *form.updates(form.usual(name))]
-
-
-def _units(studio: Studio) -> None:
-    form = Form("visualize", studio)
-    stage = Stage(studio, "visualize", {"visualize": form})
-    with gr.Row(elem_classes="room"):
-        with gr.Column(elem_classes="light"):
-            stage.draw(photo=False, mask=False, verb="Visualize")
-        with gr.Column(elem_classes="desk"):
-            network = _network(studio, "visualize")
-            component("picker", ("picked",), tab="visualize", blend=False)
-            form.first()
-            with gr.Accordion("More", open=False):
-                form.more()
-            with gr.Accordion("Command and Python", open=False):
-                texts = component("texts", (), tab="visualize")
-    stage.connect(network, None, texts)
-    network.change(
-        lambda name: form.updates(form.usual(name)),
-        [network],
-        list(form.controls.values()),
-        js="(name) => { Studio.network('visualize', name); return name }",
-        show_progress="hidden",
-        api_visibility="private",
-    )

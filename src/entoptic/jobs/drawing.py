@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from entoptic.images.preview import preview
-from entoptic.jobs.progress import duration, notebook, short_number, work
+from entoptic.jobs.progress import Camera, duration, notebook, short_number, work
 
 if TYPE_CHECKING:
     from entoptic.ascent.loop import Step
@@ -44,18 +44,15 @@ class Drawing:
         self._plan, self._bar = plan, bar
         self._total, self._done = work(plan), 0
         self._began = time.monotonic()
-        self._next = self._began
+        self._camera = Camera(_INTERVAL_S, _SHARE)
         self._handle: Any = display(self._html("", "beginning"), raw=True, display_id=True)
 
     def advance(self, step: Step) -> None:
         """Draw the picture after a step, where it is time to."""
         self._done += self._plan.stages[step.octave]
-        began = time.monotonic()
-        if began < self._next:
-            return
-        self._handle.update(self._html(_tag(step), self._told(step)), raw=True)
-        now = time.monotonic()
-        self._next = now + max(_INTERVAL_S, (now - began) / _SHARE)
+        self._camera.shot(
+            lambda: self._handle.update(self._html(_tag(step), self._told(step)), raw=True)
+        )
 
     def end(self, result: Result) -> None:
         """Show the picture; where the cell shows it itself, since it is its value, only once."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from entoptic.errors import BadSetting
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # Reading a score waits for the device; an eye follows no more.
 _INTERVAL_S = 0.2
+
+Shot = TypeVar("Shot")
 
 
 def is_interactive() -> bool:
@@ -58,6 +61,29 @@ def short_number(value: float) -> str:
     ('13,834', '0.01235')
     """
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
+class Camera:
+    """Decides when a picture is shown, so that the work hardly gets slower by it.
+
+    Args:
+        interval: seconds between two at least.
+        share: of the time that may go into showing them.
+    """
+
+    def __init__(self, interval: float, share: float) -> None:
+        self._interval, self._share = interval, share
+        self._next = 0.0
+
+    def shot(self, show: Callable[[], Shot]) -> Shot | None:
+        """Show a picture, if it is time for one; return what `show` does, else None."""
+        began = time.monotonic()
+        if began < self._next:
+            return None
+        shown = show()
+        ended = time.monotonic()
+        self._next = ended + max(self._interval, (ended - began) / self._share)
+        return shown
 
 
 def work(plan: Plan) -> int:

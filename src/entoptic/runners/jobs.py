@@ -18,7 +18,7 @@ from entoptic.jobs.functions import known
 from entoptic.jobs.job import Job, Result
 from entoptic.jobs.recipe import Recipe
 from entoptic.networks import Model, load, model_of
-from entoptic.runners.named import runner_of
+from entoptic.runners.named import check_workers, runner_of
 from entoptic.runners.run import run_one
 from entoptic.runners.runner import Batch, Failed, Runner, Work
 from entoptic.runners.scenes import by_workers
@@ -110,8 +110,8 @@ def run(
     [1, 1]
     """
     given = {"photo": photo, "model": model, "look_in": look_in} | changes
-    if on is None and workers is not None and isinstance(job, FilmRecipe | list | tuple):
-        raise BadSetting("workers are given, but not where they are; say on='local' or on='ray'")
+    if isinstance(job, FilmRecipe | list | tuple):
+        check_workers(on, workers)
     if isinstance(job, FilmRecipe) and on is not None:
         named = {name: value for name, value in given.items() if value is not None}
         del named["look_in"]

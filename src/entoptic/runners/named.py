@@ -50,6 +50,16 @@ def runner_of(on: object, workers: int | None = None) -> Runner:
     return replace(chosen, address=where if address.startswith("//") else address)
 
 
+def check_workers(on: object, workers: int | None) -> None:
+    """Refuse a number of workers where it isn't said where they are.
+
+    Raises:
+        BadSetting: with what to say.
+    """
+    if on is None and workers is not None:
+        raise BadSetting("workers are given, but not where they are; say on='local' or on='ray'")
+
+
 def _settings(on: str, text: str) -> dict[str, Any]:
     """Return the settings behind the `?`."""
     found: dict[str, Any] = {}

@@ -31,12 +31,12 @@ from entoptic.checks import (
     taking,
     whole,
 )
-from entoptic.errors import BadSetting, PictureNotFound
+from entoptic.errors import PictureNotFound
 from entoptic.images import PictureLike
 from entoptic.layers import Layer, layer_name
 from entoptic.networks import DeviceLike, Model, ModelLike, model_of
 from entoptic.objectives import Objective
-from entoptic.runners.named import runner_of
+from entoptic.runners.named import check_workers, runner_of
 from entoptic.runners.runner import Batch, Failed, Runner, Work
 from entoptic.runners.team import Team
 from entoptic.types import PathLike
@@ -240,8 +240,7 @@ def record(
     >>> found.measures["max"].top.values.shape, found.covariance().shape
     ((128, 9), (128, 128))
     """
-    if on is None and workers is not None:
-        raise BadSetting("workers are given, but not where they are; say on='local' or on='ray'")
+    check_workers(on, workers)
     runner = None if on is None else runner_of(on, workers)
     network = model_of(model)
     how = How(size, most, sampled, batch, readers, precision, covariance)

@@ -7,7 +7,6 @@ import gc
 import io
 import itertools
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +22,7 @@ from entoptic.images.preview import preview
 from entoptic.jobs.film_making import Making
 from entoptic.jobs.job import Result
 from entoptic.jobs.plan import Plan
-from entoptic.jobs.progress import work as pixels_of
+from entoptic.jobs.progress import Camera, work as pixels_of
 from entoptic.jobs.recipe import Recipe
 from entoptic.jobs.written import command, python
 from entoptic.networks.memory import return_freed_memory
@@ -31,10 +30,8 @@ from entoptic.studio.engine import Made, Report, Shown
 from entoptic.studio.shelf import Shelf
 from entoptic.types import Image
 
-# A picture is shown at most so often, and never so often that more than a share of the time of the
-# steps goes into showing it.
-_INTERVAL_S = 0.3
-_SHARE = 0.08
+# Seconds between two pictures that are shown, and the share of the time that it may take.
+_INTERVAL_S, _SHARE = 0.3, 0.08
 # Pixels of the long side of what is shown meanwhile.
 _SHOWN_SIDE = 768
 
@@ -59,23 +56,6 @@ def _encoded(picture: Pillow.Image, quality: int) -> bytes:
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=quality)
     return stream.getvalue()
-
-
-class Camera:
-    """Decides when a picture is shown, so that the work hardly gets slower by it."""
-
-    def __init__(self) -> None:
-        self._next = 0.0
-
-    def shot(self, show: Callable[[], bytes]) -> bytes | None:
-        """Return the picture that `show` encodes, if it is time for one."""
-        began = time.monotonic()
-        if began < self._next:
-            return None
-        picture = show()
-        ended = time.monotonic()
-        self._next = ended + max(_INTERVAL_S, (ended - began) / _SHARE)
-        return picture
 
 
 @dataclass(eq=False)
@@ -125,7 +105,7 @@ class PictureWork:
             return_freed_memory()
 
     def _of(self, plan: Plan) -> Iterator[Shown]:
-        camera, whole, done, told = Camera(), max(1, pixels_of(plan)), 0, 0
+        camera, whole, done, told = Camera(_INTERVAL_S, _SHARE), max(1, pixels_of(plan)), 0, 0
         for step in plan.steps():
             self.last = step
             self.scores.append(step.scores)

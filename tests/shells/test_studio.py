@@ -409,6 +409,18 @@ def test_a_port_that_is_taken_is_said_before_any_work(tmp_path: Path) -> None:
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.machine.invalid"])
+def test_an_address_of_another_machine_is_refused_with_what_to_name(host: str) -> None:
+    with pytest.raises(BadSetting, match=r"no address of this machine; name one with --host"):
+        listening(host, None)
+
+
+def test_a_network_that_there_is_not_is_told_before_the_page_is_opened(tmp_path: Path) -> None:
+    done = entoptic("studio", "-m", "nope", "--folder", "kept", folder=tmp_path)
+    assert done.code != 0
+    assert "'nope'" in done.err
+
+
 def test_another_free_port_is_taken_where_none_is_named() -> None:
     with listening("127.0.0.1", None) as first, listening("127.0.0.1", None) as second:
         ports = [each.getsockname()[1] for each in (first, second)]

@@ -16,13 +16,19 @@ class Networks:
     """Networks by the names that `load` takes.
 
     Args:
-        named: those that the owner names, beside the embedded ones.
+        named: those that the owner names, beside the embedded ones; loaded at once, so that one
+            that can't be is told before the page is opened.
+
+    Raises:
+        EntopticError: one can't be loaded.
     """
 
     def __init__(self, named: Sequence[str] = ()) -> None:
         self.names = tuple(dict.fromkeys([*embedded(), *named]))
         self._loaded: dict[str, Model] = {}
         self._lock = threading.Lock()
+        for name in named:
+            self[name]
 
     def __getitem__(self, name: str) -> Model:
         """Return a network, loaded.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import socket
@@ -74,7 +75,8 @@ def listening(host: str, port: int | None) -> socket.socket:
     Raises:
         BadSetting: it is taken, or can't be listened on; with what to do.
     """
-    reasons = []
+    reasons: list[str] = []
+    code = None
     for each in [port] if port is not None else range(PORT, PORT + _TRIED):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         found = socket.socket(family, socket.SOCK_STREAM)
@@ -85,17 +87,19 @@ def listening(host: str, port: int | None) -> socket.socket:
         except (OSError, OverflowError) as error:
             found.close()
             reasons.append(getattr(error, "strerror", None) or str(error))
+            code = getattr(error, "errno", None)
         else:
             return found
-    if port is not None:
-        raise BadSetting(
-            f"can't listen on {host}, port {port} ({reasons[0]}); is a studio running there "
-            "already? name another with --port"
+    where = f"port {port}" if port is not None else f"ports {PORT} to {PORT + _TRIED - 1}"
+    advice = "name another with --port"
+    if code in (errno.EADDRNOTAVAIL, socket.EAI_NONAME):
+        advice = (
+            "that is no address of this machine; name one with --host, such as 127.0.0.1, or "
+            "0.0.0.0 for all of them"
         )
-    raise BadSetting(
-        f"can't listen on {host}, ports {PORT} to {PORT + _TRIED - 1} ({reasons[0]}); name "
-        "another with --port"
-    )
+    elif port is not None:
+        advice = f"is a studio running there already? {advice}"
+    raise BadSetting(f"can't listen on {host}, {where} ({reasons[0]}); {advice}")
 
 
 def address_of(found: socket.socket, token: str | None) -> str:

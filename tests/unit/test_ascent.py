@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 from typing import Any
 
@@ -301,3 +302,17 @@ def test_a_guide_whose_places_correspond_moves_as_the_picture_does(each: bool) -
         steps=1,
     )
     assert torch.allclose(step.scores, plain.scores, atol=1e-6)
+
+
+def test_steps_leave_no_garbage_which_the_command_seldom_looks_for() -> None:
+    network = model(nn.Conv2d(3, 2, 3))  # held: a network let go is garbage
+    optimized = ent.ascend(network, ent.energy("1"), gray(), transforms=[ent.Jitter(2)], steps=20)
+    next(optimized)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in optimized:
+            pass
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

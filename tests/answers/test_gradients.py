@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import entoptic as ent
-from entoptic.ascent.loop import bind
+from entoptic.ascent.binding import bind
 from entoptic.layers import CANVAS, Layer
 from entoptic.networks import Preprocess, compiled
 from entoptic.objectives import Reference, kinds, vocabulary

@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.ascent.loop import bind
+from entoptic.ascent.binding import bind
 from entoptic.errors import BadSetting, NoPath
 from entoptic.networks import Preprocess
 

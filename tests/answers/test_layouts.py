@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.ascent.loop import bind
+from entoptic.ascent.binding import bind
 from entoptic.errors import ChannelOutOfRange
 from entoptic.layers import Layer
 from entoptic.networks import Model, compiled

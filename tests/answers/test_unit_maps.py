@@ -11,7 +11,7 @@ import torch
 import entoptic as ent
 from answers.test_record import color_model, plain
 from entoptic.analysis.unit_maps import map_of
-from entoptic.ascent.loop import bind
+from entoptic.ascent.binding import bind
 from entoptic.errors import BadSetting
 from entoptic.layers import Layer
 from unit.test_autoencoders import saev

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 import entoptic as ent
-from entoptic.ascent.loop import bind, guide_activations
+from entoptic.ascent.binding import bind
+from entoptic.ascent.guides import guide_activations
 from entoptic.errors import BadExpression, BadSetting
 from entoptic.jobs.inputs import notes_on_guides
 from entoptic.layers import INPUT, Layer

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.ascent.loop import bind
+from entoptic.ascent.binding import bind
 from entoptic.errors import (
     BadExpression,
     BadSetting,

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import entoptic as ent
-from entoptic.ascent.loop import bind
+from entoptic.ascent.binding import bind
 from entoptic.errors import BadExpression, ChannelOutOfRange
 from entoptic.layers import Layer
 

@@ -8,7 +8,7 @@ import pytest
 from torch import Tensor, nn
 
 import entoptic as ent
-from entoptic.ascent.loop import bind
+from entoptic.ascent.binding import bind
 from entoptic.errors import BadExpression, BadSetting
 from entoptic.jobs.default_layers import chosen, dream_objective, in_order, middle_layer
 from entoptic.jobs.defaults import NETWORKS, network_defaults

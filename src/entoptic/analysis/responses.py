@@ -12,7 +12,8 @@ from torch import Tensor
 
 from entoptic.analysis.photographs import View, ViewSize
 from entoptic.analysis.unit_maps import UnitMaps, map_layer, unit_maps
-from entoptic.ascent.loop import bind, guide_activations, joined
+from entoptic.ascent.binding import bind
+from entoptic.ascent.guides import guide_activations, joined
 from entoptic.ascent.memory import check_picture
 from entoptic.errors import BadSetting
 from entoptic.layers import Layer

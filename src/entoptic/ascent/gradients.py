@@ -7,7 +7,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from entoptic.ascent.loop import RULES, bind, check_channels, guide_activations, joined, no_path
+from entoptic.ascent.binding import bind
+from entoptic.ascent.guides import guide_activations, joined
+from entoptic.ascent.loop import RULES, check_channels
+from entoptic.ascent.watch import no_path
 from entoptic.checks import instance, refused, taking
 from entoptic.errors import BadSetting
 from entoptic.images import PictureLike, image_of

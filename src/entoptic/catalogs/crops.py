@@ -14,7 +14,7 @@ from entoptic.analysis.photographs import View, each_photo
 from entoptic.analysis.record import Photograph
 from entoptic.analysis.responses import Watched, watched
 from entoptic.analysis.unit_maps import map_of
-from entoptic.ascent.loop import bind
+from entoptic.ascent.binding import bind
 from entoptic.catalogs.choosing import Unit, field_of
 from entoptic.catalogs.exemplars import Exemplar, all_exemplars, note_written, unwritten
 from entoptic.catalogs.families import unit_of

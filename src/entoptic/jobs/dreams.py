@@ -15,7 +15,8 @@ from torch import Tensor
 
 from entoptic import images
 from entoptic.analysis.protection import protection
-from entoptic.ascent.loop import Step, bind
+from entoptic.ascent.binding import bind
+from entoptic.ascent.loop import Step
 from entoptic.ascent.optimizers import Steps, optimizer_of
 from entoptic.ascent.shaping import check_channels, shaping_of, shaping_text
 from entoptic.ascent.tiling import check_dream, tile_side

@@ -26,7 +26,8 @@ from entoptic.analysis.judges import (
     verdict,
 )
 from entoptic.analysis.photographs import crops, each_photo, photo_files
-from entoptic.ascent.loop import bind, guide_activations, joined
+from entoptic.ascent.binding import bind
+from entoptic.ascent.guides import guide_activations, joined
 from entoptic.ascent.memory import within_memory
 from entoptic.errors import BadSetting, WrongPictureSize
 from entoptic.images import Picture, PictureLike, picture_of

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from entoptic.analysis.spectrum import read_spectrum
-from entoptic.ascent.loop import bind
+from entoptic.ascent.binding import bind
 from entoptic.ascent.memory import roomy_batch, within_memory
 from entoptic.canvas import canvases
 from entoptic.errors import BadSetting

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from entoptic.ascent.loop import bind
+from entoptic.ascent.binding import bind
 from entoptic.errors import BadPicture
 from entoptic.images import Picture, PictureLike, picture_of
 from entoptic.images.color import luma

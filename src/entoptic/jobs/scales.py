@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from entoptic.ascent.loop import bind
+from entoptic.ascent.binding import bind
 from entoptic.ascent.memory import check_picture
 from entoptic.canvas import MaCo
 from entoptic.layers import Layer

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from entoptic.ascent.loop import guide_activations, joined
+from entoptic.ascent.guides import guide_activations, joined
 from entoptic.images import Picture
 from entoptic.images.picture import of_8_bits
 from entoptic.images.writing import encode_png

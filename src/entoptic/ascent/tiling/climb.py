@@ -7,9 +7,10 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
-from entoptic.ascent.loop import PATIENCE, Step
+from entoptic.ascent.loop import Step
 from entoptic.ascent.optimizers import Steps
 from entoptic.ascent.tiling.sheet import Sheet
+from entoptic.ascent.watch import PATIENCE
 from entoptic.errors import DeadGradient, NonFiniteGradient
 from entoptic.images.stored import Stored, bands, combine, norms
 from entoptic.networks.modes import in_usual_modes

@@ -10,9 +10,11 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from entoptic.ascent.loop import bind, joined, no_path, reference_activations
+from entoptic.ascent.binding import bind
+from entoptic.ascent.guides import joined, reference_activations
 from entoptic.ascent.tiling.sheet import Sheet
 from entoptic.ascent.tiling.spread import Site, sites, spread
+from entoptic.ascent.watch import no_path
 from entoptic.errors import BadSetting
 from entoptic.networks import Model
 from entoptic.objectives import Objective

@@ -8,11 +8,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from entoptic.ascent.loop import bind, check_channels, joined, no_path, reference_activations
+from entoptic.ascent.binding import bind
+from entoptic.ascent.guides import joined, reference_activations
+from entoptic.ascent.loop import check_channels
 from entoptic.ascent.tiling.cuts import Along, Tile, cut, tiles
 from entoptic.ascent.tiling.shares import Shares
 from entoptic.ascent.tiling.sheet import Sheet
 from entoptic.ascent.tiling.spread import Site, sites, spread
+from entoptic.ascent.watch import no_path
 from entoptic.checks import taking, whole
 from entoptic.errors import BadSetting
 from entoptic.images import Picture, PictureLike, image_of

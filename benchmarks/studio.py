@@ -33,6 +33,7 @@ from entoptic.studio.server import address_of, listening
 from entoptic.studio.studio import EXAMPLE, Studio
 
 _WAIT_MS = 300_000
+_TOOK = "import('./studio/static/studio.js').then((it) => it.last('dream').took)"
 
 
 def work_of_steps(model: ent.Model, size: int) -> tuple[float, float]:
@@ -129,7 +130,7 @@ def _rounds(page: Page, process: int, size: int, rounds: int) -> None:
         before = computed(process)
         previews.append(page.begin())
         page.finish()
-        live = page.page.evaluate("Studio.last('dream').took"), computed(process) - before
+        live = page.page.evaluate(_TOOK), computed(process) - before
         alone = work_of_steps(model, size)
         clocks.append(live[0] / alone[0])
         threads.append(live[1] / alone[1])

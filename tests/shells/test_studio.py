@@ -25,7 +25,7 @@ from entoptic.images import write
 from entoptic.jobs.inputs import scaled
 from entoptic.studio.guard import Guard
 from entoptic.studio.limits import Limits
-from entoptic.studio.server import address_of, listening
+from entoptic.studio.server import STATIC, address_of, listening
 from entoptic.studio.studio import Studio
 from filming import film, moving
 from shells.command import entoptic, picture, process
@@ -35,6 +35,7 @@ pytest.importorskip("gradio", reason="needs Gradio: pip install 'entoptic[studio
 from entoptic.studio.addresses import addresses_of
 
 LOCAL = "127.0.0.1:7860"
+JAVASCRIPT = "text/javascript"
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,19 @@ def test_the_command_serves_a_page_that_loads_nothing_from_elsewhere(tmp_path: P
     finally:
         started.kill()
         started.communicate()
+
+
+def test_scripts_load_only_each_other(served: Served) -> None:
+    waiting, found = ["studio.js"], set()
+    while waiting:
+        name = waiting.pop()
+        answer = served.get(f"/studio/static/{name}")
+        assert (answer.status, answer.headers["content-type"].split(";")[0]) == (200, JAVASCRIPT)
+        found.add(name)
+        for loaded in re.findall(r'(?:from|import\()\s*"([^"]+)"', answer.text):
+            assert loaded.startswith("./"), f"{name} loads {loaded}"
+            waiting += {loaded.removeprefix("./")} - found
+    assert found == {each.name for each in STATIC.glob("*.js")}
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "192.168.1.5", ""])

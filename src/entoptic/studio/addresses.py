@@ -53,7 +53,9 @@ def addresses_of(studio: Studio) -> FastAPI:
     def static(name: str) -> Response:
         if name not in {each.name for each in STATIC.iterdir()}:
             raise PictureNotFound(f"there is no {name!r}")
-        return FileResponse(STATIC / name, headers={"cache-control": "no-cache"})
+        # Browsers take no module that bears another kind, and some systems' tables have another.
+        kind = "text/javascript" if name.endswith(".js") else None
+        return FileResponse(STATIC / name, media_type=kind, headers={"cache-control": "no-cache"})
 
     @app.post("/studio/{kind}")
     async def add(kind: str, request: Request, visit: str = "", name: str = "photo") -> Any:

@@ -1,4 +1,4 @@
-"""Components of the studio's own in Gradio's page; their scripts are in static/studio.js."""
+"""Components of the studio's own in Gradio's page; their scripts are in static/*.js."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
+
+
+def script(call: str) -> str:
+    """Return JavaScript that calls a function of the studio's scripts, which are loaded once."""
+    return f"import(new URL('studio/static/studio.js', document.baseURI)).then((it) => it.{call})"
 
 
 def component(name: str, events: Sequence[str], **more: Any) -> gr.HTML:
@@ -23,9 +28,7 @@ def component(name: str, events: Sequence[str], **more: Any) -> gr.HTML:
     return gr.HTML(
         {},
         html_template="<div></div>",
-        js_on_load=f"Studio.{name}({{{own}}})",
+        js_on_load=script(f"{name}({{{own}}})"),
         elem_id=f"{name}-{more.get('tab', 'page')}",
-        # Here, and not in the page's head: so it is there before the component is.
-        head='<script src="studio/static/studio.js"></script>',
         apply_default_css=False,
     )

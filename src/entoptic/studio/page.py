@@ -11,7 +11,7 @@ import gradio as gr
 from entoptic.jobs.looks import USUAL_LOOK, looks_of
 from entoptic.jobs.recipe import settings
 from entoptic.recipes.dream import Dream
-from entoptic.studio.components import component
+from entoptic.studio.components import component, script
 from entoptic.studio.form import Form
 from entoptic.studio.stage import Stage, owner_of
 from entoptic.studio.studio import Studio
@@ -137,7 +137,7 @@ def _desk(form: Form, stage: Stage, *, guide: bool = False) -> None:
         partial(_other_network, form, looked),
         [network],
         [*looked, *form.controls.values()],
-        js=f"(name) => {{ Studio.network('{tab}', name); return name }}",
+        js=_told_to(tab) + ".then(() => name)",
         show_progress="hidden",
         api_visibility="private",
     )
@@ -149,6 +149,11 @@ def _desk(form: Form, stage: Stage, *, guide: bool = False) -> None:
             show_progress="hidden",
             api_visibility="private",
         )
+
+
+def _told_to(tab: str) -> str:
+    """Return JavaScript that tells a tab's own components of another network."""
+    return "(name) => " + script(f"network('{tab}', name)")
 
 
 def _other_network(form: Form, looked: Sequence[gr.Dropdown], name: str) -> list[Any]:
@@ -171,4 +176,4 @@ def _see(studio: Studio) -> None:
         with gr.Column(elem_classes="desk"):
             network = _network(studio, "see")
             component("seen", (), tab="see")
-    network.change(None, [network], None, js="(name) => { Studio.network('see', name) }")
+    network.change(None, [network], None, js=_told_to("see") + ".then(() => [])")

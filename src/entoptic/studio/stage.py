@@ -12,7 +12,7 @@ import gradio as gr
 from entoptic.errors import EntopticError
 from entoptic.jobs.looks import USUAL_LOOK
 from entoptic.jobs.recipe import recipes, settings
-from entoptic.studio.components import component
+from entoptic.studio.components import component, script
 from entoptic.studio.engine import Run, View, told
 from entoptic.studio.form import Form
 from entoptic.studio.studio import Studio
@@ -29,7 +29,7 @@ _TOGETHER = {"zoom": ("zoom", "film")}
 _NOT_ASKED = ("result", "source", "shelf")
 
 # What runs in the browser before Python is told: the state of the tab's own components goes along.
-_ALONG = "(...given) => Studio.along('{tab}', given)"
+_ALONG = "(...given) => " + script("along('{tab}', given)")
 
 
 class Stage:

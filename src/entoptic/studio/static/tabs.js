@@ -1,0 +1,34 @@
+// What the components of each tab share, and what of it goes along to Python.
+
+const tabs = {};
+
+export const mine = (tab) => (tabs[tab] ??= { units: [], layer: null, model: null, expression: "", photo: null, noise: null, mask: null, guide: null, result: null });
+export const network = (tab, name) => mine(tab).network?.(name);
+export const last = (tab) => mine(tab).last;
+
+// Settings of the recipe, by name.
+export function state(tab) {
+  const own = mine(tab), found = { result: own.result, source: own.source, shelf: own.shelf };
+  if (own.film) found.film = own.film;
+  else if (own.photo) found.photo = own.photo.name;
+  if (own.noise) found.noise = own.noise;
+  if (own.mask) found.mask = own.mask;
+  if (own.guide) found.guide = own.guide;
+  if (own.recipe) found.recipe = own.recipe;
+  const blend = own.units.map((each) => each.weight === 1 ? each.name : `${each.weight} * ${each.name}`).join(" + ").replaceAll("+ -", "- ");
+  if (tab === "visualize") {
+    found.units = own.expression ? [own.expression] : own.units.map((each) => each.name);
+  } else if (own.expression || blend) {
+    found.objective = own.expression || blend;
+  } else if (own.layer) {
+    found.layer = own.layer;
+  }
+  return found;
+}
+
+export const along = (tab, given) => [...given.slice(0, -1), state(tab)];
+
+export function go(page) {
+  [...document.querySelectorAll("#tabs [role=tab]")].find((each) => each.textContent.trim() === page)?.click();
+  window.scrollTo({ top: 0 });
+}

@@ -49,7 +49,7 @@ hooks: .venv/develop ## have git run the quick checks before each commit
 
 browser: .venv/develop ## look through a catalog's site and the studio in Chromium, which is to be on the path
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
-	$(BIN)/python -m pytest -q tests/shells/test_catalog_site.py tests/shells/test_studio_page.py -m "slow or not slow"
+	$(BIN)/python -m pytest -q tests/shells/test_catalog_site.py tests/shells/test_studio_page*.py -m "slow or not slow"
 
 # Traced lines are slow, so this isn't part of `make test`.
 coverage: .venv/develop ## measure which lines the unit tests and answers run; out/coverage/index.html

@@ -163,6 +163,14 @@ def _see(app: FastAPI, studio: Studio) -> None:
     ) -> Any:
         return answer(visit, seeing.position, model, photo, layer, down, across)
 
+    @app.get("/studio/see/lesson")
+    def lesson(model: str, photo: str, visit: str = "") -> Any:
+        return answer(visit, studio.lesson.layers, model, photo)
+
+    @app.get("/studio/see/strongest")
+    def strongest(model: str, photo: str, layer: str, visit: str = "") -> Any:
+        return answer(visit, studio.lesson.strongest, model, photo, layer)
+
     @app.get("/studio/see/gradient")
     def gradient(
         model: str,

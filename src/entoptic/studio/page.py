@@ -175,5 +175,6 @@ def _see(studio: Studio) -> None:
             component("see", (), tab="see")
         with gr.Column(elem_classes="desk"):
             network = _network(studio, "see")
+            component("lesson", (), tab="see")
             component("seen", (), tab="see")
     network.change(None, [network], None, js=_told_to("see") + ".then(() => [])")

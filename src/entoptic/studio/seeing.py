@@ -28,8 +28,9 @@ from entoptic.studio.works import jpeg
 # Of what is shown, in pixels.
 _SIDE = 768
 _CLASSES, _CHANNELS = 6, 8
-# Activations of so many layers of photos are kept, since a visitor clicks around in one.
-_KEPT = 4
+# Activations of so many layers of photos are kept, since a visitor clicks around in one
+# and goes through the layers of a lesson.
+_KEPT = 8
 # Of the long side: a gradient's single pixels say little, where they are close together says much.
 _SOFT = 1 / 40
 _MAP_SIDE = 64
@@ -56,7 +57,7 @@ class Seeing:
 
     def looked(self, shelf: Shelf, model: str, photo: str, number: int) -> bytes:
         """Return a photo with what the score of a class depends on most: the gradient's size."""
-        network, large, seen = self._shown(shelf, model, photo)
+        network, large, seen = self.shown(shelf, model, photo)
         found = gradient(network, of=logit(number), at=seen.image).abs().amax(1, keepdim=True)
         soft = gaussian_blur(found, max(found.shape[-2:]) * _SOFT)[0, 0]
         return jpeg(over_photo(large.image, soft), _SIDE)
@@ -72,7 +73,7 @@ class Seeing:
         """
         if not (0 <= down < 1 and 0 <= across < 1):
             raise BadSetting("the position must be in the photo: shares from 0 to 1")
-        held = self._activations(shelf, model, photo, layer)
+        held = self.activations(shelf, model, photo, layer)
         _, rows, columns = held.shape
         row, column = int(down * rows), int(across * columns)
         values = held[:, row, column]
@@ -107,8 +108,8 @@ class Seeing:
         column: int,
     ) -> bytes:
         """Return the gradient of a unit at a position with respect to the photo."""
-        network, large, seen = self._shown(shelf, model, photo)
-        held = self._activations(shelf, model, photo, layer)
+        network, large, seen = self.shown(shelf, model, photo)
+        held = self.activations(shelf, model, photo, layer)
         if not (number < held.shape[0] and row < held.shape[1] and column < held.shape[2]):
             raise BadSetting(f"{layer} has no such channel or position for this photo")
         found = gradient(network, of=neuron(layer, number, row, column), at=seen.image)
@@ -116,8 +117,8 @@ class Seeing:
 
     def map(self, shelf: Shelf, model: str, photo: str, layer: str, number: int) -> bytes:
         """Return a photo with the feature map of a channel over it."""
-        _, large, _ = self._shown(shelf, model, photo)
-        held = self._activations(shelf, model, photo, layer)
+        _, large, _ = self.shown(shelf, model, photo)
+        held = self.activations(shelf, model, photo, layer)
         if not number < len(held):
             raise BadSetting(f"{layer} has no channel {number}")
         return jpeg(over_photo(large.image, held[number]), _SIDE)
@@ -128,17 +129,17 @@ class Seeing:
         recipe = Maps(self._networks[model], shelf.photo(photo), layer=layer, size=_MAP_SIDE)
         return jpeg(recipe.plan().run(progress=False).image, 2 * _SIDE)
 
-    def _shown(self, shelf: Shelf, model: str, photo: str) -> tuple[Model, Picture, Picture]:
+    def shown(self, shelf: Shelf, model: str, photo: str) -> tuple[Model, Picture, Picture]:
         """Return a network, and a photo as people and as the network are shown it."""
         network, given = self._networks[model], shelf.photo(photo)
         return network, scaled(given, _SIDE), scaled(given, seen_size(network))
 
-    def _activations(self, shelf: Shelf, model: str, photo: str, layer: str) -> Tensor:
+    def activations(self, shelf: Shelf, model: str, photo: str, layer: str) -> Tensor:
         """Return the activations of a layer, (channels, rows, columns)."""
         self._networks.channels(model, layer)
         key = str(shelf.photo_file(photo)), model, layer
         if key not in self._held:
-            network, _, seen = self._shown(shelf, model, photo)
+            network, _, seen = self.shown(shelf, model, photo)
             where: torch.device = devices("auto")[0]
             found = activations_at(network, seen, network.resolve(Layer.parse(layer)), where)
             self._held[key] = found

@@ -15,6 +15,7 @@ from entoptic.jobs.job import Job
 from entoptic.jobs.plan import Plan
 from entoptic.jobs.recipe import recipes
 from entoptic.studio.engine import Engine, Run, Work
+from entoptic.studio.lesson import Lesson
 from entoptic.studio.limits import Limits
 from entoptic.studio.networks import Networks
 from entoptic.studio.seeing import Seeing
@@ -53,6 +54,7 @@ class Studio:
         self._shelf = Shelf(folder, self.limits.folder * 1_000_000)
         self._private: dict[str, Shelf] = {}
         self.seeing = Seeing(self.networks)
+        self.lesson = Lesson(self.networks, self.seeing)
         self.units = UnitPictures(self.networks, folder / "units", catalogs)
         self.engine = Engine(self.limits.queue, self.units)
         self.example = self._shelf.add(EXAMPLE.read_bytes(), "clouds.jpg")

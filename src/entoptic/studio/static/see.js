@@ -8,10 +8,11 @@ export function see({ element }) {
   const photo = make("img", { class: "before", alt: "The photo", hidden: true });
   const over = make("img", { class: "after", alt: "", hidden: true });
   const cell = make("i", { class: "cell", hidden: true });
+  const field = make("i", { class: "field", hidden: true });
   const choose = chooser("image/*", take);
   const empty = make("div", { class: "void" }, make("p", { class: "large" }, "Drop a photo here, and see what a network sees in it"),
     make("p", { class: "side" }, button("Choose a photo", () => choose.click(), { class: "plain" }), button("Example", () => set({ name: example, height: 640, width: 960 }), { class: "plain", id: "see-example" })));
-  const frame = make("div", { class: "frame", tabindex: 0, "aria-label": "The photo: click a position, or move with the arrows" }, empty, photo, over, cell);
+  const frame = make("div", { class: "frame", tabindex: 0, "aria-label": "The photo: click a position, or move with the arrows" }, empty, photo, over, cell, field);
   const caption = make("p", { class: "shown", role: "status" });
   const wrong = make("p", { class: "wrong", role: "alert", hidden: true });
   const plain = button("The photo alone", () => show(null), { class: "tool", hidden: true });
@@ -20,6 +21,7 @@ export function see({ element }) {
   own.show = show;
   own.told = told;
   own.mark = mark;
+  own.spot = spot;
 
   function told(error) { wrong.hidden = !error; wrong.textContent = error || ""; }
 
@@ -35,6 +37,7 @@ export function see({ element }) {
     told(null);
     show(null);
     mark(null);
+    spot(null);
     empty.hidden = Boolean(chosen);
     photo.hidden = !chosen;
     another.hidden = !chosen;
@@ -42,7 +45,7 @@ export function see({ element }) {
     if (chosen) {
       frame.style.setProperty("--ratio", chosen.width / chosen.height);
       photo.src = address(`photos/${encodeURIComponent(chosen.name)}`);
-      caption.textContent = "Click a position in the photo.";
+      caption.textContent = own.teaches ? "" : "Click a position in the photo.";
     } else {
       frame.style.removeProperty("--ratio");
       caption.textContent = "";
@@ -74,14 +77,24 @@ export function see({ element }) {
     Object.assign(cell.style, { left: `${found.column / found.columns * 100}%`, top: `${found.row / found.rows * 100}%`, width: `${100 / found.columns}%`, height: `${100 / found.rows}%` });
   }
 
+  // A receptive field: top, left, height, width as shares of the photo's sides; all else is dimmed.
+  function spot(box, words = "") {
+    field.hidden = !box;
+    if (words) caption.textContent = words;
+    if (!box) return;
+    const sides = ["top", "left", "height", "width"];
+    Object.assign(field.style, Object.fromEntries(sides.map((side, at) => [side, `${box[at] * 100}%`])));
+  }
+
   frame.addEventListener("click", (event) => {
-    if (!own.photo || event.target.closest("button") || frame.classList.contains("sheet")) return;
+    if (!own.photo || own.teaches || event.target.closest("button") || frame.classList.contains("sheet")) return;
     const box = frame.getBoundingClientRect();
     own.at = [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width].map((each) => Math.min(0.999, Math.max(0, each)));
     own.position();
   });
   drops(frame, take);
   frame.addEventListener("keydown", (event) => {
+    if (own.teaches) { own.walk(event); return; }
     const way = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
     if (!way || !own.photo) return;
     event.preventDefault();

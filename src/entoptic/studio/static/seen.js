@@ -14,7 +14,7 @@ export function seen({ element }) {
   const where = title("At a position", "click one in the photo");
   element.replaceChildren(make("section", { class: "picker seen", "aria-label": "What it sees" },
     title("What it takes the photo for", "click one: where it looked"), classes, title("Layer", "early to late"), strip, all, where, units));
-  let layers = [], layer = null, asked = 0, unit = null;
+  let layers = [], layer = null, asked = 0;
   const { tile, poll } = pictures(element, own, () => null);
   own.network = (name) => { own.model = name; load(); };
   own.seen = photo;
@@ -43,6 +43,7 @@ export function seen({ element }) {
   }
 
   async function photo() {
+    own.lesson();
     classes.replaceChildren();
     units.replaceChildren();
     own.at = null;
@@ -65,7 +66,7 @@ export function seen({ element }) {
     where.lastChild.textContent = `row ${found.row} of ${found.rows}, column ${found.column} of ${found.columns}: the strongest channels of ${layer.layer}`;
     units.replaceChildren(...found.channels.map((each) => make("div", { class: "channel", "data-number": each.number },
       tile(layer.layer, each.number), make("div", {}, make("b", {}, each.label || `${layer.layer}:${each.number}`), make("small", {}, `${each.value.toPrecision(3)}, ${Math.round(each.share * 100)} % of its most`),
-        make("div", { class: "side" }, button("Map", () => see1(each, "map"), { class: "tool" }), button("Gradient", () => see1(each, "gradient", { row: found.row, column: found.column }), { class: "tool" }), button("Dream it", () => { unit = each.number; dream(); }, { class: "tool" }))))));
+        make("div", { class: "side" }, button("Map", () => see1(each, "map"), { class: "tool" }), button("Gradient", () => see1(each, "gradient", { row: found.row, column: found.column }), { class: "tool" }), button("Dream it", () => own.dream(`${layer.layer}:${each.number}`), { class: "tool" }))))));
     if (!found.channels.length) units.replaceChildren(make("p", { class: "soft" }, "No channel is active here."));
     poll();
   }
@@ -75,14 +76,14 @@ export function seen({ element }) {
     own.show(path, { layer: layer.layer, number: each.number, ...more }, path === "map" ? `Feature map of ${name}` : `Gradient of ${name} at the position: middle gray is none`);
   }
 
-  function dream() {
+  own.dream = (name) => {
     const to = mine("dream");
     to.stage.set(own.photo);
-    to.units = [{ name: `${layer.layer}:${unit}`, weight: 1 }];
+    to.units = [{ name, weight: 1 }];
     to.layer = null;
     to.expression = "";
     to.picker();
     to.stage.settings();
     go("Dream");
-  }
+  };
 }

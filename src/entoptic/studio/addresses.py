@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from entoptic import images
 from entoptic.errors import BadSetting, EntopticError, PictureNotFound
+from entoptic.studio.comparing import compared
 from entoptic.studio.shelf import Shelf
 from entoptic.studio.studio import Studio
 from entoptic.studio.works import jpeg
@@ -106,6 +107,10 @@ def addresses_of(studio: Studio) -> FastAPI:
         if action not in actions:
             raise PictureNotFound(f"nothing is called {action!r}")
         return actions[action]() or {}
+
+    @app.get("/studio/compare")
+    def compare(names: str, visit: str = "") -> Any:
+        return compared(studio.shelf(visit), names.split(","))
 
     @app.get("/studio/layers")
     def layers(model: str) -> Any:

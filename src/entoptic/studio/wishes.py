@@ -86,7 +86,7 @@ class Wishes:
             asked: by the names of settings, as they come from a page.
 
         Raises:
-            BadSetting: there is no such setting, or it can't be that.
+            BadSetting: there is no such setting, it can't be that, or one is lacking.
             PictureNotFound: a photo isn't there.
         """
         recipe = recipes[name]
@@ -105,6 +105,9 @@ class Wishes:
             if each in usual and _is_same(usual[each], given[each]):
                 del found[each], given[each]
         self._check_sizes(given)
+        for each in _needed(recipe).keys() - found.keys():
+            wanted = "a unit" if declared[each].role == "units" else f"a {each}"
+            raise BadSetting(f"choose {wanted} first")
         made = recipe(**found)
         return Wish(made, given, self._stem(given, name))
 

@@ -1,4 +1,5 @@
 // The stage: a photo, the picture that grows out of it, and what is done with them.
+import { beside } from "./beside.js";
 import { camera } from "./camera.js";
 import { button, chooser, drops, make, pressed, tool } from "./elements.js";
 import { renew } from "./history.js";
@@ -24,6 +25,7 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
   const frame = make("div", { class: "frame", "data-tab": tab });
   const { paint, painting, brushes, paints, clear } = masking({ frame, own, tab, begins: painted, changed, told });
   frame.append(empty, before, after, film, paint, wipe);
+  const { bench, keep, draw: besides } = beside({ frame, own, tab, told, put: putAway });
   const begin = button(verb, () => go("begin"), { class: "primary", id: `${tab}-begin` });
   const look = preview ? button("Preview", () => go("preview"), { class: "plain", id: `${tab}-preview` }) : null;
   const stop = button("Stop", () => { stop.disabled = true; status.textContent = "Stopping"; trigger("stop"); }, { class: "plain", hidden: true, id: `${tab}-stop` });
@@ -43,15 +45,23 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
   }, { hidden: true, "aria-pressed": "false" });
   const theirs = tool("Use its settings", () => { own.source = own.photo.name; own.shelf = "photos"; go("settings"); }, { hidden: true, id: `${tab}-settings` });
   element.replaceChildren(make("section", { class: "stage", "aria-label": verb },
-    frame, bar,
+    bench, bar,
     make("div", { class: "deed" }, begin, look, stop, goOn, status, curve),
     wrong, notes,
-    make("div", { class: "tools" }, mask ? painting : null, brushes, another, theirs, compare, use, star, save), choose));
+    make("div", { class: "tools" }, mask ? painting : null, brushes, another, theirs, compare, tab === "visualize" ? keep : null, use, star, save), choose));
   if (photo) drops(frame, take);
+  let besideOf = null;   // the result of which it is said how it differs
   own.stage = { set, told, send: go, settings: changed };
   draw();
 
   function changed() { ready.then(() => trigger("changed")); }
+
+  // What was made is kept beside the next, and is no longer in the frame.
+  function putAway() {
+    own.result = null;
+    frame.classList.remove("grown");
+    draw();
+  }
 
   // Before there is a mask to paint, what was made is put away.
   function painted() {
@@ -153,6 +163,7 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
       compares(false);
       star.setAttribute("aria-pressed", "false");
     }
+    if (besideOf !== own.result) { besideOf = own.result; besides(); }
   }
 
   function compares(on) {

@@ -391,6 +391,58 @@ def test_a_look_sets_the_controls_of_dreams_and_leaves_the_others(served: Served
     assert (values["steps"], values["octaves"], values["smoothing"]) == (10, 4, 0.0)
     assert values["size"] is None
     assert values.get("seconds") is None
+    soft = dict(zip(form.controls, other_look(form, "squeezenet1_1", "soft"), strict=True))
+    assert soft["shaping"]["value"] == ["blur(1.2)", "laplacian", "decorrelate", "spread"]
+
+
+@pytest.fixture(scope="module")
+def form(served: Served) -> Any:
+    """The controls of a dream, drawn."""
+    from entoptic.studio.form import Form
+
+    found = Form("dream", served.studio)
+    found.first()
+    found.more()
+    found.advanced()
+    return found
+
+
+def _said(form: Any, **others: Any) -> dict[str, Any]:
+    values = {name: each.value for name, each in form.controls.items()} | others
+    return {name: each for name, each in form.said([*values.values()]).items() if each is not None}
+
+
+def test_controls_as_they_stand_say_what_is_usual(served: Served, form: Any, sky: str) -> None:
+    asked = _said(form) | {"model": "squeezenet1_1", "photo": sky}
+    wish = served.studio.wishes("").read("dream", asked)
+    assert wish.given == {"model": "squeezenet1_1", "photo": f"photos/{sky}", "size": 768}
+
+
+def test_advanced_settings_are_chosen_by_their_registered_names(form: Any) -> None:
+    from entoptic.ascent.shaping import shapings
+
+    assert {*form.controls["shaping"].choices} == {(each, each) for each in shapings}
+    chosen = _said(form, shaping=["decorrelate", "luminance"], rules=["guided"], norm="none")
+    assert (chosen["shaping"], chosen["rules"], chosen["norm"]) == (
+        "decorrelate + luminance", "guided", "none"
+    )  # fmt: skip
+    assert _said(form, shaping=[], rules=[])["shaping"] == "none"
+    assert "rules" not in _said(form, shaping=[], rules=[])
+    assert _said(form, optimizer="adam")["optimizer"] == "adam"
+    assert "optimizer" not in _said(form)
+
+
+def test_a_control_shows_what_it_can(form: Any) -> None:
+    shown = [("steps", 60), ("norm", "l2"), ("rules", "guided(steps=3)"), ("keep_colors", True)]
+    shown += [("seed", 2**40), ("optimizer", "adam(0.02)")]
+    assert all(form.shows(name, value) for name, value in shown)
+    not_shown = [("steps", 61), ("size", [512, 768]), ("step_size", 0.1), ("region", [])]
+    assert not any(form.shows(name, value) for name, value in not_shown)
+    update = dict(zip(form.controls, form.updates({"optimizer": "adam(0.02)"}), strict=True))
+    assert update["optimizer"]["value"] == "adam(0.02)"
+    assert ("adam(0.02)" in update["optimizer"]["choices"], update["steps"].get("value")) == (
+        True, None
+    )  # fmt: skip
 
 
 def test_others_need_the_token(tmp_path: Path) -> None:

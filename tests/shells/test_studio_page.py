@@ -229,6 +229,34 @@ def test_a_dropped_picture_of_the_command_line_brings_back_its_settings(
     assert page.page.input_value("#dream-expression") == "energy('fire4')"
 
 
+def test_settings_that_have_no_control_are_kept_as_chips_until_they_are_left_out(
+    page: Page, house: House
+) -> None:
+    options = ("--size", "96x128", "--steps", "2", "--octaves", "1", "--layer", "fire4")
+    more = ("--norm", "l2", "--shaping", "chroma(0.5)", "--step-size", "0.02")
+    made = entoptic("dream", "sky.png", *options, *more, "-fo", "kept.png", folder=house.folder)
+    assert made.code == 0, made.err
+    # The photo that it was made of is found by its bytes.
+    page.choose(house.folder / "sky.png")
+    page.choose(house.folder / "kept.png")
+    page.page.click("#dream-settings")
+    page.page.wait_for_selector("#kept-dream .chip[data-name=size]")
+    chips = page.page.locator("#kept-dream .chip b").all_inner_texts()
+    assert sorted(chips) == ["--size 96x128", "--step-size 0.02"]
+    assert not page.page.locator("#dream-size").is_visible()
+    wait_for_text(page, "--step-size 0.02")
+    page.page.click("#dream-begin")
+    file = page.finish()
+    # Jobs differ by the photo's name.
+    assert (read(file).image == read(house.folder / "kept.png").image).all()
+    page.page.click("#kept-dream .chip[data-name=size] button")
+    page.page.wait_for_selector("#dream-size:visible")
+    page.page.wait_for_function(
+        "!document.querySelector('#texts-dream pre').innerText.includes('96x128')"
+    )
+    assert {"--norm", "--shaping"} < {*page.command()}
+
+
 def test_the_history_is_there_after_a_restart(page: Page, house: House) -> None:
     page.choose(house.folder / "sky.png")
     page.page.click("#dream-begin")

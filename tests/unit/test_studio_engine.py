@@ -6,6 +6,7 @@ import contextlib
 import shlex
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import torch
 import entoptic as ent
 from entoptic.errors import BadPicture, BadSetting, PictureNotFound
 from entoptic.images import read, write
+from entoptic.jobs.job import Source
 from entoptic.studio.engine import Engine, Made, Report, Run, Shown
 from entoptic.studio.limits import Limits
 from entoptic.studio.shelf import Shelf
@@ -23,6 +25,9 @@ from shells.command import entoptic
 
 LONG = 120
 """Seconds after which a test gives up."""
+
+BESIDE = ("recipe", "left_out", "height", "width")
+"""What is told of a picture beside its settings."""
 
 
 class Steps:
@@ -362,16 +367,77 @@ def test_the_settings_of_a_picture_come_back(studio: Studio, photo: str) -> None
     assert view.made is not None
     found = studio.settings_of("", studio.shelf("").job(str(view.made.name)))
     again = studio.engine.wait(
-        studio.start(
-            "", "dream", {k: v for k, v in found.items() if k not in ("recipe", "left_out")}
-        ),
-        LONG,
+        studio.start("", "dream", {k: v for k, v in found.items() if k not in BESIDE}), LONG
     )
     assert again.made is not None, again.error
     one, other = (studio.folder / str(each.made and each.made.name) for each in (view, again))
     assert one.read_bytes() == other.read_bytes()
     assert (found["recipe"], found["strength"], found["seed"]) == ("dream", 1.5, 7)
     assert (found["objective"], found["photo"]) == ("energy('fire2')", photo)
+    assert (found["height"], found["width"], found["left_out"]) == (48, 64, [])
+
+
+def test_settings_without_a_control_come_back_and_are_in_the_command(
+    studio: Studio, photo: str, tmp_path: Path
+) -> None:
+    mask = torch.zeros(1, 3, 48, 64)
+    mask[..., :24, :] = 1
+    name = studio.shelf("").add(write(tmp_path / "part.png", mask).read_bytes(), "part.png")
+    more = {
+        "region": [[name, "channel('fire3', 2)"]],
+        "norm": "l2",
+        "rules": "guided",
+        "shaping": "chroma(0.5) + decorrelate",
+        "transforms": "rotate(-5, 5) + robust",
+        "step_size": 0.02,
+    }
+    view = studio.engine.wait(studio.start("", "dream", asked(photo) | more), LONG)
+    assert view.made is not None, view.error
+    job = studio.shelf("").job(str(view.made.name))
+    found = studio.settings_of("", job)
+    assert found["left_out"] == []
+    assert {"norm", "rules", "shaping", "transforms", "step_size", "region"} < found.keys()
+    again = studio.start("", "dream", {k: v for k, v in found.items() if k not in BESIDE})
+    other = studio.engine.wait(again, LONG)
+    assert other.made is not None, other.error
+    kept = (studio.folder / str(view.made.name)).read_bytes()
+    assert (studio.folder / str(other.made.name)).read_bytes() == kept
+    words = shlex.split(other.made.again["command"].splitlines()[1])
+    assert f"photos/{name}=channel('fire3', 2)" in words
+    ended = entoptic(*words[1:-1], tmp_path / "again.png", folder=studio.folder)
+    assert ended.code == 0, ended.err
+    assert (tmp_path / "again.png").read_bytes() == kept
+
+
+def test_files_of_a_picture_are_found_by_their_bytes_or_named_as_missing(
+    studio: Studio, photo: str, tmp_path: Path
+) -> None:
+    sky = tmp_path / "elsewhere.png"
+    sky.write_bytes(studio.shelf("").photo_file(photo).read_bytes())
+    noise = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(5))
+    guide = write(tmp_path / "flowers.png", noise)
+    how = {"layer": "fire2", "guide": guide, "octaves": 1, "steps": 1}
+    job = ent.dream(ent.load(), sky, **how).job  # type: ignore[arg-type]
+    found = studio.settings_of("", job)
+    assert (found["photo"], found["layer"], "guide" in found) == (photo, "fire2", False)
+    assert found["left_out"] == ["the guide 'flowers.png', which isn't in the studio"]
+    name = studio.shelf("").add(guide.read_bytes(), "other.png")
+    found = studio.settings_of("", job)
+    assert (found["guide"], found["left_out"]) == (name, [])
+    lacking = replace(job, photo=Source("a.png", "0" * 64))
+    found = studio.settings_of("", lacking)
+    assert found["left_out"] == ["the photo 'a.png', which isn't in the studio"]
+
+
+def test_what_a_page_cant_say_of_a_picture_is_named(studio: Studio) -> None:
+    job = ent.visualize(ent.load(), "fire2:3", size=32, steps=1).job
+    stored = replace(job, settings={**job.settings, "spectrum": "a.npz"})
+    found = studio.settings_of("", stored)
+    assert found["left_out"] == ["--spectrum a.npz"]
+    named = replace(job, recipe="dream", settings={}, objective="direction('fire2', 'a.npy')")
+    named = replace(named, guides=(Source("a.npy", "0" * 64),))
+    found = studio.settings_of("", named)
+    assert found["left_out"] == ["the objective, which names the file 'a.npy'"]
 
 
 def test_units_are_shown_and_blended(studio: Studio) -> None:
@@ -424,7 +490,16 @@ def test_a_zoom_is_previewed_and_made(studio: Studio, photo: str) -> None:
         ({"mask": "../stars.json"}, "the studio has no picture"),
         ({"guide": "x" * 5000}, "guide must be a text of at most 2000 characters"),
         ({"device": "cuda"}, "'device' is no setting of a dream on this page"),
-        ({"region": ["a.png=fire2:3"]}, "'region' is no setting"),
+        ({"region": ["a.png=fire2:3"]}, "the studio has no picture 'a.png'"),
+        ({"region": [["../stars.json", "fire2:3"]]}, "the studio has no picture '../stars.json'"),
+        ({"region": [["https://example.org/a.png", "fire2:3"]]}, "the studio has no picture"),
+        ({"region": [[1, "fire2:3"]]}, "the region's mask must be a text"),
+        ({"norm": "/etc/passwd"}, "norm is '/etc/passwd'; it is one of mean_abs, max_abs"),
+        ({"optimizer": "python:os:getcwd"}, "can't read the optimizer"),
+        ({"optimizer": "open('/etc/passwd')"}, "no optimizer named 'open'"),
+        ({"shaping": "https://example.org"}, "can't read the shaping"),
+        ({"rules": "guided + os.system('true')"}, "can't read the rules"),
+        ({"transforms": ["jitter(8)"]}, "transforms must be a text"),
         ({"memory": "1TiB"}, "'memory' is no setting"),
         ({"together": [3, 1]}, "'together' is no setting"),
         ({"spectrum": "a.npz"}, "'spectrum' is no setting"),

@@ -132,6 +132,7 @@ class FilmOfDreams(DreamedFilm, ABC):
         "with the film and changes only where something new is seen.",
         under=COHERE,
         metavar="X",
+        slider=(0, 1, 0.05),
     )
     flow: Flow | None = setting(
         None,

@@ -7,21 +7,28 @@ from typing import Any
 
 import gradio as gr
 
-from entoptic.checks import choices, typed
+from entoptic.checks import bounds, typed
 from entoptic.jobs.defaults import USUAL
-from entoptic.jobs.recipe import Setting, recipes, settings
+from entoptic.jobs.recipe import recipes, settings
 from entoptic.studio.studio import Studio
 from entoptic.studio.wishes import defaults_of
+from entoptic.studio.words import Words, parts_of, words_of
 
-# What is shown first; all other settings that have sliders or choices come under "More".
+# What is shown first; all other settings that have controls come under "More" and "Advanced".
 _FIRST = {
     "dream": ("size", "strength", "steps", "octaves"),
     "visualize": ("size", "steps", "method"),
     "zoom": ("size", "seconds", "zoom", "turn", "strength"),
-    "film": ("size", "strength", "coherence"),
+    "film": ("coherence", "start", "end"),
 }
-_NOT_SHOWN = ("seed", "precision", "look", "size")
+# `strength` is what a step's size is set by, `preview` a button.
+_NOT_SHOWN = ("seed", "look", "step_size", "preview")
+# Beside what is chosen by a registered name: how exactly steps are made, and numbers kept.
+_ADVANCED: tuple[str, ...] = ("norm", "rules", "shaping", "transforms", "optimizer", "canvas")
+_ADVANCED += ("learning_rate", "precision", "every", "codec")
 _USUAL_SIZE = {"dream": 768, "zoom": 384, "film": 384, "visualize": 224}
+# The choice of what holds where nothing is said.
+_USUAL_WORD = ""
 
 
 class Form:
@@ -29,14 +36,15 @@ class Form:
 
     Args:
         name: of the recipe.
-        names: of the settings that are shown first.
+        beside: another form whose controls it shares: only what that one hasn't is drawn.
     """
 
-    def __init__(self, name: str, studio: Studio) -> None:
-        self.name, self.studio = name, studio
+    def __init__(self, name: str, studio: Studio, beside: Form | None = None) -> None:
+        self.name, self.studio, self._beside = name, studio, beside
         self.recipe = recipes[name]
         self.declared = settings(self.recipe)
         self.controls: dict[str, Any] = {}
+        self._usual = self.usual(USUAL)
 
     def first(self) -> None:
         """Draw what is shown first."""
@@ -44,41 +52,88 @@ class Form:
             self._draw(each)
 
     def more(self) -> None:
-        """Draw all other settings."""
-        for each in self.declared:
-            if each not in self.controls and each not in _NOT_SHOWN and self._is_shown(each):
+        """Draw all other settings but the advanced ones."""
+        for each in self._others():
+            if each not in _ADVANCED:
                 self._draw(each)
-        self._draw("seed")
+        if self._beside is None:
+            self._draw("seed")
 
-    def _is_shown(self, name: str) -> bool:
+    def advanced(self) -> None:
+        """Draw how exactly steps are made."""
+        for each in self._others():
+            if each in _ADVANCED:
+                self._draw(each)
+
+    def _others(self) -> list[str]:
+        shared = self._beside.declared if self._beside else {}
+        return [
+            each
+            for each, said in self.declared.items()
+            if each not in (*self.controls, *_NOT_SHOWN, *shared)
+            and not said.hidden
+            and said.role == "own"
+            and self._kind(each) is not None
+        ]
+
+    def _kind(self, name: str) -> str | None:
+        """Return the kind of a setting's control; None where there can't be one."""
         said = self.declared[name]
-        return not said.hidden and said.role == "own" and _kind(name, said) is not None
+        # A slider always says something; what may be left out is a number.
+        if said.slider is not None and self._usual[name] is not None:
+            return "slider"
+        if words_of(name, said) is not None:
+            return "choice"
+        kinds = {bool: "flag", int: "number", float: "number"}
+        return kinds.get(typed(said.meaning))
 
     def _draw(self, name: str) -> None:
         said = self.declared[name]
-        label = name.replace("_", " ").capitalize()
-        usual = self.usual(USUAL)[name]
         # What is shown first speaks for itself; a page of help would hide the picture.
-        info = None if name in _FIRST[self.name] else said.help
-        more = {"label": label, "info": info, "elem_id": f"{self.name}-{name}", "value": usual}
-        kind = "number" if name == "seed" else _kind(name, said)
+        more = {
+            "label": name.replace("_", " ").capitalize(),
+            "info": None if name in _FIRST[self.name] else said.help,
+            "elem_id": f"{self.name}-{name}",
+            "elem_classes": [f"of-{self.name}"],
+            "value": self._usual[name],
+        }
+        kind = self._kind(name)
         if kind == "slider":
-            assert said.slider is not None
-            least, most, step = said.slider
-            if name == "size":
-                most = min(most, self.studio.limits.size)
-            if name == "seconds":
-                most = min(most, self.studio.limits.seconds)
+            least, most, step = self._slider(name)
             self.controls[name] = gr.Slider(least, most, step=step, **more)
         elif kind == "choice":
-            words = list(choices(said.meaning)) or _words(name)
-            if said.usual is None and self.recipe.__dataclass_fields__[name].default is None:
-                words, more["value"] = ["none", *words], "none"
-            self.controls[name] = gr.Dropdown(words, **more)
+            self.controls[name] = gr.Dropdown(**more | self._choice(name, more["value"]))
         elif kind == "flag":
             self.controls[name] = gr.Checkbox(**more)
         else:
-            self.controls[name] = gr.Number(precision=0, minimum=0, **more)
+            least = max(bounds(said.meaning)[0], 0)
+            digits = {"precision": 0} if typed(said.meaning) is int else {"step": 0.1}
+            self.controls[name] = gr.Number(minimum=least, **digits, **more)
+
+    def _slider(self, name: str) -> tuple[float, float, float]:
+        """Return where a slider begins and ends, and its step."""
+        slider = self.declared[name].slider
+        assert slider is not None
+        least, most, step = slider
+        limits = {"size": self.studio.limits.size, "seconds": self.studio.limits.seconds}
+        return least, min(most, limits.get(name, most)), step
+
+    def _choice(self, name: str, value: Any) -> dict[str, Any]:
+        """Return the choices of a setting, and what of them is chosen."""
+        said = self.declared[name]
+        words = words_of(name, said)
+        assert words is not None
+        chosen = _chosen(name, words, value)
+        choices: list[Any] = words.with_own(chosen)
+        if words.several:
+            return {"choices": choices, "value": chosen, "multiselect": True}
+        if self._may_be_unsaid(name):
+            choices = [(said.told or "as usual", _USUAL_WORD), *choices]
+        return {"choices": choices, "value": chosen[0] if chosen else _USUAL_WORD}
+
+    def _may_be_unsaid(self, name: str) -> bool:
+        said = self.declared[name]
+        return said.usual is None and self.recipe.__dataclass_fields__[name].default is None
 
     def usual(self, model: str, look: str | None = None) -> dict[str, Any]:
         """Return the values of all controls where nothing is said."""
@@ -86,40 +141,57 @@ class Form:
         known = {name: found.get(name) for name in self.declared}
         known["size"] = min(_USUAL_SIZE[self.name], self.studio.limits.size)
         if "detail" in known and known["detail"] is None:
-            known["detail"] = self.declared["detail"].slider[1]  # type: ignore[index]
+            known["detail"] = self._slider("detail")[1]
         return known
 
     def said(self, values: Sequence[Any]) -> dict[str, Any]:
         """Return what the controls say, as a wish."""
         found = dict(zip(self.controls, values, strict=True))
-        if "detail" in found and found["detail"] >= self.declared["detail"].slider[1]:  # type: ignore[index]
+        if "detail" in found and found["detail"] >= self._slider("detail")[1]:
             del found["detail"]  # the picture's own
-        return {name: value for name, value in found.items() if value != "none"}
+        return {name: self._meant(name, each) for name, each in found.items()}
+
+    def _meant(self, name: str, value: Any) -> Any:
+        """Return what a control says; names that are joined as the text of them."""
+        if not isinstance(value, list):
+            return None if value == _USUAL_WORD else value
+        # Nothing of what has a usual value is "none", and not what is usual.
+        nothing = None if self._may_be_unsaid(name) else "none"
+        return " + ".join(map(str, value)) or nothing
 
     def updates(self, values: Mapping[str, Any]) -> list[Any]:
-        """Return what sets the controls."""
-        return [
-            gr.update(value=values[name]) if values.get(name) is not None else gr.skip()
-            for name in self.controls
-        ]
+        """Return what sets the controls; those without a value are left as they are."""
+        found = []
+        for name in self.controls:
+            value = values.get(name)
+            if name in values and self._kind(name) == "choice":
+                found.append(gr.update(**self._choice(name, value)))
+            else:
+                found.append(gr.skip() if value is None else gr.update(value=value))
+        return found
+
+    def shows(self, name: str, value: Any) -> bool:
+        """Tell whether there is a control of a setting, and it can show a value."""
+        if name not in self.controls:
+            return False
+        kind = self._kind(name)
+        if kind == "choice":
+            return isinstance(value, str)
+        if kind == "flag":
+            return isinstance(value, bool)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        if kind == "slider":
+            least, most, _ = self._slider(name)
+            return least <= value <= most
+        return True
 
 
-def _kind(name: str, said: Setting) -> str | None:
-    if said.slider is not None:
-        return "slider"
-    if choices(said.meaning) or _words(name):
-        return "choice"
-    return "flag" if typed(said.meaning) is bool else None
-
-
-def _words(name: str) -> list[str]:
-    """Return the names of what a setting chooses from a registry of ours."""
-    if name == "method":
-        from entoptic.jobs.methods import methods
-
-        return list(methods)
-    if name == "canvas":
-        from entoptic.canvas import canvases
-
-        return list(canvases)
-    return []
+def _chosen(name: str, words: Words, value: Any) -> list[str]:
+    """Return what is chosen, by a setting as it is kept: a text of names, or None."""
+    if value is None:
+        return []
+    if not words.several:
+        return [str(value)]
+    nothing = value == "none" and "none" not in words.names
+    return [] if nothing else parts_of(str(value), name)

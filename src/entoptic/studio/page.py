@@ -125,15 +125,19 @@ def _desk(form: Form, stage: Stage, *, guide: bool = False) -> None:
             look = gr.Dropdown(looks, value=USUAL_LOOK, label="Look", elem_id=f"{tab}-look")
         component("picker", ("picked",), tab=tab, blend=look is not None)
         form.first()
+        component("kept", (), tab=tab)
         with gr.Accordion("More", open=False):
             if guide:
                 component("guide", (), tab=tab)
             form.more()
+        with gr.Accordion("Advanced", open=False):
+            form.advanced()
         with gr.Accordion("Command and Python", open=False):
             texts = component("texts", (), tab=tab)
     stage.connect(network, look, texts)
     looked = [] if look is None else [look]
-    network.change(
+    # Only where the visitor chooses: a picture that brings a network brings all settings.
+    network.input(
         partial(_other_network, form, looked),
         [network],
         [*looked, *form.controls.values()],
@@ -142,7 +146,7 @@ def _desk(form: Form, stage: Stage, *, guide: bool = False) -> None:
         api_visibility="private",
     )
     if look is not None:
-        look.change(
+        look.input(
             partial(other_look, form),
             [network, look],
             list(form.controls.values()),

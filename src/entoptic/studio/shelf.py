@@ -36,6 +36,8 @@ _FILM_ENDINGS = ("mp4", "mov", "webm", "mkv", "m4v", "gif")
 # Ends of photos' names, by what Pillow calls their kind.
 _ENDINGS = {"PNG": "png", "JPEG": "jpg", "MPO": "jpg", "WEBP": "webp", "TIFF": "tif", "GIF": "gif"}
 _ENDINGS |= {"BMP": "bmp", "AVIF": "avif", "HEIF": "heic", "JXL": "jxl"}
+# Of a file's hash, in its name.
+_DIGITS = 12
 # Pixels of a photo that the page may send.
 _MOST_PIXELS = 60_000_000
 
@@ -103,7 +105,7 @@ class Shelf:
 
     def _added(self, data: bytes, called: str, ending: str, check: Callable[[Path], object]) -> str:
         """Keep what a page sends, if it is what it should be; return its name."""
-        digest = hashlib.sha256(data).hexdigest()[:12]
+        digest = hashlib.sha256(data).hexdigest()[:_DIGITS]
         stem = re.sub(r"[^\w-]+", "-", Path(called).stem).strip("-_")[:40] or "photo"
         stem = stem.removesuffix(f"-{digest}")
         target = self.folder / PHOTOS / f"{stem}-{digest}.{ending}"
@@ -136,6 +138,19 @@ class Shelf:
         """
         found = images.read(self._file(name, self.folder / PHOTOS), max_pixels=_MOST_PIXELS)
         return replace(found, path=Path(PHOTOS, name))
+
+    def same(self, name: str | None, sha256: str | None) -> str | None:
+        """Return the name of the photo whose bytes a job means, or whose name; None without one.
+
+        Args:
+            name: in the job; of a photo of the studio's it has the hash.
+            sha256: of the file.
+        """
+        ending = None if sha256 is None else f"-{sha256[:_DIGITS]}"
+        for each in self._files(self.folder / PHOTOS):
+            if each.name == Path(name or "").name or (ending and each.stem.endswith(ending)):
+                return each.name
+        return None
 
     def photo_file(self, name: str) -> Path:
         """Return the file of a photo; raises as `photo` does."""

@@ -12,6 +12,7 @@ import gradio as gr
 from entoptic.errors import EntopticError
 from entoptic.jobs.looks import USUAL_LOOK
 from entoptic.jobs.recipe import recipes, settings
+from entoptic.jobs.written import flag
 from entoptic.studio.components import component, script
 from entoptic.studio.engine import Run, View, told
 from entoptic.studio.form import Form
@@ -25,8 +26,12 @@ _POINTS = 120
 # Recipes that share the controls of a tab.
 _TOGETHER = {"zoom": ("zoom", "film")}
 
-# What the page's own components say beside settings: a picture to go on with, or to read.
-_NOT_ASKED = ("result", "source", "shelf")
+# What the page's own components say beside settings: a picture to go on with, or to read, and
+# settings of a picture for which there is no control.
+_NOT_ASKED = ("result", "source", "shelf", "kept")
+
+# Settings that the page's own components say.
+_OF_COMPONENTS = ("model", "objective", "units", "layer", "photo", "mask", "guide", "noise")
 
 # What runs in the browser before Python is told: the state of the tab's own components goes along.
 _ALONG = "(...given) => " + script("along('{tab}', given)")
@@ -53,8 +58,8 @@ class Stage:
 
     def connect(self, network: Any, look: Any, texts: Any) -> None:
         """Connect it with its controls."""
-        form = self.forms[self.tab]
-        controls = [network, *([look] if look is not None else []), *form.controls.values()]
+        drawn = [each for form in self.forms.values() for each in form.controls.values()]
+        controls = [network, *([look] if look is not None else []), *drawn]
         self._with_look = look is not None
         given: dict[str, Any] = {
             "inputs": [*controls, self.stage],
@@ -82,8 +87,12 @@ class Stage:
         if self._with_look:
             look, *controls = controls
             asked["look"] = None if look == USUAL_LOOK else look
-        asked |= self.forms[self.tab].said(controls)
+        for form in self.forms.values():
+            asked |= form.said(controls[: len(form.controls)])
+            controls = controls[len(form.controls) :]
         mine = state if isinstance(state, dict) else {}
+        kept = mine.get("kept")
+        asked |= kept if isinstance(kept, dict) else {}
         own = {name: value for name, value in mine.items() if name not in _NOT_ASKED}
         return asked | {name: value for name, value in own.items() if value is not None}
 
@@ -93,8 +102,8 @@ class Stage:
         if not isinstance(name, str) or name not in _TOGETHER.get(self.tab, ()):
             return self.tab, asked
         declared = settings(recipes[name])
-        both = {each for each in asked if each in declared or each not in self.form.declared}
-        return name, {each: asked[each] for each in both}
+        others = {each for form in self.forms.values() for each in form.declared} - {*declared}
+        return name, {each: asked[each] for each in asked if each not in others}
 
     @property
     def form(self) -> Form:
@@ -135,8 +144,8 @@ class Stage:
         """Set the controls as the job of a picture says."""
         state = given[-1] if isinstance(given[-1], dict) else {}
         owner = owner_of(request)
-        form = self.forms[self.tab]
-        nothing = [gr.skip()] * (len(form.controls) + 1 + self._with_look)
+        controls = sum(len(form.controls) for form in self.forms.values())
+        nothing = [gr.skip()] * (controls + 1 + self._with_look)
         try:
             job = self.studio.job_of(
                 owner, str(state.get("source")), state.get("shelf") == "history"
@@ -145,9 +154,22 @@ class Stage:
         except EntopticError as error:
             return [{"kind": "settings", "error": told(error)}, *nothing]
         model = found["model"]
-        values = form.usual(model) | found
+        values = self.form.usual(model) | {
+            name: value for name, value in found.items() if self.form.shows(name, value)
+        }
         head = [gr.update(value=model), *([gr.update(value=USUAL_LOOK)] if self._with_look else [])]
-        return [{"kind": "settings"} | found, *head, *form.updates(values)]
+        said = {"kind": "settings", "kept": self._kept(found)} | found
+        return [said, *head, *self.form.updates(values)]
+
+    def _kept(self, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return those settings of a picture that no control can show, each with its option."""
+        return [
+            {"name": name, "value": value, "option": flag(name, value)}
+            for name, value in found.items()
+            if name in self.form.declared
+            and name not in _OF_COMPONENTS
+            and not self.form.shows(name, value)
+        ]
 
     def _stop(self, request: gr.Request, *given: Any) -> None:
         self.studio.engine.stop(owner_of(request))

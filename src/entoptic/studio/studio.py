@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from entoptic.errors import BadPicture, BadSetting, NoJob, PictureNotFound
+from entoptic.errors import BadPicture, BadSetting, NoJob
 from entoptic.jobs.job import Job
 from entoptic.jobs.plan import Plan
 from entoptic.jobs.recipe import recipes
@@ -19,6 +19,7 @@ from entoptic.studio.lesson import Lesson
 from entoptic.studio.limits import Limits
 from entoptic.studio.networks import Networks
 from entoptic.studio.seeing import Seeing
+from entoptic.studio.settings import settings_of
 from entoptic.studio.shelf import Shelf
 from entoptic.studio.unit_pictures import UnitPictures
 from entoptic.studio.wishes import NoFiles, Wish, Wishes
@@ -198,39 +199,20 @@ class Studio:
     def settings_of(self, owner: str, job: Job) -> dict[str, Any]:
         """Return the settings of a picture's job, as far as the page may say them.
 
-        A picture may come from anyone: what it says goes through the same checks as what a page
-        asks for, and nothing is run.
-
         Returns:
-            By name; `recipe`, and in `left_out` the names of settings that the page hasn't.
+            By name; `recipe`, the photo's `height` and `width`, and in `left_out` what is not taken
+            over, in words.
 
         Raises:
             NoJob: no recipe of the page's made it.
             EntopticError: it says what a page may not.
         """
-        if job.recipe not in ("dream", "visualize"):
-            raise NoJob(f"this picture was made by {job.recipe}, which has no page in the studio")
-        recipe, wishes = recipes[job.recipe], self.wishes(owner)
-        asked: dict[str, Any] = {"model": job.model, **recipe.upgraded(job.settings)}
-        asked["units" if job.recipe == "visualize" else "objective"] = job.objective
-        asked["seed"] = job.seed
-        asked["photo"] = None if job.photo is None else job.photo.name
-        for each in ("photo", "mask"):
-            if isinstance(asked.get(each), str):
-                asked[each] = self._same(owner, asked[each])
-        asked, left_out = wishes.allowed(job.recipe, asked)
-        wish = wishes.read(job.recipe, asked)
-        return {name: asked[name] for name in wish.given} | {
-            "recipe": job.recipe,
-            "left_out": left_out,
-        }
-
-    def _same(self, owner: str, name: str) -> str | None:
-        """Return the photo that a job names, by its bare name, if the studio has it."""
-        try:
-            return self.shelf(owner).photo_file(Path(name).name).name
-        except PictureNotFound:
-            return None
+        wishes = self.wishes(owner)
+        found = settings_of(wishes, job)
+        if found.get("photo") is None:
+            return found
+        photo = wishes.shelf.photo(found["photo"])
+        return found | {"height": photo.height, "width": photo.width}
 
     def close(self) -> None:
         """End the engine, and remove what belongs to visitors."""

@@ -16,6 +16,8 @@ from entoptic.formats.arrays import Arrays
 from entoptic.formats.sparse_encoder import SparseEncoder
 from entoptic.images import Picture
 from entoptic.jobs.recipe import Recipe, Setting, recipes, settings
+from entoptic.jobs.stored import check_stored
+from entoptic.jobs.written import flag
 from entoptic.networks import Model
 from entoptic.objectives import parse
 from entoptic.studio.limits import Limits
@@ -23,7 +25,7 @@ from entoptic.studio.networks import Networks
 from entoptic.studio.shelf import PHOTOS, Shelf
 
 # Texts that are read by parsers of our own and can name no file.
-_TEXTS = ("look", "shaping", "rules", "transforms", "optimizer", "method", "canvas", "protect")
+_TEXTS = ("look", "shaping", "rules", "transforms", "optimizer", "method", "canvas", "norm")
 _LONGEST_TEXT = 2000
 # Settings of jobs that say how a picture was computed, not what it is.
 _OF_THE_MACHINE = ("tile", "memory", "together", "batch")
@@ -108,11 +110,13 @@ class Wishes:
         for each in _needed(recipe).keys() - found.keys():
             wanted = "a unit" if declared[each].role == "units" else f"a {each}"
             raise BadSetting(f"choose {wanted} first")
+        # What a package would have to be imported for is the owner's to import, not a page's.
+        check_stored("", {each: given[each] for each in given if each in _TEXTS}, {})
         made = recipe(**found)
         return Wish(made, given, self._stem(given, name))
 
     def allowed(self, name: str, stored: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        """Return those of a job's settings that a page may say, and names of the others.
+        """Return those of a job's settings that a page may say, and the others as options.
 
         Raises:
             BadSetting: the network isn't allowed.
@@ -126,7 +130,7 @@ class Wishes:
             if each == "model" or (each in declared and _is_allowed(each, declared[each])):
                 found[each] = value
             elif each not in _OF_THE_MACHINE:
-                left_out.append(each)
+                left_out.append(flag(each, value))
         return found, left_out
 
     def _meant(self, name: str, setting: Setting, value: Any) -> tuple[Any, Any]:
@@ -136,6 +140,8 @@ class Wishes:
         if setting.role in ("photo", "guide") or name == "mask":
             picture = self.shelf.photo(_a_text(name, value))
             return picture, f"{PHOTOS}/{value}"
+        if name == "region":
+            return self._regions(setting, value)
         if setting.role in ("objective", "unit", "units") or name == "layer":
             value = [value] if setting.role == "units" and isinstance(value, str) else value
             for each in value if isinstance(value, list) else [value]:
@@ -145,10 +151,19 @@ class Wishes:
             value = int(value)  # as sliders have it
         elif name == "size" and isinstance(value, float):
             value = int(value)
-        elif isinstance(value, str):
+        elif isinstance(value, str) or name in _TEXTS:
             _a_text(name, value)
         value = setting.meaning(name, value)
         return value, value
+
+    def _regions(self, setting: Setting, value: Any) -> tuple[Any, Any]:
+        """Return regions, whose masks are photos of the studio's, and as the command has them."""
+        found, given = [], []
+        for mask, wanted in setting.meaning("region", value):
+            parse(_a_text("the region's objective", wanted))
+            found.append((self.shelf.photo(_a_text("the region's mask", mask)), wanted))
+            given.append(f"{PHOTOS}/{mask}={wanted}")
+        return tuple(found), tuple(given)
 
     def _check_sizes(self, given: Mapping[str, Any]) -> None:
         """Refuse sizes beyond the limits before anything is laid out for them."""
@@ -211,7 +226,7 @@ def _is_allowed(name: str, setting: Setting) -> bool:
     """Tell whether a page may say a setting."""
     if setting.hidden or setting.role in ("device", "model"):
         return False
-    if setting.role != "own" or name in ("layer", "mask", *_TEXTS):
+    if setting.role != "own" or name in ("layer", "mask", "region", *_TEXTS):
         return True
     return bool(
         setting.slider or choices(setting.meaning) or typed(setting.meaning) is not str

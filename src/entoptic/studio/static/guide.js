@@ -12,6 +12,7 @@ export function guide({ element, tab }) {
   const box = make("section", { class: "guide", "aria-label": "Guide" }, make("div", { class: "caption" }, "Guide", make("small", {}, "another picture, whose features are to appear")),
     make("div", { class: "side" }, image, button("Choose a picture", () => choose.click(), { class: "tool" }), off, choose), wrong);
   element.replaceChildren(box);
+  own.guided = (name) => { own.guide = name; draw(); };
   drops(box, take);
 
   async function take(file) {

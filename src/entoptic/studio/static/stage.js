@@ -20,7 +20,7 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
     ...(photo ? [make("p", { class: "side" },
       button("Choose a photo", () => choose.click(), { class: "plain" }),
       button("Example", () => set({ name: example, height: 640, width: 960 }), { class: "plain" }),
-      ...(preview ? [] : [button("Noise", noise, { class: "plain" })]),
+      ...(preview ? [] : [button("Noise", () => noise([512, 768]), { class: "plain" })]),
       button("Camera", () => camera(frame, take, told), { class: "plain" }))] : []));
   const frame = make("div", { class: "frame", "data-tab": tab });
   const { paint, painting, brushes, paints, clear } = masking({ frame, own, tab, begins: painted, changed, told });
@@ -115,9 +115,9 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
     changed();
   }
 
-  function noise() {
+  function noise(size) {
     set(null);
-    own.noise = [512, 768];
+    own.noise = size;
     draw();
     changed();
   }
@@ -172,6 +172,11 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
     if (on) { wipe.value = 50; frame.style.setProperty("--at", "50%"); }
   }
 
+  function note(texts) {
+    notes.hidden = !texts.length;
+    notes.textContent = texts.join(" · ");
+  }
+
   // A run
 
   function running(on) {
@@ -203,8 +208,7 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
     }
     sparkline(curve, run.scores);
     status.textContent = sentence(run);
-    notes.hidden = !run.notes.length;
-    notes.textContent = run.notes.join(" · ");
+    note(run.notes);
     own.result = ended ? run.result : null;
     if (ended && run.result) {
       if (run.result.endsWith(".mp4")) {
@@ -222,13 +226,19 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
 
   // The settings of a picture: its photo, its mask and its units; Python sets the rest.
   function given(found) {
-    own.expression = found.objective || "";
+    if (found.model !== own.model) own.network(found.model);
+    own.expression = [found.objective || found.units || ""].flat()[0];
     own.units = [];
     own.layer = found.layer || null;
+    if (found.noise) noise(found.noise);
     if (found.photo && found.photo !== own.photo?.name) set({ name: found.photo, height: found.height, width: found.width });
     own.mask = found.mask || null;
     frame.classList.toggle("masked", Boolean(own.mask));
-    own.picker?.(found.model);
+    own.picker();
+    own.guided?.(found.guide || null);
+    own.keeps(found.kept);
     status.textContent = "Its settings are set.";
+    note(found.left_out.length ? [`Not taken over: ${found.left_out.join("; ")}.`] : []);
+    changed();
   }
 }

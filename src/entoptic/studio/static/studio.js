@@ -3,6 +3,7 @@
 
 export { guide } from "./guide.js";
 export { history } from "./history.js";
+export { kept } from "./kept.js";
 export { lesson } from "./lesson.js";
 export { top } from "./masthead.js";
 export { picker } from "./picker.js";

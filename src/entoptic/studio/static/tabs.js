@@ -2,7 +2,7 @@
 
 const tabs = {};
 
-export const mine = (tab) => (tabs[tab] ??= { units: [], layer: null, model: null, expression: "", photo: null, noise: null, mask: null, guide: null, result: null });
+export const mine = (tab) => (tabs[tab] ??= { units: [], layer: null, model: null, expression: "", photo: null, noise: null, mask: null, guide: null, result: null, kept: [] });
 export const network = (tab, name) => mine(tab).network?.(name);
 export const last = (tab) => mine(tab).last;
 
@@ -14,6 +14,7 @@ export function state(tab) {
   if (own.noise) found.noise = own.noise;
   if (own.mask) found.mask = own.mask;
   if (own.guide) found.guide = own.guide;
+  if (own.kept.length) found.kept = Object.fromEntries(own.kept.map((each) => [each.name, each.value]));
   if (own.recipe) found.recipe = own.recipe;
   const blend = own.units.map((each) => each.weight === 1 ? each.name : `${each.weight} * ${each.name}`).join(" + ").replaceAll("+ -", "- ");
   if (tab === "visualize") {

@@ -186,7 +186,7 @@ def test_pages_from_elsewhere_may_ask_nothing(served: Served, origin: str, path:
 def test_a_photo_is_kept_and_shown(served: Served, png: bytes) -> None:
     answer = served.post("/studio/photos?name=My%20sky.png", png)
     found = answer.json()
-    assert found == {"name": found["name"], "height": 36, "width": 48, "entoptic": False}
+    assert found == {"name": found["name"], "height": 36, "width": 48, "made_by": None}
     shown = served.get(f"/studio/photos/{found['name']}?small=1")
     assert (shown.status, shown.headers["content-type"]) == (200, "image/jpeg")
 

@@ -347,10 +347,24 @@ def test_a_zoom_is_previewed_and_made(page: Page, house: House) -> None:
         "document.querySelector('#stage-zoom .status').innerText.startsWith('Done')"
     )
     assert "kept" not in page.status("zoom")
+    page.page.wait_for_selector("#stage-zoom .after[src^='data:image/webp']")
+    assert page.page.locator("#zoom-seconds").is_visible()
+    assert not page.page.locator("#film-coherence").is_visible()
     page.page.click("#zoom-begin")
     file = page.finish("zoom")
     assert (file.name, file.is_file()) == ("sky-zoom.mp4", True)
     page.page.wait_for_selector("#stage-zoom video:not([hidden])")
+    # The settings of a film come back; and as a film it has others than a photo has.
+    page.set("zoom-seconds", 2)
+    page.tab("History")
+    page.page.click(f".kept[data-name='{file.name}']")
+    page.page.click("#history-settings")
+    page.page.wait_for_function(
+        "document.querySelector('#zoom-seconds input[type=number]').value === '1'"
+    )
+    page.page.set_input_files("#stage-zoom input[type=file]", file)
+    page.page.wait_for_selector("#film-coherence:visible")
+    assert not page.page.locator("#zoom-seconds").is_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

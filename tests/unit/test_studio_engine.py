@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import shlex
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image, ImageSequence
 
 import entoptic as ent
 from entoptic.errors import BadPicture, BadSetting, PictureNotFound
@@ -328,17 +330,44 @@ def test_guides_and_masks_are_in_the_command_and_found_again(
         assert made.read_bytes() == kept
 
 
-def test_a_film_is_previewed_from_the_studios_folder(studio: Studio, tmp_path: Path) -> None:
+def test_a_film_is_previewed_moving_and_made_without_naming_the_folder(
+    studio: Studio, tmp_path: Path
+) -> None:
     pytest.importorskip("av", reason="needs PyAV: pip install 'entoptic[film]'")
     pytest.importorskip("cv2", reason="needs OpenCV: pip install 'entoptic[film]'")
     clip = film(tmp_path / "clip.mp4", moving(3, 48, 64))
     kept = studio.shelf("").add_film(clip.read_bytes(), "clip.mp4")
     assert (kept["height"], kept["width"], kept["film"]) == (48, 64, True)
     wanted = {"model": "squeezenet1_1", "film": kept["name"], "octaves": 1, "steps": 1}
-    view = studio.engine.wait(studio.start("", "film", wanted, preview=True), LONG)
+    run = studio.start("", "film", wanted | {"coherence": 0.5}, preview=True)
+    view = studio.engine.wait(run, LONG)
     assert (view.state, view.version) == ("done", 3), view.error
     assert view.made is not None
-    assert view.made.again["command"].endswith(" -o clip-film.mp4")
+    assert view.made.again["command"].endswith(" --coherence 0.5 -o clip-film.mp4")
+    with Image.open(io.BytesIO(run.picture or b"")) as shown:
+        assert (shown.format, shown.info["loop"]) == ("WEBP", 0)
+        assert len([*ImageSequence.Iterator(shown)]) == 3
+    view = studio.engine.wait(studio.start("", "film", wanted), LONG)
+    assert view.made is not None, view.error
+    made = studio.folder / str(view.made.name)
+    job = studio.shelf("").job(made.name)
+    assert job.photo is not None
+    assert job.photo.name == f"photos/{kept['name']}"
+    assert str(studio.folder) not in job.to_json()
+    found = studio.settings_of("", job)
+    assert found == wanted | {
+        "recipe": "film", "left_out": [], "height": 48, "width": 64, "objective": job.objective
+    }  # fmt: skip
+    ended = entoptic("redo", made.name, "-o", tmp_path / "again.mp4", folder=studio.folder)
+    assert ended.code == 0, ended.err
+    studio.shelf("").photo_file(kept["name"]).unlink()
+    ended = entoptic("redo", made.name, "-o", tmp_path / "third.mp4", folder=studio.folder)
+    assert ended.code != 0
+    assert "say where it is with --photo FILE" in ended.err
+    with pytest.raises(
+        BadSetting, match=r"the film 'clip-\w+.mp4', which isn't in the studio; drop"
+    ):
+        studio.settings_of("", job)
 
 
 def test_the_history_is_found_again_starred_deleted_and_taken_back(

@@ -51,7 +51,7 @@ def plan_film_redo(
         BadSetting: a change that can't be.
     """
     path = Path(film)
-    job = Job.from_json(_text_of(path))
+    job = job_of_film(path)
     recipe: Any = recipes[job.recipe] if job.recipe in recipes else None  # noqa: SIM401
     if recipe is None or not issubclass(recipe, FilmRecipe):
         raise NoJob(f"{str(path)!r} carries the job of {job.recipe!r}, which makes no film")
@@ -145,11 +145,11 @@ def _stated(recipe: Any, wanted: Mapping[str, Any], *args: Any, **given: Any) ->
         raise NoJob(f"the job in the film is damaged: {error}") from None
 
 
-def _text_of(path: Path) -> str:
+def job_of_film(path: Path) -> Job:
     """Return the job that a film carries.
 
     Raises:
-        NoJob: it carries none.
+        NoJob: it carries none, or a damaged one.
     """
     found = comment_of(path)
     if found is None or not found.startswith("{"):
@@ -157,7 +157,7 @@ def _text_of(path: Path) -> str:
             f"{str(path)!r} carries no job; name a film that entoptic wrote and no other program "
             "has saved since"
         )
-    return found
+    return Job.from_json(found)
 
 
 def _stored(recipe: type[Recipe], job: Job) -> dict[str, Any]:

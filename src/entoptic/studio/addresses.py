@@ -200,20 +200,28 @@ def _see(app: FastAPI, studio: Studio) -> None:
 def _added(studio: Studio, visit: str, kind: str, data: bytes, name: str) -> dict[str, Any]:
     shelf = studio.shelf(visit)
     if kind == "films":
-        return shelf.add_film(data, name)
-    kept = shelf.add(data, name)
-    photo = shelf.photo(kept)
-    found: dict[str, Any] = {"name": kept, "height": photo.height, "width": photo.width}
-    found["entoptic"] = shelf.job_of_photo(kept) is not None
-    return found
+        film = shelf.add_film(data, name)
+        return film | {"made_by": _maker(shelf, film["name"])}
+    return _begun_with(shelf, shelf.add(data, name))
 
 
 def _used(shelf: Shelf, name: str) -> dict[str, Any]:
     """Make a photo of a picture of the history, to begin with."""
     file = shelf.file(name)
-    kept = shelf.add(file.read_bytes(), name)
-    photo = shelf.photo(kept)
-    return {"name": kept, "height": photo.height, "width": photo.width, "entoptic": True}
+    return _begun_with(shelf, shelf.add(file.read_bytes(), name))
+
+
+def _begun_with(shelf: Shelf, name: str) -> dict[str, Any]:
+    """Return what a page is told of a photo to begin with."""
+    photo = shelf.photo(name)
+    shape = {"height": photo.height, "width": photo.width}
+    return {"name": name, **shape, "made_by": _maker(shelf, name)}
+
+
+def _maker(shelf: Shelf, name: str) -> str | None:
+    """Return the recipe that made a photo; None of one that isn't entoptic's."""
+    job = shelf.job_of_photo(name)
+    return None if job is None else job.recipe
 
 
 def _rendition(file: Path, side: int) -> Response:

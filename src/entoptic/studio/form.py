@@ -21,6 +21,9 @@ _FIRST = {
     "zoom": ("size", "seconds", "zoom", "turn", "strength"),
     "film": ("coherence", "start", "end"),
 }
+TOGETHER = {"zoom": ("zoom", "film")}
+"""Recipes that share the controls of a tab, by its name."""
+
 # `strength` is what a step's size is set by, `preview` a button.
 _NOT_SHOWN = ("seed", "look", "step_size", "preview")
 # Beside what is chosen by a registered name: how exactly steps are made, and numbers kept.
@@ -94,7 +97,7 @@ class Form:
             "label": name.replace("_", " ").capitalize(),
             "info": None if name in _FIRST[self.name] else said.help,
             "elem_id": f"{self.name}-{name}",
-            "elem_classes": [f"of-{self.name}"],
+            "elem_classes": [f"only-{self.name}"] if self._is_alone(name) else [],
             "value": self._usual[name],
         }
         kind = self._kind(name)
@@ -109,6 +112,11 @@ class Form:
             least = max(bounds(said.meaning)[0], 0)
             digits = {"precision": 0} if typed(said.meaning) is int else {"step": 0.1}
             self.controls[name] = gr.Number(minimum=least, **digits, **more)
+
+    def _is_alone(self, name: str) -> bool:
+        """Tell whether no other recipe of the tab has a setting."""
+        group = next((each for each in TOGETHER.values() if self.name in each), ())
+        return bool(group) and sum(name in settings(recipes[each]) for each in group) == 1
 
     def _slider(self, name: str) -> tuple[float, float, float]:
         """Return where a slider begins and ends, and its step."""

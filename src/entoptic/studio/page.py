@@ -94,8 +94,10 @@ def _dream(studio: Studio) -> None:
 
 def _film(studio: Studio) -> None:
     form = Form("zoom", studio)
+    of_film = Form("film", studio, beside=form)
     with gr.Row(elem_classes="room"):
-        stage = _stage(form, "Make the film", photo=True, mask=False, preview=True)
+        options = {"photo": True, "mask": False, "preview": True}
+        stage = _stage(form, "Make the film", of_film, **options)
         _desk(form, stage)
 
 
@@ -106,9 +108,9 @@ def _units(studio: Studio) -> None:
         _desk(form, stage)
 
 
-def _stage(form: Form, verb: str, **options: Any) -> Stage:
+def _stage(form: Form, verb: str, *others: Form, **options: Any) -> Stage:
     """Draw the stage of a tab."""
-    stage = Stage(form.studio, form.name, {form.name: form})
+    stage = Stage(form.studio, form.name, {each.name: each for each in (form, *others)})
     with gr.Column(elem_classes="light"):
         stage.draw(verb=verb, **options)
     return stage
@@ -124,14 +126,14 @@ def _desk(form: Form, stage: Stage, *, guide: bool = False) -> None:
             looks = list(looks_of(studio.networks[studio.networks.names[0]]))
             look = gr.Dropdown(looks, value=USUAL_LOOK, label="Look", elem_id=f"{tab}-look")
         component("picker", ("picked",), tab=tab, blend=look is not None)
-        form.first()
+        _each(stage, "first")
         component("kept", (), tab=tab)
         with gr.Accordion("More", open=False):
             if guide:
                 component("guide", (), tab=tab)
-            form.more()
+            _each(stage, "more")
         with gr.Accordion("Advanced", open=False):
-            form.advanced()
+            _each(stage, "advanced")
         with gr.Accordion("Command and Python", open=False):
             texts = component("texts", (), tab=tab)
     stage.connect(network, look, texts)
@@ -153,6 +155,12 @@ def _desk(form: Form, stage: Stage, *, guide: bool = False) -> None:
             show_progress="hidden",
             api_visibility="private",
         )
+
+
+def _each(stage: Stage, part: str) -> None:
+    """Draw a part of all forms of a tab."""
+    for form in stage.forms.values():
+        getattr(form, part)()
 
 
 def _told_to(tab: str) -> str:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from entoptic.errors import NoJob
-from entoptic.jobs.job import Job
+from entoptic.errors import BadSetting, NoJob
+from entoptic.jobs.job import Job, Source
 from entoptic.jobs.recipe import recipes
 from entoptic.jobs.stored import check_stored
 from entoptic.studio.shelf import Shelf
 from entoptic.studio.wishes import Wishes
 
-_RECIPES = ("dream", "visualize")
+_RECIPES = ("dream", "visualize", "zoom", "film")
 
 
 def settings_of(wishes: Wishes, job: Job) -> dict[str, Any]:
@@ -26,6 +27,7 @@ def settings_of(wishes: Wishes, job: Job) -> dict[str, Any]:
 
     Raises:
         NoJob: no recipe of the page's made it.
+        BadSetting: the photo, or another file of a film, isn't there.
         EntopticError: it says what a page may not.
     """
     if job.recipe not in _RECIPES:
@@ -36,10 +38,36 @@ def settings_of(wishes: Wishes, job: Job) -> dict[str, Any]:
     asked["seed"] = job.seed
     lost: list[str] = []
     asked |= _of_files(_Files(wishes.shelf, job, lost), asked)
+    if job.recipe in ("zoom", "film") and lost:
+        raise BadSetting(f"{lost[0]}; drop it here first, then use the settings again")
     asked, left_out = wishes.allowed(job.recipe, asked)
     wish = wishes.read(job.recipe, asked)
     taken = {name: asked[name] for name in wish.given}
     return taken | {"recipe": job.recipe, "left_out": [*lost, *left_out]}
+
+
+def job_in(folder: Path, job: Job) -> Job:
+    """Return a job that names files inside of a folder as from there, not by their whole paths.
+
+    >>> from entoptic.jobs.job import Source
+    >>> job = Job("film", "squeezenet1_1", "", {}, Source("/home/me/studio/photos/a.mp4", None))
+    >>> job_in(Path("/home/me/studio"), job).photo.name
+    'photos/a.mp4'
+    """
+
+    def inside(name: Any) -> Any:
+        path = Path(name) if isinstance(name, str) else None
+        return path.relative_to(folder).as_posix() if path and folder in path.parents else name
+
+    def named(source: Source) -> Source:
+        return replace(source, name=inside(source.name))
+
+    return replace(
+        job,
+        photo=None if job.photo is None else named(job.photo),
+        guides=tuple(map(named, job.guides)),
+        settings={name: inside(value) for name, value in job.settings.items()},
+    )
 
 
 class _Files:
@@ -55,10 +83,10 @@ class _Files:
         self._shelf, self.job, self.lost = shelf, job, lost
         self._known = {each.name: each.sha256 for each in job.guides}
 
-    def photo(self) -> str | None:
+    def source(self, what: str) -> str | None:
         if self.job.photo is None:
             return None
-        return self._found("photo", self.job.photo.name, self.job.photo.sha256)
+        return self._found(what, self.job.photo.name, self.job.photo.sha256)
 
     def other(self, what: str, name: str) -> str | None:
         return self._found(what, name, self._known.get(name))
@@ -76,12 +104,15 @@ class _Files:
 
 def _of_files(files: _Files, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a job says of its photo, its masks and its objective."""
-    found: dict[str, Any] = {"photo": files.photo()}
+    source = "film" if files.job.recipe == "film" else "photo"
+    found: dict[str, Any] = {source: files.source(source)}
     if isinstance(asked.get("mask"), str):
         found["mask"] = files.other("mask", asked["mask"])
     if isinstance(asked.get("region"), list | tuple):
         pairs = [(files.other("mask of a region", str(m)), o) for m, o in asked["region"]]
         found["region"] = [(mask, wanted) for mask, wanted in pairs if mask is not None]
+    if asked.get("layer") is not None:  # of a film, over whose time it may change
+        return found
     return found | _of_objective(files)
 
 

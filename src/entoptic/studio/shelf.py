@@ -25,6 +25,7 @@ from entoptic.images.writing import write_file
 from entoptic.jobs.job import Job, Result
 from entoptic.jobs.written import literal
 from entoptic.paths import make_folder
+from entoptic.runners.films import job_of_film
 
 PHOTOS, DELETED = "photos", "deleted"
 _STARS = "stars.json"
@@ -32,7 +33,8 @@ _NAME = re.compile(
     r"\w[\w. -]{0,150}\.(?:png|jpe?g|webp|tiff?|gif|bmp|avif|hei[cf]|jxl|mp4|mov|webm|mkv|m4v)"
 )
 _FILMS = (".mp4",)
-_FILM_ENDINGS = ("mp4", "mov", "webm", "mkv", "m4v", "gif")
+# A GIF may be a photo, too.
+_FILM_ENDINGS = ("mp4", "mov", "webm", "mkv", "m4v")
 # Ends of photos' names, by what Pillow calls their kind.
 _ENDINGS = {"PNG": "png", "JPEG": "jpg", "MPO": "jpg", "WEBP": "webp", "TIFF": "tif", "GIF": "gif"}
 _ENDINGS |= {"BMP": "bmp", "AVIF": "avif", "HEIF": "heic", "JXL": "jxl"}
@@ -97,11 +99,18 @@ class Shelf:
         from entoptic.video.reading import facts_of
 
         ending = Path(called).suffix.lower().removeprefix(".")
-        if ending not in _FILM_ENDINGS:
-            raise BadSetting(f"{called!r} is no film; choose one of {', '.join(_FILM_ENDINGS)}")
+        known = (*_FILM_ENDINGS, "gif")
+        if ending not in known:
+            raise BadSetting(f"{called!r} is no film; choose one of {', '.join(known)}")
         name = self._added(data, called, ending, facts_of)
+        return {"name": name, "film": True} | self.size_of_film(name)
+
+    def size_of_film(self, name: str) -> dict[str, int]:
+        """Return the height and the width of a film that was added."""
+        from entoptic.video.reading import facts_of
+
         facts = facts_of(self.photo_file(name))
-        return {"name": name, "height": facts.height, "width": facts.width, "film": True}
+        return {"height": facts.height, "width": facts.width}
 
     def _added(self, data: bytes, called: str, ending: str, check: Callable[[Path], object]) -> str:
         """Keep what a page sends, if it is what it should be; return its name."""
@@ -188,7 +197,7 @@ class Shelf:
                     each.name,
                     each.stat().st_mtime,
                     each.name in starred,
-                    each.suffix.lower() in _FILMS,
+                    _is_film(each),
                 )
             )
         return sorted(found, key=lambda each: (-each.made, each.name))
@@ -203,12 +212,12 @@ class Shelf:
 
     def job(self, name: str) -> Job:
         """Return the job of a picture of the history; raises NoJob as well."""
-        return Job.from_json(images.read_job(self.file(name)))
+        return _job_of(self.file(name))
 
     def job_of_photo(self, name: str) -> Job | None:
         """Return the job that a photo carries, if it is a picture of entoptic's."""
         try:
-            return Job.from_json(images.read_job(self.photo_file(name)))
+            return _job_of(self.photo_file(name))
         except NoJob:
             return None
 
@@ -240,7 +249,7 @@ class Shelf:
         """Return the command and the Python that make a picture again by its own job."""
         word = shlex.quote(name)
         texts = {"command": self.there(f"entoptic redo {word}")}
-        if Path(name).suffix.lower() not in _FILMS:
+        if not _is_film(Path(name)):
             again = f"{Path(name).stem}-redo{Path(name).suffix}"
             made = f"ent.redo({literal(name)}).save({literal(again)})"
             texts["python"] = self.there_in_python(f"import entoptic as ent\n\n{made}")
@@ -275,6 +284,16 @@ class Shelf:
             if each.name == name:
                 return each
         raise PictureNotFound(f"the studio has no picture {name!r}; it may have been deleted")
+
+
+def _job_of(file: Path) -> Job:
+    if file.suffix.lower().removeprefix(".") in _FILM_ENDINGS:
+        return job_of_film(file)
+    return Job.from_json(images.read_job(file))
+
+
+def _is_film(file: Path) -> bool:
+    return file.suffix.lower() in _FILMS
 
 
 def _read_photo(file: Path) -> object:

@@ -15,16 +15,13 @@ from entoptic.jobs.recipe import recipes, settings
 from entoptic.jobs.written import flag
 from entoptic.studio.components import component, script
 from entoptic.studio.engine import Run, View, told
-from entoptic.studio.form import Form
+from entoptic.studio.form import TOGETHER, Form
 from entoptic.studio.studio import Studio
 
 # The page asks so often how far a run is.
 _LOOK_S = 0.2
 # Points of the curve of scores; a screen shows no more.
 _POINTS = 120
-
-# Recipes that share the controls of a tab.
-_TOGETHER = {"zoom": ("zoom", "film")}
 
 # What the page's own components say beside settings: a picture to go on with, or to read, and
 # settings of a picture for which there is no control.
@@ -43,9 +40,7 @@ class Stage:
     Args:
         studio: that it belongs to.
         tab: its name.
-        form: of the recipe.
-        network: the control of the network.
-        look: the control of the look, where there is one.
+        forms: of its recipes, by their names; the first is the tab's own.
     """
 
     def __init__(self, studio: Studio, tab: str, forms: Mapping[str, Form]) -> None:
@@ -99,15 +94,11 @@ class Stage:
     def _recipe(self, asked: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Return the recipe that is meant: a tab for films has one for films and one for photos."""
         name = asked.pop("recipe", None)
-        if not isinstance(name, str) or name not in _TOGETHER.get(self.tab, ()):
+        if not isinstance(name, str) or name not in TOGETHER.get(self.tab, ()):
             return self.tab, asked
         declared = settings(recipes[name])
         others = {each for form in self.forms.values() for each in form.declared} - {*declared}
         return name, {each: asked[each] for each in asked if each not in others}
-
-    @property
-    def form(self) -> Form:
-        return self.forms[self.tab]
 
     async def _begin(self, request: gr.Request, *given: Any) -> AsyncIterator[Any]:
         async for each in self._started(given, owner_of(request), preview=False):
@@ -154,21 +145,22 @@ class Stage:
         except EntopticError as error:
             return [{"kind": "settings", "error": told(error)}, *nothing]
         model = found["model"]
-        values = self.form.usual(model) | {
-            name: value for name, value in found.items() if self.form.shows(name, value)
-        }
+        updates = []
+        for form in self.forms.values():
+            shown = {name: value for name, value in found.items() if form.shows(name, value)}
+            updates += form.updates(form.usual(model) | shown)
         head = [gr.update(value=model), *([gr.update(value=USUAL_LOOK)] if self._with_look else [])]
         said = {"kind": "settings", "kept": self._kept(found)} | found
-        return [said, *head, *self.form.updates(values)]
+        return [said, *head, *updates]
 
     def _kept(self, found: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return those settings of a picture that no control can show, each with its option."""
         return [
             {"name": name, "value": value, "option": flag(name, value)}
             for name, value in found.items()
-            if name in self.form.declared
-            and name not in _OF_COMPONENTS
-            and not self.form.shows(name, value)
+            if name not in _OF_COMPONENTS
+            and any(name in form.declared for form in self.forms.values())
+            and not any(form.shows(name, value) for form in self.forms.values())
         ]
 
     def _stop(self, request: gr.Request, *given: Any) -> None:
@@ -222,10 +214,14 @@ def message(view: View, picture: bytes | None) -> dict[str, Any]:
         "took": view.took,
         "picture": None
         if picture is None
-        else "data:image/jpeg;base64," + base64.b64encode(picture).decode(),
+        else f"data:image/{_kind(picture)};base64,{base64.b64encode(picture).decode()}",
         "result": made.name if made else None,
         "notes": made.notes if made else [],
         "again": made.again if made else {},
         "error": view.error,
         "goes_on": view.goes_on,
     }
+
+
+def _kind(picture: bytes) -> str:
+    return "webp" if picture.startswith(b"RIFF") else "jpeg"

@@ -19,7 +19,7 @@ from entoptic.studio.lesson import Lesson
 from entoptic.studio.limits import Limits
 from entoptic.studio.networks import Networks
 from entoptic.studio.seeing import Seeing
-from entoptic.studio.settings import settings_of
+from entoptic.studio.settings import job_in, settings_of
 from entoptic.studio.shelf import Shelf
 from entoptic.studio.unit_pictures import UnitPictures
 from entoptic.studio.wishes import NoFiles, Wish, Wishes
@@ -209,7 +209,9 @@ class Studio:
         """
         wishes = self.wishes(owner)
         found = settings_of(wishes, job)
-        if found.get("photo") is None:
+        if "film" in found:
+            return found | wishes.shelf.size_of_film(found["film"])
+        if "photo" not in found:
             return found
         photo = wishes.shelf.photo(found["photo"])
         return found | {"height": photo.height, "width": photo.width}
@@ -231,10 +233,11 @@ def _film(wishes: Wishes, wish: Wish, file: str) -> Any:
     from dataclasses import replace
 
     film: Any = wish.recipe  # whose fields the declaration lists
-    recipe = replace(film, output=str(wishes.shelf.folder / file))
+    folder = wishes.shelf.folder
+    recipe = replace(film, output=str(folder / file))
     plan: Any = recipe.plan(NoFiles())
     wishes.limits.check(max(plan.facts.height, plan.facts.width), 0)
-    return plan
+    return replace(plan, job=job_in(folder, plan.job))
 
 
 def new_token() -> str:

@@ -7,7 +7,7 @@ import gc
 import io
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,8 @@ from entoptic.types import Image
 
 # Seconds between two pictures that are shown, and the share of the time that it may take.
 _INTERVAL_S, _SHARE = 0.3, 0.08
+# How long each frame of a preview is shown: slower than a film, since there are few.
+_FRAME_MS = 100
 # Pixels of the long side of what is shown meanwhile.
 _SHOWN_SIDE = 768
 
@@ -50,6 +52,15 @@ def jpeg(image: Image, side: int = _SHOWN_SIDE, quality: int = 85) -> bytes:
 def jpeg_of_pixels(pixels: NDArray[np.uint8]) -> bytes:
     """Return pixels (height, width, 3) as a JPEG file."""
     return _encoded(Pillow.fromarray(pixels), 85)
+
+
+def moving(frames: Sequence[NDArray[np.uint8]]) -> bytes:
+    """Return frames (height, width, 3) as a WebP file that plays them again and again."""
+    first, *others = map(Pillow.fromarray, frames)
+    stream = io.BytesIO()
+    how = {"save_all": True, "append_images": others, "duration": _FRAME_MS, "loop": 0}
+    first.save(stream, "WEBP", quality=85, **how)
+    return stream.getvalue()
 
 
 def _encoded(picture: Pillow.Image, quality: int) -> bytes:
@@ -175,8 +186,10 @@ class FilmWork:
     def _first(self, plan: Making, report: Report) -> bool:
         assert self.preview is not None
         count = min(self.preview, plan.count or self.preview)
+        made: list[NDArray[np.uint8]] = []
         for number, (frame, _) in enumerate(itertools.islice(plan.frames(), count), 1):
-            picture = jpeg_of_pixels(frame.pixels)
+            made.append(frame.pixels)
+            picture = moving(made) if number == count else jpeg_of_pixels(frame.pixels)
             if report(Shown(number, count, number / count, "frame", (), picture)):
                 return number == count
         return True

@@ -1,7 +1,7 @@
 // The history: what was made, found again, compared, starred, begun with.
 import { button, make } from "./elements.js";
 import { address, ask, kept, ready } from "./server.js";
-import { go, mine } from "./tabs.js";
+import { go, hasPage, mine, takeOver } from "./tabs.js";
 import { textsOf } from "./texts.js";
 
 let again = null;
@@ -46,13 +46,12 @@ export function history({ element, tab }) {
     let about = { again: {}, recipe: null, facts: [] };
     try { about = await ask(`history/${encodeURIComponent(each.name)}/again`); } catch (error) { wrong.textContent = error.message; wrong.hidden = false; }
     if (open !== each) return;
-    const page = { dream: "Dream", visualize: "Units" }[about.recipe];
     const texts = make("div");
     const pair = pinned && pinned.name !== each.name ? [make("figure", {}, picture(pinned), make("figcaption", {}, pinned.name))] : [];
     large.replaceChildren(make("div", { class: "pair" }, ...pair, make("figure", {}, picture(each), make("figcaption", {}, each.name, ...about.facts.map((fact) => make("small", {}, fact))))),
       make("div", { class: "tools" },
         each.film ? null : button("Dream on from here", () => begin(each), { class: "tool" }),
-        page ? button("Use its settings", () => settings(each, about.recipe, page), { class: "tool", id: "history-settings" }) : null,
+        hasPage(about.recipe) ? button("Use its settings", () => takeOver(each.name, "history", about.recipe), { class: "tool", id: "history-settings" }) : null,
         each.film ? null : button(pinned?.name === each.name ? "Compare with another: choose it" : "Compare", () => { pinned = pinned?.name === each.name ? null : each; show(each); }, { class: "tool", "aria-pressed": String(pinned?.name === each.name) }),
         button("Star", async () => { if (await act(each, each.starred ? "unstar" : "star")) { each.starred = !each.starred; show(each); } }, { class: "tool", id: "history-star", "aria-pressed": String(each.starred) }),
         make("a", { class: "tool", href: file(each, { save: true }), download: each.name }, "Download"),
@@ -75,13 +74,5 @@ export function history({ element, tab }) {
   async function begin(each) {
     const found = await act(each, "use");
     if (found) { go("Dream"); mine("dream").stage.set(found); }
-  }
-
-  function settings(each, recipe, page) {
-    const own = mine(recipe);
-    own.source = each.name;
-    own.shelf = "history";
-    go(page);
-    own.stage.send("settings");
   }
 }

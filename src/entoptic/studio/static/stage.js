@@ -6,7 +6,7 @@ import { renew } from "./history.js";
 import { masking } from "./mask.js";
 import { sentence, sparkline } from "./progress.js";
 import { address, example, kept, ready, send } from "./server.js";
-import { mine, state } from "./tabs.js";
+import { mine, state, takeOver } from "./tabs.js";
 
 export function stage({ element, props, trigger, watch, tab, photo, mask, verb, preview }) {
   const own = mine(tab);
@@ -43,7 +43,7 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
     await kept(own.result, pressed(star) ? "unstar" : "star");
     star.setAttribute("aria-pressed", String(!pressed(star)));
   }, { hidden: true, "aria-pressed": "false" });
-  const theirs = tool("Use its settings", () => { own.source = own.photo.name; own.shelf = "photos"; go("settings"); }, { hidden: true, id: `${tab}-settings` });
+  const theirs = tool("Use its settings", () => takeOver(own.shape.name, "photos", own.shape.made_by, tab), { hidden: true, id: `${tab}-settings` });
   element.replaceChildren(make("section", { class: "stage", "aria-label": verb },
     bench, bar,
     make("div", { class: "deed" }, begin, look, stop, goOn, status, curve),
@@ -136,6 +136,7 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
     own.clip?.remove();
     own.clip = own.film ? make("p", { class: "clip" }, own.film) : null;
     if (own.clip) frame.append(own.clip);
+    if (preview) element.closest(".room").dataset.recipe = own.recipe || "zoom";
     const shown = own.shownPhoto !== own.photo?.name;
     empty.hidden = Boolean(has) || frame.classList.contains("grown");
     before.hidden = !own.photo;
@@ -150,7 +151,7 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
     frame.classList.toggle("filled", Boolean(has));
     another.hidden = !has;
     painting.hidden = !own.photo;
-    theirs.hidden = !own.photo?.entoptic;
+    theirs.hidden = !own.shape?.made_by;
     after.hidden = !frame.classList.contains("grown") || frame.classList.contains("moving");
     film.hidden = !frame.classList.contains("moving");
     for (const each of [use, star, save]) each.hidden = !own.result;
@@ -230,8 +231,9 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
     own.expression = [found.objective || found.units || ""].flat()[0];
     own.units = [];
     own.layer = found.layer || null;
+    const begun = found.photo || found.film, shape = { height: found.height, width: found.width };
     if (found.noise) noise(found.noise);
-    if (found.photo && found.photo !== own.photo?.name) set({ name: found.photo, height: found.height, width: found.width });
+    if (begun && begun !== own.shape?.name) set({ name: begun, film: Boolean(found.film), ...shape });
     own.mask = found.mask || null;
     frame.classList.toggle("masked", Boolean(own.mask));
     own.picker();

@@ -29,6 +29,18 @@ export function state(tab) {
 
 export const along = (tab, given) => [...given.slice(0, -1), state(tab)];
 
+const PAGES = { dream: ["Dream", "dream"], visualize: ["Units", "visualize"], zoom: ["Film", "zoom"], film: ["Film", "zoom"] };
+export const hasPage = (recipe) => recipe in PAGES;
+
+// Take over the settings of a picture, on the page of the recipe that made it.
+// `shelf` is where it lies, "photos" or "history"; `tab` says it, if that recipe has no page.
+export function takeOver(name, shelf, recipe, tab) {
+  const [page, to] = PAGES[recipe] || [null, tab];
+  Object.assign(mine(to), { source: name, shelf });
+  if (page) go(page);
+  mine(to).stage.send("settings");
+}
+
 export function go(page) {
   [...document.querySelectorAll("#tabs [role=tab]")].find((each) => each.textContent.trim() === page)?.click();
   window.scrollTo({ top: 0 });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 import signal
@@ -15,6 +16,7 @@ from urllib.error import HTTPError
 from urllib.parse import unquote
 from urllib.request import urlopen
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -27,6 +29,7 @@ from entoptic.studio.guard import Guard
 from entoptic.studio.limits import Limits
 from entoptic.studio.server import STATIC, address_of, listening
 from entoptic.studio.studio import Studio
+from entoptic.video.reading import facts_of, frames_of
 from filming import film, moving
 from shells.command import entoptic, picture, process
 
@@ -294,6 +297,19 @@ def sky(served: Served, png: bytes) -> str:
     return str(served.post("/studio/photos?name=sky.png", png).json()["name"])
 
 
+def test_a_film_is_shown_by_its_first_frame(served: Served, tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="needs PyAV: pip install 'entoptic[film]'")
+    clip = film(tmp_path / "clip.mp4", moving(3, 48, 64))
+    name = served.post("/studio/films?name=clip.mp4", clip.read_bytes()).json()["name"]
+    answer = served.get(f"/studio/photos/{name}")
+    assert answer.headers["content-type"] == "image/jpeg"
+    with Image.open(io.BytesIO(answer.content)) as shown:
+        found = np.asarray(shown).astype(int)
+    wanted = next(frames_of(facts_of(clip))).pixels.astype(int)
+    assert found.shape == wanted.shape
+    assert abs(found - wanted).mean() < 3
+
+
 def test_what_a_network_takes_a_photo_for_is_what_identify_says(
     served: Served, sky: str, tmp_path: Path
 ) -> None:
@@ -430,6 +446,20 @@ def test_advanced_settings_are_chosen_by_their_registered_names(form: Any) -> No
     assert "rules" not in _said(form, shaping=[], rules=[])
     assert _said(form, optimizer="adam")["optimizer"] == "adam"
     assert "optimizer" not in _said(form)
+
+
+def test_numbers_that_may_be_left_out_are_typed(served: Served) -> None:
+    from entoptic.studio.form import Form
+
+    form = Form("film", served.studio, beside=Form("zoom", served.studio))
+    form.first()
+    assert [*form.controls] == ["coherence", "start", "end"]
+    assert _said(form) == {"coherence": 0.75, "start": 0.0}
+    assert _said(form, end=" 2.5 ")["end"] == 2.5
+    with pytest.raises(BadSetting, match="end is 'soon'; it must be a number, or empty"):
+        _said(form, end="soon")
+    shown = dict(zip(form.controls, form.updates({"end": 3.0, "start": 1.0}), strict=True))
+    assert (shown["end"]["value"], shown["start"]["value"]) == ("3", 1.0)
 
 
 def test_a_control_shows_what_it_can(form: Any) -> None:

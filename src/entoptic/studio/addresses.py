@@ -14,11 +14,11 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from entoptic import images
-from entoptic.errors import BadSetting, EntopticError, PictureNotFound
+from entoptic.errors import BadSetting, EntopticError, MissingExtra, PictureNotFound
 from entoptic.studio.comparing import compared
-from entoptic.studio.shelf import Shelf
+from entoptic.studio.shelf import Shelf, is_film
 from entoptic.studio.studio import Studio
-from entoptic.studio.works import jpeg
+from entoptic.studio.works import jpeg, jpeg_of_pixels
 
 Number: TypeAlias = Annotated[int, Query(ge=0, le=1_000_000)]
 
@@ -226,12 +226,19 @@ def _maker(shelf: Shelf, name: str) -> str | None:
 
 def _rendition(file: Path, side: int) -> Response:
     """Return a picture as a JPEG file for the page, or the icon of a film."""
-    if file.suffix == ".mp4":
+    try:
+        data = _smaller(file, file.stat().st_mtime_ns, side)
+    except MissingExtra:  # a film that was made where films could be read
         return FileResponse(STATIC / "film.svg")
-    data = _smaller(file, file.stat().st_mtime_ns, side)
     return Response(data, media_type="image/jpeg", headers={"cache-control": "max-age=60"})
 
 
-@functools.lru_cache(maxsize=256)
+# Some 20 kB each.
+@functools.lru_cache(maxsize=1024)
 def _smaller(file: Path, changed: int, side: int) -> bytes:
-    return jpeg(images.read(file).image, side, 88)
+    """Return a picture, or the first frame of a film, as a JPEG file of at most that side."""
+    if not is_film(file):
+        return jpeg(images.read(file).image, side, 88)
+    from entoptic.video.reading import facts_of, frames_of
+
+    return jpeg_of_pixels(next(frames_of(facts_of(file))).pixels, side)

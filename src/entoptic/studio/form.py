@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from entoptic.checks import bounds, typed
+from entoptic.checks import bounds, refused, typed
 from entoptic.jobs.defaults import USUAL
 from entoptic.jobs.recipe import recipes, settings
 from entoptic.studio.studio import Studio
@@ -24,6 +24,8 @@ _FIRST = {
 TOGETHER = {"zoom": ("zoom", "film")}
 """Recipes that share the controls of a tab, by its name."""
 
+# What speaks for itself: a page of help would hide the picture.
+_PLAIN = {each for name in ("dream", "visualize", "zoom") for each in _FIRST[name]}
 # `strength` is what a step's size is set by, `preview` a button.
 _NOT_SHOWN = ("seed", "look", "step_size", "preview")
 # Beside what is chosen by a registered name: how exactly steps are made, and numbers kept.
@@ -32,6 +34,7 @@ _ADVANCED += ("learning_rate", "precision", "every", "codec")
 _USUAL_SIZE = {"dream": 768, "zoom": 384, "film": 384, "visualize": 224}
 # The choice of what holds where nothing is said.
 _USUAL_WORD = ""
+_LONGEST_NUMBER = 20
 
 
 class Form:
@@ -88,14 +91,15 @@ class Form:
         if words_of(name, said) is not None:
             return "choice"
         kinds = {bool: "flag", int: "number", float: "number"}
-        return kinds.get(typed(said.meaning))
+        kind = kinds.get(typed(said.meaning))
+        # Gradio's numbers can't be empty.
+        return "open" if kind == "number" and self._usual[name] is None else kind
 
     def _draw(self, name: str) -> None:
         said = self.declared[name]
-        # What is shown first speaks for itself; a page of help would hide the picture.
         more = {
             "label": name.replace("_", " ").capitalize(),
-            "info": None if name in _FIRST[self.name] else said.help,
+            "info": self._info(name) if name not in _PLAIN else None,
             "elem_id": f"{self.name}-{name}",
             "elem_classes": [f"only-{self.name}"] if self._is_alone(name) else [],
             "value": self._usual[name],
@@ -108,10 +112,20 @@ class Form:
             self.controls[name] = gr.Dropdown(**more | self._choice(name, more["value"]))
         elif kind == "flag":
             self.controls[name] = gr.Checkbox(**more)
+        elif kind == "open":
+            more |= {"value": _text(more["value"]), "placeholder": said.told, "max_lines": 1}
+            self.controls[name] = gr.Textbox(max_length=_LONGEST_NUMBER, **more)
         else:
             least = max(bounds(said.meaning)[0], 0)
             digits = {"precision": 0} if typed(said.meaning) is int else {"step": 0.1}
             self.controls[name] = gr.Number(minimum=least, **digits, **more)
+
+    def _info(self, name: str) -> str:
+        said = self.declared[name]
+        words = words_of(name, said)
+        # A list of names without any of them says nothing of what then holds.
+        usual = f" Without: {said.told}." if words and words.several and said.told else ""
+        return said.help + usual
 
     def _is_alone(self, name: str) -> bool:
         """Tell whether no other recipe of the tab has a setting."""
@@ -136,7 +150,7 @@ class Form:
         if words.several:
             return {"choices": choices, "value": chosen, "multiselect": True}
         if self._may_be_unsaid(name):
-            choices = [(said.told or "as usual", _USUAL_WORD), *choices]
+            choices = [(said.told or "none", _USUAL_WORD), *choices]
         return {"choices": choices, "value": chosen[0] if chosen else _USUAL_WORD}
 
     def _may_be_unsaid(self, name: str) -> bool:
@@ -161,6 +175,8 @@ class Form:
 
     def _meant(self, name: str, value: Any) -> Any:
         """Return what a control says; names that are joined as the text of them."""
+        if self._kind(name) == "open":
+            return _number(name, str(value).strip())
         if not isinstance(value, list):
             return None if value == _USUAL_WORD else value
         # Nothing of what has a usual value is "none", and not what is usual.
@@ -174,6 +190,8 @@ class Form:
             value = values.get(name)
             if name in values and self._kind(name) == "choice":
                 found.append(gr.update(**self._choice(name, value)))
+            elif name in values and self._kind(name) == "open":
+                found.append(gr.update(value=_text(value)))
             else:
                 found.append(gr.skip() if value is None else gr.update(value=value))
         return found
@@ -203,3 +221,15 @@ def _chosen(name: str, words: Words, value: Any) -> list[str]:
         return [str(value)]
     nothing = value == "none" and "none" not in words.names
     return [] if nothing else parts_of(str(value), name)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else f"{value:.10g}"
+
+
+def _number(name: str, text: str) -> float | None:
+    """Return a number that is typed; None of an empty text."""
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise refused(name, text, "must be a number, or empty") from None

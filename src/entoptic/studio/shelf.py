@@ -32,8 +32,6 @@ _STARS = "stars.json"
 _NAME = re.compile(
     r"\w[\w. -]{0,150}\.(?:png|jpe?g|webp|tiff?|gif|bmp|avif|hei[cf]|jxl|mp4|mov|webm|mkv|m4v)"
 )
-_FILMS = (".mp4",)
-# A GIF may be a photo, too.
 _FILM_ENDINGS = ("mp4", "mov", "webm", "mkv", "m4v")
 # Ends of photos' names, by what Pillow calls their kind.
 _ENDINGS = {"PNG": "png", "JPEG": "jpg", "MPO": "jpg", "WEBP": "webp", "TIFF": "tif", "GIF": "gif"}
@@ -197,7 +195,7 @@ class Shelf:
                     each.name,
                     each.stat().st_mtime,
                     each.name in starred,
-                    _is_film(each),
+                    is_film(each),
                 )
             )
         return sorted(found, key=lambda each: (-each.made, each.name))
@@ -249,7 +247,7 @@ class Shelf:
         """Return the command and the Python that make a picture again by its own job."""
         word = shlex.quote(name)
         texts = {"command": self.there(f"entoptic redo {word}")}
-        if not _is_film(Path(name)):
+        if not is_film(Path(name)):
             again = f"{Path(name).stem}-redo{Path(name).suffix}"
             made = f"ent.redo({literal(name)}).save({literal(again)})"
             texts["python"] = self.there_in_python(f"import entoptic as ent\n\n{made}")
@@ -287,13 +285,14 @@ class Shelf:
 
 
 def _job_of(file: Path) -> Job:
-    if file.suffix.lower().removeprefix(".") in _FILM_ENDINGS:
+    if is_film(file):
         return job_of_film(file)
     return Job.from_json(images.read_job(file))
 
 
-def _is_film(file: Path) -> bool:
-    return file.suffix.lower() in _FILMS
+def is_film(file: Path) -> bool:
+    """Tell by its name whether a file is a film; a GIF may be a photo, too."""
+    return file.suffix.lower().removeprefix(".") in _FILM_ENDINGS
 
 
 def _read_photo(file: Path) -> object:

@@ -49,9 +49,12 @@ def jpeg(image: Image, side: int = _SHOWN_SIDE, quality: int = 85) -> bytes:
     return _encoded(preview(image, longest=side), quality)
 
 
-def jpeg_of_pixels(pixels: NDArray[np.uint8]) -> bytes:
-    """Return pixels (height, width, 3) as a JPEG file."""
-    return _encoded(Pillow.fromarray(pixels), 85)
+def jpeg_of_pixels(pixels: NDArray[np.uint8], side: int | None = None) -> bytes:
+    """Return pixels (height, width, 3) as a JPEG file, of at most that side."""
+    picture = Pillow.fromarray(pixels)
+    if side is not None:
+        picture.thumbnail((side, side))
+    return _encoded(picture, 85)
 
 
 def moving(frames: Sequence[NDArray[np.uint8]]) -> bytes:

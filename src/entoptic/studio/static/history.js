@@ -4,21 +4,24 @@ import { address, ask, kept, ready } from "./server.js";
 import { go, hasPage, mine, takeOver } from "./tabs.js";
 import { textsOf } from "./texts.js";
 
+const PAGE = 60;   // results that are shown at first, and more at a time
+
 let again = null;
 
 // Read the history anew, where it is shown.
 export const renew = () => again?.();
 
 export function history({ element, tab }) {
-  let items = [], open = null, pinned = null, starred = false;
+  let items = [], open = null, pinned = null, starred = false, most = PAGE;
   const file = (each, more = {}) => address(`history/${encodeURIComponent(each.name)}`, more);
   const act = async (each, action) => { try { return await kept(each.name, action); } catch (error) { wrong.textContent = error.message; wrong.hidden = false; return null; } };
   const wrong = make("p", { class: "wrong", role: "alert", hidden: true });
   const only = button("Starred", () => { starred = !starred; only.setAttribute("aria-pressed", String(starred)); draw(); }, { class: "tool", "aria-pressed": "false" });
   const undo = button("Take it back", null, { class: "tool", hidden: true });
   const grid = make("div", { class: "gallery" });
+  const more = button("", () => { most += PAGE; draw(); }, { class: "tool more", hidden: true, id: "history-more" });
   const large = make("div", { class: "large-view", hidden: true });
-  element.replaceChildren(make("section", { class: "history", "aria-label": "History" }, make("div", { class: "tools" }, only, undo), wrong, large, grid));
+  element.replaceChildren(make("section", { class: "history", "aria-label": "History" }, make("div", { class: "tools" }, only, undo), wrong, large, grid, more));
   again = load;
   ready.then(load);
 
@@ -32,17 +35,32 @@ export function history({ element, tab }) {
     return make("img", { src: file(each, small ? { small: true } : {}), alt: each.name, loading: "lazy" });
   }
 
+  // Show a page of the history; tiles that are there already stay, with their pictures.
   function draw() {
-    const shown = items.filter((each) => !starred || each.starred);
-    grid.replaceChildren(...shown.map((each) => make("button", { type: "button", class: "kept", "data-name": each.name, "aria-pressed": String(each.name === open?.name), title: each.name, onclick: () => show(each) },
-      picture(each, true), each.starred ? make("span", { class: "starred", "aria-label": "Starred" }, "★") : null, each.film ? make("span", { class: "moves", "aria-label": "A film" }, "▶") : null)));
-    if (!shown.length) grid.replaceChildren(make("p", { class: "soft" }, starred ? "Nothing is starred yet." : "What you make is kept here."));
+    const found = items.filter((each) => !starred || each.starred);
+    const before = new Map([...grid.children].map((each) => [each.dataset.key, each]));
+    grid.replaceChildren(...found.slice(0, most).map((each) => before.get(keyOf(each)) ?? tile(each)));
+    marks();
+    if (!found.length) grid.replaceChildren(make("p", { class: "soft" }, starred ? "Nothing is starred yet." : "What you make is kept here."));
+    more.hidden = found.length <= most;
+    more.textContent = `Show more: ${found.length - most} are older`;
+  }
+
+  const keyOf = (each) => [each.name, each.made, each.starred].join();
+
+  function tile(each) {
+    return make("button", { type: "button", class: "kept", "data-name": each.name, "data-key": keyOf(each), "aria-pressed": "false", title: each.name, onclick: () => show(each) },
+      picture(each, true), each.starred ? make("span", { class: "starred", "aria-label": "Starred" }, "★") : null, each.film ? make("span", { class: "moves", "aria-label": "A film" }, "▶") : null);
+  }
+
+  function marks() {
+    for (const each of grid.children) each.setAttribute("aria-pressed", String(each.dataset.name === open?.name));
   }
 
   async function show(each) {
     open = each;
     wrong.hidden = true;
-    draw();
+    marks();
     let about = { again: {}, recipe: null, facts: [] };
     try { about = await ask(`history/${encodeURIComponent(each.name)}/again`); } catch (error) { wrong.textContent = error.message; wrong.hidden = false; }
     if (open !== each) return;
@@ -53,9 +71,9 @@ export function history({ element, tab }) {
         each.film ? null : button("Dream on from here", () => begin(each), { class: "tool" }),
         hasPage(about.recipe) ? button("Use its settings", () => takeOver(each.name, "history", about.recipe), { class: "tool", id: "history-settings" }) : null,
         each.film ? null : button(pinned?.name === each.name ? "Compare with another: choose it" : "Compare", () => { pinned = pinned?.name === each.name ? null : each; show(each); }, { class: "tool", "aria-pressed": String(pinned?.name === each.name) }),
-        button("Star", async () => { if (await act(each, each.starred ? "unstar" : "star")) { each.starred = !each.starred; show(each); } }, { class: "tool", id: "history-star", "aria-pressed": String(each.starred) }),
+        button("Star", async () => { if (await act(each, each.starred ? "unstar" : "star")) { each.starred = !each.starred; draw(); show(each); } }, { class: "tool", id: "history-star", "aria-pressed": String(each.starred) }),
         make("a", { class: "tool", href: file(each, { save: true }), download: each.name }, "Download"),
-        button("Delete", () => drop(each), { class: "tool" }), button("Close", () => { open = null; large.hidden = true; draw(); }, { class: "tool" })), texts);
+        button("Delete", () => drop(each), { class: "tool" }), button("Close", () => { open = null; large.hidden = true; marks(); }, { class: "tool" })), texts);
     textsOf({ element: texts })(about.again);
     large.hidden = false;
     large.scrollIntoView({ block: "nearest", behavior: "smooth" });

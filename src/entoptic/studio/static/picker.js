@@ -14,7 +14,7 @@ export function picker({ element, trigger, tab, blend }) {
   const grid = make("div", { class: "units" });
   const chips = make("div", { class: "chips" });
   const more = button("More units", () => { shown += COLUMNS * ROWS; show(); }, { class: "tool more" });
-  const words = make("input", { type: "text", placeholder: blend ? "or an expression: fire7:12 - 2 * total_variation()" : "or an expression: class:goldfish", "aria-label": "Expression", id: `${tab}-expression`,
+  const words = make("input", { type: "text", placeholder: blend ? "or: fire7:12 - 2 * total_variation()" : "or: class:goldfish", "aria-label": "Expression", id: `${tab}-expression`,
     onchange: () => { own.expression = words.value.trim(); if (own.expression) { own.units = []; own.layer = null; } picked(); } });
   const inside = make("div", { class: "inside", hidden: true }, make("div", { class: "side" }, blend ? whole : null, find), grid, more);
   element.replaceChildren(make("section", { class: "picker", "aria-label": "What to look for" },

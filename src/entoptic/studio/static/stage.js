@@ -18,7 +18,7 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
   const empty = make("div", { class: "void" },
     make("p", { class: "large" }, photo ? (preview ? "Drop a photo or a film here" : "Drop a photo here") : "Choose a unit, and see what it looks for"),
     ...(photo ? [make("p", { class: "side" },
-      button("Choose a photo", () => choose.click(), { class: "plain" }),
+      button(preview ? "Choose a file" : "Choose a photo", () => choose.click(), { class: "plain" }),
       button("Example", () => set({ name: example, height: 640, width: 960 }), { class: "plain" }),
       ...(preview ? [] : [button("Noise", () => noise([512, 768]), { class: "plain" })]),
       button("Camera", () => camera(frame, take, told), { class: "plain" }))] : []));
@@ -72,7 +72,7 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
 
   async function go(event) {
     told(null);
-    if (photo && event !== "goon" && event !== "settings" && !own.photo && !own.noise && !own.film) { told("Choose a photo first."); return; }
+    if (photo && event !== "goon" && event !== "settings" && !own.photo && !own.noise && !own.film) { told(preview ? "Choose a photo or a film first." : "Choose a photo first."); return; }
     if (!photo && event === "begin" && !state(tab).units.length) { told("Choose a unit first: a layer, then one of its units."); return; }
     if (event !== "settings") {
       if (element.classList.contains("running")) return;  // a second click
@@ -133,16 +133,14 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
   // Show what there is.
   function draw() {
     const has = own.photo || own.noise || own.film;
-    own.clip?.remove();
-    own.clip = own.film ? make("p", { class: "clip" }, own.film) : null;
-    if (own.clip) frame.append(own.clip);
     if (preview) element.closest(".room").dataset.recipe = own.recipe || "zoom";
-    const shown = own.shownPhoto !== own.photo?.name;
+    const begun = own.photo?.name || own.film;   // of a film its first frame
+    const other = own.shownPhoto !== begun;
     empty.hidden = Boolean(has) || frame.classList.contains("grown");
-    before.hidden = !own.photo;
-    if (own.photo && shown) before.src = address(`photos/${encodeURIComponent(own.photo.name)}`);
-    if (shown) frame.classList.remove("grown", "moving");
-    own.shownPhoto = own.photo?.name;
+    before.hidden = !begun;
+    if (begun && other) before.src = address(`photos/${encodeURIComponent(begun)}`);
+    if (other) frame.classList.remove("grown", "moving");
+    own.shownPhoto = begun;
     if (own.shape) frame.style.setProperty("--ratio", own.shape.width / own.shape.height);
     else if (own.noise) frame.style.setProperty("--ratio", own.noise[1] / own.noise[0]);
     else if (!photo) frame.style.setProperty("--ratio", 1);
@@ -150,6 +148,7 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
     frame.classList.toggle("noise", Boolean(own.noise));
     frame.classList.toggle("filled", Boolean(has));
     another.hidden = !has;
+    another.textContent = own.film ? "Another film" : "Another photo";
     painting.hidden = !own.photo;
     theirs.hidden = !own.shape?.made_by;
     after.hidden = !frame.classList.contains("grown") || frame.classList.contains("moving");

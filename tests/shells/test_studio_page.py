@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -278,6 +279,33 @@ def test_the_history_is_there_after_a_restart(page: Page, house: House) -> None:
     page.page.wait_for_selector(f".kept[data-name='{name}']", state="detached")
     page.page.click(f"text=Take back {name}")
     page.page.wait_for_selector(f".kept[data-name='{name}']")
+
+
+def test_two_results_of_a_long_history_are_compared(page: Page, house: House) -> None:
+    old = [house.kept / f"old-{number:02}.png" for number in range(70)]
+    try:
+        for file in old:
+            shutil.copy(house.folder / "sky.png", file)
+            os.utime(file, (0, 0))
+        for strength in ("1", "3"):
+            name = house.kept / f"sky-{strength}.png"
+            options = ("--strength", strength, "--steps", "1", "--octaves", "1")
+            made = entoptic("dream", "sky.png", *options, "-fo", name, folder=house.folder)
+            assert made.code == 0, made.err
+        page.tab("History")
+        page.page.wait_for_selector(".kept[data-name='sky-3.png']")
+        assert page.page.locator(".kept").count() == 60
+        page.page.click("#history-more")
+        page.page.wait_for_selector(".kept[data-name='old-00.png']")
+        page.page.click(".kept[data-name='sky-1.png']")
+        page.page.click(".large-view >> text=Compare")
+        page.page.click(".kept[data-name='sky-3.png']")
+        page.page.wait_for_selector("figure[data-name='sky-3.png'] small")
+        differs = page.page.locator(".large-view small").all_inner_texts()
+        assert differs == ["strength 1.0", "strength 3.0"]
+    finally:
+        for file in old:
+            file.unlink(missing_ok=True)
 
 
 def test_what_is_wrong_is_a_sentence_in_the_page(page: Page, house: House) -> None:

@@ -65,8 +65,11 @@ export function history({ element, tab }) {
     try { about = await ask(`history/${encodeURIComponent(each.name)}/again`); } catch (error) { wrong.textContent = error.message; wrong.hidden = false; }
     if (open !== each) return;
     const texts = make("div");
-    const pair = pinned && pinned.name !== each.name ? [make("figure", {}, picture(pinned), make("figcaption", {}, pinned.name))] : [];
-    large.replaceChildren(make("div", { class: "pair" }, ...pair, make("figure", {}, picture(each), make("figcaption", {}, each.name, ...about.facts.map((fact) => make("small", {}, fact))))),
+    const pair = pinned && pinned.name !== each.name ? [pinned, each] : [each];
+    const differs = pair.length > 1 ? await differences(pair) : [about.facts];
+    if (open !== each) return;
+    const figures = pair.map((one, at) => make("figure", { "data-name": one.name }, picture(one), make("figcaption", {}, one.name, ...differs[at].map((fact) => make("small", {}, fact)))));
+    large.replaceChildren(make("div", { class: "pair" }, ...figures),
       make("div", { class: "tools" },
         each.film ? null : button("Dream on from here", () => begin(each), { class: "tool" }),
         hasPage(about.recipe) ? button("Use its settings", () => takeOver(each.name, "history", about.recipe), { class: "tool", id: "history-settings" }) : null,
@@ -79,9 +82,15 @@ export function history({ element, tab }) {
     large.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
 
+  // Return the settings in which two results differ; nothing of what carries none.
+  async function differences(pair) {
+    try { return await ask("compare", { names: pair.map((each) => each.name).join(",") }); } catch { return pair.map(() => []); }
+  }
+
   async function drop(each) {
     if (!await act(each, "delete")) return;
     open = null;
+    if (pinned?.name === each.name) pinned = null;
     large.hidden = true;
     undo.textContent = `Take back ${each.name}`;
     undo.hidden = false;

@@ -8,6 +8,7 @@ import shlex
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -368,6 +369,23 @@ def test_a_film_is_previewed_moving_and_made_without_naming_the_folder(
         BadSetting, match=r"the film 'clip-\w+.mp4', which isn't in the studio; drop"
     ):
         studio.settings_of("", job)
+
+
+def test_a_film_that_was_dropped_is_as_long_as_the_studio_allows(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("av", reason="needs PyAV: pip install 'entoptic[film]'")
+    pytest.importorskip("cv2", reason="needs OpenCV: pip install 'entoptic[film]'")
+    clip = film(tmp_path / "slow.mp4", moving(3, 48, 64), base=Fraction(1))
+    name = studio.shelf("").add_film(clip.read_bytes(), "slow.mp4")["name"]
+    monkeypatch.setattr(studio, "limits", replace(studio.limits, seconds=2))
+    wanted = {"model": "squeezenet1_1", "film": name, "octaves": 1, "steps": 0}
+    view = studio.engine.wait(studio.start("", "film", wanted), LONG)
+    told = "the film would be 3 s long, and this studio makes at most 2; choose a shorter one, or"
+    assert (view.state, (view.error or "")[: len(told)]) == ("failed", told)
+    for more, preview in (({"end": 2.0}, False), ({}, True)):
+        run = studio.start("", "film", wanted | more, preview=preview)
+        assert studio.engine.wait(run, LONG).state == "done"
 
 
 def test_the_history_is_found_again_starred_deleted_and_taken_back(

@@ -69,3 +69,11 @@ class Limits:
                 f"that is {steps} steps in all, and this studio makes at most {self.steps}; "
                 "choose fewer steps, or fewer octaves"
             )
+
+    def check_film(self, seconds: float) -> None:
+        """Refuse a film that is too long; raises as `check` does."""
+        if seconds > self.seconds:
+            raise BadSetting(
+                f"the film would be {seconds:g} s long, and this studio makes at most "
+                f"{self.seconds}; choose a shorter one, or an earlier end"
+            )

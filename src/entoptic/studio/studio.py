@@ -105,15 +105,10 @@ class Studio:
         if name not in FILMS:
             plan = functools.partial(_plan, wishes, wish)
             return PictureWork(plan, wishes.shelf, wish.stem, type(wish.recipe), wish.given)
-        seconds = float(wish.given.get("seconds", 0))
-        if seconds > self.limits.seconds:
-            raise BadSetting(
-                f"the film would be {seconds:g} s long, and this studio makes at most "
-                f"{self.limits.seconds}; choose a shorter one"
-            )
+        self.limits.check_film(float(wish.given.get("seconds", 0)))
         file = wishes.shelf.free(f"{wish.stem}-{name}", ".mp4")
         return FilmWork(
-            functools.partial(_film, wishes, wish, file),
+            functools.partial(_film, wishes, wish, file, preview),
             wishes.shelf,
             type(wish.recipe),
             wish.given,
@@ -229,7 +224,7 @@ def _plan(wishes: Wishes, wish: Wish) -> Plan:
     return plan
 
 
-def _film(wishes: Wishes, wish: Wish, file: str) -> Any:
+def _film(wishes: Wishes, wish: Wish, file: str, preview: bool) -> Any:
     from dataclasses import replace
 
     film: Any = wish.recipe  # whose fields the declaration lists
@@ -237,6 +232,8 @@ def _film(wishes: Wishes, wish: Wish, file: str) -> Any:
     recipe = replace(film, output=str(folder / file))
     plan: Any = recipe.plan(NoFiles())
     wishes.limits.check(max(plan.facts.height, plan.facts.width), 0)
+    if not preview and plan.count is not None:
+        wishes.limits.check_film(float(plan.count / plan.facts.rate))
     return replace(plan, job=job_in(folder, plan.job))
 
 

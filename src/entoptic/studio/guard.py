@@ -137,6 +137,7 @@ def _with_policy(send: Send) -> Send:
         (b"content-security-policy", _POLICY.encode()),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),
+        (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
     ]
 
     async def sent(message: MutableMapping[str, Any]) -> None:

@@ -143,7 +143,7 @@ def _desk(form: Form, stage: Stage, *, guide: bool = False) -> None:
         partial(_other_network, form, looked),
         [network],
         [*looked, *form.controls.values()],
-        js=_told_to(tab) + ".then(() => name)",
+        js=_told_to(tab),
         show_progress="hidden",
         api_visibility="private",
     )
@@ -152,6 +152,7 @@ def _desk(form: Form, stage: Stage, *, guide: bool = False) -> None:
             partial(other_look, form),
             [network, look],
             list(form.controls.values()),
+            js=f"(network, look) => {script(f'look({tab!r}, network, look, {USUAL_LOOK!r})')}",
             show_progress="hidden",
             api_visibility="private",
         )
@@ -164,18 +165,32 @@ def _each(stage: Stage, part: str) -> None:
 
 
 def _told_to(tab: str) -> str:
-    """Return JavaScript that tells a tab's own components of another network."""
+    """Return JavaScript that tells a tab's own components of another network.
+
+    It returns the name, or null where it is the one that was there: Gradio says "input" as well
+    where a control only loses the focus.
+    """
     return "(name) => " + script(f"network('{tab}', name)")
 
 
-def _other_network(form: Form, looked: Sequence[gr.Dropdown], name: str) -> list[Any]:
+def _other_network(form: Form, looked: Sequence[gr.Dropdown], name: str | None) -> list[Any]:
+    if name is None:
+        return [gr.skip()] * (len(looked) + len(form.controls))
     looks = list(looks_of(form.studio.networks[name]))
     head = [gr.update(choices=looks, value=USUAL_LOOK) for _ in looked]
     return [*head, *form.updates(form.usual(name))]
 
 
-def other_look(form: Form, name: str, chosen: str) -> list[Any]:
-    """Return what sets those controls on which a look has a say: how a dream is made."""
+def other_look(form: Form, name: str, chosen: str | None) -> list[Any]:
+    """Return what sets those controls on which a look has a say: how a dream is made.
+
+    Args:
+        form: whose controls they are.
+        name: of the network.
+        chosen: the look; None where it is the one that was there.
+    """
+    if chosen is None:
+        return [gr.skip()] * len(form.controls)
     of_dreams = settings(Dream).keys() - {"size"}
     usual = form.usual(name, chosen)
     return form.updates({each: usual[each] for each in usual.keys() & of_dreams})

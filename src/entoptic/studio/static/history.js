@@ -1,5 +1,6 @@
 // The history: what was made, found again, compared, starred, begun with.
 import { button, make } from "./elements.js";
+import { escape, roving } from "./keys.js";
 import { address, ask, kept, ready } from "./server.js";
 import { go, hasPage, mine, takeOver } from "./tabs.js";
 import { textsOf } from "./texts.js";
@@ -22,6 +23,8 @@ export function history({ element, tab }) {
   const more = button("", () => { most += PAGE; draw(); }, { class: "tool more", hidden: true, id: "history-more" });
   const large = make("div", { class: "large-view", hidden: true });
   element.replaceChildren(make("section", { class: "history", "aria-label": "History" }, make("div", { class: "tools" }, only, undo), wrong, large, grid, more));
+  roving(grid);
+  escape(element, () => !large.hidden && close());
   again = load;
   ready.then(load);
 
@@ -57,6 +60,15 @@ export function history({ element, tab }) {
     for (const each of grid.children) each.setAttribute("aria-pressed", String(each.dataset.name === open?.name));
   }
 
+  function close() {
+    const last = open.name;
+    open = null;
+    large.hidden = true;
+    marks();
+    [...grid.children].find((each) => each.dataset.name === last)?.focus();
+    return true;
+  }
+
   async function show(each) {
     open = each;
     wrong.hidden = true;
@@ -76,7 +88,7 @@ export function history({ element, tab }) {
         each.film ? null : button(pinned?.name === each.name ? "Compare with another: choose it" : "Compare", () => { pinned = pinned?.name === each.name ? null : each; show(each); }, { class: "tool", "aria-pressed": String(pinned?.name === each.name) }),
         button("Star", async () => { if (await act(each, each.starred ? "unstar" : "star")) { each.starred = !each.starred; draw(); show(each); } }, { class: "tool", id: "history-star", "aria-pressed": String(each.starred) }),
         make("a", { class: "tool", href: file(each, { save: true }), download: each.name }, "Download"),
-        button("Delete", () => drop(each), { class: "tool" }), button("Close", () => { open = null; large.hidden = true; marks(); }, { class: "tool" })), texts);
+        button("Delete", () => drop(each), { class: "tool" }), button("Close", close, { class: "tool" })), texts);
     textsOf({ element: texts })(about.again);
     large.hidden = false;
     large.scrollIntoView({ block: "nearest", behavior: "smooth" });

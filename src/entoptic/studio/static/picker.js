@@ -1,5 +1,6 @@
 // The picker: layers as a strip, early to late, and the units of one of them.
 import { button, make } from "./elements.js";
+import { roving } from "./keys.js";
 import { ask, ready } from "./server.js";
 import { mine } from "./tabs.js";
 import { mosaic, pictures } from "./unit_pictures.js";
@@ -19,6 +20,8 @@ export function picker({ element, trigger, tab, blend }) {
   const inside = make("div", { class: "inside", hidden: true }, make("div", { class: "side" }, blend ? whole : null, find), grid, more);
   element.replaceChildren(make("section", { class: "picker", "aria-label": "What to look for" },
     make("div", { class: "caption" }, blend ? "What to look for" : "Unit", make("small", {}, "early layers to late ones")), strip, inside, chips, words));
+  roving(strip);
+  roving(grid);
   let layers = [], layer = null, shown = COLUMNS * ROWS;
   const { tile, poll } = pictures(element, own, () => layer?.layer);
   own.network = (name) => { own.model = name; own.units = []; own.layer = null; own.expression = words.value = ""; load(); };

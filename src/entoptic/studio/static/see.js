@@ -1,5 +1,6 @@
 // What a network makes of a photo: the photo, a position in it, and what is laid over it.
 import { button, chooser, drops, make } from "./elements.js";
+import { escape } from "./keys.js";
 import { address, ask, example, send } from "./server.js";
 import { mine } from "./tabs.js";
 
@@ -93,6 +94,7 @@ export function see({ element }) {
     own.position();
   });
   drops(frame, take);
+  escape(element, () => { const shown = !over.hidden; show(null); return shown; });
   frame.addEventListener("keydown", (event) => {
     if (own.teaches) { own.walk(event); return; }
     const way = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];

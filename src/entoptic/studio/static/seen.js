@@ -1,5 +1,6 @@
 // What is found in a photo: classes, layers, the strongest channels at a position.
 import { button, make } from "./elements.js";
+import { roving } from "./keys.js";
 import { ask, ready } from "./server.js";
 import { go, mine } from "./tabs.js";
 import { mosaic, pictures } from "./unit_pictures.js";
@@ -14,6 +15,7 @@ export function seen({ element }) {
   const where = title("At a position", "click one in the photo");
   element.replaceChildren(make("section", { class: "picker seen", "aria-label": "What it sees" },
     title("What it takes the photo for", "click one: where it looked"), classes, title("Layer", "early to late"), strip, all, where, units));
+  roving(strip);
   let layers = [], layer = null, asked = 0;
   const { tile, poll } = pictures(element, own, () => null);
   own.network = (name) => { own.model = name; load(); };

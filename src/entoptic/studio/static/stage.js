@@ -3,6 +3,7 @@ import { beside } from "./beside.js";
 import { camera } from "./camera.js";
 import { button, chooser, drops, make, pressed, tool } from "./elements.js";
 import { renew } from "./history.js";
+import { enters, escape } from "./keys.js";
 import { masking } from "./mask.js";
 import { sentence, sparkline } from "./progress.js";
 import { address, example, kept, ready, send } from "./server.js";
@@ -50,6 +51,13 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
     wrong, notes,
     make("div", { class: "tools" }, mask ? painting : null, brushes, another, theirs, compare, tab === "visualize" ? keep : null, use, star, save), choose));
   if (photo) drops(frame, take);
+  escape(element, () => {
+    const [painted, compared] = ["painting", "comparing"].map((each) => frame.classList.contains(each));
+    paints(false);
+    compares(false);
+    return painted || compared;
+  });
+  ready.then(() => enters(element.closest(".room"), () => go("begin")));
   let besideOf = null;   // the result of which it is said how it differs
   own.stage = { set, told, send: go, settings: changed };
   draw();
@@ -226,6 +234,7 @@ export function stage({ element, props, trigger, watch, tab, photo, mask, verb, 
 
   // The settings of a picture: its photo, its mask and its units; Python sets the rest.
   function given(found) {
+    own.look = null;
     if (found.model !== own.model) own.network(found.model);
     own.expression = [found.objective || found.units || ""].flat()[0];
     own.units = [];

@@ -10,5 +10,5 @@ export { picker } from "./picker.js";
 export { see } from "./see.js";
 export { seen } from "./seen.js";
 export { stage } from "./stage.js";
-export { along, last, network } from "./tabs.js";
+export { along, last, look, network } from "./tabs.js";
 export { texts } from "./texts.js";

@@ -3,7 +3,22 @@
 const tabs = {};
 
 export const mine = (tab) => (tabs[tab] ??= { units: [], layer: null, model: null, expression: "", photo: null, noise: null, mask: null, guide: null, result: null, kept: [] });
-export const network = (tab, name) => mine(tab).network?.(name);
+
+// Take over another network; null where it is the one that was there.
+export function network(tab, name) {
+  const own = mine(tab);
+  if (name === own.model) return null;
+  own.look = null;
+  own.network?.(name);
+  return name;
+}
+
+// Take over another look; no look where it is the one that was there.
+export function look(tab, model, name, usual) {
+  const own = mine(tab), before = own.look ?? usual;
+  own.look = name;
+  return [model, name === before ? null : name];
+}
 export const last = (tab) => mine(tab).last;
 
 // Settings of the recipe, by name.

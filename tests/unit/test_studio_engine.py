@@ -476,6 +476,16 @@ def test_files_of_a_picture_are_found_by_their_bytes_or_named_as_missing(
     assert found["left_out"] == ["the photo 'a.png', which isn't in the studio"]
 
 
+def test_settings_of_a_method_come_back_as_the_method(studio: Studio) -> None:
+    how = {"size": 32, "steps": 1, "method": "lucid"}
+    job = ent.visualize(ent.load(), "fire2:3", **how).job  # type: ignore[arg-type]
+    assert {"canvas", "transforms", "learning_rate"} < job.settings.keys()
+    wanted = how | {"model": "squeezenet1_1", "units": job.objective}
+    assert studio.settings_of("", job) == wanted | {"recipe": "visualize", "left_out": []}
+    other = replace(job, settings=job.settings | {"transforms": "gentle"})
+    assert studio.settings_of("", other)["transforms"] == "gentle"
+
+
 def test_what_a_page_cant_say_of_a_picture_is_named(studio: Studio) -> None:
     job = ent.visualize(ent.load(), "fire2:3", size=32, steps=1).job
     stored = replace(job, settings={**job.settings, "spectrum": "a.npz"})

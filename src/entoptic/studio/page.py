@@ -98,7 +98,7 @@ def _film(studio: Studio) -> None:
     with gr.Row(elem_classes="room"):
         options = {"photo": True, "mask": False, "preview": True}
         stage = _stage(form, "Make the film", of_film, **options)
-        _desk(form, stage)
+        _desk(form, stage, guide=True)
 
 
 def _units(studio: Studio) -> None:

@@ -123,6 +123,7 @@ class Wishes:
         """
         declared = settings(recipes[name])
         usual = defaults_of(name, self.networks[_a_text("model", stored.get("model"))])
+        usual |= _of_method(stored.get("method"))
         found, left_out = {}, []
         for each, value in stored.items():
             if value in (None, (), [], False) or (each in usual and usual[each] == value):
@@ -200,6 +201,17 @@ def defaults_of(name: str, model: Model, look: str | None = None) -> dict[str, A
         return usual | own | look_settings(model, look)
     by_network = recipe(model, **_needed(recipe)).defaults(model)
     return usual | own | dict(by_network)
+
+
+def _of_method(name: Any) -> dict[str, Any]:
+    """Return what a method of feature visualization is made of; nothing for another name."""
+    from entoptic.jobs.methods import methods
+
+    if not isinstance(name, str) or name not in methods:
+        return {}
+    found = methods[name]
+    made_of = ("canvas", "transforms", "learning_rate")
+    return {each: getattr(found, each) for each in made_of}
 
 
 def _is_same(usual: Any, given: Any) -> bool:

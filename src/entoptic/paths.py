@@ -16,6 +16,14 @@ def is_same(one: Path, other: Path) -> bool:
         return False
 
 
+def is_file(name: str | Path) -> bool:
+    """Tell whether there is such a file; names may be too long, or have a zero in them."""
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def name_for(label: str) -> str:
     """Return a name for the file of what bears a label.
 

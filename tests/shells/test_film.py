@@ -62,6 +62,69 @@ def test_a_film_is_made_again_from_its_job(folder: Path, name: str) -> None:
     assert not are_same(folder / "other.mp4", folder / name)
 
 
+def test_a_film_is_made_again_with_changes_as_its_own_command_reads_them(files: Path) -> None:
+    changes = ("--strength", "0s:0.3,4s:1.5", "--every", "2", "--region", "half.png=conv1:3")
+    assert entoptic("film", "two.mp4", *QUICK, "-o", "made.mkv", folder=files).code == 0
+    done = entoptic("redo", "made.mkv", *changes, "-q", folder=files)
+    assert done.code == 0, done.err
+    found = json.loads(str(comment_of(files / "made-redo.mkv")))["settings"]
+    assert (found["strength"], found["every"]) == ("0s:0.3,4s:1.5", 2)
+    assert found["region"] == [["half.png", "channel('conv1', 3)"]]
+    fresh = entoptic("film", "two.mp4", *QUICK, *changes, "-o", "fresh.mkv", folder=files)
+    assert fresh.code == 0, fresh.err
+    assert are_same(files / "made-redo.mkv", files / "fresh.mkv")
+
+
+def test_the_help_shows_the_options_of_the_recipe_that_made_the_film(folder: Path) -> None:
+    how = ("--end", "0.05", "-o", "made.mp4")
+    assert entoptic("film", "clip.mp4", *QUICK, *how, folder=folder).code == 0
+    told = entoptic("redo", "made.mp4", "--help", folder=folder)
+    assert told.code == 0, told.err
+    for option in ("--coherence", "--octaves", "--every N         Number of frames", "--workers"):
+        assert option in told.out
+    assert "--hold-first" not in told.out
+    assert "default: the picture's" not in told.out
+    ent.write(folder / "sky.png", torch.rand(1, 3, 48, 64))
+    how = ("--seconds", "0.1", "-o", "grow.mp4")
+    assert entoptic("grow", "sky.png", *QUICK, *how, folder=folder).code == 0
+    told = entoptic("redo", "grow.mp4", "--help", folder=folder)
+    for option in ("--hold-first", "--octaves"):
+        assert option in told.out
+    assert "--coherence" not in told.out
+
+
+TOO_LATE = [
+    ("redo made.mp4 -o clip.mp4", 1, "'clip.mp4' is there already; name another"),
+    ("redo made.mp4 -o no/a.mp4", 1, "there is no folder 'no'; make it, or name"),
+    ("redo made.mp4 -o a.avi", 2, "can't write a film as '.avi'"),
+    ("redo made.mp4 -o a.mov --codec vp9", 2, ".mov can't hold vp9"),
+    ("redo made.mp4 --finish", 2, "gone on with by the command that began it"),
+    ("redo made.mp4 --hold-last 2", 2, "film has no setting 'hold_last'"),
+    ("film clip.mp4 -o made.mp4", 1, "'made.mp4' is there already"),
+    ("film clip.mp4 -o no/a.mp4", 1, "there is no folder 'no'; make it, or name"),
+    ("zoom sky.png -o made.mp4", 1, "'made.mp4' is there already"),
+    ("grow sky.png -o made.mp4", 1, "'made.mp4' is there already"),
+    ("grow visualize conv1:3 -o a.avi", 2, "can't write a film as '.avi'"),
+]
+
+
+def test_where_a_film_goes_is_looked_at_before_a_network_is_loaded(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ent.write(files / "sky.png", torch.rand(1, 3, 48, 64))
+    assert entoptic("film", "two.mp4", *QUICK, "-o", "made.mp4", folder=files).code == 0
+
+    def loaded(*args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("a network is loaded")
+
+    monkeypatch.setattr("entoptic.jobs.permission.load", loaded)
+    monkeypatch.setattr("entoptic.networks.model_of", loaded)
+    for typed, code, message in TOO_LATE:
+        done = entoptic(*typed.split(), folder=files)
+        assert (done.code, done.out) == (code, ""), (typed, done.err)
+        assert message in done.err
+
+
 def test_a_zoom_is_made_again_from_its_job(folder: Path) -> None:
     ent.write(folder / "sky.png", torch.rand(1, 3, 48, 64))
     how = ("--seconds", "0.2", "--turn", "30", "--center", "0.2,0.4", "-o", "zoom.mp4")

@@ -20,6 +20,7 @@ from entoptic.recipes.film import DreamedFilm, FilmOfDreams
 
 if TYPE_CHECKING:
     from entoptic.jobs.film_making import Making
+    from entoptic.jobs.recipe import Recipe
     from entoptic.video.pixels import Pixels
 
 _RESULT, _WORK = "The result", "The work"
@@ -50,6 +51,12 @@ _WORKERS = options.together(
 )  # fmt: skip
 
 
+def film_options(recipe: type[Recipe]) -> list[click.Option]:
+    """Return the options of a recipe's command that aren't settings of the recipe."""
+    add = options.together(_WORKERS, SHOWN) if issubclass(recipe, FilmOfDreams) else SHOWN
+    return [*reversed(add(lambda: None).__click_params__)]
+
+
 def by_workers(plan: Making, on: str | None, workers: int | None) -> Making:
     """Return a film whose scenes are dreamt by workers, as they were typed."""
     from entoptic.runners.named import runner_of
@@ -71,7 +78,11 @@ def film_command(recipe: type[DreamedFilm]) -> click.Command:
         workers: int | None = None,
         **given: Any,
     ) -> int:
-        plan: Any = recipe(**{"model": USUAL} | arguments(recipe, given)).plan()
+        from entoptic.jobs.film_making import check_destination
+
+        ordered = recipe(**{"model": USUAL} | arguments(recipe, given))
+        check_destination(ordered.destination(), force)
+        plan: Any = ordered.plan()
         plan.check_free(force)
         if on is not None or workers is not None:
             plan = by_workers(plan, on, workers)

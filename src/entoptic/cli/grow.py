@@ -68,11 +68,11 @@ def _of_recipe(recipe: type[Recipe]) -> click.Command:
     def callback(**given: Any) -> int:
         asked = {"model": USUAL} | arguments(recipe, _without(given))
         check_units(tuple(asked.get("units", ())))
-        start = _start(recipe, asked)
+        output = _destination(_start(recipe, asked), given)
         if "photo" in asked:
             streams.check_once([asked["photo"]])
             asked["photo"] = streams.photo_of(asked["photo"])
-        return _make(recipe(**asked), start, given)
+        return _make(recipe(**asked), output, given)
 
     own = parameters(recipe)
     return _command(recipe.name, own, callback, described(recipe), defaults(recipe))
@@ -84,9 +84,10 @@ def _of_picture() -> click.Command:
     def callback(picture: str, photo: str | None, look_in: str | None, **given: Any) -> int:
         from entoptic.runners.run import plan_redo
 
+        output = _destination(Path(picture), given)
         folders = [] if look_in is None else split_values(look_in)
         plan = plan_redo(picture, photo=photo, look_in=folders, **_without(given))
-        return _make(plan, Path(picture), given)
+        return _make(plan, output, given)
 
     own = [
         click.argument("picture", type=click.Path()),
@@ -140,10 +141,27 @@ def _start(recipe: type[Recipe], asked: Mapping[str, Any]) -> Path:
     return Path(name_for(first if isinstance(first, str) else first[0]))
 
 
-def _make(recipe: Any, start: Path, given: Mapping[str, Any]) -> int:
+def _destination(start: Path, given: Mapping[str, Any]) -> Path:
+    """Return the film that is made, once it is known that it can be, before a network is loaded.
+
+    Args:
+        start: what it is named for where nobody says.
+        given: all that was typed.
+    """
+    from entoptic.jobs.film_making import check_destination
+    from entoptic.video.writing import form_of
+
+    how = arguments(Grow, {name: given[name] for name in _FILM})
+    output = Path(how.get("output", start.with_name(f"{start.stem}-grow.mp4")))
+    form_of(output, how.get("codec"), how.get("bits"))
+    check_destination(output, given["force"])
+    return output
+
+
+def _make(recipe: Any, output: Path, given: Mapping[str, Any]) -> int:
     """Make the film."""
     how = arguments(Grow, {name: given[name] for name in _FILM})
-    plan = Grow(recipe, **{"output": start.with_name(f"{start.stem}-grow.mp4")} | how).plan()
+    plan = Grow(recipe, **how | {"output": output}).plan()
     plan.check_free(given["force"])
     return make_film(plan, given["watch"], given["as_json"], given["quiet"])
 

@@ -1,8 +1,9 @@
-"""`entoptic redo`: a picture again, from the job that it carries."""
+"""`entoptic redo`: a picture or a film again, from the job that it carries."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import click
 
 from entoptic.cli import options, streams
 from entoptic.cli.arguments import one_line
-from entoptic.cli.film import make_film
+from entoptic.cli.film import by_workers, film_options, make_film
 from entoptic.cli.making import check, make
 from entoptic.cli.outputs import Delivery, check_inputs, destinations, made
 from entoptic.cli.printing import echo
@@ -20,6 +21,7 @@ from entoptic.jobs.film_settings import FilmRecipe
 from entoptic.jobs.progress import work
 from entoptic.jobs.recipe import Recipe, recipes, settings
 from entoptic.lists import split_values
+from entoptic.paths import is_file
 
 if TYPE_CHECKING:
     from entoptic.jobs.plan import Plan
@@ -32,29 +34,48 @@ FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 # Where a context keeps which options the help shows.
 _SHOWN = "entoptic.redo.shown"
 
+Recipes = tuple[type[Recipe], ...]
+"""The recipes by which something was made: of a growing picture the film's, then its own."""
+
 
 class _Redo(options.Grouped):
-    """A command whose help shows the options of the recipe that made the picture it is given."""
+    """A command with the options of the recipe that made the picture, or film, that it is given."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read what was typed; the picture is looked for before the help is shown."""
-        ctx.obj = _recipe_of(args) if {"--help", "-h"} & {*args} else None
+        """Read what was typed; the picture is looked for before, since it says what is meant."""
+        ctx.obj = _recipes_of(args)
         return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return the command's own parameters, with the options of all recipes between them."""
-        first, last = _own(self, ctx)
-        return [*first, *ctx.meta.get(_SHOWN, _of_recipes()), *last]
+        """Return the command's own parameters, with the options of recipes between them.
+
+        Those of the recipe that made the picture come first, for an option may mean more there. The
+        others are read as well, so that a setting which the recipe hasn't is told as such.
+        """
+        made_by: Recipes = ctx.obj or ()
+        first, last = _own(self, ctx, made_by)
+        taken = {each.name for each in (*first, *last)}
+        between = ctx.meta.get(_SHOWN) or _merged(made_by, _ordered())
+        return [*first, *(each for each in between if each.name not in taken), *last]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Show the options of the picture's recipe; without a picture those of all recipes."""
-        common = [each for each in _of_recipes() if each.name in settings(Recipe)]
-        ctx.meta[_SHOWN] = common if ctx.obj is None else _options_of(ctx.obj)
+        made_by: Recipes = ctx.obj or ()
+        common = [each for each in _merged(_ordered()) if each.name in settings(Recipe)]
+        ctx.meta[_SHOWN] = _merged(made_by) if made_by else common
         super().format_options(ctx, formatter)
+
+    def _default(self, parameter: click.Option, ctx: click.Context) -> str:
+        """See `Grouped._default`; a film keeps all that it was made with."""
+        return "" if _is_of_film(ctx.obj or ()) else super()._default(parameter, ctx)
+
+
+def _is_of_film(made_by: Recipes) -> bool:
+    return bool(made_by) and issubclass(made_by[0], FilmRecipe)
 
 
 def _own(
-    command: click.Command, ctx: click.Context
+    command: click.Command, ctx: click.Context, made_by: Recipes
 ) -> tuple[list[click.Parameter], list[click.Parameter]]:
     """Return the parameters that are the command's own: which stand first, and which last."""
     own = click.Command.get_params(command, ctx)
@@ -63,22 +84,35 @@ def _own(
         for each in own
         if isinstance(each, click.Argument) or getattr(each, "heading", None) == _AGAIN
     ]
-    return first, [each for each in own if each not in first]
+    last = [each for each in own if each not in first]
+    if not _is_of_film(made_by):
+        return first, last
+    helps = [each for each in last if "--help" in each.opts]
+    return first, [*film_options(made_by[0]), *helps]
+
+
+def _ordered() -> Recipes:
+    """Return all recipes with a job, those of films last."""
+    pictures = [recipes[name] for name in recipes if not recipes[name].makes_no_job]
+    films = [recipes[name] for name in recipes if issubclass(recipes[name], FilmRecipe)]
+    return (*pictures, *films)
+
+
+def _merged(*made_by: Recipes) -> list[click.Option]:
+    """Return the options of recipes, each once: as the first of them has it."""
+    found: list[click.Option] = []
+    taken: set[str | None] = set()
+    for recipe in itertools.chain(*made_by):
+        for each in _options_of(recipe):
+            # An old name of a setting in one recipe is today's in another.
+            if not taken & {each.name, *each.opts}:
+                taken |= {each.name, *each.opts}
+                found.append(each)
+    return found
 
 
 @functools.cache
-def _of_recipes() -> tuple[click.Option, ...]:
-    """Return the options of all recipes; those of one name mean one thing, and are there once."""
-    found: dict[str, click.Option] = {}
-    for name in sorted(recipes, key=lambda name: issubclass(recipes[name], FilmRecipe)):
-        if not recipes[name].makes_no_job or issubclass(recipes[name], FilmRecipe):
-            for each in _options_of(recipes[name]):
-                found.setdefault(str(each.name), each)
-    own = {each.name for each in redo_command.params}
-    return tuple(each for name, each in found.items() if name not in own)
-
-
-def _options_of(recipe: type[Recipe]) -> list[click.Option]:
+def _options_of(recipe: type[Recipe]) -> tuple[click.Option, ...]:
     """Return the options of a recipe's command, without defaults: the picture has its own."""
     found = []
     for add in parameters(recipe):
@@ -86,23 +120,33 @@ def _options_of(recipe: type[Recipe]) -> list[click.Option]:
         if isinstance(made, click.Option):
             made.default = None
             found.append(made)
-    return found
+    return tuple(found)
 
 
-def _recipe_of(args: list[str]) -> type[Recipe] | None:
-    """Return the recipe of the first picture among what was typed that carries a job."""
+def _recipes_of(args: list[str]) -> Recipes:
+    """Return the recipes of the first file among what was typed that carries a job."""
     for each in args:
-        if not each.startswith("-") and Path(each).is_file():
-            from entoptic import images
-            from entoptic.jobs.job import Job
-
+        if not each.startswith("-") and is_file(each):
             try:
-                name = Job.from_json(images.read_job(each)).recipe
+                found = _recipes_in(Path(each))
             except EntopticError:
-                continue
-            if name in recipes:
-                return recipes[name]
-    return None
+                continue  # what is wrong with it is told when it is read
+            if found:
+                return found
+    return ()
+
+
+def _recipes_in(file: Path) -> Recipes:
+    """Return the recipes of a picture or a film; raises as reading it does."""
+    if file.suffix.lower() in FILMS:
+        from entoptic.runners.films import job_of_film, recipes_of_job
+
+        return recipes_of_job(job_of_film(file), file)
+    from entoptic import images
+    from entoptic.jobs.job import Job
+
+    name = Job.from_json(images.read_job(file)).recipe
+    return (recipes[name],) if name in recipes else ()
 
 
 @click.command(
@@ -126,7 +170,7 @@ Examples:
     "--photo",
     type=click.Path(),
     metavar="FILE",
-    help="Where the photo is now, or another photo.",
+    help="Where the photo, or the film, is now; or another one.",
 )
 @options.option(
     _AGAIN,
@@ -146,12 +190,12 @@ Examples:
 def redo_command(
     picture: str, photo: str | None, look_in: str | None, finish: bool, **given: Any
 ) -> int:
-    """Make a picture again, the same or with changes.
+    """Make a picture or a film again, the same or with changes.
 
-    Every picture that entoptic writes holds the settings that made it: the photo's name, the
-    network, all options. Without changes the result, PICTURE-redo.png beside PICTURE, is the same
-    byte for byte on the same machine. `entoptic redo PICTURE --help` shows all options that can be
-    changed.
+    Every picture and film that entoptic writes holds the settings that made it: the photo's name,
+    the network, all options. Without changes the result, PICTURE-redo.png beside PICTURE, is the
+    same byte for byte on the same machine. `entoptic redo PICTURE --help` shows all options that
+    can be changed.
 
     The photo is looked for beside PICTURE, in the current folder and in each --look-in; or give it
     with --photo. A network in a file must be named again, with --model: a picture may come from
@@ -160,11 +204,16 @@ def redo_command(
     """
     if not picture:
         raise BadSetting("the name of the picture is empty; name a file")
+    folders = [] if look_in is None else split_values(look_in)
+    if Path(picture).suffix.lower() in FILMS:
+        if finish:
+            raise BadSetting(
+                "--finish is of a picture; a film that was stopped is gone on with by the command "
+                "that began it"
+            )
+        return _film(Path(picture), photo, folders, given)
     delivery, changes = Delivery.split(given)
     changes = {name: value for name, value in changes.items() if value is not None}
-    if Path(picture).suffix.lower() in FILMS:
-        folders = [] if look_in is None else split_values(look_in)
-        return _film(Path(picture), photo, folders, delivery, changes)
     guide = changes.get("guide")
     inputs = [Path(each) for each in (picture, photo, guide) if each is not None]
     streams.check_once([picture, photo, guide])
@@ -178,7 +227,6 @@ def redo_command(
     if guide is not None:
         changes["guide"] = streams.photo_of(guide)
     start = None if photo is None else streams.photo_of(photo)
-    folders = [] if look_in is None else split_values(look_in)
     with made(delivery.folder):
         with streams.received(picture) as path:
             made_by = Job.from_json(images.read_job(path)).recipe
@@ -191,22 +239,31 @@ def redo_command(
         return make(plan, output, delivery, inputs)
 
 
-def _film(
-    film: Path,
-    photo: str | None,
-    look_in: list[str],
-    delivery: Delivery,
-    changes: dict[str, Any],
-) -> int:
-    """Make a film again."""
-    from entoptic.runners.films import plan_film_redo
+def _film(film: Path, photo: str | None, look_in: list[str], given: dict[str, Any]) -> int:
+    """Make a film again.
 
-    output = delivery.output or film.with_name(f"{film.stem}-redo{film.suffix}")
-    if delivery.bits is not None:
-        changes["bits"] = delivery.bits
+    Args:
+        film: its file.
+        photo: where its source is now, or another one.
+        look_in: folders to look for its files in.
+        given: all that was typed otherwise.
+    """
+    from entoptic.jobs.film_making import check_destination
+    from entoptic.runners.films import job_of_film, plan_film_redo, recipes_of_job
+
+    made_by = recipes_of_job(job_of_film(film), film)
+    shown = {name: given.pop(name) for name in ("force", "watch", "as_json", "quiet")}
+    on, workers = given.pop("on", None), given.pop("workers", None)
+    changes = {name: value for name, value in given.items() if value is not None}
+    for recipe in made_by:
+        changes = arguments(recipe, changes)
+    output = Path(changes.pop("output", film.with_name(f"{film.stem}-redo{film.suffix}")))
+    check_destination(output, shown["force"])
     plan = plan_film_redo(film, output, photo=photo, look_in=look_in, **changes)
-    plan.check_free(delivery.force)
-    return make_film(plan, None, delivery.as_json, delivery.quiet)
+    plan.check_free(shown.pop("force"))
+    if on is not None or workers is not None:
+        plan = by_workers(plan, on, workers)
+    return make_film(plan, **shown)
 
 
 def _tell(plan: Plan) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from entoptic.jobs.job import Job
 from entoptic.jobs.progress import duration
 from entoptic.video.pixels import Pixels
 from entoptic.video.reading import Facts, Frame
-from entoptic.video.writing import FOLDER, Form, Sound, write_film
+from entoptic.video.writing import Form, Sound, write_film
 
 # A part of the film is written after so many frames or seconds, so no more is lost.
 _PART_FRAMES, _PART_SECONDS = 48, 60.0
@@ -138,18 +139,8 @@ class Making(ABC):
             AlreadyThere: there is one.
             CannotWrite: its folder can't be written to.
         """
-        output = self.form.path
-        if self.parts.begun() or force:
-            return
-        empty = self.form.container == FOLDER and output.is_dir() and not any(output.iterdir())
-        if output.exists() and not empty:
-            raise AlreadyThere(
-                f"{str(output)!r} is there already; name another output, or replace it (--force)"
-            )
-        if not output.parent.is_dir():
-            raise CannotWrite(
-                f"there is no folder {str(output.parent)!r}; make it, or name another"
-            )
+        if not self.parts.begun():
+            _check_free(self.form.path, force)
 
     def run(
         self,
@@ -231,6 +222,31 @@ class Making(ABC):
             return f"frame {done}, {seconds:.2f} s each"
         left = duration(max(0, self.count - done) * seconds)
         return f"frame {done} of {self.count}, {seconds:.2f} s each, {left} left"
+
+
+def check_destination(output: Path, force: bool) -> None:
+    """Refuse before any work to replace a film; what looks begun is looked at by `check_free`.
+
+    Args:
+        output: the film that is made.
+        force: whether it may be replaced.
+
+    Raises:
+        AlreadyThere: there is one.
+        CannotWrite: there is no folder for it.
+    """
+    if not Parts.of_film(output).is_dir():
+        _check_free(output, force)
+
+
+def _check_free(output: Path, force: bool) -> None:
+    empty = output.is_dir() and not any(output.iterdir())
+    if os.path.lexists(output) and not empty and not force:
+        raise AlreadyThere(
+            f"{str(output)!r} is there already; name another output, or replace it (--force)"
+        )
+    if not output.parent.is_dir():
+        raise CannotWrite(f"there is no folder {str(output.parent)!r}; make it, or name another")
 
 
 def _is_full(part: Sequence[Frame]) -> bool:

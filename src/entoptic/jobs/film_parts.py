@@ -90,7 +90,12 @@ class Parts:
     @classmethod
     def of(cls, output: Path, facts: Facts, order: str) -> Parts:
         """Return the parts of a film by its file."""
-        return cls(output.with_name(f"{output.name}.parts"), facts, order)
+        return cls(cls.of_film(output), facts, order)
+
+    @staticmethod
+    def of_film(output: Path) -> Path:
+        """Return the folder of a film's parts by its file."""
+        return output.with_name(f"{output.name}.parts")
 
     def begun(self) -> bool:
         """Tell whether there are parts of this film.

@@ -44,7 +44,7 @@ from entoptic.video.reading import (
     frames_of,
     frames_since,
 )
-from entoptic.video.writing import ENDINGS, Sound, check_form, check_sound, form_of
+from entoptic.video.writing import Sound, check_form, check_sound, form_of
 
 if TYPE_CHECKING:
     from entoptic.networks import Model, ModelLike
@@ -197,7 +197,7 @@ def plan_film(recipe: Film, files: Files | None = None) -> FilmPlan:
             size=_PREVIEW_SIDE if recipe.size is None else recipe.size,
             end=end if recipe.end is None else min(end, recipe.end),
         )
-    output = Path(recipe.output or path.with_name(f"{path.stem}-dream{_usual_ending(path)}"))
+    output = recipe.destination()
     form = form_of(output, recipe.codec, recipe.bits)
     if is_same(output, path):
         raise BadSetting(f"{str(output)!r} is the film that is read; name another output")
@@ -237,12 +237,6 @@ def plan_film(recipe: Film, files: Files | None = None) -> FilmPlan:
     together = 1 if recipe.keys() else most_together(first, "auto")
     of_film = facts, form, job, tuple(notes), model, recipe, source, mask
     return FilmPlan(*of_film, together=together, network=given, files=files)
-
-
-def _usual_ending(path: Path) -> str:
-    """Return the ending of the film that is made of one, where nobody says."""
-    known = path.suffix.lower() in ENDINGS and not path.is_dir()
-    return path.suffix.lower() if known else ".mp4"
 
 
 def _colors(source: Facts) -> dict[str, Any]:

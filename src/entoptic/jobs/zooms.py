@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -182,10 +181,9 @@ def _steadied(frame: Values, levels: NDArray[np.float64]) -> Values:
 def plan_zoom(recipe: Zoom, files: Files | None = None) -> ZoomPlan:
     """Check a zoom and lay it out; see `Recipe.plan`."""
     check_installed()
-    photo = picture_of(recipe.photo)
-    stem = Path("photo") if photo.path is None else photo.path
-    output = Path(recipe.output or stem.with_name(f"{stem.stem}-zoom.mp4"))
+    output = recipe.destination()
     form = form_of(output, recipe.codec, recipe.bits)
+    photo = picture_of(recipe.photo)
     model = recipe.network()
     recipe = with_pictures(replace(cast("Any", recipe), model=model, photo=photo))
     first = first_dream(recipe, model, photo, files)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, make_dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from entoptic.checks import as_given, flag, number, path, text, whole
@@ -34,6 +35,10 @@ OVER_TIME = ("layer", "strength", "step_size", "smoothing", "headroom", "mix")
 @dataclass(frozen=True)
 class DreamedFilm(FilmRecipe, ABC):
     """A film each frame of which is dreamt, by the settings of dreams."""
+
+    @abstractmethod
+    def destination(self) -> Path:
+        """Return the file of the film that is made, or the folder of its pictures."""
 
     def dream(self) -> Dream:
         """Return what each frame is dreamt by, without its photo, strength and what changes."""
@@ -148,6 +153,16 @@ class FilmOfDreams(DreamedFilm, ABC):
         super().__post_init__()
         if self.end is not None and self.end <= self.start:
             raise BadSetting(f"end is {self.end:g}; it must be after start, {self.start:g}")
+
+    def destination(self) -> Path:
+        """See `DreamedFilm.destination`."""
+        if self.output is not None:
+            return Path(self.output)
+        from entoptic.video.writing import ENDINGS
+
+        film = Path(self.film)
+        known = film.suffix.lower() in ENDINGS and not film.is_dir()
+        return film.with_name(f"{film.stem}-dream{film.suffix.lower() if known else '.mp4'}")
 
     def plan(  # type: ignore[override]
         self, files: Files | None = None

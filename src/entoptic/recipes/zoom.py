@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from dataclasses import KW_ONLY, dataclass, make_dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from entoptic.checks import flag, number, refused
@@ -101,6 +102,16 @@ class ZoomOfDreams(DreamedFilm, ABC):
     loop: bool = setting(
         False, flag, "Let the end fade into the begin, so that it can play for ever.", under=FILM
     )
+
+    def destination(self) -> Path:
+        """See `DreamedFilm.destination`."""
+        if self.output is not None:
+            return Path(self.output)
+        photo = (
+            self.photo if isinstance(self.photo, str | Path) else getattr(self.photo, "path", None)
+        )
+        stem = Path("photo" if photo is None else photo)
+        return stem.with_name(f"{stem.stem}-zoom.mp4")
 
     def plan(  # type: ignore[override]
         self, files: Files | None = None

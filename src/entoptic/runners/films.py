@@ -22,6 +22,7 @@ from entoptic.recipes.grow import Grow
 from entoptic.runners.run import plan_job
 from entoptic.types import PathLike
 from entoptic.video.containers import comment_of
+from entoptic.video.writing import form_of
 
 if TYPE_CHECKING:
     from entoptic.jobs.film_making import Making
@@ -52,18 +53,21 @@ def plan_film_redo(
     """
     path = Path(film)
     job = job_of_film(path)
-    recipe: Any = recipes[job.recipe] if job.recipe in recipes else None  # noqa: SIM401
-    if recipe is None or not issubclass(recipe, FilmRecipe):
-        raise NoJob(f"{str(path)!r} carries the job of {job.recipe!r}, which makes no film")
+    made_by: Any = recipes_of_job(job, path)
+    recipe = made_by[0]
     wanted = {name: value for name, value in changes.items() if value is not None}
-    if issubclass(recipe, Grow):
+    form: Any = {name: wanted.get(name, job.settings.get(name)) for name in ("codec", "bits")}
+    form_of(Path(output), **form)  # before a network is loaded
+    if len(made_by) == 1:
+        wanted = known(recipe, wanted)
+    else:
         return _growth(path, job, output, photo, look_in, wanted)
     find = Finder(path, job, (path.parent, Path(), *(Path(each) for each in look_in)))
     (network,) = networks_of(find, wanted)
     stored = _stored(recipe, job)
     files = _filled(recipe, job, stored, wanted, find)
     source = find.photo(photo) if recipe.name == "zoom" else find.film(photo)
-    given = stored | known(recipe, wanted)
+    given = stored | wanted
     given = {"seed": job.seed, "device": job.device} | given
     again = _stated(recipe, wanted, network, source, output=output, **given)
     plan: Making = again.plan(files)
@@ -116,10 +120,8 @@ def _growth(
     wanted: Mapping[str, Any],
 ) -> Making:
     """Check and lay out a growing picture again: its own job, and the film's settings."""
-    own = {name for name in settings(Grow) if Grow.keeps(name)}
+    own = _of_growth()
     picture = picture_of_film(job, own)
-    if picture.recipe not in recipes or recipes[picture.recipe].makes_no_job:
-        raise NoJob(f"the job in the film is damaged: it grows a {picture.recipe!r}")
     film = {name: value for name, value in job.settings.items() if name in own}
     for name in own & wanted.keys():
         film[name] = wanted[name]
@@ -150,6 +152,7 @@ def job_of_film(path: Path) -> Job:
 
     Raises:
         NoJob: it carries none, or a damaged one.
+        PictureNotFound, BadFilm: there is no such film.
     """
     found = comment_of(path)
     if found is None or not found.startswith("{"):
@@ -158,6 +161,31 @@ def job_of_film(path: Path) -> Job:
             "has saved since"
         )
     return Job.from_json(found)
+
+
+def recipes_of_job(job: Job, film: Path) -> tuple[type[Recipe], ...]:
+    """Return the recipe of a film's job; of a growing picture its own too, behind it.
+
+    Args:
+        job: that the film carries.
+        film: for the error.
+
+    Raises:
+        NoJob: it makes no film, or a picture grows that can't.
+    """
+    if job.recipe not in recipes or not issubclass(recipes[job.recipe], FilmRecipe):
+        raise NoJob(f"{str(film)!r} carries the job of {job.recipe!r}, which makes no film")
+    if job.recipe != Grow.name:
+        return (recipes[job.recipe],)
+    of = picture_of_film(job, _of_growth()).recipe
+    if of not in recipes or recipes[of].makes_no_job:
+        raise NoJob(f"the job in the film is damaged: it grows a {of!r}")
+    return Grow, recipes[of]
+
+
+def _of_growth() -> set[str]:
+    """Return the settings of a growing picture's film that are the film's."""
+    return {name for name in settings(Grow) if Grow.keeps(name)}
 
 
 def _stored(recipe: type[Recipe], job: Job) -> dict[str, Any]:

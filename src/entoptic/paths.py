@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+import itertools
+import os.path
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from entoptic.errors import CannotWrite
@@ -22,6 +26,65 @@ def is_file(name: str | Path) -> bool:
         return Path(name).is_file()
     except (OSError, ValueError):
         return False
+
+
+PICTURES = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp"}
+    | {".avif", ".heic", ".heif", ".jxl"}
+)
+"""Endings of the pictures that are read."""
+
+# Names are alike whose letters are so, of 0 to 1: one letter more of four, or less.
+_ALIKE = 0.8
+# As many files of a folder are compared.
+_MOST_COMPARED = 1000
+
+
+def why_missing(path: str | Path, endings: Collection[str] | None = None) -> str:
+    """Return the tail of a message on a file that isn't there; empty where nothing is known.
+
+    Args:
+        path: the file.
+        endings: of the files that may be meant, such as `.png`; None for those of the same ending.
+    """
+    path = Path(path)
+    try:
+        if path.is_symlink():
+            return f"; it is a link to {str(path.readlink())!r}, where nothing is; mend the link"
+        if not path.parent.exists():
+            return f"; there is no folder {str(path.parent)!r}; check the name and the folder"
+        there = itertools.islice(path.parent.iterdir(), _MOST_COMPARED)
+        found = [each for each in there if _is_of(each, endings or (path.suffix.lower(),))]
+    except (OSError, ValueError):
+        return ""
+    near = max(found, key=lambda each: _likeness(path, each), default=None)
+    if near is None or _likeness(path, near)[0] < _ALIKE:
+        return ""
+    return f"; did you mean {near.name!r}?"
+
+
+def _is_of(path: Path, endings: Collection[str]) -> bool:
+    return path.suffix.lower() in endings and path.is_file()
+
+
+def _likeness(wanted: Path, there: Path) -> tuple[float, bool]:
+    """Return how alike two names are, from 0 to 1, and whether they end alike."""
+    one, two = wanted.stem.lower(), there.stem.lower()
+    share = difflib.SequenceMatcher(None, one, two).ratio()
+    if sorted(one) == sorted(two):
+        share = max(share, _ALIKE)  # two letters in the wrong order
+    if one != two and re.sub(r"\d", "", one) == re.sub(r"\d", "", two):
+        share = 0.0  # numbers are there to tell files apart
+    return share, wanted.suffix.lower() == there.suffix.lower()
+
+
+def names_picture(text: str) -> bool:
+    """Tell whether a text names a picture, also one that isn't there.
+
+    >>> names_picture("no/sky.jpg"), names_picture("fire7:3")
+    (True, False)
+    """
+    return os.path.lexists(text) or Path(text).suffix.lower() in PICTURES
 
 
 def name_for(label: str) -> str:

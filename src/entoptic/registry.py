@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from entoptic.errors import BadSetting, EntopticError, NotAllowed, did_you_mean, one_line
+from entoptic.paths import is_file, why_missing
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -206,7 +207,10 @@ def import_file(path: str | Path) -> None:
     file = Path(path)
     name = re.sub(r"\W", "_", file.stem)
     spec = importlib.util.spec_from_file_location(f"entoptic_user_{name}", file)
-    if spec is None or spec.loader is None or not file.is_file():
+    if not is_file(file):
+        hint = why_missing(file) or "; give one that ends in .py"
+        raise BadSetting(f"no Python file {str(path)!r} to import{hint}")
+    if spec is None or spec.loader is None:
         raise BadSetting(f"no Python file {str(path)!r} to import; give one that ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module

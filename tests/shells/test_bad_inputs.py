@@ -270,7 +270,7 @@ USAGE: list[Case] = [
     Case(("dream", "sky.png", ""), TYPED, "the name of a photo is empty; name a file"),
     Case(("dream", "no.png"), FILES, "no picture 'no.png'"),
     Case(("dream", "skye.png"), FILES, "no picture 'skye.png'; did you mean 'sky.png'"),
-    Case(("dream", "no/no.png"), FILES, "no picture 'no/no.png'; check the name and the folder"),
+    Case(("dream", "no/no.png"), FILES, "no picture 'no/no.png'; there is no folder 'no'; check"),
     Case(("dream", "sky.png/x.png"), FILES, "no picture 'sky.png/x.png'"),
     Case(("dream", "sky.png", "no.png"), FILES, "no picture 'no.png'"),
     Case(("dream", "."), FILES, "'.' is a folder; name one picture file in it"),

@@ -93,6 +93,8 @@ def test_any_recipe_grows_by_its_own_options(
             ("fire7:3",),
             "neither a file nor a recipe; for a unit type: entoptic grow visualize fire7",
         ),
+        (("skye.png",), "no picture 'skye.png'; did you mean 'sky.png'?"),
+        (("nope.png",), "no picture 'nope.png'; check the name and the folder"),
         (("sky.png", "--easing", "x"), "easing is 'x'; it is one of smooth, linear, in, out"),
         (("sky.png", "--codec", "vp9", "-o", "a.mov"), ".mov can't hold vp9"),
         (("sky.png", "--steps", "0"), "nothing grows in 0 steps"),
@@ -103,7 +105,7 @@ def test_what_is_wrong_is_told_before_any_work(
     folder: Path, typed: tuple[str, ...], message: str
 ) -> None:
     done = entoptic("grow", *typed, folder=folder)
-    assert done.code == 2
+    assert done.code == (1 if message.startswith("no picture") else 2)
     assert message in done.err
     assert [each.name for each in folder.iterdir()] == ["sky.png"]
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from entoptic.errors import BadPicture, PictureNotFound
 from entoptic.images import Picture, check_readable, read
 from entoptic.images.resize import fit_long_side, resize
+from entoptic.paths import why_missing
 from entoptic.types import Image, PathLike
 
 Made = TypeVar("Made")
@@ -49,7 +50,8 @@ def photo_files(
             raise PictureNotFound("a photograph's name is empty; name a file or a folder")
         place = Path(given)
         if not checked and not place.exists():
-            raise PictureNotFound(f"there is no photograph and no folder {str(given)!r}")
+            hint = why_missing(place, _ENDINGS) or "; check the name"
+            raise PictureNotFound(f"there is no photograph and no folder {str(given)!r}{hint}")
         inside = (
             sorted(place.rglob("*") if nested else place.iterdir()) if place.is_dir() else [place]
         )

@@ -26,6 +26,7 @@ from entoptic.checks import as_given, function, path, several, taking, whole
 from entoptic.errors import BadSetting, BadSpectrum, CannotWrite
 from entoptic.images import Picture, PictureLike, picture_of
 from entoptic.images.writing import write_file
+from entoptic.paths import why_missing
 from entoptic.types import PathLike
 
 ENDING = ".npz"
@@ -210,7 +211,8 @@ def _bytes(path: PathLike) -> bytes:
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise _bad(path, f"can't be opened ({reason})") from None
+        hint = why_missing(path) if isinstance(error, FileNotFoundError) else ""
+        raise _bad(path, f"can't be opened ({reason}){hint}") from None
 
 
 @runtime_checkable

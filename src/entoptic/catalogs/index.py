@@ -15,6 +15,7 @@ from typing import Any, Literal
 from entoptic.catalogs.owners import is_gone
 from entoptic.catalogs.schema import migrate
 from entoptic.errors import BadCatalog, CannotWrite, DamagedIndex
+from entoptic.paths import why_missing
 
 NAME = "catalog.sqlite"
 """The file's name in the folder of the catalog."""
@@ -172,9 +173,10 @@ class Index:
     def __init__(self, folder: Path, *, create: bool = False, checked: bool = True) -> None:
         self.folder, self.file = folder, folder / NAME
         if not create and not self.file.is_file():
+            hint = "" if folder.exists() else why_missing(folder)
             raise BadCatalog(
-                f"{str(folder)!r} is no catalog: it has no {NAME}; begin one with "
-                "`entoptic catalog MODEL -o DIR`"
+                f"{str(folder)!r} is no catalog: it has no {NAME}"
+                + (hint or "; begin one with `entoptic catalog MODEL -o DIR`")
             )
         with self._told():
             self._open = sqlite3.connect(

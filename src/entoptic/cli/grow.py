@@ -15,7 +15,7 @@ from entoptic.errors import EntopticError
 from entoptic.jobs.defaults import USUAL
 from entoptic.jobs.recipe import Recipe, recipes, settings
 from entoptic.lists import split_values
-from entoptic.paths import name_for
+from entoptic.paths import name_for, names_picture
 from entoptic.recipes.grow import Grow
 
 _AGAIN = "The picture"
@@ -37,7 +37,7 @@ class _Ways(click.Group):
         """Find the command: a picture is made as its job says, and a photo is dreamt."""
         (typed, *_) = args
         if typed not in self.commands and not typed.startswith("--"):
-            if typed != streams.DASH and not Path(typed).is_file():
+            if typed != streams.DASH and not names_picture(typed):
                 ctx.fail(
                     f"{typed!r} is neither a file nor a recipe; for a unit type: "
                     f"{ctx.command_path} visualize {typed}"

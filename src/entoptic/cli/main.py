@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
@@ -36,6 +35,7 @@ from entoptic.errors import (
     UnknownLayer,
     UnknownModel,
 )
+from entoptic.paths import names_picture
 from entoptic.recipes import recipes
 from entoptic.recipes.film import Film
 from entoptic.recipes.zoom import Zoom
@@ -63,7 +63,7 @@ class _Ordered(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; `compare` of a photo, not of units, is a sweep of its dream."""
-        if args[:1] == ["compare"] and Path(next(iter(args[1:]), "")).is_file():
+        if args[:1] == ["compare"] and args[1:] and names_picture(args[1]):
             args = ["sweep", *args[1:]]
         return super().resolve_command(ctx, args)
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from entoptic.errors import BadModelFile
+from entoptic.paths import why_missing
 
 ZIP_DAMAGE = (
     zipfile.BadZipFile,
@@ -57,7 +58,7 @@ def size_of(path: Path) -> int:
         found = path.stat()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise BadModelFile(f"can't read {path}: {reason or error}") from None
+        raise BadModelFile(f"can't read {path}: {reason or error}{why_missing(path)}") from None
     if not stat.S_ISREG(found.st_mode):
         raise BadModelFile(f"can't read {path}: it is a folder, a device or a pipe, not a file")
     return found.st_size

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import os
 import re
 import stat
@@ -24,8 +23,9 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from entoptic.errors import BadPicture, EntopticError, PictureNotFound, did_you_mean
+from entoptic.errors import BadPicture, EntopticError, PictureNotFound
 from entoptic.images.tiff import NoRange
+from entoptic.paths import PICTURES, why_missing
 from entoptic.types import PathLike
 
 # A file with more bytes is refused unread: 100 megapixels of 16-bit RGBA are 0.8 GB.
@@ -169,28 +169,13 @@ def _load(path: PathLike, whole: bool) -> File:
     except EntopticError:
         raise
     except (FileNotFoundError, NotADirectoryError):
-        hint = _near(Path(path)) or "; check the name and the folder"
+        hint = why_missing(path, PICTURES) or "; check the name and the folder"
         raise PictureNotFound(f"no picture {shown(path)}{hint}") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise PictureNotFound(
             f"{shown(path)} can't be opened ({reason}); check its name and its permissions"
         ) from None
-
-
-# Of the files that are proposed where one isn't there.
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp"}
-_SUFFIXES |= {".avif", ".heic", ".heif", ".jxl"}
-
-
-def _near(path: Path) -> str:
-    try:
-        there = list(itertools.islice(path.parent.iterdir(), 1000))
-    except OSError:
-        return ""
-    return did_you_mean(
-        path.name, [each.name for each in there if each.suffix.lower() in _SUFFIXES]
-    )
 
 
 def _kind(path: PathLike, start: bytes, size: int, whole: bool) -> str:

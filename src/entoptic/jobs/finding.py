@@ -76,10 +76,10 @@ class Finder:
             f"has changed; say where it is with {option}"
         )
 
-    def guide(self, name: str) -> Picture:
-        """The guide that an objective names."""
+    def guide(self, name: str, option: str | None = None) -> Picture:
+        """The guide that an objective names; `option` says where else it may be."""
         known = {Path(each.name): each for each in self.job.guides if each.name is not None}
-        return self._same("guide", known.get(Path(name), Source(None, None)), images.read)
+        return self._same("guide", known.get(Path(name), Source(None, None)), images.read, option)
 
     def arrays(self, name: str) -> Arrays:
         """Return the arrays in a file that an objective names."""

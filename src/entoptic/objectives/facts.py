@@ -48,6 +48,17 @@ def files_of(objective: Objective) -> list[Picture | Arrays | SparseEncoder]:
     return [file for _, file in sorted(found.items(), key=lambda each: each[0][0])]
 
 
+def files_named(objective: Objective) -> set[str]:
+    """Return the names of the files that an objective will be read from.
+
+    >>> from entoptic.objectives import energy, match
+    >>> files_named(energy("fire7") + match("fire5", "sea.png"))
+    {'sea.png'}
+    """
+    leaves = (each for each in objective.within() if isinstance(each, Leaf))
+    return {name for each in leaves for name in each.named_files()}
+
+
 def hashes_of(objective: Objective) -> set[str]:
     """Return the sha256 of all files that a bound objective was read from."""
     found = set()

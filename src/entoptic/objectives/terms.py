@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, final, get_args, get_type_hints, ove
 
 from entoptic.checks import flag, function, one_of, taking
 from entoptic.errors import BadExpression
-from entoptic.formats.arrays import Arrays
+from entoptic.formats.arrays import Arrays, split_name
 from entoptic.formats.sparse_encoder import SparseEncoder
 from entoptic.images import Picture
 from entoptic.layers import Layer
@@ -130,6 +130,16 @@ class Leaf(Objective):
             elif isinstance(each, FileRow) and each.file is not None:
                 found.append(each.file)
         return tuple(found)
+
+    def named_files(self) -> set[str]:
+        """Return the names of the files that its arguments are read from, once it is bound."""
+        found = {
+            value
+            for _, kind, value in self._items()
+            if kind in (*GUIDES, Autoencoder) and isinstance(value, str)
+        }
+        rows = [each for each in self.arguments if isinstance(each, FileRow) and each.file is None]
+        return found | {split_name(each.name)[0] for each in rows}
 
     def each(self, most: int) -> list[Leaf]:
         """Return the units that it stands for, where the number in a file is a text of several.

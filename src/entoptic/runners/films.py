@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entoptic.errors import BadSetting, NoJob
+from entoptic.jobs.changed_files import files_of_change
 from entoptic.jobs.film_settings import FilmRecipe
 from entoptic.jobs.finding import Finder
 from entoptic.jobs.functions import known
@@ -26,6 +27,7 @@ from entoptic.video.writing import form_of
 
 if TYPE_CHECKING:
     from entoptic.jobs.film_making import Making
+    from entoptic.objectives.files import Files
 
 
 def plan_film_redo(
@@ -76,7 +78,7 @@ def plan_film_redo(
 
 def _filled(
     recipe: Any, job: Job, stored: dict[str, Any], wanted: Mapping[str, Any], find: Finder
-) -> Finder | None:
+) -> Files:
     """Put a job's objective and files where the recipe has them; return what finds more files.
 
     Raises:
@@ -107,8 +109,8 @@ def _filled(
         except BadSetting as error:
             raise NoJob(f"the job in the film is damaged: {error}") from None
         stored["region"] = tuple((find.guide(str(mask)), of) for mask, of in regions)
-    # What the user writes names the user's own files.
-    return None if mine else find
+    unchanged = {name: each for name, each in stored.items() if name not in wanted}
+    return files_of_change(find, unchanged, wanted)
 
 
 def _growth(

@@ -12,6 +12,7 @@ from entoptic import images
 from entoptic.checks import flag, path, refused, several, taking
 from entoptic.errors import BadSetting, NoJob
 from entoptic.images import Picture, PictureLike
+from entoptic.jobs.changed_files import files_of_change
 from entoptic.jobs.film_settings import FilmRecipe
 from entoptic.jobs.finding import Finder
 from entoptic.jobs.functions import known
@@ -22,7 +23,7 @@ from entoptic.jobs.recipe import Recipe, Setting, settings
 from entoptic.jobs.stored import check_stored
 from entoptic.networks import Model
 from entoptic.objectives import parse
-from entoptic.objectives.files import Files
+from entoptic.paths import why_missing
 from entoptic.recipes import recipes
 from entoptic.types import PathLike
 
@@ -112,7 +113,9 @@ def _text_of(file: Path) -> str:
         return file.read_text("utf-8")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise NoJob(f"can't read the job in {str(file)!r}: {reason}; give a file of JSON") from None
+        hint = why_missing(file) if isinstance(error, FileNotFoundError) else ""
+        hint = hint or "; give a file of JSON"
+        raise NoJob(f"can't read the job in {str(file)!r}: {reason}{hint}") from None
 
 
 @taking(picture=path, look_in=several(path, "folders"), finish=flag)
@@ -213,7 +216,7 @@ class _Again:
         names = stored.pop("models", None)
         networks = networks_of(self.find, self.changes, names)
         same_network = [each.source for each in networks] == (names or [self.job.model])
-        files = self._objective(stored)
+        self._objective(stored)
         self.changes = known(self.recipe, self.changes)
         for name in self.recipe.left_out(stored, self.changes, same_network):
             stored.pop(name, None)
@@ -226,6 +229,7 @@ class _Again:
         if "photo" in self.declared:
             fixed["photo"] = self._photo(stored)
         unchanged = {name: each for name, each in stored.items() if name not in self.changes}
+        files = files_of_change(self.find, unchanged, self.changes)
         stored |= self.recipe.with_files(unchanged, self.find)
         number = stored.pop("picture", None)
         plan = self.recipe(**stored | fixed | self.changes).plan(files)
@@ -263,8 +267,8 @@ class _Again:
             raise NoJob(f"the job in the picture is damaged: {error}") from None
         return found
 
-    def _objective(self, stored: dict[str, Any]) -> Files | None:
-        """Put the objective where the recipe has it; return what finds its files."""
+    def _objective(self, stored: dict[str, Any]) -> None:
+        """Put the objective where the recipe has it."""
         field = self.recipe.unit_field
         changes = self.changes
         if "objective" in changes and field != "objective":
@@ -278,13 +282,11 @@ class _Again:
             if filled is not None:
                 value = self.job.objective
                 stored[filled] = [value] if self.declared[filled].role == "units" else value
-            # What the user writes names the user's own files.
-            return None if changes.keys() & mine else self.find
+            return
         if changes.keys() & mine == {"guide"}:
             # Another guide, at the layer of the one before.
             layers = {each.layer for each in parse(self.job.objective).references()}
             changes["layer"] = str(layers.pop()) if len(layers) == 1 else None
-        return None
 
     def _photo(self, stored: dict[str, Any]) -> Picture | None:
         """Return the photo, found by its bytes; or the one that the user gives."""

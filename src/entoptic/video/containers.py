@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entoptic.errors import BadFilm, MissingExtra, PictureNotFound
+from entoptic.paths import why_missing
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -45,7 +46,8 @@ def opened(path: Path) -> Any:
         with path.open("rb"):
             pass
     except FileNotFoundError:
-        raise PictureNotFound(f"there is no file {str(path)!r}; name a film") from None
+        hint = why_missing(path) or "; name a film"
+        raise PictureNotFound(f"there is no file {str(path)!r}{hint}") from None
     except PermissionError:
         raise PictureNotFound(f"{str(path)!r} may not be read; change its permissions") from None
     except (OSError, ValueError) as error:

@@ -15,6 +15,7 @@ from entoptic.errors import BadWeights
 from entoptic.formats.arrays import safetensors_package
 from entoptic.formats.files import ZIP_DAMAGE, reason
 from entoptic.formats.state_dict.pickles import check_torch_save, damaged, unsafe
+from entoptic.paths import why_missing
 
 # Where training programs put the weights in what they save; averaged weights are the better ones.
 _BOXES = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model")
@@ -37,7 +38,9 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         BadWeights: the file isn't there, is damaged, or holds no weights.
     """
     if not path.is_file():
-        raise BadWeights(f"there is no file of weights {str(path)!r}; check its name")
+        raise BadWeights(
+            f"there is no file of weights {str(path)!r}{why_missing(path) or '; check its name'}"
+        )
     found = _safetensors(path) if path.suffix == ".safetensors" else _torch_save(path)
     weights = _without_prefixes(_unboxed(found))
     if not weights:

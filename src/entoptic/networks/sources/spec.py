@@ -12,6 +12,7 @@ from entoptic.errors import BadModelFile, BadSetting, NotAllowed, did_you_mean, 
 from entoptic.networks.ensembles import SOURCE as ENSEMBLE
 from entoptic.networks.model import Model
 from entoptic.networks.preprocess import GUESS, Preprocess
+from entoptic.paths import why_missing
 
 # The widest pictures are hyperspectral, of some hundred channels.
 _MOST_CHANNELS = 4096
@@ -104,7 +105,8 @@ class Spec:
         for path in paths:
             if not _is_file(path):
                 what = "is a folder" if path.is_dir() else "is not there"
-                raise BadModelFile(f"the model file {str(path)!r} {what}; write {form}")
+                hint = why_missing(path) or f"; write {form}"
+                raise BadModelFile(f"the model file {str(path)!r} {what}{hint}")
         return paths
 
     @property

@@ -77,7 +77,7 @@ def test_a_regions_file_is_read_where_its_bytes_are_what_they_were(
 
 def test_a_file_that_both_name_must_be_what_it_was(folder: Path) -> None:
     job = dream("match('fire2', 'sea.png')")
-    both = {"objective": "match('fire3', 'sea.png')"}
+    both: dict[str, Any] = {"objective": "match('fire3', 'sea.png')"}
     assert "match('fire3', 'sea.png')" in plan_job(job, **both).job.objective
     ent.write(folder / "sea.png", torch.rand(1, 3, 48, 64, generator=torch.manual_seed(9)))
     with pytest.raises(PictureNotFound, match=ADVICE):

@@ -8,6 +8,7 @@ import socket
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from PIL import Image
 
 from entoptic.errors import BadFilm, BadSetting, CannotWrite, EntopticError
 from entoptic.video.damage import check_whole
-from entoptic.video.reading import Facts, Frame, facts_of, frames_of
+from entoptic.video.reading import Facts, Frame, Mark, facts_of, frames_of, frames_since
 from entoptic.video.writing import check_form, form_of, write_film
 from filming import film, moving, texture
 
@@ -178,6 +179,16 @@ def animated(path: Path) -> None:
     first.save(path, save_all=True, append_images=rest, duration=[40, 100, 400, 40])
 
 
+def webp(path: Path, durations: list[int], values: list[Any], **how: Any) -> None:
+    """Write an animated WebP of plain pictures."""
+    first, *rest = (plain("RGBA", each) for each in values)
+    how = {"lossless": True, "exact": True, "minimize_size": False} | how
+    first.save(path, save_all=True, append_images=rest, duration=durations, **how)
+
+
+COLORS = [(10, 20, 30, 255), (200, 100, 50, 255), (255, 255, 255, 51)]
+
+
 GOOD: dict[str, tuple[Make, int, tuple[int, int]]] = {
     "twelve bits.mkv": (kind("ffv1", "yuv422p12le"), 3, (48, 64)),
     "gray.mp4": (kind("libx264", "gray"), 3, (48, 64)),
@@ -200,6 +211,9 @@ GOOD: dict[str, tuple[Make, int, tuple[int, int]]] = {
     "two tracks.mkv": (two_tracks, 3, (48, 64)),
     "a picture.png": (lambda p: Image.fromarray(texture(48, 64)).save(p), 1, (48, 64)),
     "varied.gif": (animated, 4, (48, 64)),
+    "animated.webp": (lambda p: webp(p, [40, 100, 400], COLORS), 3, (32, 40)),
+    "still.webp": (lambda p: plain("RGB", 9).save(p), 1, (32, 40)),
+    "wrong ending.gif": (lambda p: webp(p, [40, 40], COLORS[:2], format="webp"), 2, (32, 40)),
     "名前 ü.mp4": (kind("libx264", "yuv420p"), 3, (48, 64)),
     "formats": (
         folder(
@@ -232,6 +246,14 @@ def test_an_odd_film_is_read_as_it_is(tmp_path: Path, name: str) -> None:
         assert again == pytest.approx([float(each) for each in times], abs=1e-3)
 
 
+def cut_webp(path: Path) -> None:
+    """Write an animated WebP, and then leave its end out."""
+    frames = [Image.fromarray(each) for each in moving(6)]
+    frames[0].save(path, format="webp", save_all=True, append_images=frames[1:], duration=40)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
 BAD: dict[str, tuple[Make, str]] = {
     "text.mp4": (
         raw(b"this is no film at all\n" * 50),
@@ -250,6 +272,7 @@ BAD: dict[str, tuple[Make, str]] = {
     "cut.avi": (cut("mpeg4"), "damaged"),
     "damaged.mp4": (damaged("libx265"), "can't decode .*it is damaged"),
     "damaged.mkv": (damaged("libx264", 60), "frame .* is damaged; convert the film anew"),
+    "cut.webp": (cut_webp, r"frame \d+ of .*cut\.webp' is damaged|can't be read as WebP"),
     "no frames.mkv": (nothing, "it holds no frames"),
     "two sizes.ts": (
         two_sizes,
@@ -328,6 +351,39 @@ def test_the_first_of_two_tracks_is_shown(tmp_path: Path) -> None:
     two_tracks(tmp_path / "a.mkv")
     (first, *_) = frames_of(facts_of(tmp_path / "a.mkv"))
     assert (first.pixels == 50).all()
+
+
+def test_an_animated_webp_has_its_frames_at_their_times(tmp_path: Path) -> None:
+    webp(tmp_path / "a.webp", [40, 100, 400], COLORS)
+    facts = facts_of(tmp_path / "a.webp")
+    assert (facts.frames, facts.rate, facts.audio) == (3, Fraction(3000, 540), 0)
+    found = list(frames_of(facts))
+    times = [(float(each.time), float(each.duration or 0)) for each in found]
+    assert times == [(0, 0.04), (0.04, 0.1), (0.14, 0.4)]
+    # What is clear is on black: a fifth of 255.
+    assert [tuple(each.pixels[5, 5]) for each in found] == [
+        (10, 20, 30),
+        (200, 100, 50),
+        (51, 51, 51),
+    ]
+    deep = next(frames_of(replace(facts, bits=16)))
+    assert tuple(deep.pixels[0, 0]) == (10 * 257, 20 * 257, 30 * 257)
+    again = [each.number for each in frames_since(facts, Mark.of(found[1]))]
+    assert again == [1, 2]
+    assert next(frames_since(facts, Mark.of(found[2]))).time == Fraction(140, 1000)
+    made = write_film(form_of(tmp_path / "b.webp", None), facts, found, job="")
+    assert [each.time for each in frames_of(facts_of(made))] == [each.time for each in found]
+
+
+def test_frames_of_a_webp_that_say_no_duration_are_shown_as_browsers_do(tmp_path: Path) -> None:
+    webp(tmp_path / "a.webp", [0, 0], COLORS[:2])
+    assert [each.time for each in frames_of(facts_of(tmp_path / "a.webp"))] == [0, Fraction(1, 10)]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.mp4")
+    with pytest.raises(BadFilm, match="is a device or a pipe; save the film to a file"):
+        facts_of(tmp_path / "a.mp4")
 
 
 def test_pictures_of_a_folder_may_be_gray_clear_and_deep(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,15 +44,19 @@ def opened(path: Path) -> Any:
     """
     module = av()
     try:
-        with path.open("rb"):
-            pass
-    except FileNotFoundError:
+        # Looked at before it is opened: opening a pipe would wait for its other end.
+        regular = stat.S_ISREG(path.stat().st_mode)
+        if regular:
+            path.open("rb").close()
+    except (FileNotFoundError, NotADirectoryError):
         hint = why_missing(path) or "; name a film"
         raise PictureNotFound(f"there is no file {str(path)!r}{hint}") from None
     except PermissionError:
         raise PictureNotFound(f"{str(path)!r} may not be read; change its permissions") from None
     except (OSError, ValueError) as error:
         raise _bad(path, error) from None
+    if not regular:
+        raise BadFilm(f"{str(path)!r} is a device or a pipe; save the film to a file")
     try:
         container = module.open(str(path), metadata_errors="ignore", options=_LOCAL)
     except (module.FFmpegError, OSError, ValueError) as error:

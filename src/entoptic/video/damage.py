@@ -7,7 +7,7 @@ from typing import Any
 
 from entoptic.errors import BadFilm
 from entoptic.video.containers import decoded, opened, video_of
-from entoptic.video.reading import Facts, check_same_size, frames_of
+from entoptic.video.reading import Facts, check_same_size, frames_of, is_of_pictures
 
 # Films whose last frame ends so much before they should, in seconds, are cut off.
 _LACKING = Fraction(1, 2)
@@ -23,7 +23,7 @@ def check_whole(facts: Facts, end: Fraction | None = None) -> None:
     Raises:
         BadFilm: a frame is damaged or of another size, or the film is cut off.
     """
-    if facts.path.is_dir():
+    if is_of_pictures(facts.path):
         for each in frames_of(facts):
             if end is not None and each.time >= end:
                 return

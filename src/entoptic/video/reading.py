@@ -14,6 +14,7 @@ import numpy as np
 
 from entoptic import images
 from entoptic.errors import BadFilm, BadSetting, EntopticError
+from entoptic.video.animations import is_webp, pictures_of
 from entoptic.video.containers import av, decoded, opened, video_of
 from entoptic.video.deep import deep_pixels
 from entoptic.video.pixels import Bits, Pixels, pixels_of
@@ -128,6 +129,8 @@ def facts_of(path: Path) -> Facts:
     """
     if _is_folder(path):
         return _facts_of_folder(path)
+    if is_webp(path):
+        return _facts_of_webp(path)
     with opened(path) as container:
         stream = video_of(container)
         _check_size(path, stream.codec_context.height, stream.codec_context.width)
@@ -160,11 +163,16 @@ def frames_of(facts: Facts) -> Iterator[Frame]:
     Raises:
         BadFilm: a frame has another size, or the film has turned out to be damaged.
     """
-    if facts.path.is_dir():
-        yield from _frames_of_folder(facts)
+    if is_of_pictures(facts.path):
+        yield from _frames_of_pictures(facts)
         return
     with opened(facts.path) as container:
         yield from _timed(facts, decoded(facts.path, container))
+
+
+def is_of_pictures(path: Path) -> bool:
+    """Tell whether a film's frames are read as pictures are, without FFmpeg."""
+    return path.is_dir() or is_webp(path)
 
 
 def frames_since(facts: Facts, mark: Mark) -> Iterator[Frame]:
@@ -173,8 +181,8 @@ def frames_since(facts: Facts, mark: Mark) -> Iterator[Frame]:
     The film is wound to it. Where that doesn't lead to the very frame, as in films without an
     index, those before it are decoded too.
     """
-    if facts.path.is_dir():
-        yield from _frames_of_folder(facts, mark.number)
+    if is_of_pictures(facts.path):
+        yield from _frames_of_pictures(facts, mark)
         return
     with opened(facts.path) as container:
         frames = _wound(facts, container, mark)
@@ -301,6 +309,42 @@ def _facts_of_folder(folder: Path) -> Facts:
     )
 
 
+def _facts_of_webp(path: Path) -> Facts:
+    # Of an animation only the whole says how long it is.
+    lengths, first = [], None
+    for each in pictures_of(path):
+        first = first or each.picture
+        lengths.append(each.seconds)
+    if first is None:
+        raise BadFilm(f"{str(path)!r} has no frame that can be decoded")
+    return Facts(
+        path=path,
+        height=first.height,
+        width=first.width,
+        rate=len(lengths) / sum(lengths, Fraction(0)),
+        time_base=Fraction(1, 1000),
+        frames=len(lengths),
+    )
+
+
+def _frames_of_pictures(facts: Facts, mark: Mark | None = None) -> Iterator[Frame]:
+    """Yield the frames of a folder of pictures, or of an animation, from a marked one on."""
+    first = 0 if mark is None else mark.number
+    if facts.path.is_dir():
+        yield from _frames_of_folder(facts, first)
+        return
+    time = Fraction(0) if mark is None else mark.time
+    for number, each in enumerate(pictures_of(facts.path, first), first):
+        yield Frame(number, time, each.seconds, _pixels_of_picture(each.picture, facts.bits))
+        time += each.seconds
+
+
+def _pixels_of_picture(picture: images.Picture, bits: Bits) -> Pixels:
+    """Return a picture as players show it: on black."""
+    image = picture.image if picture.alpha is None else picture.image * picture.alpha
+    return pixels_of(image, bits)
+
+
 def _frames_of_folder(facts: Facts, first: int = 0) -> Iterator[Frame]:
     for number, file in enumerate(pictures_in(facts.path)[first:], first):
         try:
@@ -312,8 +356,7 @@ def _frames_of_folder(facts: Facts, first: int = 0) -> Iterator[Frame]:
                 f"{str(file)!r} is {picture.width}x{picture.height} and the first frame "
                 f"{facts.width}x{facts.height} (width x height); make them of one size"
             )
-        image = picture.image if picture.alpha is None else picture.image * picture.alpha
-        pixels = pixels_of(image, facts.bits)
+        pixels = _pixels_of_picture(picture, facts.bits)
         yield Frame(number, number / facts.rate, 1 / facts.rate, pixels)
 
 

@@ -79,7 +79,31 @@ def page(name: str, command: click.Command) -> str:
     context = click.Context(command, parent=parent, info_name=name)
     formatter = Markdown()
     command.format_help(context, formatter)
+    parts = [f"# {title}\n\n{formatter.getvalue().rstrip()}\n"]
+    if isinstance(command, click.Group):
+        parts += [
+            _below(part(f"{title} {word}", command.commands[word], context))
+            for word in command.list_commands(context)
+            if not command.commands[word].hidden
+        ]
+    return "\n".join(parts)
+
+
+def part(title: str, command: click.Command, parent: click.Context) -> str:
+    """Return the help of a command inside of another, with all its options."""
+    formatter = Markdown()
+    context = click.Context(command, parent=parent, info_name=command.name)
+    command.format_help(context, formatter)
     return f"# {title}\n\n{formatter.getvalue().rstrip()}\n"
+
+
+def _below(text: str) -> str:
+    """Return Markdown with its headings one level down; code stays as it is."""
+    parts = re.split(r"(```.*?```)", text, flags=re.DOTALL)
+    return "".join(
+        each if at % 2 else re.sub(r"^#", "##", each, flags=re.MULTILINE)
+        for at, each in enumerate(parts)
+    )
 
 
 def write(folder: Path) -> list[str]:

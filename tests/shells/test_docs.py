@@ -183,6 +183,16 @@ def test_every_public_name_is_on_one_page_of_the_reference() -> None:
     assert sorted(named) == sorted(dir(ent))
 
 
+def test_the_page_of_growing_pictures_shows_the_options_of_each_recipe() -> None:
+    page = commands.page("grow", main.commands["grow"])
+    parts = dict(re.findall(r"^## entoptic grow (\w+)\n(.*?)(?=^## |\Z)", page, re.M | re.S))
+    for name, option in (("dream", "--octaves N"), ("visualize", "--canvas C"), ("invert", "-l")):
+        assert f"`{option}" in parts[name]
+        assert "`--hold-last S`" in parts[name]
+    assert "PICTURE" not in parts
+    assert "`--canvas C`" not in parts["dream"]
+
+
 @pytest.mark.parametrize("name", main.commands)
 def test_every_option_is_on_the_page_of_its_command(name: str) -> None:
     page = commands.page(name, main.commands[name])

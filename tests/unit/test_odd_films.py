@@ -79,6 +79,19 @@ def damaged(codec: str, count: int = 1500) -> Make:
     return make
 
 
+def scratched(codec: str, pixels: str, **options: Any) -> Make:
+    """Return what writes a film, and then other bytes over a few of it."""
+
+    def make(path: Path) -> None:
+        encoded(path, codec, pixels, size=(96, 128), count=24, **options)
+        data = bytearray(path.read_bytes())
+        middle = len(data) // 2
+        data[middle : middle + 8] = random.Random(1).randbytes(8)
+        path.write_bytes(bytes(data))
+
+    return make
+
+
 def sound(path: Path, *, cover: bool) -> None:
     """Write a file of sound, with a cover picture or without."""
     with av.open(str(path), "w") as container:
@@ -200,6 +213,11 @@ GOOD: dict[str, tuple[Make, int, tuple[int, int]]] = {
     "interlaced.mpg": (kind("mpeg2video", "yuv420p", flags="+ildct+ilme"), 3, (48, 64)),
     "windows.wmv": (kind("wmv2", "yuv420p"), 3, (48, 64)),
     "stream.h264": (kind("libx264", "yuv420p"), 3, (48, 64)),
+    "with checksums.mkv": (
+        kind("ffv1", "yuv420p", level="3", slicecrc="1"),
+        3,
+        (48, 64),
+    ),
     "odd.mkv": (kind("ffv1", "yuv420p", size=(47, 63)), 3, (47, 63)),
     "one pixel.mkv": (kind("ffv1", "bgr0", size=(1, 1)), 3, (1, 1)),
     "a line.mkv": (kind("ffv1", "bgr0", size=(2, 500)), 3, (2, 500)),
@@ -273,6 +291,11 @@ BAD: dict[str, tuple[Make, str]] = {
     "damaged.mp4": (damaged("libx265"), "can't decode .*it is damaged"),
     "damaged.mkv": (damaged("libx264", 60), "frame .* is damaged; convert the film anew"),
     "cut.webp": (cut_webp, r"frame \d+ of .*cut\.webp' is damaged|can't be read as WebP"),
+    "scratched.mkv": (
+        scratched("ffv1", "yuv420p", level="3", slicecrc="1"),
+        r"is damaged at 0\.48\d* seconds: a checksum is wrong; get it again, convert it anew, or",
+    ),
+    "scratched.apng": (scratched("apng", "rgb24"), "it is damaged; play it, or convert it anew"),
     "no frames.mkv": (nothing, "it holds no frames"),
     "two sizes.ts": (
         two_sizes,

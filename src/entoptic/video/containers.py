@@ -124,6 +124,8 @@ def _bad(path: Path, error: Exception, frame: int = 0) -> BadFilm:
         said = "it isn't a film that FFmpeg reads"
     elif said == "End of file":
         said = "it holds no frames"
+    elif said == "Generic error in an external library":
+        said = "it is damaged"
     elif said == "Invalid data found when processing input":
         said = "FFmpeg finds no film in it, or it is damaged"
     where = f" after frame {frame - 1}" if frame else ""

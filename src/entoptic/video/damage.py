@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from entoptic.errors import BadFilm
-from entoptic.video.containers import decoded, opened, video_of
+from entoptic.video.containers import av, decoded, opened, video_of
 from entoptic.video.reading import Facts, check_same_size, frames_of, is_of_pictures
 
 # Films whose last frame ends so much before they should, in seconds, are cut off.
@@ -28,8 +31,9 @@ def check_whole(facts: Facts, end: Fraction | None = None) -> None:
             if end is not None and each.time >= end:
                 return
         return
-    with opened(facts.path) as container:
+    with opened(facts.path) as container, _checksums(facts.path):
         stream = video_of(container)
+        stream.codec_context.options = {"err_detect": "crccheck"}
         start = over = None
         for number, frame in enumerate(decoded(facts.path, container)):
             turned = frame.rotation % 180 != 0
@@ -50,6 +54,38 @@ def check_whole(facts: Facts, end: Fraction | None = None) -> None:
         f"long, and its last frame ends after {float(over - start):.2f} s; get it again, or take "
         f"what there is with --end {float(over - start):.2f}"
     )
+
+
+# What FFmpeg says of frames whose checksum is wrong, and that it hands out all the same.
+_WRONG = ("CRC mismatch", "Incorrect MD5")
+
+
+@contextmanager
+def _checksums(path: Path) -> Iterator[None]:
+    """Tell of frames that are decoded inside and whose checksum is wrong.
+
+    Of FFV1, and of other codecs that have checksums, FFmpeg conceals such frames without a flag;
+    its log alone tells.
+
+    Raises:
+        BadFilm: there are some.
+    """
+    logging = av().logging
+    before = logging.get_level()
+    logging.set_level(logging.ERROR)
+    try:
+        with logging.Capture(local=False) as said:
+            yield
+    finally:
+        logging.set_level(before)
+    texts = [" ".join(message.split()) for _, _, message in said]
+    for number, text in enumerate(texts):
+        if any(each in text for each in _WRONG):
+            where = next((each for each in texts[number + 1 :][:1] if each.startswith("at ")), "")
+            raise BadFilm(
+                f"{str(path)!r} is damaged{' ' * bool(where)}{where}: a checksum is wrong; get it "
+                "again, convert it anew, or leave the damage out by start and end"
+            )
 
 
 def _end_of(stream: Any) -> Fraction | None:

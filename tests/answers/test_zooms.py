@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import torch
 from torch import Tensor, nn
 
 import entoptic as ent
+from entoptic.jobs.cameras import back
+from entoptic.jobs.loops import Loop
 from entoptic.jobs.zooms import ZoomPlan
 from entoptic.recipes.zoom import Zoom
 from entoptic.video.pixels import Pixels
-from entoptic.video.reading import facts_of, frames_of
+from entoptic.video.reading import Frame, facts_of, frames_of
 from filming import small_network, texture
 
 pytest.importorskip("av")
@@ -122,12 +125,86 @@ def test_the_end_of_a_loop_goes_over_into_its_begin(
     plan = planned(model, photo, tmp_path, loop=True, seconds=1.6, zoom=1.1, strength=0.1)
     done = plan.run()
     found = [each.pixels.astype(float) for each in frames_of(facts_of(done.path))]
-    assert (len(found), done.frames, plan.fading) == (16, 16, 4)
+    assert (len(found), done.frames, plan.beyond) == (16, 16, 4)
     steps = [np.abs(a - b).mean() for a, b in zip(found, [*found[1:], found[0]], strict=True)]
     assert steps[-1] <= 1.2 * max(steps[:-1])
     straight = planned(model, photo, tmp_path, seconds=1.6, zoom=1.1, strength=0.1)
     jump = made(straight)
     assert np.abs(jump[-1].astype(float) - jump[0]).mean() > 2 * steps[-1]
+
+
+def test_the_first_frame_of_a_loop_grows_out_of_the_middle_of_its_end(
+    model: ent.Model, photo: Tensor, tmp_path: Path
+) -> None:
+    plan = planned(model, photo, tmp_path, loop=True, seconds=4, zoom=2)
+    tenth = Fraction(1, 10)
+    frames = [Frame(n, n * tenth, tenth, texture(48, 64, seed=n)) for n in range(55)]
+    found = [each.pixels for each in plan.arranged(lambda: iter(frames))]
+    # An ellipse inside of which the begin is whole, half as large as the frame's, leaves the frame
+    # at its corners when it is 2 * sqrt(2) times as large: after 1.5 seconds.
+    assert (plan.count, plan.beyond, len(found)) == (40, 15, 40)
+    first = torch.from_numpy(frames[0].pixels).permute(2, 0, 1)[None].float()
+    # A second before the end it is half as large, and around it is the film.
+    small = torch.nn.functional.interpolate(first, (24, 32), mode="area")[0].permute(1, 2, 0)
+    middle = found[30][12:36, 16:48][6:18, 8:24]
+    assert np.abs(middle - small.numpy()[6:18, 8:24]).mean() < 3
+    assert np.array_equal(found[30][:12], frames[30].pixels[:12])
+    # Where it fills the frame, at its end, it is whole in the middle.
+    assert np.array_equal(found[0][18:30, 24:40], frames[0].pixels[18:30, 24:40])
+    # Before it appears, and after what was there has left the frame, the film is itself.
+    last = min(plan.loop.places)
+    assert all(np.array_equal(found[n], frames[n].pixels) for n in range(15, 40 + last))
+
+
+def test_a_loop_goes_on_over_its_seam_as_the_camera_moves(
+    model: ent.Model, photo: Tensor, tmp_path: Path
+) -> None:
+    import cv2
+
+    plan = planned(model, photo, tmp_path, loop=True, seconds=2, zoom=4, turn=20, strength=0.5)
+    frames = [frame for frame, _ in plan.frames()]
+    found = [each.pixels for each in plan.arranged(lambda: iter(frames))]
+
+    def errors(loop: list[Pixels]) -> list[float]:
+        """Return how far each next frame is from what the camera's motion makes of one."""
+        said = []
+        for number, (now, after) in enumerate(zip(loop, [*loop[1:], loop[0]], strict=True), 1):
+            way = back(plan.recipe, (48, 64), (0.5, 0.5), number / 10, 1 / 10)
+            flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+            there = cv2.warpAffine(now.astype(np.float32), way, (64, 48), flags=flags, borderMode=2)
+            said.append(float(np.abs(there - after).mean()))
+        return said
+
+    fading = Loop(5, {}, (0, 0), 0)
+    faded = [each.pixels for each in fading.arranged(lambda: iter(frames), 20)]
+    ours, theirs = errors(found), errors(faded)
+    assert ours[-1] < 1.5 * np.median(ours)
+    assert theirs[-1] > 1.5 * ours[-1]
+    contrast = [each.std() for each in found]
+    assert min(contrast) > 0.8 * np.median(contrast)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"zoom": 1.1}, {"zoom": 0.5}, {"zoom": 1, "turn": 30}, {"center": "strongest"}],
+    ids=str,
+)
+def test_a_loop_in_which_little_grows_fades_into_its_begin(
+    model: ent.Model, photo: Tensor, tmp_path: Path, how: dict[str, Any]
+) -> None:
+    plan = planned(model, photo, tmp_path, loop=True, **{"seconds": 4, "zoom": 2} | how)
+    assert (plan.beyond, plan.loop and plan.loop.places) == (10, {})
+
+
+def test_a_loop_that_was_stopped_shows_what_there_is(
+    model: ent.Model, photo: Tensor, tmp_path: Path
+) -> None:
+    plan = planned(model, photo, tmp_path, loop=True, seconds=2, zoom=4, strength=0)
+    asked = iter(range(100))
+    made = plan.run(stopped=lambda: next(asked) == 5)
+    assert (made.finished, made.frames) == (False, 6)
+    assert len(list(frames_of(facts_of(made.path)))) == 6
+    assert plan.run().frames == 20
 
 
 def test_a_zoom_that_was_stopped_goes_on_to_the_same_frames(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,15 +16,16 @@ from torch import Tensor
 
 from entoptic.errors import BadSetting
 from entoptic.images import picture_of
+from entoptic.jobs.cameras import back
 from entoptic.jobs.film_dreams import Dreamer, film_job, first_dream, with_pictures
 from entoptic.jobs.film_frames import Values, image_of_values, values_of
 from entoptic.jobs.film_making import Making
 from entoptic.jobs.film_parts import State
 from entoptic.jobs.inputs import source_of
-from entoptic.jobs.keys import value_at
+from entoptic.jobs.loops import Loop
 from entoptic.types import Image
 from entoptic.video.motion import check_installed, opencv
-from entoptic.video.pixels import Pixels, pixels_of
+from entoptic.video.pixels import pixels_of
 from entoptic.video.reading import USUAL_RATE, Facts, Frame
 from entoptic.video.writing import check_form, form_of
 
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 _DRIFT = 0.6
 # The power by which positions that respond less count less.
 _PEAK = 16
-# A loop's last frames fade into its first ones over this share of it, and at most these seconds.
-_FADE, _FADE_SECONDS = 0.25, 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,33 +60,33 @@ class ZoomPlan(Making):
     def count(self) -> int:
         return max(1, round(float(self.recipe.seconds) * self.facts.rate))
 
-    @property
-    def fading(self) -> int:
-        """Number of frames over which the end of a loop fades into its begin."""
+    @functools.cached_property
+    def loop(self) -> Loop | None:
+        """How its end goes over into its begin; None where it doesn't."""
         if not self.recipe.loop:
-            return 0
-        return min(int(self.count * _FADE), round(_FADE_SECONDS * self.facts.rate))
+            return None
+        size = self.facts.height, self.facts.width
+        return Loop.of(self.recipe, size, float(self.facts.rate), self.count)
+
+    @property
+    def beyond(self) -> int:
+        """Number of frames that are made beyond the end of a loop, for its begin."""
+        return 0 if self.loop is None else self.loop.beyond
 
     def frames(self, state: State | None = None) -> Iterator[tuple[Frame, State]]:
         """See `Making.frames`; those beyond the end of a loop are for its begin."""
         state = state or State()
         dreamer = Dreamer(self.recipe, self.model, self.files)
         length = 1 / self.facts.rate
-        for number in range(state.frames, self.count + self.fading):
+        for number in range(state.frames, self.count + self.beyond):
             image, state = self._next(dreamer, number, state)
             yield Frame(number, number * length, length, pixels_of(image, self.form.bits)), state
 
     def arranged(self, frames: Callable[[], Iterator[Frame]]) -> Iterator[Frame]:
-        """See `Making.arranged`; a loop begins with what comes after its end, and fades."""
-        beyond = list(itertools.islice(frames(), self.count, None))
-        for frame in itertools.islice(frames(), self.count):
-            if frame.number < len(beyond):
-                share = (frame.number + 1) / (len(beyond) + 1)
-                after = beyond[frame.number].pixels.astype(np.float32)
-                mixed = after + share * (frame.pixels - after)
-                pixels: Pixels = np.rint(mixed).astype(frame.pixels.dtype)
-                frame = replace(frame, pixels=pixels)
-            yield frame
+        """See `Making.arranged`; a loop's end goes over into its begin."""
+        if self.loop is None:
+            return itertools.islice(frames(), self.count)
+        return self.loop.arranged(frames, self.count)
 
     def _next(self, dreamer: Dreamer, number: int, before: State) -> tuple[Image, State]:
         """Return a frame, and what the next one needs of it."""
@@ -131,26 +130,11 @@ class ZoomPlan(Making):
     def _moved(self, frame: Values, center: tuple[float, float], time: float) -> Values:
         """Return a frame as the camera has it a frame later."""
         cv2 = opencv()
-        recipe, step = self.recipe, float(1 / self.facts.rate)
-        zoom = value_at(recipe.zoom, time) ** step
-        angle = math.radians(value_at(recipe.turn, time) * step)
         height, width = frame.shape[:2]
-        down, across = (
-            value_at(each, time) * step * side
-            for each, side in ((recipe.down, height), (recipe.across, width))
-        )
-        y, x = center[0] * (height - 1), center[1] * (width - 1)
-        # From a pixel of the new frame to where it was in the old one.
-        cos, sin = math.cos(angle) / zoom, math.sin(angle) / zoom
-        back = np.array(
-            [
-                [cos, sin, x - cos * x - sin * y + across],
-                [-sin, cos, y + sin * x - cos * y + down],
-            ]
-        )
+        way = back(self.recipe, (height, width), center, time, float(1 / self.facts.rate))
         moved: Values = cv2.warpAffine(
             frame,
-            back,
+            way,
             (width, height),
             flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REFLECT,

@@ -1558,7 +1558,8 @@ def zoom(
             0s:A,4s:B. [default: 0]
         center: Point that the camera goes to, as shares down and across; strongest drifts to
             where the layer responds most. [default: 0.5x0.5]
-        loop: Let the end fade into the begin, so that it can play for ever.
+        loop: Let the begin grow out of the middle of the end, so that the film can play for
+            ever; where little grows, the end fades into it.
         seed: Random seed. [default: 0]
         precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
             which is fastest. [default: fp32]

@@ -100,7 +100,11 @@ class ZoomOfDreams(DreamedFilm, ABC):
         told="0.5,0.5",
     )
     loop: bool = setting(
-        False, flag, "Let the end fade into the begin, so that it can play for ever.", under=FILM
+        False,
+        flag,
+        "Let the begin grow out of the middle of the end, so that the film can play for ever; "
+        "where little grows, the end fades into it.",
+        under=FILM,
     )
 
     def destination(self) -> Path:

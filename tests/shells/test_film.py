@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import time
@@ -123,6 +124,42 @@ def test_where_a_film_goes_is_looked_at_before_a_network_is_loaded(
         done = entoptic(*typed.split(), folder=files)
         assert (done.code, done.out) == (code, ""), (typed, done.err)
         assert message in done.err
+
+
+ODD = [
+    ("film two.mp4 -o -", 2, "a film can't go to stdout (-); name a file"),
+    ("grow half.png -o -", 2, "a film can't go to stdout (-); name a file"),
+    ("film - -o a.mp4", 2, "a film can't come on stdin (-); save it to a file first"),
+    (f"zoom half.png -o {'x' * 300}.mp4", 1, "(File name too long); name another output"),
+    ("film two.mp4 -o a.mp4 --watch no/x.png", 1, "there is no folder 'no' to write to"),
+    ("film two.mp4 -o a.mp4 --watch x.txt", 1, "no picture can be written to 'x.txt'"),
+    ("zoom half.png -o a.mp4 --watch half.png --force", 1, "'half.png'"),
+    ("film two.mp4 -o a.mp4 --watch guide.png", 1, "'guide.png' is there already; name another"),
+    ("grow half.png -o a.mp4 --watch guide.png", 1, "'guide.png' is there already; name another"),
+    ("zoom a.webp -o a.webp --force", 1, "'a.webp' is a file that is read; name another output"),
+    ("film two.mp4 --mask clip.mp4 -o clip.mp4 -f", 1, "'clip.mp4' is a file that is read"),
+    ("film pipe.mp4 -o a.mp4", 1, "is a device or a pipe; save the film to a file"),
+]
+
+
+def test_nothing_of_the_users_is_replaced_and_nothing_begun_that_cannot_end(files: Path) -> None:
+    image = torch.rand(1, 3, 48, 64, generator=torch.manual_seed(0))
+    ent.write(files / "a.webp", image)
+    os.mkfifo(files / "pipe.mp4")
+    before = {each.name: each.stat().st_mtime_ns for each in files.iterdir()}
+    for typed, code, message in ODD:
+        done = entoptic(*typed.split(), "--octaves", "1", "--steps", "1", folder=files)
+        assert (done.code, done.out) == (code, ""), (typed, done.err)
+        assert message in done.err, (typed, done.err)
+    assert {each.name: each.stat().st_mtime_ns for each in files.iterdir()} == before
+
+
+def test_the_frame_that_is_shown_may_be_that_of_the_time_before(files: Path) -> None:
+    how = ("--watch", "now.png", *QUICK)
+    assert entoptic("film", "two.mp4", "-o", "a.mp4", *how, folder=files).code == 0
+    first = (files / "now.png").stat().st_mtime_ns
+    assert entoptic("film", "two.mp4", "-o", "b.mp4", *how, folder=files).code == 0
+    assert (files / "now.png").stat().st_mtime_ns > first
 
 
 def test_a_zoom_is_made_again_from_its_job(folder: Path) -> None:

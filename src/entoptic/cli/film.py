@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entoptic.checks import whole
-from entoptic.cli import options, signals
+from entoptic.cli import options, signals, streams
 from entoptic.cli.printing import echo
 from entoptic.cli.progress import Teller
 from entoptic.cli.recipes import arguments, declared_command
+from entoptic.errors import AlreadyThere, BadSetting, EntopticError
 from entoptic.jobs.defaults import USUAL
 from entoptic.recipes.film import DreamedFilm, FilmOfDreams
 
@@ -80,27 +81,52 @@ def film_command(recipe: type[DreamedFilm]) -> click.Command:
     ) -> int:
         from entoptic.jobs.film_making import check_destination
 
-        ordered = recipe(**{"model": USUAL} | arguments(recipe, given))
+        ordered = recipe(**{"model": USUAL} | _read(recipe, arguments(recipe, given)))
         check_destination(ordered.destination(), force)
         plan: Any = ordered.plan()
         plan.check_free(force)
         if on is not None or workers is not None:
             plan = by_workers(plan, on, workers)
-        return make_film(plan, watch, as_json, quiet)
+        return make_film(plan, watch, force, as_json, quiet)
 
     shared = _WORKERS(callback) if issubclass(recipe, FilmOfDreams) else callback
     return declared_command(recipe, SHOWN(shared))
 
 
-def make_film(plan: Making, watch: str | None, as_json: bool, quiet: bool) -> int:
-    """Make a film, or what there is of it when a signal comes; return the exit code."""
+def _read(recipe: type[DreamedFilm], asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what was asked for, with the photo from stdin where that was typed.
+
+    Raises:
+        BadSetting: a film was to come from there.
+    """
+    if asked.get("film") == streams.DASH:
+        raise BadSetting("a film can't come on stdin (-); save it to a file first")
+    if asked.get("photo") != streams.DASH:
+        return asked
+    streams.check_once([streams.DASH])
+    name = f"stdin-{recipe.name}.mp4"
+    return {"output": name} | asked | {"photo": streams.photo_of(streams.DASH)}
+
+
+def make_film(plan: Making, watch: str | None, force: bool, as_json: bool, quiet: bool) -> int:
+    """Make a film, or what there is of it when a signal comes; return the exit code.
+
+    Args:
+        plan: of the film.
+        watch: name of the picture that shows the last frame.
+        force: whether that may be replaced, if it is another one.
+        as_json: whether what was made is printed as JSON.
+        quiet: whether progress and notes are left out.
+    """
+    if watch is not None:
+        _check_shown(Path(watch), plan, force)
     with Teller(quiet) as teller, signals.held_back() as signalled:
         for note in plan.notes:
             teller.note(note)
         made = plan.run(
             teller,
             stopped=lambda: signalled() is not None,
-            watch=None if watch is None else _shown(Path(watch)),
+            watch=None if watch is None else _shown(Path(watch), plan),
         )
         ended_by = signalled()
     if not made.frames:
@@ -120,13 +146,38 @@ def make_film(plan: Making, watch: str | None, as_json: bool, quiet: bool) -> in
     return signals.exit_code(ended_by)
 
 
-def _shown(path: Path) -> Callable[[Pixels], None]:
+def _check_shown(path: Path, plan: Making, force: bool) -> None:
+    """Find out before any work whether the last frame can be shown in a file.
+
+    Raises:
+        CannotWrite: it can't be written, or is a file that is read.
+        AlreadyThere: it is there, and shows no frame of such a film.
+    """
+    from entoptic import images
+    from entoptic.jobs.job import Job
+
+    read = [each.name for each in (plan.job.photo, *plan.job.guides) if each is not None]
+    images.check_writable(path, not_over=[Path(name) for name in read if name is not None])
+    if force or not os.path.lexists(path):
+        return
+    try:
+        shows = Job.from_json(images.read_job(path)).recipe
+    except EntopticError:
+        shows = ""
+    if shows != plan.job.recipe:
+        raise AlreadyThere(
+            f"{str(path)!r} is there already; name another file to watch, or replace it (--force)"
+        )
+
+
+def _shown(path: Path, plan: Making) -> Callable[[Pixels], None]:
     """Return what writes a frame as a picture."""
 
     def show(pixels: Pixels) -> None:
         from entoptic import images
         from entoptic.video.pixels import image_of
 
-        images.write(path, image_of(pixels), replace=True)
+        # With the job, by which it is known again.
+        images.write(path, image_of(pixels), job=plan.job.to_json(), replace=True)
 
     return show

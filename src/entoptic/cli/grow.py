@@ -153,8 +153,8 @@ def _destination(start: Path, given: Mapping[str, Any]) -> Path:
 
     how = arguments(Grow, {name: given[name] for name in _FILM})
     output = Path(how.get("output", start.with_name(f"{start.stem}-grow.mp4")))
-    form_of(output, how.get("codec"), how.get("bits"))
     check_destination(output, given["force"])
+    form_of(output, how.get("codec"), how.get("bits"))
     return output
 
 
@@ -163,7 +163,8 @@ def _make(recipe: Any, output: Path, given: Mapping[str, Any]) -> int:
     how = arguments(Grow, {name: given[name] for name in _FILM})
     plan = Grow(recipe, **how | {"output": output}).plan()
     plan.check_free(given["force"])
-    return make_film(plan, given["watch"], given["as_json"], given["quiet"])
+    shown = {name: given[name] for name in ("watch", "force", "as_json", "quiet")}
+    return make_film(plan, **shown)
 
 
 grow_command = _Ways(

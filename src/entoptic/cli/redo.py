@@ -260,7 +260,7 @@ def _film(film: Path, photo: str | None, look_in: list[str], given: dict[str, An
     output = Path(changes.pop("output", film.with_name(f"{film.stem}-redo{film.suffix}")))
     check_destination(output, shown["force"])
     plan = plan_film_redo(film, output, photo=photo, look_in=look_in, **changes)
-    plan.check_free(shown.pop("force"))
+    plan.check_free(shown["force"])
     if on is not None or workers is not None:
         plan = by_workers(plan, on, workers)
     return make_film(plan, **shown)

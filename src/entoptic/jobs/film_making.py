@@ -16,6 +16,7 @@ from entoptic.errors import AlreadyThere, BadSetting, CannotWrite
 from entoptic.jobs.film_parts import Parts, State
 from entoptic.jobs.job import Job
 from entoptic.jobs.progress import duration
+from entoptic.paths import is_same
 from entoptic.video.pixels import Pixels
 from entoptic.video.reading import Facts, Frame
 from entoptic.video.writing import Form, Sound, write_film
@@ -137,8 +138,13 @@ class Making(ABC):
 
         Raises:
             AlreadyThere: there is one.
-            CannotWrite: its folder can't be written to.
+            CannotWrite: its folder can't be written to, or it is a file that is read.
         """
+        read = [each.name for each in (self.job.photo, *self.job.guides) if each is not None]
+        if any(is_same(self.form.path, Path(name)) for name in read if name is not None):
+            raise CannotWrite(
+                f"{str(self.form.path)!r} is a file that is read; name another output"
+            )
         if not self.parts.begun():
             _check_free(self.form.path, force)
 
@@ -233,9 +239,17 @@ def check_destination(output: Path, force: bool) -> None:
 
     Raises:
         AlreadyThere: there is one.
-        CannotWrite: there is no folder for it.
+        CannotWrite: there is no folder for it, or no file can have that name.
+        BadSetting: it is stdout.
     """
-    if not Parts.of_film(output).is_dir():
+    if str(output) == "-":
+        raise BadSetting("a film can't go to stdout (-); name a file")
+    try:
+        begun = Parts.of_film(output).is_dir()
+    except (OSError, ValueError) as error:  # before Python 3.13
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CannotWrite(f"can't write {str(output)!r} ({reason}); name another output") from None
+    if not begun:
         _check_free(output, force)
 
 

@@ -3,15 +3,19 @@
     python -m benchmarks.studio [--size 512] [--rounds 5] [--runs 200]
 
 A studio runs in a process of its own, its page in a headless Chromium of the same machine, which
-shows the previews. A round dreams the example by the page, and then by the same plan in a process
-without a page; their ratio is told, on the clock and of the seconds that all threads of the process
-compute, which other work on the machine changes least; and how long previews and stops take. Then
-`--runs` small dreams are made by one engine, and the memory of the process is told meanwhile.
+shows the previews. A round dreams the example by the page and by the same plan in a process that
+has none, in turns that change places from round to round. Told are the medians of their ratios: on
+the clock; of what the dreaming thread computes, which other work on the machine changes least and
+which bounds the steps per second where a core is free; and what the other threads of the studio
+compute beside it. All run with one thread of torch's, so that the dreaming thread is the whole of
+the work. And told is how long previews and stops take. Then `--runs` small dreams are made by one
+engine, and the memory of the process is told meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import resource
@@ -25,6 +29,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import torch
 
 import entoptic as ent
 from entoptic.recipes.dream import Dream
@@ -44,20 +50,24 @@ def work_of_steps(model: ent.Model, size: int) -> tuple[float, float]:
     """
 
     def work() -> tuple[float, float]:
-        computed, began = time.process_time(), time.perf_counter()
+        torch.set_num_threads(1)  # of this thread
+        computed, began = time.thread_time(), time.perf_counter()
         plan = Dream(model, photo=EXAMPLE, size=size).plan()
         with tempfile.TemporaryDirectory() as folder:
             plan.run(progress=False).save(f"{folder}/dream.png")
-        return time.perf_counter() - began, time.process_time() - computed
+        return time.perf_counter() - began, time.thread_time() - computed
 
     with ThreadPoolExecutor(1) as worker:
         return worker.submit(work).result()
 
 
-def computed(process: int) -> float:
-    """Return the seconds that all threads of a process have computed, on Linux."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def computed(process: int) -> dict[str, float]:
+    """Return the seconds that each thread of a process has computed, on Linux."""
+    found = {}
+    for each in Path(f"/proc/{process}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # one that has just ended
+            found[each.name] = int((each / "schedstat").read_text().split()[0]) / 1e9
+    return found
 
 
 class Page:
@@ -106,7 +116,10 @@ def rounds_of(size: int, rounds: int) -> None:
             address = address_of(free, None)
         port = address.rstrip("/").rpartition(":")[2]
         words = ["-m", "entoptic", "studio", "--port", port, "--folder", folder]
-        studio = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True)
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        studio = subprocess.Popen(
+            [sys.executable, *words], stdout=subprocess.PIPE, text=True, env=environment
+        )
         try:
             assert studio.stdout is not None
             studio.stdout.readline()
@@ -125,28 +138,45 @@ def rounds_of(size: int, rounds: int) -> None:
 def _rounds(page: Page, process: int, size: int, rounds: int) -> None:
     model = ent.load()
     work_of_steps(model, size)
-    clocks, threads, previews, stops = [], [], [], []
-    for _ in range(rounds):
-        before = computed(process)
-        previews.append(page.begin())
-        page.finish()
-        live = page.page.evaluate(_TOOK), computed(process) - before
-        alone = work_of_steps(model, size)
+    previews: list[float] = []
+    clocks, threads, others, stops = [], [], [], []
+    for number in range(rounds):
+        if number % 2:
+            live = _live(page, process, previews)
+            alone = work_of_steps(model, size)
+        else:
+            alone = work_of_steps(model, size)
+            live = _live(page, process, previews)
         clocks.append(live[0] / alone[0])
         threads.append(live[1] / alone[1])
+        others.append(live[2] / alone[1])
         previews.append(page.begin())
         stops.append(page.stop())
-        told = ", ".join(
-            f"{one:.2f} and {other:.2f} s" for one, other in zip(live, alone, strict=True)
+        print(
+            f"on the clock {live[0]:.2f} with a page and {alone[0]:.2f} s without; the dreaming "
+            f"thread {live[1]:.2f} and {alone[1]:.2f} s; the studio's others {live[2]:.2f} s"
         )
-        print(f"with and without a page, on the clock and computed: {told}")
     for name, found in (
         ("ratio on the clock", clocks),
-        ("ratio of what all threads compute", threads),
+        ("ratio of what the dreaming thread computes", threads),
+        ("what the other threads compute, of it", others),
+        (
+            "ratio of what all threads compute",
+            [sum(each) for each in zip(threads, others, strict=True)],
+        ),
         ("first preview, s", previews),
         ("stop, s", stops),
     ):
         print(f"{name}: median {statistics.median(found):.3f}, most {max(found):.3f}")
+
+
+def _live(page: Page, process: int, previews: list[float]) -> tuple[float, float, float]:
+    """Return the seconds of a dream by the page: on the clock, of its thread, and of the others."""
+    before = computed(process)
+    previews.append(page.begin())
+    page.finish()
+    spent = sorted(now - before.get(each, 0.0) for each, now in computed(process).items())
+    return page.page.evaluate(_TOOK), spent[-1], sum(spent[:-1])
 
 
 def memory_of(runs: int) -> None:

@@ -101,6 +101,9 @@ def test_a_mask_is_painted_with_a_finger(browser: Any, house: House) -> None:
     )
     phone.choose(house.folder / "sky.png")
     phone.page.tap("#dream-mask")
+    for each in phone.page.query_selector_all(".brushes > *"):
+        found = each.bounding_box()
+        assert 0 <= found["x"] < found["x"] + found["width"] <= 390
     phone.page.evaluate("scrollTo(0, 0)")
     box = phone.page.locator("#stage-dream .paint").bounding_box()
     across, down = box["x"] + box["width"] / 2, box["y"] + box["height"] / 4

@@ -62,7 +62,7 @@ _TAKEN = options.together(
     ),
     options.option(
         _UNITS, "--negative", is_flag=True,
-        help="Also the picture that lowers each unit most, of layers with activations below 0.",
+        help="Also the picture that minimizes each unit, of layers with activations below 0.",
     ),
     options.option(
         _LAYERS, "--photo", type=click.Path(), metavar="FILE",
@@ -115,8 +115,8 @@ Examples:
   entoptic catalog squeezenet1_1 --preview -o preview/      the whole network, in minutes
   entoptic catalog squeezenet1_1 fire5 fire6 -o fires/      two layers
   entoptic catalog squeezenet1_1 fire5 --units 0-15 -o a/   sixteen units
-  entoptic catalog status fires/                            how far it is
-  entoptic catalog verify fires/                            check it, mend it
+  entoptic catalog status fires/                            its progress
+  entoptic catalog verify fires/                            check and repair it
   entoptic catalog site fires/                              pages to look through it
 """,
 )
@@ -143,8 +143,8 @@ def catalog_command(
 
     Pictures are DIR/LAYER/NUMBER.png, beside the index catalog.sqlite, and in DIR/layers/ what
     each layer makes of one photo; each can be made again by `entoptic redo`. The work can be
-    stopped at any moment, by a power cut too: the same command goes on. Several of them may
-    work on one catalog at the same time.
+    stopped at any moment, by a power cut too: run the same command again, and it continues.
+    Several commands may work on one catalog at the same time.
     """
     if not output:
         raise BadSetting("--output is empty; name a folder")
@@ -207,7 +207,10 @@ def verify_command(
     workers: int | None,
     quiet: bool,
 ) -> None:
-    """Check every picture of a catalog by its hash; make anew what is broken or has failed."""
+    """Check a catalog, and repair it.
+
+    Every picture is compared with its hash; what is missing, broken or has failed is made again.
+    """
     from entoptic.catalogs.making import verify_catalog
 
     with Teller(quiet) as tell:
@@ -235,7 +238,10 @@ Examples:
 @click.argument("folder", type=click.Path(), metavar="DIR")
 @options.option(_OPTIONS, "--json", "as_json", is_flag=True, help="Print as JSON.")
 def status_command(folder: str, as_json: bool) -> None:
-    """Show how far a catalog is: per layer, units done and failed, seconds a unit, time left."""
+    """Show the progress of a catalog.
+
+    For each layer: units done and failed, seconds per unit, time left.
+    """
     from entoptic.catalogs.catalog import open_catalog
 
     found = open_catalog(folder)

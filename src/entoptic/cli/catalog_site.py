@@ -29,7 +29,7 @@ Examples:
     "-o",
     type=click.Path(),
     metavar="SITE",
-    help="Folder of the site [default: beside the first catalog, NAME-site].",
+    help="Folder of the site. [default: NAME-site, beside the first catalog]",
 )
 @options.option(_RESULT, "--force", "-f", is_flag=True, help="Replace the site that is there.")
 @options.option(
@@ -50,10 +50,11 @@ def site_command(
     models: tuple[str, ...],
     quiet: bool,
 ) -> None:
-    """Write the site of catalogs: static pages, which open from the disk and from any host.
+    """Make web pages of catalogs.
 
-    Every unit has its page: its picture, the photographs that excite it, the units most alike, the
-    weights to the layers before and after, and what makes the picture again.
+    They are static, and open from the disk and from any host. Every unit has its page: its picture,
+    the photographs that excite it, the units most alike, the weights to the layers before and
+    after, and what makes the picture again.
     """
     if output == "":
         raise BadSetting("--output is empty; name a folder")

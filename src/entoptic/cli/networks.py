@@ -52,11 +52,11 @@ def gradient_command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Show the gradient of a layer or objective with respect to a photo, or to an inner layer.
+    """Show the gradient of a layer or objective (saliency).
 
     With respect to the photo it is shown in color, middle gray being 0; with respect to an inner
-    layer, as its norm over channels at each position. An output that ends in .npy holds the numbers
-    themselves, not normalised.
+    layer (--wrt), as its norm over channels at each position. An output that ends in .npy holds the
+    numbers themselves, not normalized.
     """
     from entoptic.analysis.saliency import gradient_picture
     from entoptic.ascent.gradients import gradient
@@ -114,7 +114,7 @@ Example:
 @click.argument("output")
 @options.option(_OPTIONS, "--force", "-f", is_flag=True, help="Replace the output if it exists.")
 def convert_command(model: str, output: str, force: bool) -> None:
-    """Write a network of Caffe, MXNet or TensorFlow as an ONNX file.
+    """Write a Caffe, MXNet or TensorFlow network as ONNX.
 
     The names of its layers are kept.
     """

@@ -43,9 +43,10 @@ Examples:
 def spectrum_command(
     photos: tuple[str, ...], output: str, size: int, force: bool, as_json: bool, quiet: bool
 ) -> None:
-    """Measure the Fourier spectrum of photographs, for the canvas `maco`.
+    """Measure the Fourier spectrum of photographs.
 
-    PHOTO is a picture or a folder of pictures. Use the result by --method maco --spectrum FILE.
+    The canvas `maco` takes it, by --method maco --spectrum FILE. PHOTO is a picture or a folder of
+    pictures.
     """
     from entoptic.analysis.photographs import photo_files
     from entoptic.analysis.spectrum import check_spectrum_file, spectrum

@@ -39,7 +39,7 @@ Examples:
 @options.option(_OPTIONS, "--size", metavar="HxW", help="Size of the picture.")
 @_JSON
 def layers_command(model: str, glob: str, size: str | None, as_json: bool) -> None:
-    """List the layers of a network, in the order in which they run.
+    """List the layers of a network, in the order they run.
 
     Shape is that of the output for one image. Stride is the number of pixels from one position of a
     layer to the next; receptive field the number of pixels that a position depends on, a dash where

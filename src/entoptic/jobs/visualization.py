@@ -52,7 +52,7 @@ class Visualization(Recipe, ABC):
     size: int | tuple[int, int] = setting(
         224,
         extent(10_000),
-        "Size of each picture in pixels: its side (the long side, of a photo), or HxW.",
+        "Size of each picture in pixels: its side (of a photo its long side), or HxW.",
         under=OPTIMIZE,
         metavar="PIXELS",
         slider=(64, 512, 16),

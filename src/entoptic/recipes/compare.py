@@ -29,7 +29,7 @@ class Compare(Visualization):
     """Compare units in several networks, or by several methods.
 
     Each unit makes a row, and each model, method, canvas or set of transforms a column. Give
-    several of one of these, and at most one of each other.
+    several values, with commas between them, to exactly one of these options.
 
     >>> import entoptic as ent
     >>> by = {"method": ["lucid", "maco"], "size": 48, "steps": 1}

@@ -67,14 +67,15 @@ a stranger has written."""
 @recipe("dream", order=10)
 @dataclass(frozen=True)
 class Dream(Recipe):
-    """Dream a photo: maximise an objective in it, on several scales.
+    """Dream a photo: maximise an objective at several sizes.
 
     Gradient ascent optimises the photo at several sizes, the octaves, from small to large; the
     detail found at one is enlarged and added to the photo at the next. Without a photo it begins as
     noise.
 
     Source: Mordvintsev, Olah, Tyka, "Inceptionism: Going Deeper into Neural Networks", Google
-    Research, 2015, and their notebook "DeepDreaming with Caffe", whose defaults these are.
+    Research, 2015, and their notebook "DeepDreaming with Caffe", whose settings are
+    `look="original"`.
 
     >>> import entoptic as ent
     >>> ent.dream(ent.load(), noise=(60, 80), octaves=1, steps=1).image.shape
@@ -149,8 +150,8 @@ class Dream(Recipe):
     protect: str | None = setting(
         None,
         one_of("saliency", "gradient"),
-        "Protection of pixels: saliency, of those that draw the eye; gradient, of those that the "
-        "most probable class depends on.",
+        "Pixels to protect: saliency, those that draw the eye; gradient, those that the most "
+        "probable class depends on.",
         metavar="MAP",
     )
     noise: Sequence[int] | None = setting(
@@ -230,8 +231,9 @@ class Dream(Recipe):
     shaping: ShapingLike | None = setting(
         None,
         as_given,
-        "Shaping of the smoothed gradient: decorrelate (natural colors), laplacian (all sizes of "
-        'features alike), luminance, chroma(0.5), joined: "laplacian + decorrelate"; none.',
+        "Shaping of the smoothed gradient: blur, decorrelate (natural colors), spread (fills the "
+        "frame), laplacian (all sizes of features alike), luminance, chroma(0.5); joined by +: "
+        '"blur + decorrelate"; none.',
         under=OPTIMIZE,
         metavar="S",
         usual="none",

@@ -53,7 +53,7 @@ class Evaluate(Visualization):
     judges: Sequence[ModelLike] | None = setting(
         None,
         as_given,
-        "Other classifiers, which may or may not recognise the class.",
+        "Other classifiers, which are asked whether they recognise the class.",
         under=WITH,
         metavar="M,M",
         many=True,

@@ -83,7 +83,7 @@ class Exemplars(Looking):
     record: PathLike | None = setting(
         None,
         path,
-        "Record (.npz) that is kept: the same command goes on from there, and photographs that it "
+        "Record (.npz) to keep: the same command, run again, continues, and photographs that it "
         "holds aren't looked at again.",
         under=COMPUTE,
         metavar="FILE",

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 @recipe("looks", order=11)
 @dataclass(frozen=True)
 class Looks(Sweep):
-    """Show a photo in all looks of a network, with the command of each.
+    """Show a photo in all looks of a network.
 
-    Other settings hold for all of them.
+    Below each is the option that makes it. Other settings hold for all of them.
 
     >>> import entoptic as ent
     >>> photo = ent.Pixels.noise(40, 60, seed=0)()

@@ -103,11 +103,11 @@ _Fields: Any = make_dataclass(
 @recipe("sweep", order=12)
 @dataclass(frozen=True)
 class Sweep(_Fields):  # type: ignore[misc]
-    """Dream a photo by several values of any settings, side by side.
+    """Dream a photo with several values of any settings.
 
-    Each setting takes one value, or several with commas between them (in Python a list): all
-    combinations are dreamt. With `-o FOLDER/` each picture is a file of its own, with the job that
-    makes it alone.
+    The dreams are shown side by side. Each setting takes one value, or several with commas between
+    them (in Python a list): all combinations are dreamt. With `-o FOLDER/` each picture is a file
+    of its own, with the job that makes it alone.
 
     >>> import entoptic as ent
     >>> photo = ent.Pixels.noise(40, 60, seed=0)()

@@ -14,9 +14,7 @@ from torch import Tensor
 
 import entoptic as ent
 from entoptic.errors import BadSetting
-from entoptic.jobs import growth
 from entoptic.jobs.easings import EASINGS
-from entoptic.jobs.film_parts import State
 from entoptic.jobs.growth import GrowthPlan, blended, picture_of_film
 from entoptic.jobs.job import Job
 from entoptic.jobs.recipe import Recipe, recipes, settings
@@ -147,27 +145,6 @@ def test_frames_are_made_as_they_are_asked_for(
     assert made == []
     next(frames)
     assert len(made) == 1
-
-
-def test_where_a_film_goes_on_only_what_is_lacking_is_rendered(
-    dream: ent.Dream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plan = planned(dream, tmp_path)
-    whole = shown(plan)
-    rendered = []
-    render = growth.on_black
-
-    def counted(image: Any, alpha: Any) -> Any:
-        rendered.append(image)
-        return render(image, alpha)
-
-    monkeypatch.setattr(growth, "on_black", counted)
-    rest = list(plan.frames(State(3)))
-    assert [frame.number for frame, _ in rest] == [3, 4]
-    assert len(rendered) == 2
-    for (frame, _), wanted in zip(rest, whole[3:], strict=True):
-        assert np.array_equal(frame.pixels, wanted)
-    assert not list(plan.frames(State(5)))
 
 
 def test_a_unit_grows_from_gray_to_its_picture(model: ent.Model, tmp_path: Path) -> None:

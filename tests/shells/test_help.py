@@ -214,6 +214,14 @@ def test_the_other_defaults_in_the_help_are_the_true_ones() -> None:
         "wrt": "input", "model": "squeezenet1_1", "size": "the photo's"
     }  # fmt: skip
     assert shown_defaults("spectrum") == {"size": "224"}
+    # The dream of each frame has a dream's defaults, but for those that a zoom has of its own.
+    dream, film, zoom = map(shown_defaults, ("dream", "film", "zoom"))
+    tuned = {*OTHERS["dream"]} | {"objective"}
+    assert {each: film[each] for each in tuned} == {each: dream[each] for each in tuned}
+    own = {each: zoom[each] for each in tuned if zoom[each] != dream[each]}
+    assert own == {"steps": "4"}
+    assert zoom["center"] == "0.5,0.5"
+    assert film["size"] == "the film's"
     climb = shown_defaults("visualize")
     evaluate = shown_defaults("evaluate")
     shared = climb.keys() - {"bits", "seamless"}

@@ -169,10 +169,11 @@ def default_of(recipe: type[Recipe], name: str) -> str | None:
     from entoptic.jobs.defaults import NETWORKS, OTHERS, USUAL
 
     each, setting = recipe.__dataclass_fields__[name], settings(recipe)[name]
-    by_network = [own.get(recipe.name, {}) for own in (*NETWORKS.values(), OTHERS)]
+    tuned = recipe.defaults_as or recipe.name
+    by_network = [own.get(tuned, {}) for own in (*NETWORKS.values(), OTHERS)]
     values = [own.get(name, setting.usual) for own in by_network]
     if each.default is None and any(value != values[0] for value in values):
-        usual = NETWORKS[USUAL].get(recipe.name, {}).get(name, setting.usual)
+        usual = NETWORKS[USUAL].get(tuned, {}).get(name, setting.usual)
         return f"by network; {_told(usual)} with {USUAL}"
     if each.default is None:
         return setting.told if values[0] is None else _told(values[0])
@@ -185,9 +186,12 @@ def _told(value: Any) -> str:
 
     >>> _told(1 / 255), _told(1.5 / 255), _told(0.5), _told((60, 80)), _told(15.0)
     ('1/255', '1.5/255', '0.5', '60x80', '15')
+    >>> _told((0.5, 0.5))
+    '0.5,0.5'
     """
     if isinstance(value, tuple):
-        return "x".join(map(str, value))
+        whole = all(isinstance(each, int) for each in value)
+        return ("x" if whole else ",").join(map(str, value))
     if not isinstance(value, float):
         return str(value)
     levels = value * 255

@@ -67,14 +67,14 @@ class GrowthPlan(Making):
         return Making.run(replace(self, tell=tell, stopped=stopped), tell, stopped, watch)
 
     def frames(self, state: State | None = None) -> Iterator[tuple[Frame, State]]:
-        """See `Making.frames`; where it goes on, steps are made again, and not what they show."""
+        """See `Making.frames`; where it goes on, all steps are made again."""
         finished = 0 if state is None else state.frames
         pictures = self._pictures() if self.path else self._steps()
         length = 1 / self.facts.rate
-        coming = blended(pictures, self._positions[finished:])
-        for number, image in enumerate(coming, finished):
-            frame = Frame(number, number * length, length, pixels_of(image, self.form.bits))
-            yield frame, State(number + 1)
+        for number, image in enumerate(blended(pictures, self._positions)):
+            if number >= finished:
+                frame = Frame(number, number * length, length, pixels_of(image, self.form.bits))
+                yield frame, State(number + 1)
 
     @property
     def _positions(self) -> list[float]:

@@ -160,6 +160,9 @@ class Recipe(ABC):
     unit_field: ClassVar[str | None] = None
     """The field that another objective changes, when a picture is made again."""
 
+    defaults_as: ClassVar[str | None] = None
+    """The recipe whose defaults by network hold, where they aren't its own."""
+
     renamed: ClassVar[Mapping[str, str]] = {}
     """Fields by names that they had in the release before, and have in its jobs."""
 
@@ -228,7 +231,9 @@ class Recipe(ABC):
 
     def defaults(self, model: Model) -> Mapping[str, Any]:
         """Return the network's own values of settings."""
-        return network_defaults(model.source, self.name)
+        own = network_defaults(model.source, self.defaults_as or self.name)
+        fields = self.__dataclass_fields__
+        return {name: each for name, each in own.items() if fields[name].default is None}
 
     @classmethod
     def keeps(cls, name: str) -> bool:

@@ -36,6 +36,8 @@ OVER_TIME = ("layer", "strength", "step_size", "smoothing", "headroom", "mix")
 class DreamedFilm(FilmRecipe, ABC):
     """A film each frame of which is dreamt, by the settings of dreams."""
 
+    defaults_as: ClassVar[str] = Dream.name
+
     @abstractmethod
     def destination(self) -> Path:
         """Return the file of the film that is made, or the folder of its pictures."""
@@ -60,20 +62,22 @@ DREAMT = tuple(
 """The settings of a dream that a film has."""
 
 
-def dream_fields(**defaults: Any) -> list[tuple[str, str, Any]]:
+def dream_fields(source: str, **defaults: Any) -> list[tuple[str, str, Any]]:
     """Return the fields of a film that are a dream's, some of which may change over time.
 
     Args:
+        source: what it is made of, in a word.
         defaults: of the film, where they aren't the dream's.
     """
-    return [_field(name, defaults) for name in DREAMT]
+    return [_field(name, source, defaults) for name in DREAMT]
 
 
-def _field(name: str, defaults: Mapping[str, Any]) -> tuple[str, str, Any]:
+def _field(name: str, source: str, defaults: Mapping[str, Any]) -> tuple[str, str, Any]:
     each = Dream.__dataclass_fields__[name]
     kind, default = str(each.type), defaults.get(name, each.default)
     if name not in OVER_TIME:
-        return name, kind, with_default(Dream, name, default)
+        words = {"told": f"the {source}'s"} if name == "size" else {}
+        return name, kind, with_default(Dream, name, default, **words)
     declared = settings(Dream)[name]
     meanings = {"layer": text, "strength": number(least=0, most=1000)}
     changed = with_default(
@@ -174,7 +178,7 @@ class FilmOfDreams(DreamedFilm, ABC):
 
 
 _Fields: Any = make_dataclass(
-    "_Fields", dream_fields(), bases=(FilmOfDreams,), frozen=True, kw_only=True
+    "_Fields", dream_fields("film"), bases=(FilmOfDreams,), frozen=True, kw_only=True
 )
 
 

@@ -63,7 +63,7 @@ def accentuate(
         reference_layer: Layer at which the likeness to the photo is measured. [default: by
             network; fire3 with squeezenet1_1]
         transparency: Make only the pixels opaque that mattered; for PNG, WebP and TIFF.
-        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+        size: Size of each picture in pixels: its side (of a photo its long side), or HxW.
             [default: the photo's, at most 768]
         steps: Number of steps. [default: 100]
         method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
@@ -135,7 +135,7 @@ def caricature_of(
             fire6 with squeezenet1_1]
         cosine_power: Power of the cosine similarity: more is nearer to the photo, less is more
             exaggerated. [default: 1]
-        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+        size: Size of each picture in pixels: its side (of a photo its long side), or HxW.
             [default: the photo's, at most 768]
         steps: Number of steps. [default: 256]
         method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
@@ -192,7 +192,7 @@ def compare(
     r"""Compare units in several networks, or by several methods.
 
     Each unit makes a row, and each model, method, canvas or set of transforms a column. Give
-    several of one of these, and at most one of each other.
+    several values, with commas between them, to exactly one of these options.
 
     >>> import entoptic as ent
     >>> by = {"method": ["lucid", "maco"], "size": 48, "steps": 1}
@@ -203,7 +203,7 @@ def compare(
         model: Network; `entoptic models` lists them.
         units: Units: channels LAYER:CHANNEL, ranges LAYER:3-9, classes class:NAME, or
             expressions of them.
-        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+        size: Size of each picture in pixels: its side (of a photo its long side), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
         method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
@@ -269,7 +269,7 @@ def diversity_of(
             [default: 3]
         reference_layer: Layer at which textures differ. [default: the unit's own, if it has
             positions]
-        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+        size: Size of each picture in pixels: its side (of a photo its long side), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
         method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
@@ -345,7 +345,7 @@ def dream(
     progress: bool | None = None,
     show: bool = False,
 ) -> Result:
-    r"""Dream a photo: maximise an objective in it, on several scales.
+    r"""Dream a photo: maximise an objective at several sizes.
 
     Gradient ascent optimises the photo at several sizes, the octaves, from small to large; the
     detail found at one is enlarged and added to the photo at the next. Without a photo it begins as
@@ -367,8 +367,8 @@ def dream(
             less where it is gray, and the photo stays where it is black.
         region: Region with an objective of its own, FILE=EXPR: EXPR is maximised where the mask
             FILE is white, the other objective elsewhere.
-        protect: Protection of pixels: saliency, of those that draw the eye; gradient, of those
-            that the most probable class depends on.
+        protect: Pixels to protect: saliency, those that draw the eye; gradient, those that the
+            most probable class depends on.
         noise: Begin with noise of this size instead of a photo.
         size: Size of the result in pixels: its long side, or HxW, for which the photo's middle
             is cut out. [default: the photo's]
@@ -383,9 +383,10 @@ def dream(
             mean_abs]
         smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
             is off. [default: by network; 1.5 with squeezenet1_1]
-        shaping: Shaping of the smoothed gradient: decorrelate (natural colors), laplacian (all
-            sizes of features alike), luminance, chroma(0.5), joined: "laplacian + decorrelate";
-            none. [default: by network; blur + decorrelate + spread with squeezenet1_1]
+        shaping: Shaping of the smoothed gradient: blur, decorrelate (natural colors), spread
+            (fills the frame), laplacian (all sizes of features alike), luminance, chroma(0.5);
+            joined by +: "blur + decorrelate"; none. [default: by network; blur + decorrelate +
+            spread with squeezenet1_1]
         headroom: Headroom before black and white, in which steps get shorter so that no pixel
             is clipped; 0 is off. [default: 0.05]
         detail: Long side of the picture whose features a larger print keeps: octaves beyond it
@@ -422,7 +423,8 @@ def dream(
         EntopticError: whatever is wrong is said before any work.
 
     Source: Mordvintsev, Olah, Tyka, "Inceptionism: Going Deeper into Neural Networks", Google
-    Research, 2015, and their notebook "DeepDreaming with Caffe", whose defaults these are.
+    Research, 2015, and their notebook "DeepDreaming with Caffe", whose settings are
+    `look="original"`.
 
     >>> import entoptic as ent
     >>> ent.dream(ent.load(), noise=(60, 80), octaves=1, steps=1).image.shape
@@ -485,8 +487,8 @@ def dream_photos(
             less where it is gray, and the photo stays where it is black.
         region: Region with an objective of its own, FILE=EXPR: EXPR is maximised where the mask
             FILE is white, the other objective elsewhere.
-        protect: Protection of pixels: saliency, of those that draw the eye; gradient, of those
-            that the most probable class depends on.
+        protect: Pixels to protect: saliency, those that draw the eye; gradient, those that the
+            most probable class depends on.
         noise: Begin with noise of this size instead of a photo.
         size: Size of the result in pixels: its long side, or HxW, for which the photo's middle
             is cut out. [default: the photo's]
@@ -501,9 +503,10 @@ def dream_photos(
             mean_abs]
         smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
             is off. [default: by network; 1.5 with squeezenet1_1]
-        shaping: Shaping of the smoothed gradient: decorrelate (natural colors), laplacian (all
-            sizes of features alike), luminance, chroma(0.5), joined: "laplacian + decorrelate";
-            none. [default: by network; blur + decorrelate + spread with squeezenet1_1]
+        shaping: Shaping of the smoothed gradient: blur, decorrelate (natural colors), spread
+            (fills the frame), laplacian (all sizes of features alike), luminance, chroma(0.5);
+            joined by +: "blur + decorrelate"; none. [default: by network; blur + decorrelate +
+            spread with squeezenet1_1]
         headroom: Headroom before black and white, in which steps get shorter so that no pixel
             is clipped; 0 is off. [default: 0.05]
         detail: Long side of the picture whose features a larger print keeps: octaves beyond it
@@ -568,11 +571,11 @@ def evaluate(
         model: Network; `entoptic models` lists them.
         units: Units: channels LAYER:CHANNEL, ranges LAYER:3-9, classes class:NAME, or
             expressions of them.
-        judges: Other classifiers, which may or may not recognise the class. [default: the other
-            embedded networks]
+        judges: Other classifiers, which are asked whether they recognise the class. [default:
+            the other embedded networks]
         photos: Photographs to compare scores with: files and folders.
         seeds: Number of pictures of each unit, each from another random seed. [default: 1]
-        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+        size: Size of each picture in pixels: its side (of a photo its long side), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
         method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
@@ -637,7 +640,7 @@ def exemplars(
             [default: max]
         whole: Show whole photographs as the network is shown them, the receptive field
             outlined.
-        record: Record (.npz) that is kept: the same command goes on from there, and photographs
+        record: Record (.npz) to keep: the same command, run again, continues, and photographs
             that it holds aren't looked at again.
         device: Device: auto, cpu, cuda, mps; several share the work: cuda:0,cuda:1. [default:
             auto]
@@ -702,7 +705,8 @@ def film(
         model: Network; `entoptic models` lists them.
         film: Film: a video, a GIF, or a folder of pictures.
         objective: Objective to maximise, an expression: fire7:3 (a channel), class:goldfish,
-            "energy('fire5') - 2 * total_variation()". [default: the energy of a middle layer]
+            "energy('fire5') - 2 * total_variation()". [default: by network; energy('fire7') +
+            energy('fire8') with squeezenet1_1]
         layer: Instead, a layer whose energy, the mean square of its activations, is maximised;
             `entoptic layers` lists them. Early layers draw textures, late ones objects; over
             time as 0s:A,4s:B.
@@ -712,26 +716,28 @@ def film(
         guide: Guide: another picture, whose features are to appear; also with --layer.
         region: Region with an objective of its own, FILE=EXPR: EXPR is maximised where the mask
             FILE is white, the other objective elsewhere.
-        protect: Protection of pixels: saliency, of those that draw the eye; gradient, of those
-            that the most probable class depends on.
+        protect: Pixels to protect: saliency, those that draw the eye; gradient, those that the
+            most probable class depends on.
         size: Size of the result in pixels: its long side, or HxW, for which the photo's middle
-            is cut out. [default: the photo's]
-        octaves: Number of sizes, from small to large; more give larger shapes. [default: 4]
+            is cut out. [default: the film's]
+        octaves: Number of sizes, from small to large; more give larger shapes. [default: by
+            network; 5 with squeezenet1_1]
         octave_scale: Ratio of one size to the one before. [default: 1.4]
-        steps: Number of steps at each size. [default: 10]
+        steps: Number of steps at each size. [default: by network; 12 with squeezenet1_1]
         strength: Factor for the step size: 0.5 is subtle, 2 wild; over time as 0s:A,4s:B.
             [default: 1]
         step_size: Mean change of a pixel in a step; 1 is from black to white; over time as
-            0s:A,4s:B. [default: 1.5/255]
+            0s:A,4s:B. [default: by network; 1.3/255 with squeezenet1_1]
         norm: Norm by which the gradient is divided: mean_abs, max_abs, std, l2, none. [default:
             mean_abs]
         smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
-            is off; over time as 0s:A,4s:B. [default: 0]
-        shaping: Shaping of the smoothed gradient: decorrelate (natural colors), laplacian (all
-            sizes of features alike), luminance, chroma(0.5), joined: "laplacian + decorrelate";
-            none. [default: none]
+            is off; over time as 0s:A,4s:B. [default: by network; 1.5 with squeezenet1_1]
+        shaping: Shaping of the smoothed gradient: blur, decorrelate (natural colors), spread
+            (fills the frame), laplacian (all sizes of features alike), luminance, chroma(0.5);
+            joined by +: "blur + decorrelate"; none. [default: by network; blur + decorrelate +
+            spread with squeezenet1_1]
         headroom: Headroom before black and white, in which steps get shorter so that no pixel
-            is clipped; 0 is off; over time as 0s:A,4s:B. [default: 0]
+            is clipped; 0 is off; over time as 0s:A,4s:B. [default: 0.05]
         detail: Long side of the picture whose features a larger print keeps: octaves beyond it
             only sharpen them. [default: the picture's own]
         rules: Gradient rules, how gradients flow back through the network: guided,
@@ -841,7 +847,7 @@ def grid(
             positions. [default: 8]
         weighted: Fade a picture to grey where the layer's activations are small.
         plain: Don't whiten directions: what all positions have in common counts, too.
-        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+        size: Size of each picture in pixels: its side (of a photo its long side), or HxW.
             [default: 64]
         steps: Number of steps. [default: 80]
         method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
@@ -913,7 +919,7 @@ def groups(
         layer: Layer whose activations are grouped. [default: by network; fire8 with
             squeezenet1_1]
         groups: Number of groups. [default: 6]
-        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+        size: Size of each picture in pixels: its side (of a photo its long side), or HxW.
             [default: 224]
         steps: Number of steps. [default: 96]
         method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
@@ -1030,7 +1036,7 @@ def interpolate(
         weight: Weight of the likeness of neighbors (`alignment`). [default: 0.1]
         reference_layer: Layer whose activations are aligned. [default: by network; fire5 with
             squeezenet1_1]
-        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+        size: Size of each picture in pixels: its side (of a photo its long side), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
         method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
@@ -1098,7 +1104,7 @@ def invert(
         layer: Layer whose activations are inverted, or several: L,L,L. [default: by network;
             fire5 with squeezenet1_1]
         smoothness: Weight of the picture's total variation, which is subtracted. [default: 0.5]
-        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+        size: Size of each picture in pixels: its side (of a photo its long side), or HxW.
             [default: the photo's, at most 768]
         steps: Number of steps. [default: 256]
         method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
@@ -1167,9 +1173,9 @@ def looks(
     progress: bool | None = None,
     show: bool = False,
 ) -> Result:
-    r"""Show a photo in all looks of a network, with the command of each.
+    r"""Show a photo in all looks of a network.
 
-    Other settings hold for all of them.
+    Below each is the option that makes it. Other settings hold for all of them.
 
     >>> import entoptic as ent
     >>> photo = ent.Pixels.noise(40, 60, seed=0)()
@@ -1187,8 +1193,8 @@ def looks(
         look: Look, a name for layer, strength and shaping, such as eyes, fur, waves, original
             (the first DeepDream's); `entoptic looks` shows all of a network on a photo.
             [default: all of the network]
-        protect: Protection of pixels: saliency, of those that draw the eye; gradient, of those
-            that the most probable class depends on. [default: that of a dream]
+        protect: Pixels to protect: saliency, those that draw the eye; gradient, those that the
+            most probable class depends on. [default: that of a dream]
         octaves: Number of sizes, from small to large; more give larger shapes. [default: that
             of a dream]
         octave_scale: Ratio of one size to the one before. [default: that of a dream]
@@ -1200,9 +1206,9 @@ def looks(
             that of a dream]
         smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
             is off. [default: that of a dream]
-        shaping: Shaping of the smoothed gradient: decorrelate (natural colors), laplacian (all
-            sizes of features alike), luminance, chroma(0.5), joined: "laplacian + decorrelate";
-            none. [default: that of a dream]
+        shaping: Shaping of the smoothed gradient: blur, decorrelate (natural colors), spread
+            (fills the frame), laplacian (all sizes of features alike), luminance, chroma(0.5);
+            joined by +: "blur + decorrelate"; none. [default: that of a dream]
         headroom: Headroom before black and white, in which steps get shorter so that no pixel
             is clipped; 0 is off. [default: that of a dream]
         detail: Long side of the picture whose features a larger print keeps: octaves beyond it
@@ -1308,11 +1314,11 @@ def sweep(
     progress: bool | None = None,
     show: bool = False,
 ) -> Result:
-    r"""Dream a photo by several values of any settings, side by side.
+    r"""Dream a photo with several values of any settings.
 
-    Each setting takes one value, or several with commas between them (in Python a list): all
-    combinations are dreamt. With `-o FOLDER/` each picture is a file of its own, with the job that
-    makes it alone.
+    The dreams are shown side by side. Each setting takes one value, or several with commas between
+    them (in Python a list): all combinations are dreamt. With `-o FOLDER/` each picture is a file
+    of its own, with the job that makes it alone.
 
     >>> import entoptic as ent
     >>> photo = ent.Pixels.noise(40, 60, seed=0)()
@@ -1331,8 +1337,8 @@ def sweep(
         look: Look, a name for layer, strength and shaping, such as eyes, fur, waves, original
             (the first DeepDream's); `entoptic looks` shows all of a network on a photo.
             [default: that of a dream]
-        protect: Protection of pixels: saliency, of those that draw the eye; gradient, of those
-            that the most probable class depends on. [default: that of a dream]
+        protect: Pixels to protect: saliency, those that draw the eye; gradient, those that the
+            most probable class depends on. [default: that of a dream]
         octaves: Number of sizes, from small to large; more give larger shapes. [default: that
             of a dream]
         octave_scale: Ratio of one size to the one before. [default: that of a dream]
@@ -1344,9 +1350,9 @@ def sweep(
             that of a dream]
         smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
             is off. [default: that of a dream]
-        shaping: Shaping of the smoothed gradient: decorrelate (natural colors), laplacian (all
-            sizes of features alike), luminance, chroma(0.5), joined: "laplacian + decorrelate";
-            none. [default: that of a dream]
+        shaping: Shaping of the smoothed gradient: blur, decorrelate (natural colors), spread
+            (fills the frame), laplacian (all sizes of features alike), luminance, chroma(0.5);
+            joined by +: "blur + decorrelate"; none. [default: that of a dream]
         headroom: Headroom before black and white, in which steps get shorter so that no pixel
             is clipped; 0 is off. [default: that of a dream]
         detail: Long side of the picture whose features a larger print keeps: octaves beyond it
@@ -1410,7 +1416,7 @@ def visualize(
             expressions of them.
         seamless: Make pictures whose edges meet: off, both (for tiles), columns (left and
             right, for panoramas). [default: off]
-        size: Size of each picture in pixels: its side (the long side, of a photo), or HxW.
+        size: Size of each picture in pixels: its side (of a photo its long side), or HxW.
             [default: 224]
         steps: Number of steps. [default: 256]
         method: Method: canvas, transforms and learning rate by one name: natural, natural_wide,
@@ -1499,7 +1505,8 @@ def zoom(
         model: Network; `entoptic models` lists them.
         photo: Photo: a picture file.
         objective: Objective to maximise, an expression: fire7:3 (a channel), class:goldfish,
-            "energy('fire5') - 2 * total_variation()". [default: the energy of a middle layer]
+            "energy('fire5') - 2 * total_variation()". [default: by network; energy('fire7') +
+            energy('fire8') with squeezenet1_1]
         layer: Instead, a layer whose energy, the mean square of its activations, is maximised;
             `entoptic layers` lists them. Early layers draw textures, late ones objects; over
             time as 0s:A,4s:B.
@@ -1509,26 +1516,28 @@ def zoom(
         guide: Guide: another picture, whose features are to appear; also with --layer.
         region: Region with an objective of its own, FILE=EXPR: EXPR is maximised where the mask
             FILE is white, the other objective elsewhere.
-        protect: Protection of pixels: saliency, of those that draw the eye; gradient, of those
-            that the most probable class depends on.
+        protect: Pixels to protect: saliency, those that draw the eye; gradient, those that the
+            most probable class depends on.
         size: Size of the result in pixels: its long side, or HxW, for which the photo's middle
             is cut out. [default: the photo's]
-        octaves: Number of sizes, from small to large; more give larger shapes. [default: 4]
+        octaves: Number of sizes, from small to large; more give larger shapes. [default: by
+            network; 5 with squeezenet1_1]
         octave_scale: Ratio of one size to the one before. [default: 1.4]
         steps: Number of steps at each size. [default: 4]
         strength: Factor for the step size: 0.5 is subtle, 2 wild; over time as 0s:A,4s:B.
             [default: 0.5]
         step_size: Mean change of a pixel in a step; 1 is from black to white; over time as
-            0s:A,4s:B. [default: 1.5/255]
+            0s:A,4s:B. [default: by network; 1.3/255 with squeezenet1_1]
         norm: Norm by which the gradient is divided: mean_abs, max_abs, std, l2, none. [default:
             mean_abs]
         smoothing: Smoothing of the gradient, sigma of a blur in pixels; favors large shapes; 0
-            is off; over time as 0s:A,4s:B. [default: 0]
-        shaping: Shaping of the smoothed gradient: decorrelate (natural colors), laplacian (all
-            sizes of features alike), luminance, chroma(0.5), joined: "laplacian + decorrelate";
-            none. [default: none]
+            is off; over time as 0s:A,4s:B. [default: by network; 1.5 with squeezenet1_1]
+        shaping: Shaping of the smoothed gradient: blur, decorrelate (natural colors), spread
+            (fills the frame), laplacian (all sizes of features alike), luminance, chroma(0.5);
+            joined by +: "blur + decorrelate"; none. [default: by network; blur + decorrelate +
+            spread with squeezenet1_1]
         headroom: Headroom before black and white, in which steps get shorter so that no pixel
-            is clipped; 0 is off; over time as 0s:A,4s:B. [default: 0]
+            is clipped; 0 is off; over time as 0s:A,4s:B. [default: 0.05]
         detail: Long side of the picture whose features a larger print keeps: octaves beyond it
             only sharpen them. [default: the picture's own]
         rules: Gradient rules, how gradients flow back through the network: guided,
@@ -1557,7 +1566,7 @@ def zoom(
         across: Share of its width that the picture moves left in a second; over time as
             0s:A,4s:B. [default: 0]
         center: Point that the camera goes to, as shares down and across; strongest drifts to
-            where the layer responds most. [default: 0.5x0.5]
+            where the layer responds most. [default: 0.5,0.5]
         loop: Let the begin grow out of the middle of the end, so that the film can play for
             ever; where little grows, the end fades into it.
         seed: Random seed. [default: 0]

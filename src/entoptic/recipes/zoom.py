@@ -128,7 +128,7 @@ class ZoomOfDreams(DreamedFilm, ABC):
 
 _Fields: Any = make_dataclass(
     "_Fields",
-    dream_fields(strength=0.5, steps=4),
+    dream_fields("photo", strength=0.5, steps=4),
     bases=(ZoomOfDreams,),
     frozen=True,
     kw_only=True,

@@ -142,7 +142,9 @@ def make_film(plan: Making, watch: str | None, force: bool, as_json: bool, quiet
     if made.finished:
         return 0
     assert ended_by is not None  # for nothing else breaks off
-    echo(f"Interrupted after {made.frames} frames; the same command goes on.", err=True)
+    echo(
+        f"Interrupted after {made.frames} frames; run the same command again to continue.", err=True
+    )
     return signals.exit_code(ended_by)
 
 

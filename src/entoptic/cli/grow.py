@@ -31,6 +31,12 @@ _FILM = tuple(
 class _Ways(click.Group):
     """Commands by the recipe of the picture; a file's name alone is a picture or a photo."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Ask for what is missing; click would answer with the whole help."""
+        if not args:
+            ctx.fail("name a photo, a picture that entoptic made, or a recipe")
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

@@ -208,7 +208,7 @@ def redo_command(
     if Path(picture).suffix.lower() in FILMS:
         if finish:
             raise BadSetting(
-                "--finish is of a picture; a film that was stopped is gone on with by the command "
+                "--finish is of a picture; a film that was stopped is continued by the command "
                 "that began it"
             )
         return _film(Path(picture), photo, folders, given)

@@ -69,7 +69,7 @@ def studio_command(
     """Open the studio: a page on this machine to dream photos and look into networks.
 
     Photo, network, layer or unit are chosen by looking at them; the picture is shown as it grows,
-    and can be stopped and gone on with. Every result is kept in the folder with the job that made
+    and can be stopped and continued. Every result is kept in the folder with the job that made
     it. Nothing is loaded from elsewhere. Ctrl-C ends it.
     """
     import os

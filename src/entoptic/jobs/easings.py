@@ -10,4 +10,4 @@ EASINGS: Mapping[str, Callable[[float], float]] = {
     "in": lambda time: time * time,
     "out": lambda time: time * (2 - time),
 }
-"""Functions from 0 to 1 by their names: slow at both ends, even, slow at the begin, at the end."""
+"""Functions from 0 to 1 by their names: slow at both ends, even, slow at the start, at the end."""

@@ -262,5 +262,5 @@ def _refused(folder: Path, error: OSError) -> CannotWrite:
         return error
     return CannotWrite(
         f"can't write the film's parts in {str(folder)!r} ({error.strerror}); make room, or name "
-        "another place; the same command goes on"
+        "another place; the same command then continues"
     )

@@ -36,7 +36,7 @@ _SMALL, _LARGE = 1 / 12, 1 / 2
 _BEYOND = 0.6
 # Seconds in which it appears.
 _APPEARS = 0.5
-# Where nothing grows, the end fades into the begin over this share, and at most these seconds.
+# Where nothing grows, the end fades into the beginning over this share, and at most these seconds.
 _FADE, _FADE_SECONDS = 0.25, 2.0
 
 _Mask = NDArray[np.float32]

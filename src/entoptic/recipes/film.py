@@ -190,7 +190,7 @@ class Film(_Fields):  # type: ignore[misc]
     The optical flow between two frames carries what was added to one, its detail, to the next; the
     steps then change it a little, and fully where something new is seen. Nothing is carried over a
     cut. The brightness of each frame is the source's; its sound is copied. Finished parts are kept
-    beside OUT while it is made, so that the same command goes on after any interruption.
+    beside OUT while it is made, so that the same command continues after any interruption.
 
     Source: samim, "DeepDreamAnim", 2015, for the flow; Ruder, Dosovitskiy, Brox, "Artistic Style
     Transfer for Videos", 2016, for what is covered.

@@ -699,7 +699,7 @@ def film(
     The optical flow between two frames carries what was added to one, its detail, to the next; the
     steps then change it a little, and fully where something new is seen. Nothing is carried over a
     cut. The brightness of each frame is the source's; its sound is copied. Finished parts are kept
-    beside OUT while it is made, so that the same command goes on after any interruption.
+    beside OUT while it is made, so that the same command continues after any interruption.
 
     Args:
         model: Network; `entoptic models` lists them.
@@ -984,11 +984,11 @@ def grow(
         recipe: Recipe of the picture: Dream(model, photo), Visualize(model, units),
             Interpolate(model, unit, unit), ...; or its plan.
         output: Film that is made: .mp4, .mov, .mkv, .webm, .gif, .webp, .apng; without an
-            ending a folder of pictures. [default: PHOTO-grow.mp4]
+            ending a folder of pictures. [default: NAME-grow.mp4, named for the photo or unit]
         seconds: Seconds in which the picture grows. [default: 8]
-        hold_first: Seconds that the first frame stays before. [default: 0.5]
-        hold_last: Seconds that the last frame stays after. [default: 2]
-        easing: Easing: smooth (slow at both ends), linear, in (slow at the begin), out (slow at
+        hold_first: Seconds for which the first frame is held. [default: 0.5]
+        hold_last: Seconds for which the last frame is held. [default: 2]
+        easing: Easing: smooth (slow at both ends), linear, in (slow at the start), out (slow at
             the end). [default: smooth]
         rate: Frames per second. [default: 25]
         codec: Codec: h264, hevc, vp9, prores. [default: the format's usual one]
@@ -1561,14 +1561,14 @@ def zoom(
             1.6]
         turn: Degrees that the picture turns in a second, clockwise; over time as 0s:A,4s:B.
             [default: 0]
-        down: Share of its height that the picture moves up in a second; over time as 0s:A,4s:B.
-            [default: 0]
-        across: Share of its width that the picture moves left in a second; over time as
+        down: Share of the height that the camera moves down in a second; over time as
+            0s:A,4s:B. [default: 0]
+        across: Share of the width that the camera moves right in a second; over time as
             0s:A,4s:B. [default: 0]
         center: Point that the camera goes to, as shares down and across; strongest drifts to
             where the layer responds most. [default: 0.5,0.5]
-        loop: Let the begin grow out of the middle of the end, so that the film can play for
-            ever; where little grows, the end fades into it.
+        loop: Let the beginning grow out of the middle of the end, so that the film can be
+            repeated endlessly; where little grows, the end is cross-faded into it.
         seed: Random seed. [default: 0]
         precision: Number format that the network computes in: fp32, bf16, fp16; auto measures
             which is fastest. [default: fp32]

@@ -74,7 +74,7 @@ class Grow(FilmRecipe):
     precision: str = with_default(FilmRecipe, "precision", "fp32", hidden=True, kept=False)
     device: DeviceLike = with_default(FilmRecipe, "device", "auto", hidden=True)
 
-    output: PathLike | None = output("PHOTO-grow.mp4")
+    output: PathLike | None = output("NAME-grow.mp4, named for the photo or unit")
     seconds: float = setting(
         8.0,
         number(above=0, most=_LONGEST_S),
@@ -85,21 +85,21 @@ class Grow(FilmRecipe):
     hold_first: float = setting(
         0.5,
         number(least=0, most=_LONGEST_S),
-        "Seconds that the first frame stays before.",
+        "Seconds for which the first frame is held.",
         under=FILM,
         metavar="S",
     )
     hold_last: float = setting(
         2.0,
         number(least=0, most=_LONGEST_S),
-        "Seconds that the last frame stays after.",
+        "Seconds for which the last frame is held.",
         under=FILM,
         metavar="S",
     )
     easing: str = setting(
         "smooth",
         one_of(*EASINGS),
-        "Easing: smooth (slow at both ends), linear, in (slow at the begin), out (slow at the "
+        "Easing: smooth (slow at both ends), linear, in (slow at the start), out (slow at the "
         "end).",
         under=FILM,
         metavar="E",

@@ -79,14 +79,14 @@ class ZoomOfDreams(DreamedFilm, ABC):
     down: float | str | Keys = setting(
         0.0,
         over_time(number(least=-10, most=10)),
-        "Share of its height that the picture moves up in a second; over time as 0s:A,4s:B.",
+        "Share of the height that the camera moves down in a second; over time as 0s:A,4s:B.",
         under=CAMERA,
         metavar="X",
     )
     across: float | str | Keys = setting(
         0.0,
         over_time(number(least=-10, most=10)),
-        "Share of its width that the picture moves left in a second; over time as 0s:A,4s:B.",
+        "Share of the width that the camera moves right in a second; over time as 0s:A,4s:B.",
         under=CAMERA,
         metavar="X",
     )
@@ -102,8 +102,8 @@ class ZoomOfDreams(DreamedFilm, ABC):
     loop: bool = setting(
         False,
         flag,
-        "Let the begin grow out of the middle of the end, so that the film can play for ever; "
-        "where little grows, the end fades into it.",
+        "Let the beginning grow out of the middle of the end, so that the film can be repeated "
+        "endlessly; where little grows, the end is cross-faded into it.",
         under=FILM,
     )
 

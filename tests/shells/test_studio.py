@@ -25,6 +25,7 @@ import entoptic as ent
 from entoptic.errors import BadSetting
 from entoptic.images import write
 from entoptic.jobs.inputs import scaled
+from entoptic.jobs.job import Job, Source
 from entoptic.studio.guard import Guard
 from entoptic.studio.limits import Limits
 from entoptic.studio.server import STATIC, address_of, listening
@@ -462,11 +463,47 @@ def test_numbers_that_may_be_left_out_are_typed(served: Served) -> None:
     assert (shown["end"]["value"], shown["start"]["value"]) == ("3", 1.0)
 
 
+def test_a_film_brings_back_its_own_defaults_and_not_a_zooms(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("av", reason="needs PyAV: pip install 'entoptic[film]'")
+    from entoptic.studio.form import Form
+    from entoptic.studio.stage import Stage
+
+    clip = film(tmp_path / "clip.mp4", moving(3, 48, 64))
+    name = served.post("/studio/films?name=clip.mp4", clip.read_bytes()).json()["name"]
+    zoom = Form("zoom", served.studio)
+    stage = Stage(
+        served.studio, "zoom", {"zoom": zoom, "film": Form("film", served.studio, beside=zoom)}
+    )
+    for form in stage.forms.values():
+        form.first()
+        form.more()
+    stored = {"strength": 1.0, "steps": 10, "step_size": 0.01, "bits": 10}
+    job = Job("film", "squeezenet1_1", "energy('fire2')", stored, Source(f"photos/{name}", None))
+    monkeypatch.setattr(served.studio, "job_of", lambda *_: job)
+    stage.with_look = True
+    said, *updates = stage.brought_back("", {})
+    names = ["model", "look", *zoom.controls, *stage.forms["film"].controls]
+    values = {each: one.get("value") for each, one in zip(names, updates, strict=True)}
+    assert (values["strength"], values["steps"], values["coherence"]) == (1.0, 10, 0.75)
+    # The film's own size, which is below the slider's least, and what has no control.
+    assert [each["option"] for each in said["kept"]] == ["--size 64", "--step-size 0.01"]
+    assert said["kept"][1] == {"name": "step_size", "value": 0.01, "option": "--step-size 0.01"}
+    assert said["left_out"] == ["--bits 10"]
+
+
 def test_a_control_shows_what_it_can(form: Any) -> None:
     shown = [("steps", 60), ("norm", "l2"), ("rules", "guided(steps=3)"), ("keep_colors", True)]
     shown += [("seed", 2**40), ("optimizer", "adam(0.02)")]
     assert all(form.shows(name, value) for name, value in shown)
-    not_shown = [("steps", 61), ("size", [512, 768]), ("step_size", 0.1), ("region", [])]
+    not_shown = [
+        ("steps", 61),
+        ("size", 150),
+        ("size", [512, 768]),
+        ("step_size", 0.1),
+        ("region", []),
+    ]
     assert not any(form.shows(name, value) for name, value in not_shown)
     update = dict(zip(form.controls, form.updates({"optimizer": "adam(0.02)"}), strict=True))
     assert update["optimizer"]["value"] == "adam(0.02)"

@@ -18,7 +18,7 @@ from PIL import Image, ImageSequence
 import entoptic as ent
 from entoptic.errors import BadPicture, BadSetting, PictureNotFound
 from entoptic.images import read, write
-from entoptic.jobs.job import Source
+from entoptic.jobs.job import Job, Source
 from entoptic.studio.engine import Engine, Made, Report, Run, Shown
 from entoptic.studio.limits import Limits
 from entoptic.studio.shelf import Shelf
@@ -357,7 +357,8 @@ def test_a_film_is_previewed_moving_and_made_without_naming_the_folder(
     assert str(studio.folder) not in job.to_json()
     found = studio.settings_of("", job)
     assert found == wanted | {
-        "recipe": "film", "left_out": [], "height": 48, "width": 64, "objective": job.objective
+        "recipe": "film", "left_out": [], "objective": job.objective,
+        "size": 64, "height": 48, "width": 64,
     }  # fmt: skip
     ended = entoptic("redo", made.name, "-o", tmp_path / "again.mp4", folder=studio.folder)
     assert ended.code == 0, ended.err
@@ -412,16 +413,20 @@ def test_the_settings_of_a_picture_come_back(studio: Studio, photo: str) -> None
     wanted = asked(photo, steps=3, strength=1.5, keep_colors=True, seed=7)
     view = studio.engine.wait(studio.start("", "dream", wanted), LONG)
     assert view.made is not None
-    found = studio.settings_of("", studio.shelf("").job(str(view.made.name)))
+    job = studio.shelf("").job(str(view.made.name))
+    found = studio.settings_of("", job)
     again = studio.engine.wait(
         studio.start("", "dream", {k: v for k, v in found.items() if k not in BESIDE}), LONG
     )
     assert again.made is not None, again.error
     one, other = (studio.folder / str(each.made and each.made.name) for each in (view, again))
-    assert one.read_bytes() == other.read_bytes()
+    assert (read(one).image == read(other).image).all()
     assert (found["recipe"], found["strength"], found["seed"]) == ("dream", 1.5, 7)
     assert (found["objective"], found["photo"]) == ("energy('fire2')", photo)
     assert (found["height"], found["width"], found["left_out"]) == (48, 64, [])
+    assert found["size"] == 64  # the photo's own
+    noise = replace(job, photo=None, settings={**job.settings, "noise": [20, 30]})
+    assert studio.settings_of("", noise)["size"] == 30
 
 
 def test_settings_without_a_control_come_back_and_are_in_the_command(
@@ -447,13 +452,13 @@ def test_settings_without_a_control_come_back_and_are_in_the_command(
     again = studio.start("", "dream", {k: v for k, v in found.items() if k not in BESIDE})
     other = studio.engine.wait(again, LONG)
     assert other.made is not None, other.error
-    kept = (studio.folder / str(view.made.name)).read_bytes()
-    assert (studio.folder / str(other.made.name)).read_bytes() == kept
+    again_made = studio.folder / str(other.made.name)
+    assert (read(again_made).image == read(studio.folder / str(view.made.name)).image).all()
     words = shlex.split(other.made.again["command"].splitlines()[1])
     assert f"photos/{name}=channel('fire3', 2)" in words
     ended = entoptic(*words[1:-1], tmp_path / "again.png", folder=studio.folder)
     assert ended.code == 0, ended.err
-    assert (tmp_path / "again.png").read_bytes() == kept
+    assert (tmp_path / "again.png").read_bytes() == again_made.read_bytes()
 
 
 def test_files_of_a_picture_are_found_by_their_bytes_or_named_as_missing(
@@ -474,6 +479,17 @@ def test_files_of_a_picture_are_found_by_their_bytes_or_named_as_missing(
     lacking = replace(job, photo=Source("a.png", "0" * 64))
     found = studio.settings_of("", lacking)
     assert found["left_out"] == ["the photo 'a.png', which isn't in the studio"]
+
+
+def test_a_camera_that_has_no_control_comes_back(studio: Studio, photo: str) -> None:
+    stored = {"center": [0.2, 0.3], "down": 0.1, "step_size": "0s:0.01,1s:0.02", "seconds": 2.0}
+    source = Source(f"photos/{photo}", None)
+    job = Job("zoom", "squeezenet1_1", "energy('fire2')", stored, source)
+    found = studio.settings_of("", job)
+    assert {name: found[name] for name in stored} == stored
+    asked = {name: each for name, each in found.items() if name not in BESIDE}
+    command = studio.texts("", "zoom", asked)["command"]
+    assert "--center 0.2,0.3 --down 0.1 --step-size 0s:0.01,1s:0.02" in command
 
 
 def test_settings_of_a_method_come_back_as_the_method(studio: Studio) -> None:

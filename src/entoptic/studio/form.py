@@ -35,6 +35,8 @@ _USUAL_SIZE = {"dream": 768, "zoom": 384, "film": 384, "visualize": 224}
 # The choice of what holds where nothing is said.
 _USUAL_WORD = ""
 _LONGEST_NUMBER = 20
+# Of a slider's step: by which a number isn't at one of its places.
+_OFF_STEP = 1e-6
 
 
 class Form:
@@ -208,8 +210,9 @@ class Form:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         if kind == "slider":
-            least, most, _ = self._slider(name)
-            return least <= value <= most
+            least, most, step = self._slider(name)
+            steps = (value - least) / step
+            return least <= value <= most and abs(steps - round(steps)) < _OFF_STEP
         return True
 
 

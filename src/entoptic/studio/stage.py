@@ -17,6 +17,7 @@ from entoptic.studio.components import component, script
 from entoptic.studio.engine import Run, View, told
 from entoptic.studio.form import TOGETHER, Form
 from entoptic.studio.studio import Studio
+from entoptic.studio.wishes import defaults_of
 
 # The page asks so often how far a run is.
 _LOOK_S = 0.2
@@ -28,7 +29,7 @@ _POINTS = 120
 _NOT_ASKED = ("result", "source", "shelf", "kept")
 
 # Settings that the page's own components say.
-_OF_COMPONENTS = ("model", "objective", "units", "layer", "photo", "mask", "guide", "noise")
+_OF_COMPONENTS = ("model", "objective", "units", "layer", "photo", "film", "mask", "guide", "noise")
 
 # What runs in the browser before Python is told: the state of the tab's own components goes along.
 _ALONG = "(...given) => " + script("along('{tab}', given)")
@@ -45,6 +46,7 @@ class Stage:
 
     def __init__(self, studio: Studio, tab: str, forms: Mapping[str, Form]) -> None:
         self.studio, self.tab, self.forms = studio, tab, forms
+        self.with_look = False
 
     def draw(self, **options: Any) -> None:
         """Draw it."""
@@ -55,7 +57,7 @@ class Stage:
         """Connect it with its controls."""
         drawn = [each for form in self.forms.values() for each in form.controls.values()]
         controls = [network, *([look] if look is not None else []), *drawn]
-        self._with_look = look is not None
+        self.with_look = look is not None
         given: dict[str, Any] = {
             "inputs": [*controls, self.stage],
             "js": _ALONG.format(tab=self.tab),
@@ -79,7 +81,7 @@ class Stage:
         *controls, state = given
         network, *controls = controls
         asked: dict[str, Any] = {"model": network}
-        if self._with_look:
+        if self.with_look:
             look, *controls = controls
             asked["look"] = None if look == USUAL_LOOK else look
         for form in self.forms.values():
@@ -133,10 +135,13 @@ class Stage:
 
     def _settings(self, request: gr.Request, *given: Any) -> list[Any]:
         """Set the controls as the job of a picture says."""
-        state = given[-1] if isinstance(given[-1], dict) else {}
-        owner = owner_of(request)
+        return self.brought_back(owner_of(request), given[-1])
+
+    def brought_back(self, owner: str, state: Any) -> list[Any]:
+        """Return what is said to the stage of a picture's settings, and what sets the controls."""
+        state = state if isinstance(state, dict) else {}
         controls = sum(len(form.controls) for form in self.forms.values())
-        nothing = [gr.skip()] * (controls + 1 + self._with_look)
+        nothing = [gr.skip()] * (controls + 1 + self.with_look)
         try:
             job = self.studio.job_of(
                 owner, str(state.get("source")), state.get("shelf") == "history"
@@ -147,9 +152,11 @@ class Stage:
         model = found["model"]
         updates = []
         for form in self.forms.values():
-            shown = {name: value for name, value in found.items() if form.shows(name, value)}
+            # Of the picture's own recipe: another one of the tab may have other defaults.
+            holds = defaults_of(found["recipe"], self.studio.networks[model]) | found
+            shown = {name: value for name, value in holds.items() if form.shows(name, value)}
             updates += form.updates(form.usual(model) | shown)
-        head = [gr.update(value=model), *([gr.update(value=USUAL_LOOK)] if self._with_look else [])]
+        head = [gr.update(value=model), *([gr.update(value=USUAL_LOOK)] if self.with_look else [])]
         said = {"kind": "settings", "kept": self._kept(found)} | found
         return [said, *head, *updates]
 

@@ -204,12 +204,16 @@ class Studio:
         """
         wishes = self.wishes(owner)
         found = settings_of(wishes, job)
+        shape: dict[str, int] = {}
         if "film" in found:
-            return found | wishes.shelf.size_of_film(found["film"])
-        if "photo" not in found:
-            return found
-        photo = wishes.shelf.photo(found["photo"])
-        return found | {"height": photo.height, "width": photo.width}
+            shape = wishes.shelf.size_of_film(found["film"])
+        elif "photo" in found:
+            photo = wishes.shelf.photo(found["photo"])
+            shape = {"height": photo.height, "width": photo.width}
+        sides = found.get("noise") or [*shape.values()]
+        # A page always says a size, where a job may leave it to be the photo's own.
+        own = {"size": max(sides)} if sides else {}
+        return own | found | shape
 
     def close(self) -> None:
         """End the engine, and remove what belongs to visitors."""

@@ -15,6 +15,7 @@ from entoptic.errors import BadSetting, EntopticError, NotAllowed
 from entoptic.formats.arrays import Arrays
 from entoptic.formats.sparse_encoder import SparseEncoder
 from entoptic.images import Picture
+from entoptic.jobs.keys import Keys
 from entoptic.jobs.recipe import Recipe, Setting, recipes, settings
 from entoptic.jobs.stored import check_stored
 from entoptic.jobs.written import flag
@@ -26,6 +27,8 @@ from entoptic.studio.shelf import PHOTOS, Shelf
 
 # Texts that are read by parsers of our own and can name no file.
 _TEXTS = ("look", "shaping", "rules", "transforms", "optimizer", "method", "canvas", "norm")
+# Numbers that may be texts: pairs, or numbers over the time of a film.
+_NUMBERS = ("noise", "size", "seconds", "step_size", "down", "across", "center")
 _LONGEST_TEXT = 2000
 # Settings of jobs that say how a picture was computed, not what it is.
 _OF_THE_MACHINE = ("tile", "memory", "together", "batch")
@@ -154,8 +157,9 @@ class Wishes:
             value = int(value)
         elif isinstance(value, str) or name in _TEXTS:
             _a_text(name, value)
-        value = setting.meaning(name, value)
-        return value, value
+        meant = setting.meaning(name, value)
+        # Over the time of a film: as it is typed.
+        return meant, value if isinstance(meant, Keys) else meant
 
     def _regions(self, setting: Setting, value: Any) -> tuple[Any, Any]:
         """Return regions, whose masks are photos of the studio's, and as the command has them."""
@@ -240,9 +244,10 @@ def _is_allowed(name: str, setting: Setting) -> bool:
         return False
     if setting.role != "own" or name in ("layer", "mask", "region", *_TEXTS):
         return True
-    return bool(
-        setting.slider or choices(setting.meaning) or typed(setting.meaning) is not str
-    ) or name in ("noise", "size", "seconds")
+    return (
+        bool(setting.slider or choices(setting.meaning) or typed(setting.meaning) is not str)
+        or name in _NUMBERS
+    )
 
 
 def _a_text(name: str, value: Any) -> str:

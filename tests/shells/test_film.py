@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -129,6 +131,10 @@ def test_where_a_film_goes_is_looked_at_before_a_network_is_loaded(
 ODD = [
     ("film two.mp4 -o -", 2, "a film can't go to stdout (-); name a file"),
     ("grow half.png -o -", 2, "a film can't go to stdout (-); name a file"),
+    ("zoom ''", 2, "photo is ''; it must be the name of a file, which isn't empty"),
+    ("zoom / -o a.mp4", 1, "is a folder; name one picture file in it"),
+    ("zoom /", 1, "is a folder; name one picture file in it"),
+    ("film /", 1, "there are no pictures in the folder '/'"),
     ("film - -o a.mp4", 2, "a film can't come on stdin (-); save it to a file first"),
     (f"zoom half.png -o {'x' * 300}.mp4", 1, "(File name too long); name another output"),
     ("film two.mp4 -o a.mp4 --watch no/x.png", 1, "there is no folder 'no' to write to"),
@@ -148,10 +154,19 @@ def test_nothing_of_the_users_is_replaced_and_nothing_begun_that_cannot_end(file
     os.mkfifo(files / "pipe.mp4")
     before = {each.name: each.stat().st_mtime_ns for each in files.iterdir()}
     for typed, code, message in ODD:
-        done = entoptic(*typed.split(), "--octaves", "1", "--steps", "1", folder=files)
+        done = entoptic(*shlex.split(typed), "--octaves", "1", "--steps", "1", folder=files)
         assert (done.code, done.out) == (code, ""), (typed, done.err)
         assert message in done.err, (typed, done.err)
     assert {each.name: each.stat().st_mtime_ns for each in files.iterdir()} == before
+
+
+def test_a_film_of_the_current_folder_bears_its_name(files: Path) -> None:
+    from entoptic.recipes.film import Film
+
+    frames = files / "frames"
+    frames.mkdir()
+    with contextlib.chdir(frames):
+        assert Film("squeezenet1_1", ".").destination() == Path("frames-dream.mp4")
 
 
 def test_the_frame_that_is_shown_may_be_that_of_the_time_before(files: Path) -> None:

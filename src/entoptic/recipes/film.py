@@ -166,7 +166,8 @@ class FilmOfDreams(DreamedFilm, ABC):
 
         film = Path(self.film)
         known = film.suffix.lower() in ENDINGS and not film.is_dir()
-        return film.with_name(f"{film.stem}-dream{film.suffix.lower() if known else '.mp4'}")
+        stem = film.stem or film.resolve().name  # of the current folder
+        return film.parent / f"{stem}-dream{film.suffix.lower() if known else '.mp4'}"
 
     def plan(  # type: ignore[override]
         self, files: Files | None = None

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from entoptic.checks import flag, number, refused
+from entoptic.checks import flag, number, path, refused
 from entoptic.jobs.film_settings import FILM, bits, codec, output, rate
 from entoptic.jobs.keys import Keys, over_time
 from entoptic.jobs.recipe import PHOTO, recipe, required, setting
@@ -111,11 +111,11 @@ class ZoomOfDreams(DreamedFilm, ABC):
         """See `DreamedFilm.destination`."""
         if self.output is not None:
             return Path(self.output)
-        photo = (
-            self.photo if isinstance(self.photo, str | Path) else getattr(self.photo, "path", None)
-        )
-        stem = Path("photo" if photo is None else photo)
-        return stem.with_name(f"{stem.stem}-zoom.mp4")
+        if isinstance(self.photo, str | Path):
+            stem = Path(path("photo", self.photo))
+        else:
+            stem = Path(getattr(self.photo, "path", None) or "photo")
+        return stem.parent / f"{stem.stem}-zoom.mp4"
 
     def plan(  # type: ignore[override]
         self, files: Files | None = None

@@ -123,7 +123,7 @@ def test_a_comparison_of_networks_is_made_again_byte_for_byte(
     assert changed.columns[1].settings.preset == "maco"
     assert (changed.job.settings["steps"], changed.job.seed) == (1, 3)
     assert changed.labels == ("logit('cock', 'logits')",)
-    with pytest.raises(BadSetting, match="a comparison of 1 models, 1 methods; give several"):
+    with pytest.raises(BadSetting, match="given are 1 of models, 1 of methods"):
         plan_redo(path, model="squeezenet1_1")
 
 
@@ -160,9 +160,17 @@ def test_a_unit_that_one_network_lacks_is_told_with_the_network(
 @pytest.mark.parametrize(
     ("named", "settings", "told"),
     [
-        ({}, {}, "a comparison of 1 models; give several models, methods, canvases or"),
-        ({"method": ["maco"]}, {}, "a comparison of 1 models, 1 methods; give several"),
-        ({"method": ["maco", "lucid"], "canvas": ["maco", "pixels"]}, {}, "2 methods, 2 canva"),
+        (
+            {},
+            {},
+            "such as method=lucid,maco, and of one of these kinds alone; given are 1 of models",
+        ),
+        ({"method": ["maco"]}, {}, "given are 1 of models, 1 of methods"),
+        (
+            {"method": ["maco", "lucid"], "canvas": ["maco", "pixels"]},
+            {},
+            "2 of methods, 2 of canvases",
+        ),
         ({"method": ["maco", "maco"]}, {}, "methods to compare must differ; given are maco, maco"),
         ({"method": ["maco", "oil"]}, {}, "no method named 'oil'"),
         ({"method": ["maco", "lucid"]}, {"jitter": 3}, "compare has no setting 'jitter'"),
@@ -179,7 +187,7 @@ def test_what_is_wrong_is_told_before_any_work(
 def test_nothing_to_compare_is_refused(squeezenet: ent.Model) -> None:
     with pytest.raises(BadSetting, match="0 units in 2 columns"):
         plan_compare([squeezenet], [], method=["maco", "lucid"])
-    with pytest.raises(BadSetting, match="a comparison of 2 methods; give several"):
+    with pytest.raises(BadSetting, match="given are 2 of methods"):
         plan_compare([], ["fire3:3"], method=["maco", "lucid"])
 
 

@@ -53,15 +53,18 @@ def test_networks_that_a_comparison_names_are_allowed_as_the_message_says(tmp_pa
     ("arguments", "told"),
     [
         ([], "UNIT"),
-        (["fire3:3"], "a comparison of 1 models; give several models, methods"),
+        (["fire3:3"], "a comparison is of several models, methods"),
         (["fire3:3", "--method", "lucid,"], "method is ''; it must be a text"),
         (["fire3:3", "--method", "lucid,lucis"], "did you mean 'lucid'"),
         (["fire3:3", "--canvas", "oil,pixels"], "no canvas named 'oil'"),
         (["fire3:3", "--model", "squeezenet1_1,squeezenet2"], "no model named 'squeezenet2'"),
-        (["fire3:3", "--method", "lucid,maco", "--canvas", "maco,pixels"], "not several of two"),
+        (
+            ["fire3:3", "--method", "lucid,maco", "--canvas", "maco,pixels"],
+            "of one of these kinds alone",
+        ),
         (["fire3:999", "--method", "lucid,maco"], "in the column 'lucid': channel 999 of 'fire3'"),
         (["", "--method", "lucid,maco"], "the objective is empty"),
-        (["fire3:3", "--method", "lucid"], "a comparison of 1 models, 1 methods; give several"),
+        (["fire3:3", "--method", "lucid"], "given are 1 of models, 1 of methods"),
     ],
 )
 def test_what_is_wrong_is_told_on_one_line_and_nothing_is_left(

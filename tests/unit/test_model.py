@@ -209,6 +209,11 @@ def test_a_class_is_found_by_number_label_synonym_or_synset(
         ("goldfsh", "no class named 'goldfsh' in ours; did you mean 'goldfish'?"),
         ("", "no class named '' in ours"),
         (
+            "sheepdog",
+            "no class named 'sheepdog' in ours; with that word there are 'old english sheepdog', "
+            "'shetland sheepdog'",
+        ),
+        (
             "crane",
             "2 classes of ours are called 'crane': 134 (crane n02012849), 517 (crane n03126707); "
             "name one by its number",

@@ -39,15 +39,21 @@ class Classes:
             )
         found = self._numbers.get(name.casefold())
         if found is None:
-            raise UnknownLabel(
-                f"no class named {name!r} in {self.source}{did_you_mean(name, self._numbers)}"
-            )
+            raise UnknownLabel(f"no class named {name!r} in {self.source}{self._near(name)}")
         if len(found) > 1:
             raise UnknownLabel(
                 f"{len(found)} classes of {self.source} are called {name!r}: "
                 f"{', '.join(map(self._told, found))}; name one by its number"
             )
         return found[0]
+
+    def _near(self, name: str) -> str:
+        """Return the tail of a message: the labels with that word in them, or the nearest one."""
+        alike = [each for each in self._numbers if name.casefold() in each.split()]
+        if not alike:
+            return did_you_mean(name, self._numbers)
+        more = f" and {len(alike) - 3} more" if len(alike) > 3 else ""
+        return f"; with that word there are {', '.join(map(repr, alike[:3]))}{more}"
 
     def matching(self, pattern: str) -> tuple[int, ...]:
         """Return the numbers of the classes that a pattern matches; raise UnknownLabel if none."""

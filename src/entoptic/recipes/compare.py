@@ -203,10 +203,10 @@ def _compared(named: Mapping[str, Sequence[str]]) -> str:
     """
     several = [name for name, each in named.items() if len(each) > 1]
     if len(several) != 1 or not named["models"]:
-        given = ", ".join(f"{len(each)} {name}" for name, each in named.items() if each)
+        given = ", ".join(f"{len(each)} of {name}" for name, each in named.items() if each)
         raise BadSetting(
-            f"a comparison of {given or 'nothing'}; give several models, methods, canvases or "
-            "transforms, but not several of two of these"
+            "a comparison is of several models, methods, canvases or transforms, such as "
+            f"method=lucid,maco, and of one of these kinds alone; given are {given or 'none'}"
         )
     names = named[several[0]]
     if len(set(names)) < len(names):

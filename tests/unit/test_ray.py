@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from entoptic.runners.local import Local
 from entoptic.runners.pictures import Pictures
 from entoptic.runners.runner import Batch, Done, Failed, Runner, Work
 from entoptic.runners.team import Team
+from filming import are_same, film, frames_in, moving
 from unit.test_catalogs import content, inodes, rewritten, until
 
 ray = pytest.importorskip("ray", reason="Ray isn't installed (the extra entoptic[ray])")
@@ -34,6 +36,26 @@ import torch
 def tiny():
     torch.manual_seed(0)
     return torch.nn.Sequential(torch.nn.Conv2d(3, 40, 3), torch.nn.ReLU())
+
+def deadly():
+    # The same; the first process that dreams three times with it is killed.
+    import os, pathlib, signal
+    from entoptic.jobs.film_dreams import Dreamer
+    dreamt, times = Dreamer.dreamt, []
+
+    def counted(self, frames):
+        times.append(len(frames))
+        if len(times) == 3:
+            try:
+                pathlib.Path(__file__).with_name("killed").touch(exist_ok=False)
+            except FileExistsError:
+                pass
+            else:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return dreamt(self, frames)
+
+    Dreamer.dreamt = counted
+    return tiny()
 """
 MODEL = "python:ray_nets:tiny"
 HOW: dict[str, Any] = {
@@ -290,3 +312,41 @@ def test_a_driver_that_is_killed_and_started_again_goes_on_and_makes_nothing_twi
     catalog(tmp_path, f"ray:{cluster.address}")
     assert content(tmp_path) == content(undisturbed)
     assert rewritten(tmp_path, before) == set()
+
+
+@pytest.mark.slow
+def test_a_film_whose_worker_is_killed_has_the_frames_that_it_has_here(
+    cluster: Any, nets: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("av", reason="PyAV isn't installed (the extra entoptic[film])")
+    pytest.importorskip("cv2", reason="OpenCV isn't installed (the extra entoptic[film])")
+    scenes = [moving(count, seed=seed) for seed, count in enumerate((12, 9, 11, 10))]
+    source = film(tmp_path / "source.mkv", [*itertools.chain(*scenes)], codec="ffv1", pixels="bgr0")
+
+    def made(name: str, network: str, *more: str) -> Path:
+        output = tmp_path / name
+        how = ["--layer=0", "--octaves=1", "--steps=4", "--device=cpu", f"--model={network}"]
+        command = [
+            sys.executable,
+            "-m",
+            "entoptic",
+            "film",
+            str(source),
+            "-o",
+            str(output),
+            *how,
+            *more,
+        ]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return output
+
+    node = cluster.add_node(num_cpus=1)
+    try:
+        deadly = MODEL.replace("tiny", "deadly")
+        on_ray = made("ray.apng", deadly, f"--on=ray:{cluster.address}")
+    finally:
+        cluster.remove_node(node)
+    assert (nets / "killed").exists()
+    here = made("here.apng", MODEL)
+    assert len(frames_in(here)) == 42
+    assert are_same(on_ray, here)

@@ -15,6 +15,7 @@ import torch
 
 import entoptic as ent
 from entoptic.errors import BadFilm
+from entoptic.jobs import film_dreams
 from entoptic.jobs.film_dreams import Dreamer
 from entoptic.jobs.film_parts import Scene, State
 from entoptic.jobs.film_scenes import by_scene, find_scenes
@@ -217,3 +218,30 @@ def test_a_film_that_winds_to_another_frame_is_decoded_from_its_begin(
     found = list(frames_since(facts, Mark.of(frames[7])))
     assert [each.number for each in found] == [7, 8, 9, 10, 11]
     assert same([each.pixels for each in found], [each.pixels for each in frames[7:]])
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "later"),
+    [(None, [(1, 4, 2.0), (2, 4, 2.0)]), ("adam(0.01)", [(1, 8, 1), (2, 8, 1)])],
+)
+def test_frames_that_carry_detail_have_half_the_steps_each_twice_as_long(
+    model: ent.Model,
+    source: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    optimizer: str | None,
+    later: list[tuple[int, int, float]],
+) -> None:
+    runs: list[tuple[int, int, float]] = []
+    stepped = film_dreams._stepped
+
+    def told(plan: Any, octaves: Any, *rest: Any) -> Any:
+        runs.append((len(octaves.sizes), octaves.steps, octaves.lengths[0]))
+        return stepped(plan, octaves, *rest)
+
+    monkeypatch.setattr(film_dreams, "_stepped", told)
+    how: dict[str, Any] = {"octaves": 3, "steps": 8, "coherence": 1, "optimizer": optimizer}
+    frames = planned(model, source, **how).frames()
+    for _ in range(LENGTHS[0] + 1):
+        next(frames)
+    scene = [(3, 8, 1), *later * (LENGTHS[0] - 1)]
+    assert runs == [*scene, (3, 8, 1)]  # and anew after the cut

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from entoptic.analysis.protection import protection
+from entoptic.ascent.optimizers import Steps
 from entoptic.images import picture_of
 from entoptic.images.finish import Finish
 from entoptic.images.stored import Stored
 from entoptic.jobs.film_frames import Seen, Values, image_of_values, values_of
 from entoptic.jobs.film_parts import State
 from entoptic.jobs.keys import largest, value_at
-from entoptic.jobs.octaves import Region
+from entoptic.jobs.octaves import Octaves, Region
 from entoptic.jobs.regions import protected
 from entoptic.types import Image
 from entoptic.video.pixels import Pixels, bits_of, image_of, pixels_of
@@ -37,6 +38,14 @@ if TYPE_CHECKING:
 # Detail that is carried has less contrast than a fresh dream at the same score, since the steps
 # had longer to find it; at this share of a fresh dream's root mean square the scores are alike.
 _ROOM = 1.25
+
+# Where a frame carries the detail of the one before, its steps are fewer and longer in turn; at a
+# coherence of 1 this share of them is left out.
+_FEWER = 0.5
+# And octaves but the largest ones, so many, change what is carried less, by this power of the
+# coherence: its larger shapes are there, and changing them costs the finer ones their score. With
+# none of it, what comes into view in a long pan has small shapes only.
+_LARGEST, _STILL = 2, 2 / 3
 
 # Settings that a job keeps in other words than those in which they are given.
 _TEXTS = ("transforms", "shaping", "rules", "optimizer", "region")
@@ -77,17 +86,19 @@ class Dreamer:
             # How much detail there may be is that of a fresh dream at the film's full strength.
             assert len(frames) == 1  # for strength changes over time
             starts = [replace(starts[0], limit=self._limit(sources[0], starts[0], time))]
-        begun = [
-            source if each.carried is None else _plus(source, each.carried)
-            for source, each in zip(sources, starts, strict=True)
-        ]
-        found = self._found(sources, begun, time, [each.weight for each in starts], strength)
+        found: dict[int, Image] = {}
+        for carried in (False, True):  # which aren't dreamt alike
+            places = [n for n, each in enumerate(starts) if (each.carried is not None) == carried]
+            some = [(sources[n], starts[n]) for n in places]
+            found |= zip(places, self._found(some, time, strength) if some else [], strict=True)
         return [
-            self._held(*each, time) for each in zip(frames, sources, starts, found, strict=True)
+            self._held(frame, sources[n], starts[n], found[n], time)
+            for n, frame in enumerate(frames)
         ]
 
     def _limit(self, source: Image, start: _Start, time: float) -> float:
-        (found,) = self._found([source], [source], time, [start.weight], self.most)
+        fresh = replace(start, carried=None)
+        (found,) = self._found([(source, fresh)], time, self.most)
         return _ROOM * _size(values_of(found - source))
 
     def _held(
@@ -107,7 +118,7 @@ class Dreamer:
     def fresh(self, image: Image, time: float) -> Image:
         """Return the dream of an image at a time of the film."""
         strength = value_at(self.film.strength, time)
-        (found,) = self._found([image], [image], time, [None], strength)
+        (found,) = self._found([(image, _Start())], time, strength)
         return self._finished(image, found, time)
 
     def layer(self, time: float, image: Image) -> Layer:
@@ -116,37 +127,32 @@ class Dreamer:
         return self.model.resolve(next(iter(plan.objective.layers())))
 
     def _found(
-        self,
-        sources: Sequence[Image],
-        begun: Sequence[Image],
-        time: float,
-        weights: Sequence[Tensor | None],
-        strength: float,
+        self, frames: Sequence[tuple[Image, _Start]], time: float, strength: float
     ) -> list[Image]:
-        """Return what steps make of images, which are shown to the network together.
+        """Return what steps make of frames, which are shown to the network together.
 
         Args:
-            sources: the frames.
-            begun: from which the steps begin.
+            frames: from what each begins; all of them carry detail, or none does.
             time: of the film.
-            weights: factors for the steps, (1, 1, height, width), of each or of none.
             strength: of the dream.
         """
+        sources, starts = zip(*frames, strict=True)
+        begun = [each.begun(source) for source, each in frames]
         if not strength:
-            return [*begun]
+            return begun
         plan, regions = self._at(time, sources[0], strength)
         protect = plan.settings.protect
         if protect is not None:
             maps = [protection(protect, self.model, each.to(plan.device)) for each in sources]
             regions = tuple(protected(each, torch.cat(maps).cpu()) for each in regions)
-        own = [each for each in weights if each is not None]
-        if own:
-            regions = tuple(_weighted(each, torch.cat(own)) for each in regions)
         octaves = replace(plan.octaves, regions=regions, finish=Finish())
-        settings = replace(plan.settings, protect=None)
-        steps = replace(plan, octaves=octaves, settings=settings).whole_steps(torch.cat([*begun]))
-        last = deque(steps, maxlen=1)
-        return [*torch.split(last[0].image().detach().cpu(), 1)] if last else [*begun]
+        plan = replace(plan, settings=replace(plan.settings, protect=None))
+        if starts[0].carried is None:
+            return _stepped(plan, octaves, begun, [each.weight for each in starts])
+        octaves = _with_fewer(octaves, _share(self.film.coherence))
+        small, large = _parted(octaves)
+        begun = _stepped(plan, small, begun, [each.new for each in starts])
+        return _stepped(plan, large, begun, [each.weight for each in starts])
 
     def _at(
         self, time: float, source: Image, strength: float
@@ -185,36 +191,82 @@ class Dreamer:
 
 @dataclass(frozen=True, eq=False)
 class _Start:
-    """From what a frame's dream begins.
+    """From what a frame's dream begins; by default a dream of that frame alone.
 
     Args:
         carried: detail of the frame before, at the pixels of this one.
         weight: factors for the steps, (1, 1, height, width); None for 1 everywhere.
+        new: the same, of smaller octaves, where detail is carried.
         limit: of the size of the detail; None where a scene begins, whose dream says it.
     """
 
-    carried: Values | None
-    weight: Tensor | None
-    limit: float | None
+    carried: Values | None = None
+    weight: Tensor | None = None
+    new: Tensor | None = None
+    limit: float | None = None
 
     @classmethod
     def of(cls, film: Film, seen: Seen, before: State) -> _Start:
         """Return from what the dream of a frame begins."""
-        weight, moved = seen.mask, seen.motion
+        mask, moved = seen.mask, seen.motion
         if not film.coherence:
-            return cls(None, weight, None)
-        # Where a scene begins all is new: written as a map too, so that a dream rounds the same
-        # among others.
-        visible = np.zeros(seen.frame.pixels.shape[:2], np.float32)
-        carried = limit = None
-        if before.detail is not None and moved is not None:
-            (limit,) = map(float, before.held)
-            # Carried as a whole but for the smallest coherences, so that 0 carries nothing.
-            share = 1 - (1 - film.coherence) ** 3
-            carried = share * moved.visible[..., None] * moved.carried(before.detail)
-            visible = moved.visible
-        mine = 1 - film.coherence * torch.from_numpy(visible)[None, None]
-        return cls(carried, mine if weight is None else mine * weight, limit)
+            return cls(weight=mask)
+        if before.detail is None or moved is None:
+            # All is new: written as a map too, so that a dream rounds the same among others.
+            ones = torch.ones(1, 1, *seen.frame.pixels.shape[:2])
+            return cls(weight=ones if mask is None else ones * mask)
+        (limit,) = map(float, before.held)
+        share = _share(film.coherence)
+        carried = share * moved.visible[..., None] * moved.carried(before.detail)
+        visible = torch.from_numpy(moved.visible)[None, None]
+        weight = 1 - film.coherence * visible
+        new = 1 - film.coherence**_STILL * visible
+        if mask is not None:
+            weight, new = weight * mask, new * mask
+        return cls(carried, weight, new, limit)
+
+    def begun(self, source: Image) -> Image:
+        """Return with what the steps begin."""
+        return source if self.carried is None else _plus(source, self.carried)
+
+
+def _share(coherence: float) -> float:
+    """Return the share of the detail that is carried.
+
+    All but for the smallest coherences, so that 0 carries nothing.
+    """
+    return 1 - (1 - coherence) ** 3
+
+
+def _with_fewer(octaves: Octaves, share: float) -> Octaves:
+    """Return octaves of fewer and longer steps, where a share of the detail is carried."""
+    steps = max(1, round(octaves.steps * (1 - _FEWER * share)))
+    if not octaves.steps or not isinstance(octaves.rule, Steps):
+        return octaves  # other rules know no length
+    longer = octaves.steps / steps
+    return replace(octaves, steps=steps, lengths=[longer * each for each in octaves.lengths])
+
+
+def _parted(octaves: Octaves) -> tuple[Octaves, Octaves]:
+    """Return the smaller octaves, and the largest ones."""
+    small, large = (
+        replace(octaves, sizes=octaves.sizes[these], lengths=octaves.lengths[these])
+        for these in (slice(None, -_LARGEST), slice(-_LARGEST, None))
+    )
+    return small, large
+
+
+def _stepped(
+    plan: DreamPlan, octaves: Octaves, begun: list[Image], weights: Sequence[Tensor | None]
+) -> list[Image]:
+    """Return what the steps of octaves make of images, with a weight for each or for none."""
+    own = [each for each in weights if each is not None]
+    if own:
+        regions = tuple(_weighted(each, torch.cat(own)) for each in octaves.regions)
+        octaves = replace(octaves, regions=regions)
+    steps = replace(plan, octaves=octaves).whole_steps(torch.cat(begun))
+    last = deque(steps, maxlen=1)
+    return [*torch.split(last[0].image().detach().cpu(), 1)] if last else begun
 
 
 def _plus(source: Image, detail: Values) -> Image:

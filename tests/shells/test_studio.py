@@ -424,6 +424,15 @@ def form(served: Served) -> Any:
     return found
 
 
+def test_a_number_typed_beyond_a_sliders_ends_is_judged_by_the_declaration(form: Any) -> None:
+    steps = form.controls["steps"]
+    assert (steps.minimum, steps.maximum) == (1, 60)
+    assert (steps.preprocess(0), steps.preprocess(100)) == (0, 100)
+    assert form.controls["seed"].preprocess(None) is None
+    with pytest.raises(BadSetting, match="steps is -3; it must be"):
+        ent.Dream("squeezenet1_1", photo=None, noise=(8, 8), steps=steps.preprocess(-3))
+
+
 def _said(form: Any, **others: Any) -> dict[str, Any]:
     values = {name: each.value for name, each in form.controls.items()} | others
     return {name: each for name, each in form.said([*values.values()]).items() if each is not None}

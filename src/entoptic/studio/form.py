@@ -39,6 +39,20 @@ _LONGEST_NUMBER = 20
 _OFF_STEP = 1e-6
 
 
+def _unbounded(control: Any) -> Any:
+    """Return a control of numbers that are bounded by the declaration alone.
+
+    Gradio's own refusal of a number beyond a slider's end, which may be typed, reaches no page;
+    and a slider's ends are those of what is sensible, not of what is allowed.
+    """
+
+    def preprocess(given: float | None) -> float | None:
+        return None if given is None else gr.Number.round_to_precision(given, control.precision)
+
+    control.preprocess = preprocess
+    return control
+
+
 class Form:
     """The controls of a recipe's settings, made of its declaration.
 
@@ -109,7 +123,7 @@ class Form:
         kind = self._kind(name)
         if kind == "slider":
             least, most, step = self._slider(name)
-            self.controls[name] = gr.Slider(least, most, step=step, **more)
+            self.controls[name] = _unbounded(gr.Slider(least, most, step=step, **more))
         elif kind == "choice":
             self.controls[name] = gr.Dropdown(**more | self._choice(name, more["value"]))
         elif kind == "flag":
@@ -120,7 +134,7 @@ class Form:
         else:
             least = max(bounds(said.meaning)[0], 0)
             digits = {"precision": 0} if typed(said.meaning) is int else {"step": 0.1}
-            self.controls[name] = gr.Number(minimum=least, **digits, **more)
+            self.controls[name] = _unbounded(gr.Number(minimum=least, **digits, **more))
 
     def _info(self, name: str) -> str:
         said = self.declared[name]

@@ -110,6 +110,7 @@ def test_mutated_jobs_do_no_harm(folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits and audits are those of Linux")
-def test_a_hundred_thousand_mutated_jobs_do_no_harm(folder: Path) -> None:
-    for seed in range(100):
-        assert carried_out(folder, 1000, 1000 + seed).startswith("1000 jobs: ")
+def test_ten_thousand_mutated_jobs_do_no_harm(folder: Path) -> None:
+    # A hundred thousand, the seeds to 1099, take two hours; number 1006 found an endless search.
+    for seed in range(1000, 1010):
+        assert carried_out(folder, 1000, seed).startswith("1000 jobs: ")

@@ -25,6 +25,7 @@ from entoptic.errors import (
 )
 from entoptic.images import read_job
 from entoptic.jobs.job import Job, Result, Source
+from entoptic.jobs.stored import check_stored
 from entoptic.runners.run import plan_redo
 from planning import plan_dream, plan_visualize
 
@@ -247,6 +248,11 @@ def test_a_job_of_a_stranger_does_no_harm(
 
 
 # Files and networks that a job names.
+
+
+def test_a_long_word_of_a_strangers_objective_is_looked_through_once() -> None:
+    # Of a million letters: looked through from each of them it took hours.
+    check_stored("x" * 1_000_000, {}, {})
 
 
 def test_a_file_is_not_decoded_before_its_bytes_are_right(

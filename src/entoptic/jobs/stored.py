@@ -23,7 +23,8 @@ def check_stored(objective: str, settings: Mapping[str, Any], typed: Mapping[str
     Raises:
         NotAllowed: with what to do.
     """
-    vocabulary.check_stored(re.findall(r"(\w+)\s*\(", objective))
+    # From the begin of a word only: a long one would be looked through from each of its letters.
+    vocabulary.check_stored(re.findall(r"\b(\w+)\s*\(", objective))
     for registry in (canvases, transforms, optimizers):
         registry.check_stored(sorted(_words(settings) - _words(typed)))
 

@@ -106,7 +106,8 @@ def read_graph(path: Path) -> dict[str, Node]:
     data = contents(path, _MAX_BYTES)
     if not data:
         raise BadModelFile("the file is empty")
-    if re.match(rb"\s*(#.*\s+)*(node|library|versions)\s*\{", data[:4096]):
+    # A comment ends with its line: were it in doubt where, "# # # ..." could be parted endlessly.
+    if re.match(rb"\s*(?:#[^\n]*\n\s*)*(?:node|library|versions)\s*\{", data[:4096]):
         raise BadModelFile("a graph as text; convert it to the binary form (*.pb) first")
     return parse_graph(memoryview(data))
 

@@ -101,7 +101,7 @@ TOO_LATE = [
     ("redo made.mp4 -o no/a.mp4", 1, "there is no folder 'no'; make it, or name"),
     ("redo made.mp4 -o a.avi", 2, "can't write a film as '.avi'"),
     ("redo made.mp4 -o a.mov --codec vp9", 2, ".mov can't hold vp9"),
-    ("redo made.mp4 --finish", 2, "gone on with by the command that began it"),
+    ("redo made.mp4 --finish", 2, "continued by the command that began it"),
     ("redo made.mp4 --hold-last 2", 2, "film has no setting 'hold_last'"),
     ("film clip.mp4 -o made.mp4", 1, "'made.mp4' is there already"),
     ("film clip.mp4 -o no/a.mp4", 1, "there is no folder 'no'; make it, or name"),
@@ -324,7 +324,7 @@ def test_ctrl_c_leaves_a_film_that_plays_and_the_same_command_goes_on(folder: Pa
     if done.code == 0:
         pytest.fail("the film was finished before Ctrl-C came; make it longer")
     assert done.code == 130
-    assert "the same command goes on" in done.err
+    assert "run the same command again to continue" in done.err
     assert 1 <= len(frames_in(folder / "made.mp4")) < 70
     assert entoptic(*how, "-o", "made.mp4", folder=folder).code == 0
     assert are_same(folder / "made.mp4", folder / "whole.mp4")

@@ -306,13 +306,14 @@ def test_a_guide_whose_places_correspond_moves_as_the_picture_does(each: bool) -
 
 def test_steps_leave_no_garbage_which_the_command_seldom_looks_for() -> None:
     network = model(nn.Conv2d(3, 2, 3))  # held: a network let go is garbage
-    optimized = ent.ascend(network, ent.energy("1"), gray(), transforms=[ent.Jitter(2)], steps=20)
-    next(optimized)
-    gc.collect()
+    optimized = ent.ascend(network, ent.energy("1"), gray(), transforms=[ent.Jitter(2)], steps=60)
     gc.disable()
     try:
-        for _ in optimized:
-            pass
+        for _ in range(20):
+            next(optimized)
+        gc.collect()
+        for _ in range(20):
+            next(optimized)
         assert gc.collect() == 0
     finally:
         gc.enable()

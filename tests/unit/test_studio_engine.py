@@ -357,7 +357,7 @@ def test_a_film_is_previewed_moving_and_made_without_naming_the_folder(
     assert str(studio.folder) not in job.to_json()
     found = studio.settings_of("", job)
     assert found == wanted | {
-        "recipe": "film", "left_out": [], "objective": job.objective,
+        "recipe": "film", "left_out": [],
         "size": 64, "height": 48, "width": 64,
     }  # fmt: skip
     ended = entoptic("redo", made.name, "-o", tmp_path / "again.mp4", folder=studio.folder)

@@ -41,8 +41,9 @@ def test_every_command_of_the_readme_works(command: str, photos: Path) -> None:
     words = shlex.split(command)
     if "--noise" in words:
         words[words.index("--noise") + 1] = "48x64"
-    if "--steps" in {name for each in main.commands[words[0]].params for name in each.opts}:
-        words += ["--steps", "2"]
+    options = {name for each in main.commands[words[0]].params for name in each.opts}
+    for option, little in (("--steps", "2"), ("--seconds", "0.1")):
+        words += [option, little] if option in options else []
     assert outcome(words) == 0
 
 

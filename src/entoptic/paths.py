@@ -34,6 +34,9 @@ PICTURES = frozenset(
 )
 """Endings of the pictures that are read."""
 
+FILMS = (".mp4", ".mov", ".webm", ".mkv", ".m4v")
+"""Endings of the films that can carry a job."""
+
 # Names are alike whose letters are so, of 0 to 1: one letter more of four, or less.
 _ALIKE = 0.8
 # As many files of a folder are compared.
@@ -85,6 +88,15 @@ def names_picture(text: str) -> bool:
     (True, False)
     """
     return os.path.lexists(text) or Path(text).suffix.lower() in PICTURES
+
+
+def is_film(name: str | Path) -> bool:
+    """Tell by its name whether a file is a film; a GIF may be a photo, too.
+
+    >>> is_film("sky.MP4"), is_film("sky.gif")
+    (True, False)
+    """
+    return Path(name).suffix.lower() in FILMS
 
 
 def name_for(label: str) -> str:

@@ -92,6 +92,12 @@ class Page:
         if not request.url.startswith((self.house.address, "data:", "blob:")):
             self.outside.append(request.url)
 
+    def see(self, file: Path) -> None:
+        """Choose a photo on the page that says what a network sees in it."""
+        self.tab("See")
+        self.page.set_input_files("#see-see input[type=file]", file)
+        self.page.wait_for_selector(".class")
+
     def choose(self, file: Path) -> None:
         """Choose a photo, and make dreams of it small."""
         self.page.set_input_files("#stage-dream input[type=file]", file)
@@ -337,9 +343,7 @@ def test_a_unit_is_visualized(page: Page) -> None:
 
 
 def test_a_position_is_clicked_and_its_unit_seen_and_dreamt(page: Page, house: House) -> None:
-    page.tab("See")
-    page.page.set_input_files("#see-see input[type=file]", house.folder / "sky.png")
-    page.page.wait_for_selector(".class")
+    page.see(house.folder / "sky.png")
     page.page.click("#seen-see [data-layer=fire3].layer")
     page.page.click("#see-see .frame")
     page.page.wait_for_selector(".channel")

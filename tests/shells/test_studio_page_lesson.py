@@ -43,9 +43,7 @@ def test_a_lesson_is_walked_by_buttons_slider_and_arrow_keys(page: Page, house: 
 
 
 def test_a_channel_of_a_lesson_is_shown_over_the_photo_and_dreamt(page: Page, house: House) -> None:
-    page.tab("See")
-    page.page.set_input_files("#see-see input[type=file]", house.folder / "sky.png")
-    page.page.wait_for_selector(".class")
+    page.see(house.folder / "sky.png")
     page.page.click("#see-lesson")
     page.page.click("#lesson-later")
     opened(page, 2)

@@ -158,8 +158,7 @@ def _check_shown(path: Path, plan: Making, force: bool) -> None:
     from entoptic import images
     from entoptic.jobs.job import Job
 
-    read = [each.name for each in (plan.job.photo, *plan.job.guides) if each is not None]
-    images.check_writable(path, not_over=[Path(name) for name in read if name is not None])
+    images.check_writable(path, not_over=plan.inputs)
     if force or not os.path.lexists(path):
         return
     try:

@@ -74,11 +74,11 @@ def _of_recipe(recipe: type[Recipe]) -> click.Command:
     def callback(**given: Any) -> int:
         asked = {"model": USUAL} | arguments(recipe, _without(given))
         check_units(tuple(asked.get("units", ())))
-        output = _destination(_start(recipe, asked), given)
+        film = _film(_start(recipe, asked), given)
         if "photo" in asked:
             streams.check_once([asked["photo"]])
             asked["photo"] = streams.photo_of(asked["photo"])
-        return _make(recipe(**asked), output, given)
+        return _make(recipe(**asked), film, given)
 
     own = parameters(recipe)
     return _command(recipe.name, own, callback, described(recipe), defaults(recipe))
@@ -90,10 +90,10 @@ def _of_picture() -> click.Command:
     def callback(picture: str, photo: str | None, look_in: str | None, **given: Any) -> int:
         from entoptic.runners.run import plan_redo
 
-        output = _destination(Path(picture), given)
+        film = _film(Path(picture), given)
         folders = [] if look_in is None else split_values(look_in)
         plan = plan_redo(picture, photo=photo, look_in=folders, **_without(given))
-        return _make(plan, output, given)
+        return _make(plan, film, given)
 
     own = [
         click.argument("picture", type=click.Path()),
@@ -147,8 +147,8 @@ def _start(recipe: type[Recipe], asked: Mapping[str, Any]) -> Path:
     return Path(name_for(first if isinstance(first, str) else first[0]))
 
 
-def _destination(start: Path, given: Mapping[str, Any]) -> Path:
-    """Return the film that is made, once it is known that it can be, before a network is loaded.
+def _film(start: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the film's settings, once it is known that it can be made, before a network is loaded.
 
     Args:
         start: what it is named for where nobody says.
@@ -161,13 +161,12 @@ def _destination(start: Path, given: Mapping[str, Any]) -> Path:
     output = Path(how.get("output", start.with_name(f"{start.stem}-grow.mp4")))
     check_destination(output, given["force"])
     form_of(output, how.get("codec"), how.get("bits"))
-    return output
+    return how | {"output": output}
 
 
-def _make(recipe: Any, output: Path, given: Mapping[str, Any]) -> int:
+def _make(recipe: Any, film: Mapping[str, Any], given: Mapping[str, Any]) -> int:
     """Make the film."""
-    how = arguments(Grow, {name: given[name] for name in _FILM})
-    plan = Grow(recipe, **how | {"output": output}).plan()
+    plan = Grow(recipe, **film).plan()
     plan.check_free(given["force"])
     shown = {name: given[name] for name in ("watch", "force", "as_json", "quiet")}
     return make_film(plan, **shown)

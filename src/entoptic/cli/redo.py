@@ -21,15 +21,12 @@ from entoptic.jobs.film_settings import FilmRecipe
 from entoptic.jobs.progress import work
 from entoptic.jobs.recipe import Recipe, recipes, settings
 from entoptic.lists import split_values
-from entoptic.paths import is_file
+from entoptic.paths import is_file, is_film
 
 if TYPE_CHECKING:
     from entoptic.jobs.plan import Plan
 
 _AGAIN = "What to make again"
-
-FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
-"""Endings of the films that carry their job."""
 
 # Where a context keeps which options the help shows.
 _SHOWN = "entoptic.redo.shown"
@@ -138,7 +135,7 @@ def _recipes_of(args: list[str]) -> Recipes:
 
 def _recipes_in(file: Path) -> Recipes:
     """Return the recipes of a picture or a film; raises as reading it does."""
-    if file.suffix.lower() in FILMS:
+    if is_film(file):
         from entoptic.runners.films import job_of_film, recipes_of_job
 
         return recipes_of_job(job_of_film(file), file)
@@ -205,7 +202,7 @@ def redo_command(
     if not picture:
         raise BadSetting("the name of the picture is empty; name a file")
     folders = [] if look_in is None else split_values(look_in)
-    if Path(picture).suffix.lower() in FILMS:
+    if is_film(picture):
         if finish:
             raise BadSetting(
                 "--finish is of a picture; a film that was stopped is continued by the command "

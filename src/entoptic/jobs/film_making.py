@@ -133,6 +133,12 @@ class Making(ABC):
         order = replace(self.job, made_with={}).to_json()
         return Parts.of(self.form.path, self.facts, order)
 
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The files that are read, and so mustn't be written."""
+        read = [self.job.photo, *self.job.guides]
+        return tuple(Path(each.name) for each in read if each is not None and each.name is not None)
+
     def check_free(self, force: bool) -> None:
         """Refuse to replace a film, but for one that is gone on with.
 
@@ -140,8 +146,7 @@ class Making(ABC):
             AlreadyThere: there is one.
             CannotWrite: its folder can't be written to, or it is a file that is read.
         """
-        read = [each.name for each in (self.job.photo, *self.job.guides) if each is not None]
-        if any(is_same(self.form.path, Path(name)) for name in read if name is not None):
+        if any(is_same(self.form.path, each) for each in self.inputs):
             raise CannotWrite(
                 f"{str(self.form.path)!r} is a file that is read; name another output"
             )

@@ -104,16 +104,15 @@ class Loop:
             count: number of the film's.
         """
         beyond = itertools.islice(frames(), count, None)
-        first = next(frames(), None)
+        first: Frame | None = None
         for frame in itertools.islice(frames(), count):
-            number = frame.number
+            first, number = first or frame, frame.number
             if number < self.beyond:
                 under = next(beyond, None)  # none, of a film that was stopped
                 if under is not None:
                     share = self._share(number, frame.pixels)
                     frame = replace(frame, pixels=_mixed(under.pixels, frame.pixels, share))
             elif number - count in self.places:
-                assert first is not None  # of a film that has frames
                 place = self.places[number - count]
                 share = self._share(number - count, frame.pixels)
                 over = _placed(first.pixels, place)

@@ -15,8 +15,9 @@ from starlette.concurrency import run_in_threadpool
 
 from entoptic import images
 from entoptic.errors import BadSetting, EntopticError, MissingExtra, PictureNotFound
+from entoptic.paths import is_film
 from entoptic.studio.comparing import compared
-from entoptic.studio.shelf import Shelf, is_film
+from entoptic.studio.shelf import Shelf
 from entoptic.studio.studio import Studio
 from entoptic.studio.works import jpeg, jpeg_of_pixels
 

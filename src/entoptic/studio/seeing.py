@@ -46,6 +46,7 @@ class Seeing:
     def __init__(self, networks: Networks) -> None:
         self._networks = networks
         self._held: OrderedDict[tuple[str, str, str], Tensor] = OrderedDict()
+        self._last: tuple[tuple[str, str], tuple[Picture, Picture]] | None = None
 
     def classes(self, shelf: Shelf, model: str, photo: str) -> list[dict[str, Any]]:
         """Return what a network takes a photo for, the most probable class first."""
@@ -131,8 +132,13 @@ class Seeing:
 
     def shown(self, shelf: Shelf, model: str, photo: str) -> tuple[Model, Picture, Picture]:
         """Return a network, and a photo as people and as the network are shown it."""
-        network, given = self._networks[model], shelf.photo(photo)
-        return network, scaled(given, _SIDE), scaled(given, seen_size(network))
+        network = self._networks[model]
+        # Decoded once: a visitor asks one thing after the other of one photo.
+        key = str(shelf.photo_file(photo)), model
+        if self._last is None or self._last[0] != key:
+            given = shelf.photo(photo)
+            self._last = key, (scaled(given, _SIDE), scaled(given, seen_size(network)))
+        return network, *self._last[1]
 
     def activations(self, shelf: Shelf, model: str, photo: str, layer: str) -> Tensor:
         """Return the activations of a layer, (channels, rows, columns)."""

@@ -6,16 +6,17 @@ files are looked for among the studio's photos only, and nothing is run.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from entoptic.errors import BadSetting, NoJob
+from entoptic.errors import BadSetting, EntopticError, NoJob
 from entoptic.jobs.job import Job, Source
 from entoptic.jobs.recipe import recipes
 from entoptic.jobs.stored import check_stored
+from entoptic.objectives import match, parse
+from entoptic.objectives.facts import files_named
 from entoptic.studio.shelf import Shelf
 from entoptic.studio.wishes import Wishes
 
@@ -91,9 +92,6 @@ class _Files:
     def other(self, what: str, name: str) -> str | None:
         return self._found(what, name, self._known.get(name))
 
-    def names(self) -> set[str]:
-        return {name for name in self._known if name}
-
     def _found(self, what: str, name: str | None, sha256: str | None) -> str | None:
         found = self._shelf.same(name, sha256)
         if found is None:
@@ -125,7 +123,7 @@ def _of_objective(files: _Files) -> dict[str, Any]:
     if guided is not None:
         layer, name = guided
         return {"layer": layer, "guide": files.other("guide", name)}
-    named = sorted(Path(each).name for each in files.names() if repr(each) in job.objective)
+    named = sorted(Path(each).name for each in files_named(parse(job.objective)))
     if named:
         files.lost.append(f"the objective, which names the file {named[0]!r}")
         return {}
@@ -139,10 +137,10 @@ def _guided(objective: str) -> tuple[str, str] | None:
     (('fire5', 'flowers.jpg'), None)
     """
     try:
-        tree = ast.parse(objective, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        wanted = parse(objective)
+    except EntopticError:
         return None  # which is told where it is read as an objective
-    match tree:
-        case ast.Call(ast.Name("match"), [ast.Constant(str(layer)), ast.Constant(str(name))], []):
-            return layer, name
+    for each in wanted.references():
+        if isinstance(each.guide, str) and wanted == match(str(each.layer), each.guide):
+            return str(each.layer), each.guide
     return None

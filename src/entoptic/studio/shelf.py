@@ -24,7 +24,7 @@ from entoptic.images import Picture
 from entoptic.images.writing import write_file
 from entoptic.jobs.job import Job, Result
 from entoptic.jobs.written import literal
-from entoptic.paths import make_folder
+from entoptic.paths import FILMS, is_film, make_folder
 from entoptic.runners.films import job_of_film
 
 PHOTOS, DELETED = "photos", "deleted"
@@ -32,7 +32,6 @@ _STARS = "stars.json"
 _NAME = re.compile(
     r"\w[\w. -]{0,150}\.(?:png|jpe?g|webp|tiff?|gif|bmp|avif|hei[cf]|jxl|mp4|mov|webm|mkv|m4v)"
 )
-_FILM_ENDINGS = ("mp4", "mov", "webm", "mkv", "m4v")
 # Ends of photos' names, by what Pillow calls their kind.
 _ENDINGS = {"PNG": "png", "JPEG": "jpg", "MPO": "jpg", "WEBP": "webp", "TIFF": "tif", "GIF": "gif"}
 _ENDINGS |= {"BMP": "bmp", "AVIF": "avif", "HEIF": "heic", "JXL": "jxl"}
@@ -97,7 +96,7 @@ class Shelf:
         from entoptic.video.reading import facts_of
 
         ending = Path(called).suffix.lower().removeprefix(".")
-        known = (*_FILM_ENDINGS, "gif")
+        known = [each.removeprefix(".") for each in (*FILMS, ".gif")]
         if ending not in known:
             raise BadSetting(f"{called!r} is no film; choose one of {', '.join(known)}")
         name = self._added(data, called, ending, facts_of)
@@ -247,7 +246,7 @@ class Shelf:
         """Return the command and the Python that make a picture again by its own job."""
         word = shlex.quote(name)
         texts = {"command": self.there(f"entoptic redo {word}")}
-        if not is_film(Path(name)):
+        if not is_film(name):
             again = f"{Path(name).stem}-redo{Path(name).suffix}"
             made = f"ent.redo({literal(name)}).save({literal(again)})"
             texts["python"] = self.there_in_python(f"import entoptic as ent\n\n{made}")
@@ -288,11 +287,6 @@ def _job_of(file: Path) -> Job:
     if is_film(file):
         return job_of_film(file)
     return Job.from_json(images.read_job(file))
-
-
-def is_film(file: Path) -> bool:
-    """Tell by its name whether a file is a film; a GIF may be a photo, too."""
-    return file.suffix.lower().removeprefix(".") in _FILM_ENDINGS
 
 
 def _read_photo(file: Path) -> object:

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from entoptic.studio.settings import job_in, settings_of
 from entoptic.studio.shelf import Shelf
 from entoptic.studio.unit_pictures import UnitPictures
 from entoptic.studio.wishes import NoFiles, Wish, Wishes
-from entoptic.studio.works import FilmWork, PictureWork
+from entoptic.studio.works import FilmWork, PictureWork, texts
 
 FILMS = ("film", "zoom")
 # Frames of a film that are made to be looked at, before it is.
@@ -169,8 +170,6 @@ class Studio:
 
     def texts(self, owner: str, name: str, asked: Mapping[str, Any]) -> dict[str, str]:
         """Return the command and the Python that make what a page asks for."""
-        from entoptic.studio.works import texts
-
         shelf = self.shelf(owner)
         wish = self.wishes(owner).read(name, asked)
         ending = ".mp4" if name in FILMS else ".png"
@@ -229,8 +228,6 @@ def _plan(wishes: Wishes, wish: Wish) -> Plan:
 
 
 def _film(wishes: Wishes, wish: Wish, file: str, preview: bool) -> Any:
-    from dataclasses import replace
-
     film: Any = wish.recipe  # whose fields the declaration lists
     folder = wishes.shelf.folder
     recipe = replace(film, output=str(folder / file))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +15,7 @@ from entoptic.errors import BadFilm, BadPicture
 from entoptic.images import MAX_PIXELS, Picture
 from entoptic.images.decoding import decode
 from entoptic.images.files import DAMAGE, damage_told, load
+from entoptic.paths import is_file
 
 # Seconds of a frame of no duration, as browsers show it.
 _UNSAID = Fraction(1, 10)
@@ -36,10 +36,10 @@ class Shown:
 
 def is_webp(path: Path) -> bool:
     """Tell whether a file begins like WebP; False where there is none."""
+    # Looked at before it is opened: opening a pipe would wait for its other end.
+    if not is_file(path):
+        return False
     try:
-        # Looked at before it is opened: opening a pipe would wait for its other end.
-        if not stat.S_ISREG(path.stat().st_mode):
-            return False
         with path.open("rb") as stream:
             start = stream.read(12)
     except (OSError, ValueError):

@@ -1,5 +1,5 @@
 // A guide: another picture, whose features are to appear.
-import { button, chooser, drops, make } from "./elements.js";
+import { chooser, drops, make, tool } from "./elements.js";
 import { address, send } from "./server.js";
 import { mine } from "./tabs.js";
 
@@ -7,10 +7,10 @@ export function guide({ element, tab }) {
   const own = mine(tab);
   const image = make("img", { alt: "The guide", hidden: true });
   const choose = chooser("image/*", take);
-  const off = button("Without it", () => { own.guide = null; draw(); }, { class: "tool", hidden: true });
+  const off = tool("Without it", () => { own.guide = null; draw(); }, { hidden: true });
   const wrong = make("p", { class: "wrong", role: "alert", hidden: true });
   const box = make("section", { class: "guide", "aria-label": "Guide" }, make("div", { class: "caption" }, "Guide", make("small", {}, "another picture, whose features are to appear")),
-    make("div", { class: "side" }, image, button("Choose a picture", () => choose.click(), { class: "tool" }), off, choose), wrong);
+    make("div", { class: "side" }, image, tool("Choose a picture", () => choose.click()), off, choose), wrong);
   element.replaceChildren(box);
   own.guided = (name) => { own.guide = name; draw(); };
   drops(box, take);

@@ -1,5 +1,5 @@
 // The history: what was made, found again, compared, starred, begun with.
-import { button, make } from "./elements.js";
+import { button, make, tool } from "./elements.js";
 import { escape, roving } from "./keys.js";
 import { address, ask, kept, ready } from "./server.js";
 import { go, hasPage, mine, takeOver } from "./tabs.js";
@@ -17,8 +17,8 @@ export function history({ element, tab }) {
   const file = (each, more = {}) => address(`history/${encodeURIComponent(each.name)}`, more);
   const act = async (each, action) => { try { return await kept(each.name, action); } catch (error) { wrong.textContent = error.message; wrong.hidden = false; return null; } };
   const wrong = make("p", { class: "wrong", role: "alert", hidden: true });
-  const only = button("Starred", () => { starred = !starred; only.setAttribute("aria-pressed", String(starred)); draw(); }, { class: "tool", "aria-pressed": "false" });
-  const undo = button("Take it back", null, { class: "tool", hidden: true });
+  const only = tool("Starred", () => { starred = !starred; only.setAttribute("aria-pressed", String(starred)); draw(); }, { "aria-pressed": "false" });
+  const undo = tool("Take it back", null, { hidden: true });
   const grid = make("div", { class: "gallery" });
   const more = button("", () => { most += PAGE; draw(); }, { class: "tool more", hidden: true, id: "history-more" });
   const large = make("div", { class: "large-view", hidden: true });
@@ -83,12 +83,12 @@ export function history({ element, tab }) {
     const figures = pair.map((one, at) => make("figure", { "data-name": one.name }, picture(one), make("figcaption", {}, one.name, ...differs[at].map((fact) => make("small", {}, fact)))));
     large.replaceChildren(make("div", { class: "pair" }, ...figures),
       make("div", { class: "tools" },
-        each.film ? null : button("Dream on from here", () => begin(each), { class: "tool" }),
-        hasPage(about.recipe) ? button("Use its settings", () => takeOver(each.name, "history", about.recipe), { class: "tool", id: "history-settings" }) : null,
-        each.film ? null : button(pinned?.name === each.name ? "Compare with another: choose it" : "Compare", () => { pinned = pinned?.name === each.name ? null : each; show(each); }, { class: "tool", "aria-pressed": String(pinned?.name === each.name) }),
-        button("Star", async () => { if (await act(each, each.starred ? "unstar" : "star")) { each.starred = !each.starred; draw(); show(each); } }, { class: "tool", id: "history-star", "aria-pressed": String(each.starred) }),
+        each.film ? null : tool("Dream on from here", () => begin(each)),
+        hasPage(about.recipe) ? tool("Use its settings", () => takeOver(each.name, "history", about.recipe), { id: "history-settings" }) : null,
+        each.film ? null : tool(pinned?.name === each.name ? "Compare with another: choose it" : "Compare", () => { pinned = pinned?.name === each.name ? null : each; show(each); }, { "aria-pressed": String(pinned?.name === each.name) }),
+        tool("Star", async () => { if (await act(each, each.starred ? "unstar" : "star")) { each.starred = !each.starred; draw(); show(each); } }, { id: "history-star", "aria-pressed": String(each.starred) }),
         make("a", { class: "tool", href: file(each, { save: true }), download: each.name }, "Download"),
-        button("Delete", () => drop(each), { class: "tool" }), button("Close", close, { class: "tool" })), texts);
+        tool("Delete", () => drop(each)), tool("Close", close)), texts);
     textsOf({ element: texts })(about.again);
     large.hidden = false;
     large.scrollIntoView({ block: "nearest", behavior: "smooth" });

@@ -1,5 +1,5 @@
 // A mask, painted with the mouse or a finger, or set by buttons: only there it is dreamt.
-import { button, make, pressed, tool } from "./elements.js";
+import { make, pressed, tool } from "./elements.js";
 import { send } from "./server.js";
 
 const KEPT = 20;   // changes that can be undone

@@ -1,5 +1,5 @@
 // The picker: layers as a strip, early to late, and the units of one of them.
-import { button, make } from "./elements.js";
+import { button, make, tool } from "./elements.js";
 import { roving } from "./keys.js";
 import { ask, ready } from "./server.js";
 import { mine } from "./tabs.js";
@@ -11,7 +11,7 @@ export function picker({ element, trigger, tab, blend }) {
   const own = mine(tab);
   const strip = make("div", { class: "strip", role: "listbox", "aria-label": "Layers, early to late" });
   const find = make("input", { type: "search", placeholder: "Number", "aria-label": "Search units", oninput: () => show() });
-  const whole = button("The whole layer", () => { own.units = []; own.layer = layer.layer; picked(); }, { class: "tool", "aria-pressed": "false" });
+  const whole = tool("The whole layer", () => { own.units = []; own.layer = layer.layer; picked(); }, { "aria-pressed": "false" });
   const grid = make("div", { class: "units" });
   const chips = make("div", { class: "chips" });
   const more = button("More units", () => { shown += COLUMNS * ROWS; show(); }, { class: "tool more" });

@@ -1,5 +1,5 @@
 // What a network makes of a photo: the photo, a position in it, and what is laid over it.
-import { button, chooser, drops, make } from "./elements.js";
+import { button, chooser, drops, make, tool } from "./elements.js";
 import { escape } from "./keys.js";
 import { address, ask, example, send } from "./server.js";
 import { mine } from "./tabs.js";
@@ -16,8 +16,8 @@ export function see({ element }) {
   const frame = make("div", { class: "frame", tabindex: 0, "aria-label": "The photo: click a position, or move with the arrows" }, empty, photo, over, cell, field);
   const caption = make("p", { class: "shown", role: "status" });
   const wrong = make("p", { class: "wrong", role: "alert", hidden: true });
-  const plain = button("The photo alone", () => show(null), { class: "tool", hidden: true });
-  const another = button("Another photo", () => set(null), { class: "tool", hidden: true });
+  const plain = tool("The photo alone", () => show(null), { hidden: true });
+  const another = tool("Another photo", () => set(null), { hidden: true });
   element.replaceChildren(make("section", { class: "stage", "aria-label": "See" }, frame, caption, wrong, make("div", { class: "tools" }, another, plain), choose));
   own.show = show;
   own.told = told;

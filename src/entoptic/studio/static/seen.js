@@ -1,5 +1,5 @@
 // What is found in a photo: classes, layers, the strongest channels at a position.
-import { button, make } from "./elements.js";
+import { make, tool } from "./elements.js";
 import { roving } from "./keys.js";
 import { ask, ready } from "./server.js";
 import { go, mine } from "./tabs.js";
@@ -10,7 +10,7 @@ export function seen({ element }) {
   const classes = make("div", { class: "classes" });
   const strip = make("div", { class: "strip", role: "listbox", "aria-label": "Layers, early to late" });
   const units = make("div", { class: "channels" });
-  const all = button("All feature maps of this layer", () => own.show("maps", { layer: layer.layer }, `All feature maps of ${layer.layer}`), { class: "tool", hidden: true, id: "see-maps" });
+  const all = tool("All feature maps of this layer", () => own.show("maps", { layer: layer.layer }, `All feature maps of ${layer.layer}`), { hidden: true, id: "see-maps" });
   const title = (text, small) => make("div", { class: "caption" }, text, make("small", {}, small));
   const where = title("At a position", "click one in the photo");
   element.replaceChildren(make("section", { class: "picker seen", "aria-label": "What it sees" },
@@ -68,7 +68,7 @@ export function seen({ element }) {
     where.lastChild.textContent = `row ${found.row} of ${found.rows}, column ${found.column} of ${found.columns}: the strongest channels of ${layer.layer}`;
     units.replaceChildren(...found.channels.map((each) => make("div", { class: "channel", "data-number": each.number },
       tile(layer.layer, each.number), make("div", {}, make("b", {}, each.label || `${layer.layer}:${each.number}`), make("small", {}, `${each.value.toPrecision(3)}, ${Math.round(each.share * 100)} % of its most`),
-        make("div", { class: "side" }, button("Map", () => see1(each, "map"), { class: "tool" }), button("Gradient", () => see1(each, "gradient", { row: found.row, column: found.column }), { class: "tool" }), button("Dream it", () => own.dream(`${layer.layer}:${each.number}`), { class: "tool" }))))));
+        make("div", { class: "side" }, tool("Map", () => see1(each, "map")), tool("Gradient", () => see1(each, "gradient", { row: found.row, column: found.column })), tool("Dream it", () => own.dream(`${layer.layer}:${each.number}`)))))));
     if (!found.channels.length) units.replaceChildren(make("p", { class: "soft" }, "No channel is active here."));
     poll();
   }

@@ -1,5 +1,5 @@
 // The command and the Python that do the same.
-import { button, make } from "./elements.js";
+import { make, tool } from "./elements.js";
 import { mine } from "./tabs.js";
 
 export function texts({ element, props, watch, tab }) {
@@ -17,11 +17,11 @@ export function textsOf({ element }) {
       ...(found.command ? [part("Command", found.command)] : []), ...(found.python ? [part("Python", found.python)] : [])));
   }
   function copy(text) {
-    const found = button("Copy", async () => {
+    const found = tool("Copy", async () => {
       try { await navigator.clipboard.writeText(text); } catch { select(found.closest(".text").querySelector("pre")); return; }
       found.textContent = "Copied";
       setTimeout(() => { found.textContent = "Copy"; }, 1500);
-    }, { class: "tool" });
+    });
     return found;
   }
   function select(pre) { getSelection().selectAllChildren(pre); }

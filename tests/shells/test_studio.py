@@ -563,6 +563,13 @@ def test_a_network_that_there_is_not_is_told_before_the_page_is_opened(tmp_path:
     assert "'nope'" in done.err
 
 
+def test_a_catalog_that_there_is_not_is_told_before_a_folder_is_made(tmp_path: Path) -> None:
+    done = entoptic("studio", "--catalog", "nope", "--folder", "kept", folder=tmp_path)
+    assert done.code == 1
+    assert "'nope' is no catalog: it has no catalog.sqlite" in done.err
+    assert not [*tmp_path.iterdir()]
+
+
 def test_another_free_port_is_taken_where_none_is_named() -> None:
     with listening("127.0.0.1", None) as first, listening("127.0.0.1", None) as second:
         ports = [each.getsockname()[1] for each in (first, second)]

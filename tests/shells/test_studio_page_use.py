@@ -319,6 +319,8 @@ def prepare(page: Page, house: House, tab: str) -> None:
         page.page.set_input_files("#see-see input[type=file]", house.folder / "sky.png")
         page.page.click("#see-lesson")
         page.page.wait_for_selector(".want")
+    if tab == "History":  # which has come: results, or that there are none
+        page.page.wait_for_selector(".gallery > [tabindex='0'], .gallery > p")
     if tab == "Film":
         page.page.set_input_files("#stage-zoom input[type=file]", house.folder / "sky.png")
         page.page.wait_for_selector("#stage-zoom .frame.filled")

@@ -53,11 +53,12 @@ class Studio:
         self.limits = limits or Limits()
         self.folder = folder.absolute()
         self.networks = Networks(models)
+        # What may be wrong with what was typed is told before there is a folder.
+        self.units = UnitPictures(self.networks, folder / "units", catalogs)
         self._shelf = Shelf(folder, self.limits.folder * 1_000_000)
         self._private: dict[str, Shelf] = {}
         self.seeing = Seeing(self.networks)
         self.lesson = Lesson(self.networks, self.seeing)
-        self.units = UnitPictures(self.networks, folder / "units", catalogs)
         self.engine = Engine(self.limits.queue, self.units)
         self.example = self._shelf.add(EXAMPLE.read_bytes(), "clouds.jpg")
 
